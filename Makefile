@@ -1,0 +1,162 @@
+# One Makefile for everything. All output goes below build/. `make help` lists the targets.
+#
+# Variables a person may set:  BUILD=build/other  CC=  CFLAGS=  LDFLAGS=  HARDENING=  WERROR=  DESTDIR=  PREFIX=
+# and V=1, which shows the commands.
+# A folder is an archive; what may be linked with what is the table under "Archives", and it is the arrows of the design.
+
+BUILD := build
+PREFIX := /usr
+CFLAGS := -O2 -g
+LDFLAGS :=
+WERROR := -Werror
+FUZZ_SECONDS := 10
+Q := $(if $(V),,@)
+
+all: program
+
+# --- Compiler flags ---------------------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wstrict-prototypes \
+    -Wmissing-prototypes -Wold-style-definition -Wvla -Wundef -Wformat=2 -Wswitch-enum -Wimplicit-fallthrough \
+    -Wwrite-strings -Wnull-dereference
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
+    -ftrivial-auto-var-init=zero
+ifeq ($(findstring clang,$(CC)),)
+WARNINGS += -Wcast-align=strict -Wduplicated-cond -Wduplicated-branches -Wlogical-op
+endif
+
+# Asserts stay on in every build: NDEBUG is never defined. No __DATE__, no build path in the output.
+COMPILE = $(CC) -std=c17 -D_GNU_SOURCE -I. $(DEPENDENCY_CFLAGS) $(WARNINGS) $(WERROR) $(HARDENING) -fno-strict-aliasing \
+    -fPIE -ffile-prefix-map=$(CURDIR)=. $(CFLAGS) $(CPPFLAGS)
+LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
+
+# --- Libraries --------------------------------------------------------------------------------------------------------
+# Debian 12's mbedTLS is too old, so there `make deps` unpacks a newer one below build/deps and writes flags.mk;
+# everywhere else pkg-config knows it.
+
+-include build/deps/flags.mk
+ifndef MBEDTLS_LIBS
+MBEDTLS_CFLAGS := $(shell pkg-config --cflags 'mbedtls >= 3.6' 2>/dev/null)
+MBEDTLS_LIBS := $(shell pkg-config --libs 'mbedtls >= 3.6' mbedx509 mbedcrypto 2>/dev/null)
+endif
+IPSECMB_LIBS := -lIPSec_MB
+CARES_LIBS := -lcares
+JANSSON_LIBS := -ljansson
+SECCOMP_LIBS := -lseccomp
+CMOCKA_LIBS := -lcmocka
+DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
+
+# --- Archives ---------------------------------------------------------------------------------------------------------
+
+FOLDERS := gateway gateway/link gateway/uplink gateway/router gateway/event gateway/openvpn firewall qubesdb gateway/base
+ARCHIVES := $(notdir $(FOLDERS))
+
+# What the tests of a folder are linked with, in link order: the folder and what its arrows reach, nothing else.
+gateway_PARTS := gateway link uplink router event openvpn firewall qubesdb base
+link_PARTS := link event base
+uplink_PARTS := uplink event base
+router_PARTS := router firewall base
+event_PARTS := event base
+openvpn_PARTS := openvpn base
+firewall_PARTS := firewall base
+qubesdb_PARTS := qubesdb base
+base_PARTS := base
+simulator_PARTS := openvpn firewall base
+fuzz_PARTS := $(gateway_PARTS)
+bench_PARTS := $(gateway_PARTS)
+system_PARTS := $(gateway_PARTS)
+
+# The libraries an archive needs when something is linked with it.
+openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS)
+uplink_LIBS = $(CARES_LIBS)
+gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS)
+
+archives = $(foreach part,$($(1)_PARTS),$(BUILD)/$(part).a)
+libraries = $(foreach part,$($(1)_PARTS),$($(part)_LIBS))
+objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(1)))
+
+.SECONDEXPANSION:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+define archive_rule
+$(notdir $(1))_OBJECTS := $(call objects,$(filter-out gateway/main.c,$(wildcard $(1)/*.c)))
+endef
+$(foreach folder,$(FOLDERS),$(eval $(call archive_rule,$(folder))))
+
+$(ARCHIVES:%=$(BUILD)/%.a): $(BUILD)/%.a: $$($$*_OBJECTS) $(BUILD)/%.list
+	@rm -f $@
+	@$(AR) rcsD $@ $($*_OBJECTS)
+
+# Rewritten only when its content changes, so that a removed file or another flag rebuilds what it should.
+same = @mkdir -p $(@D); echo '$(subst ','\'',$(1))' | cmp -s - $@ || echo '$(subst ','\'',$(1))' >$@
+$(BUILD)/%.list: always
+	$(call same,$($*_OBJECTS))
+$(BUILD)/flags: always
+	$(call same,$(COMPILE) $(LINK))
+
+$(BUILD)/%.o: %.c $(BUILD)/flags | libraries-present
+	@mkdir -p $(@D)
+	@echo '  CC    $<'
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+libraries-present:
+	@test -n '$(MBEDTLS_LIBS)' || { echo "Libraries are missing: run 'make deps' first." >&2; exit 1; }
+
+# --- The program ------------------------------------------------------------------------------------------------------
+
+program: $(ARCHIVES:%=$(BUILD)/%.a) $(patsubst gateway/main.c,$(BUILD)/vpn-gateway,$(wildcard gateway/main.c))
+
+$(BUILD)/vpn-gateway: $(BUILD)/gateway/main.o $(call archives,gateway)
+	@echo '  LINK  $@'
+	$(Q)$(LINK) -o $@ $^ $(call libraries,gateway)
+
+# --- Tests ------------------------------------------------------------------------------------------------------------
+# tests/<folder>/<noun>_test.c is one program; the other sources of the folder are linked into each of them.
+
+UNIT_FOLDERS := base event link uplink router openvpn firewall qubesdb gateway
+PROGRAM_FOLDERS := $(UNIT_FOLDERS) simulator fuzz bench system
+UNIT_SOURCES := $(sort $(foreach folder,$(UNIT_FOLDERS),$(wildcard tests/$(folder)/*_test.c)))
+SIMULATOR_SOURCES := $(sort $(wildcard tests/simulator/*_test.c))
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES) $(SIMULATOR_SOURCES))
+SYSTEM_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/system/*.c)))
+SYSTEM_TESTS := $(sort $(wildcard tests/system/*.t))
+BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*_bench.c)))
+FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+
+helpers = $(call objects,$(filter-out %_test.c %_fuzz.c %_bench.c tests/system/%,$(wildcard tests/$(1)/*.c)))
+
+define test_rule
+$(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call helpers,$(1)) $(call archives,$(1))
+	@echo '  LINK  $$@'
+	$$(Q)$$(LINK) -o $$@ $$^ $(call libraries,$(1)) $(CMOCKA_LIBS)
+endef
+$(foreach folder,$(PROGRAM_FOLDERS),$(eval $(call test_rule,$(folder))))
+
+PROVE = BUILD=$(BUILD) PERL5LIB=tests prove --formatter TestSummary --exec tests/run
+
+# `test` and its kin first see to the libraries; make is started again because only then are their flags known.
+test: deps
+	@$(MAKE) --no-print-directory run-tests
+run-tests: program $(UNIT_TESTS) $(SYSTEM_PROGRAMS)
+	@$(PROVE) $(UNIT_TESTS) $(SYSTEM_TESTS) $(LINTS)
+test-unit: $(UNIT_TESTS)
+	@$(PROVE) $(UNIT_TESTS)
+test-system: program $(SYSTEM_PROGRAMS)
+	@$(PROVE) $(SYSTEM_TESTS)
+
+# Warnings are judged in the plain build: the sanitizers' extra code makes gcc see ghosts.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+test-asan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan WERROR= HARDENING= \
+	    CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)' test-unit
+
+clean:
+	rm -rf build
+
+deps:
+	@rpm/deps
+
+-include $(shell find $(BUILD) -name '*.d' -not -path 'build/deps/*' 2>/dev/null)
+
+.PHONY: all program libraries-present test run-tests test-unit test-system test-asan clean deps always
