@@ -1,0 +1,92 @@
+/*
+ * Why a packet was dropped: every drop in the program has one of these names
+ * and is counted under it; `vpn-gateway status` prints those above zero.
+ * Names are grouped by who drops; the text says what a user should know.
+ */
+#ifndef BASE_DROP_H
+#define BASE_DROP_H
+
+#include <stdint.h>
+
+#define DROP_REASONS(X)                                                        \
+    /* links */                                                                \
+    X(LINK_MALFORMED, "link: frame or its offload data malformed")             \
+    X(LINK_NOT_IP, "link: neither IP nor ARP")                                 \
+    X(LINK_QUEUE_FULL, "link: the qube does not take its packets")             \
+    X(LINK_ERROR, "link: the system refused the frame")                        \
+    /* router */                                                               \
+    X(SPOOFED, "router: source is not the qube's own address")                 \
+    X(MARTIAN, "router: destination cannot be routed")                         \
+    X(QUBE_TO_QUBE, "router: from qube to qube")                               \
+    X(NO_ROUTE, "router: the tunnel does not carry the destination")           \
+    X(TUNNEL_DOWN, "router: the tunnel is down")                               \
+    X(UNKNOWN_QUBE, "router: no such qube")                                    \
+    X(GATEWAY_SERVICE, "router: the gateway offers no such service")           \
+    X(NO_RESOLVER, "router: the tunnel has no DNS resolver")                   \
+    X(NO_IPV6, "router: the tunnel carries no IPv6")                           \
+    /* firewall */                                                             \
+    X(IP_MALFORMED, "firewall: malformed IP packet")                           \
+    X(IP_CHECKSUM, "firewall: wrong IP header checksum")                       \
+    X(IP_OPTIONS, "firewall: IP options or extension headers not allowed")     \
+    X(TRANSPORT_MALFORMED, "firewall: malformed TCP, UDP or ICMP header")      \
+    X(TRANSPORT_CHECKSUM, "firewall: wrong TCP, UDP or ICMP checksum")         \
+    X(PROTOCOL, "firewall: protocol not supported")                            \
+    X(TTL, "firewall: time to live exceeded")                                  \
+    X(TOO_BIG, "firewall: larger than the tunnel's MTU")                       \
+    X(FRAGMENT, "firewall: fragment refused")                                  \
+    X(FRAGMENT_TIMEOUT, "firewall: fragments that never became whole")         \
+    X(RULE, "firewall: a rule says drop")                                      \
+    X(NO_RULES, "firewall: no rules for the qube yet")                         \
+    X(BAD_RULES, "firewall: the qube's rules do not parse")                    \
+    X(NO_FLOW, "firewall: belongs to no known flow")                           \
+    X(FLOW_STATE, "firewall: does not fit the state of its flow")              \
+    X(FLOWS_FULL, "firewall: flow table or the qube's share is full")          \
+    X(FLOW_RATE, "firewall: new flows come too fast")                          \
+    X(PORTS_FULL, "firewall: no external port is free")                        \
+    X(ICMP_TYPE, "firewall: ICMP type not passed")                             \
+    X(ICMP_EMBEDDED, "firewall: ICMP error about a packet we never sent")      \
+    X(HAIRPIN, "firewall: to the tunnel's own address")                        \
+    /* tunnel, received */                                                     \
+    X(NOT_FROM_SERVER, "tunnel: not from the server's address")                \
+    X(OPCODE, "tunnel: unknown opcode")                                        \
+    X(CONTROL_MALFORMED, "tunnel: malformed control packet")                   \
+    X(CONTROL_AUTH, "tunnel: control packet fails authentication")             \
+    X(CONTROL_REPLAY, "tunnel: control packet replayed")                       \
+    X(CONTROL_SESSION, "tunnel: control packet of another session")            \
+    X(CONTROL_WINDOW, "tunnel: control packet outside the window")             \
+    X(DATA_MALFORMED, "tunnel: malformed data packet")                         \
+    X(DATA_NO_KEY, "tunnel: data packet without a key")                        \
+    X(DATA_AUTH, "tunnel: data packet fails authentication")                   \
+    X(DATA_REPLAY, "tunnel: data packet replayed or too old")                  \
+    X(DATA_COMPRESSED, "tunnel: compressed data packet")                       \
+    /* tunnel, sent */                                                         \
+    X(SEAL_NO_KEY, "tunnel: no key to send with")                              \
+    X(SEAL_LIMIT, "tunnel: the key's packet numbers are used up")              \
+    /* uplink */                                                               \
+    X(UPLINK_BUSY, "uplink: the system's send buffer is full")                 \
+    X(UPLINK_ERROR, "uplink: the system refused the datagram")                 \
+    X(UPLINK_TOO_BIG, "uplink: larger than the outer path's MTU")
+
+enum drop {
+    DROP_NONE = 0,
+#define X(name, text) DROP_##name,
+    DROP_REASONS(X)
+#undef X
+        DROP_COUNT
+};
+
+struct drop_counters {
+    uint64_t count[DROP_COUNT];
+};
+
+/* The text above; "" for DROP_NONE. */
+const char *drop_text(enum drop reason);
+/* The name above, for JSON. */
+const char *drop_name(enum drop reason);
+
+static inline void drop_count(struct drop_counters *counters, enum drop reason)
+{
+    counters->count[reason]++;
+}
+
+#endif

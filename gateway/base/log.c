@@ -1,0 +1,86 @@
+#include "gateway/base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { LINE_SIZE = 1024 };
+
+static enum log_level threshold = LOG_INFO;
+static log_sink *current_sink;
+static void *sink_context;
+
+void log_set_level(enum log_level level)
+{
+    threshold = level;
+}
+
+enum log_level log_get_level(void)
+{
+    return threshold;
+}
+
+void log_set_sink(log_sink *sink, void *context)
+{
+    current_sink = sink;
+    sink_context = context;
+}
+
+static void to_standard_error(enum log_level level, const char *line)
+{
+    static const char *const colour[LOG_LEVEL_COUNT] = {
+        [LOG_ERROR] = "\033[31m",
+        [LOG_WARN] = "\033[33m",
+        [LOG_INFO] = "",
+        [LOG_DEBUG] = "\033[2m",
+    };
+    static const char *const journal_prefix[LOG_LEVEL_COUNT] = {
+        [LOG_ERROR] = "<3>",
+        [LOG_WARN] = "<4>",
+        [LOG_INFO] = "<6>",
+        [LOG_DEBUG] = "<7>",
+    };
+
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "%s%s%s\n", colour[level], line,
+                *colour[level] ? "\033[0m" : "");
+    else if (getenv("JOURNAL_STREAM"))
+        fprintf(stderr, "%s%s\n", journal_prefix[level], line);
+    else
+        fprintf(stderr, "%s\n", line);
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    if (level > threshold)
+        return;
+
+    char line[LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+
+    if (current_sink)
+        current_sink(sink_context, level, line);
+    else
+        to_standard_error(level, line);
+}
+
+const char *log_quote(char out[LOG_QUOTE_SIZE], struct bytes peer_text)
+{
+    static const char ellipsis[] = "...";
+    size_t room = LOG_QUOTE_SIZE - 1;
+    size_t n =
+        peer_text.size <= room ? peer_text.size : room - (sizeof ellipsis - 1);
+
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = peer_text.data[i];
+        out[i] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+    }
+    out[n] = '\0';
+    if (n < peer_text.size)
+        memcpy(out + n, ellipsis, sizeof ellipsis);
+    return out;
+}
