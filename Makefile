@@ -12,7 +12,7 @@ WERROR := -Werror
 FUZZ_SECONDS := 10
 Q := $(if $(V),,@)
 
-all: program
+all: program ## the program, build/vpn-gateway
 
 # --- Compiler flags ---------------------------------------------------------------------------------------------------
 
@@ -133,30 +133,84 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call helpers,$(1)) $(call archi
 endef
 $(foreach folder,$(PROGRAM_FOLDERS),$(eval $(call test_rule,$(folder))))
 
-PROVE = BUILD=$(BUILD) PERL5LIB=tests prove --formatter TestSummary --exec tests/run
+LINTS := $(addprefix tests/lint/,layers purity format words scripts)
+C_FILES = $(shell find gateway firewall qubesdb tests -name '*.[ch]' 2>/dev/null | sort)
+
+STRAY_TESTS := $(filter-out $(UNIT_SOURCES) $(SIMULATOR_SOURCES),$(shell find tests -name '*_test.c' 2>/dev/null))
+$(if $(STRAY_TESTS),$(error no rule runs $(STRAY_TESTS): name its folder in UNIT_FOLDERS))
+
+prove = @[ -n '$(strip $(1))' ] || { echo 'There is no such test yet.' >&2; exit 1; }; \
+    BUILD=$(BUILD) PERL5LIB=tests prove --failures --comments --formatter TestSummary --exec tests/run $(1)
+
+# A person who has to type a password for the system tests types it before they start.
+define ask_for_root
+@if [ "$$(id -u)" != 0 ] && [ -t 0 ] && command -v sudo >/dev/null; then sudo -v || true; fi
+endef
 
 # `test` and its kin first see to the libraries; make is started again because only then are their flags known.
-test: deps
+test: deps ## unit tests, simulator, system tests, lint: all that this machine can run
 	@$(MAKE) --no-print-directory run-tests
 run-tests: program $(UNIT_TESTS) $(SYSTEM_PROGRAMS)
-	@$(PROVE) $(UNIT_TESTS) $(SYSTEM_TESTS) $(LINTS)
-test-unit: $(UNIT_TESTS)
-	@$(PROVE) $(UNIT_TESTS)
-test-system: program $(SYSTEM_PROGRAMS)
-	@$(PROVE) $(SYSTEM_TESTS)
+	$(ask_for_root)
+	$(call prove,$(UNIT_TESTS) $(SYSTEM_TESTS) $(LINTS))
+
+test-unit: $(UNIT_TESTS) ## unit tests and simulator
+	$(call prove,$(UNIT_TESTS))
+
+test-system: program $(SYSTEM_PROGRAMS) ## real OpenVPN in network namespaces; needs root or sudo
+	$(ask_for_root)
+	$(call prove,$(SYSTEM_TESTS))
 
 # Warnings are judged in the plain build: the sanitizers' extra code makes gcc see ghosts.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
-test-asan:
+test-asan: deps ## unit tests and simulator under the address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan WERROR= HARDENING= \
 	    CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)' test-unit
 
-clean:
-	rm -rf build
+fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus in tests/fuzz/corpus
+	@rpm/deps fuzz
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang WERROR= HARDENING= LDFLAGS=-fsanitize=fuzzer \
+	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link $(SANITIZE)' run-fuzz
+run-fuzz: $(FUZZ_PROGRAMS)
+	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(FUZZ_PROGRAMS)
 
-deps:
+lint: program ## borders between folders, purity of the cores, format, words, scripts
+	$(call prove,$(LINTS))
+
+# Two copies of the sources in two places must give the same bytes.
+lint-reproducible: program ## builds twice in two places and compares
+	@tests/lint/reproducible
+
+format: ## puts every C file into the project's format
+	clang-format -i $(C_FILES)
+
+# --- The rest ---------------------------------------------------------------------------------------------------------
+
+demo: deps ## a qube, a VPN and its failure, shown step by step; needs root or sudo
+	@$(MAKE) --no-print-directory run-demo
+run-demo: program $(SYSTEM_PROGRAMS)
+	@BUILD=$(BUILD) tests/run tests/system/demo
+
+bench: deps ## speed and size, beside Debian's openvpn in the same run; needs root or sudo
+	@$(MAKE) --no-print-directory run-bench
+run-bench: program $(BENCH_PROGRAMS) $(SYSTEM_PROGRAMS)
+	@BUILD=$(BUILD) tests/run tests/bench/bench
+
+install: program ## into DESTDIR and PREFIX
+	install -D -m 755 $(BUILD)/vpn-gateway $(DESTDIR)$(PREFIX)/bin/vpn-gateway
+	$(foreach page,$(sort $(wildcard rpm/*.[1-8])),install -D -m 644 $(page) \
+	    $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page));)
+
+deps: ## installs what is missing on Debian 12, Debian 13, Fedora
 	@rpm/deps
 
--include $(shell find $(BUILD) -name '*.d' -not -path 'build/deps/*' 2>/dev/null)
+clean: ## removes build/
+	rm -rf build
 
-.PHONY: all program libraries-present test run-tests test-unit test-system test-asan clean deps always
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
+
+-include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb tests)) /dev/null -name '*.d')
+
+.PHONY: all program libraries-present test run-tests test-unit test-system test-asan fuzz run-fuzz lint \
+    lint-reproducible format demo run-demo bench run-bench install deps clean help always

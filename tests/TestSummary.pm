@@ -1,23 +1,26 @@
-# What prove prints, and then one line a person or a machine can read: "N passed, N failed".
+# What prove prints, then loudly what was not run, then one line for person and machine: "N passed, N failed".
 package TestSummary;
 use strict;
 use warnings;
 use parent 'TAP::Formatter::Console';
 
 sub summary {
-    my ($self, $aggregate, @rest) = @_;
-    $self->SUPER::summary($aggregate, @rest);
-    my $skipped = 0;
-    for my $parser ($aggregate->parsers) {
-        $skipped += $parser->skipped;
-    }
+    my ( $self, $aggregate, @rest ) = @_;
+    $self->SUPER::summary( $aggregate, @rest );
+
     my $passed = $aggregate->passed - $aggregate->skipped;
-    # A test program that died or broke its plan is a failure even when each of its lines said ok.
     my $failed = $aggregate->failed;
-    for my $parser ($aggregate->parsers) {
+    my @not_run;
+    for my $name ( $aggregate->descriptions ) {
+        my ($parser) = $aggregate->parsers($name);
+
+        # A program that died or broke its plan has failed even when each of its lines said ok.
         $failed++ if $parser->has_problems && !$parser->failed;
+        push @not_run, "$name: " . $parser->skip_all if $parser->skip_all;
+        push @not_run, "$name: tests " . join( ' ', $parser->skipped ) if $parser->skipped;
     }
-    if ($passed + $failed == 0) {
+    print map { "NOT RUN  $_\n" } @not_run;
+    if ( $passed + $failed == 0 ) {
         print "No test was run.\n";
         $failed = 1;
     }
