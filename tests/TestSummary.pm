@@ -8,11 +8,12 @@ sub summary {
     my ( $self, $aggregate, @rest ) = @_;
     $self->SUPER::summary( $aggregate, @rest );
 
-    my $passed = $aggregate->passed - $aggregate->skipped;
-    my $failed = $aggregate->failed;
-    my @not_run;
+    my ( $passed, $failed, @not_run ) = ( 0, scalar $aggregate->failed );
     for my $name ( $aggregate->descriptions ) {
         my ($parser) = $aggregate->parsers($name);
+
+        my %skipped = map { $_ => 1 } $parser->skipped;
+        $passed += grep { !$skipped{$_} } $parser->passed;
 
         # A program that died or broke its plan has failed even when each of its lines said ok.
         $failed++ if $parser->has_problems && !$parser->failed;
