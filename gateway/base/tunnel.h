@@ -1,0 +1,40 @@
+/*
+ * What the server granted: all that router and firewall need to know
+ * of an established tunnel. Plain data, copied by value.
+ */
+#ifndef BASE_TUNNEL_H
+#define BASE_TUNNEL_H
+
+#include "gateway/base/address.h"
+
+enum {
+    TUNNEL_ROUTES_MAX = 256,
+    TUNNEL_RESOLVERS_MAX = 8,
+    TUNNEL_MTU_DEFAULT = 1500,
+};
+
+struct tunnel_route {
+    struct prefix prefix;
+    uint32_t metric;
+    bool excluded; /* net_gateway: must not go through the tunnel */
+};
+
+struct tunnel {
+    struct prefix ipv4;          /* family NONE: the tunnel has no IPv4; the
+                                    address keeps its host bits */
+    struct address ipv4_gateway; /* or family NONE */
+    struct prefix ipv6;
+    struct address ipv6_gateway;
+    uint16_t mtu;       /* largest inner packet, bytes */
+    uint16_t mss_mtu;   /* mssfix: TCP segments in packets of at most this */
+    bool redirect_ipv4; /* the default route is ours */
+    bool redirect_ipv6;
+    bool block_ipv6;
+    uint16_t route_count;
+    uint16_t resolver_count;
+    struct tunnel_route routes[TUNNEL_ROUTES_MAX];
+    struct address resolvers[TUNNEL_RESOLVERS_MAX]; /* in order of use */
+    char search_domain[256];                        /* "" if none */
+};
+
+#endif

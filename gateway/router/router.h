@@ -1,0 +1,89 @@
+/*
+ * The way of a packet between qubes and tunnel: whose it is, where it goes,
+ * and who answers instead. The door to firewall and NAT for gateway.c.
+ *
+ *   from a qube: source check -> gateway's own services (ping) -> DNS
+ *     redirect -> qube-to-qube and martian refusal -> route -> rules ->
+ *     conntrack and NAT -> MTU and MSS -> ready for segment and seal
+ *   from the tunnel: destination check -> flow -> NAT back -> MSS -> qube
+ *
+ * A packet without a verdict does not exist: what is not explicitly passed
+ * has a drop reason. While the tunnel is down nothing passes.
+ */
+#ifndef ROUTER_ROUTER_H
+#define ROUTER_ROUTER_H
+
+#include "gateway/base/drop.h"
+#include "gateway/base/instant.h"
+#include "gateway/base/packet.h"
+#include "gateway/base/tunnel.h"
+
+struct router;
+
+enum {
+    ROUTER_QUBES_MAX = 256,
+    ROUTER_FLOWS_DEFAULT = 65536,
+};
+
+struct router_options {
+    uint32_t flows;      /* table size, preallocated */
+    uint8_t seed[32];    /* random: hash key and port choice */
+    bool accept_unruled; /* no QubesDB and no rules file: a qube without rules
+                            may go everywhere; else it may go nowhere */
+};
+
+/* NULL when memory is short. */
+struct router *router_new(const struct router_options *options);
+void router_free(struct router *r);
+
+/* A qube with its own addresses (ipv6 may be unset); its index, or -1 when
+ * the table is full or another qube has the address. Its old flows, if any,
+ * are gone. */
+int router_add_qube(struct router *r, struct instant now, const char *name,
+                    const struct address *ipv4, const struct address *ipv6);
+void router_remove_qube(struct router *r, int qube);
+
+/* The tunnel stands or changed. Flows that cannot survive a change of its
+ * address end. `t` is copied. */
+void router_tunnel_up(struct router *r, struct instant now,
+                      const struct tunnel *t);
+/* Nothing passes until router_tunnel_up(). Flows are kept for the return. */
+void router_tunnel_down(struct router *r, struct instant now);
+
+/*
+ * Judges and translates each packet of a batch from qubes, in place. Those
+ * left without a drop reason leave through the tunnel. Answers to the senders
+ * (ICMP errors, echo replies) are appended to `replies` with `qube` set, as
+ * far as there is room.
+ */
+void router_from_qubes(struct router *r, struct instant now,
+                       struct packet_batch *batch,
+                       struct packet_batch *replies);
+
+/* The same for packets from the tunnel: those left without a drop reason go
+ * to the link of `qube`. Packets may be super-packets of coalesce. */
+void router_from_tunnel(struct router *r, struct instant now,
+                        struct packet_batch *batch);
+
+/* Housekeeping of flows and fragments. */
+void router_expire(struct router *r, struct instant now);
+struct instant router_deadline(const struct router *r);
+
+/* For `status`; text is borrowed until the next call. */
+struct router_qube_status {
+    const char *name;
+    struct address ipv4, ipv6;
+    const char *rules; /* "accept (no rules configured)", "12 rules", or what is
+                          wrong with them */
+    uint32_t flows;
+    uint64_t packets_up, packets_down, bytes_up, bytes_down;
+    const struct drop_counters *drops;
+};
+/* False if there is no such qube. */
+MUST_USE bool router_qube_status(const struct router *r, int qube,
+                                 struct router_qube_status *out);
+/* Drops that belong to no qube. */
+const struct drop_counters *router_drops(const struct router *r);
+uint32_t router_flow_count(const struct router *r);
+
+#endif

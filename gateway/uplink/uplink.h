@@ -1,0 +1,44 @@
+/*
+ * How sealed packets reach the VPN server: a const struct of functions per
+ * kind. An uplink is connected to one server and gives back only what comes
+ * from it.
+ */
+#ifndef UPLINK_UPLINK_H
+#define UPLINK_UPLINK_H
+
+#include "gateway/base/address.h"
+#include "gateway/base/burst.h"
+#include "gateway/base/drop.h"
+#include "gateway/base/error.h"
+#include "gateway/event/loop.h"
+
+struct uplink_owner {
+    void *context;
+    /* It stands, and may be sent to. */
+    void (*connected)(void *context, struct instant now);
+    /* It broke or never stood; the owner closes it. `why` for the log. */
+    void (*failed)(void *context, struct instant now, const char *why);
+    /* Datagrams as views into the uplink's buffers, free again on return. */
+    void (*received)(void *context, struct instant now, struct burst *burst);
+};
+
+struct uplink;
+
+struct uplink_kind {
+    const char *name; /* "udp" */
+    /* Sends every datagram without a drop reason, runs of equal size in one
+     * system call; sets a drop reason where the system refused. */
+    void (*send)(struct uplink *uplink, struct burst *burst);
+    void (*close)(struct uplink *uplink);
+};
+
+/* First member of every uplink. */
+struct uplink {
+    const struct uplink_kind *kind;
+    struct endpoint server;
+    uint16_t overhead; /* outer IP and transport bytes of each datagram */
+    uint16_t mtu;      /* of the outer path, as far as the system knows */
+    struct drop_counters drops;
+};
+
+#endif
