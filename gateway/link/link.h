@@ -17,6 +17,8 @@
 
 enum { LINK_QUBES_MAX = 256 };
 
+struct link;
+
 /* What the link tells its owner. */
 struct link_owner {
     void *context;
@@ -26,12 +28,10 @@ struct link_owner {
                      struct packet_batch *batch);
     /* A qube came: the index to use for it, or -1 to refuse. `name` for
      * people: "tap:qube0", "vif7.0". ipv6 may be unset. */
-    int (*qube_added)(void *context, const char *name,
+    int (*qube_added)(void *context, struct link *link, const char *name,
                       const struct address *ipv4, const struct address *ipv6);
     void (*qube_removed)(void *context, int qube);
 };
-
-struct link;
 
 struct link_kind {
     const char *name;

@@ -12,6 +12,8 @@
 #include "gateway/base/error.h"
 #include "gateway/event/loop.h"
 
+/* What the uplink tells its owner, who may close it from inside any of these:
+ * the caller touches neither uplink nor burst afterwards. */
 struct uplink_owner {
     void *context;
     /* It stands, and may be sent to. */
