@@ -1,0 +1,34 @@
+/*
+ * The control socket: a Unix stream socket on which a local user asks for
+ * status or gives an order. One JSON object on a line asks, one JSON object
+ * on a line answers, then the connection ends. Bounded in clients, bytes and
+ * time, so that a client which stalls or sends rubbish costs nothing.
+ */
+#ifndef GATEWAY_CONTROL_H
+#define GATEWAY_CONTROL_H
+
+#include <jansson.h>
+
+#include "gateway/base/error.h"
+#include "gateway/event/loop.h"
+
+enum {
+    CONTROL_CLIENTS_MAX = 8,
+    CONTROL_REQUEST_MAX = 16384, /* bytes */
+    CONTROL_CLIENT_SECONDS = 5,  /* to ask and to take the answer */
+};
+
+struct control; /* heap; owns the socket's file */
+
+/* The answer to one request, owned by the caller; NULL means "not
+ * understood". */
+typedef json_t *control_handler(void *context, struct instant now,
+                                const json_t *request);
+
+/* Replaces a stale socket file, refuses one that is in use. NULL on failure;
+ * the log says why. */
+struct control *control_open(const char *path, struct loop *loop,
+                             control_handler *handler, void *context);
+void control_close(struct control *c);
+
+#endif

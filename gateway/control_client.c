@@ -1,0 +1,236 @@
+#include "gateway/control_client.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway/base/secret.h"
+#include "gateway/settings.h"
+#include "gateway/status.h"
+
+enum { EXIT_USAGE = 2, ANSWER_MAX = 4 * 1024 * 1024, TIMEOUT_SECONDS = 10 };
+
+struct options {
+    const char *control;
+    bool json;
+    bool watch;
+};
+
+static bool parse_options(int argc, char **argv, struct options *out)
+{
+    static const struct option known[] = {
+        {"control", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},
+        {"watch", no_argument, NULL, 'w'},
+        {NULL, 0, NULL, 0},
+    };
+    *out = (struct options){.control = SETTINGS_CONTROL_DEFAULT};
+    bool is_status = strcmp(argv[0], "status") == 0;
+
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        if (c == 'c')
+            out->control = optarg;
+        else if (c == 'j' && is_status)
+            out->json = true;
+        else if (c == 'w' && is_status)
+            out->watch = true;
+        else
+            return false;
+    }
+    return optind == argc;
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    struct timeval patience = {.tv_sec = TIMEOUT_SECONDS};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        int number = errno;
+        close(fd);
+        errno = number;
+        return -1;
+    }
+    return fd;
+}
+
+static bool send_line(int fd, const json_t *request)
+{
+    char *text = json_dumps(request, JSON_COMPACT);
+    if (!text)
+        return false;
+    size_t size = strlen(text);
+    bool sent = send(fd, text, size, MSG_NOSIGNAL) == (ssize_t)size &&
+                send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
+    secret_wipe(text, size);
+    free(text);
+    return sent;
+}
+
+/* Everything up to the end of the connection. */
+static json_t *receive_answer(int fd)
+{
+    char *text = malloc(ANSWER_MAX);
+    size_t size = 0;
+    json_t *answer = NULL;
+    ssize_t n = text ? 1 : 0;
+    while (n > 0 && size < ANSWER_MAX) {
+        n = recv(fd, text + size, ANSWER_MAX - size, 0);
+        if (n > 0)
+            size += (size_t)n;
+    }
+    if (n == 0 && text)
+        answer = json_loadb(text, size, 0, NULL);
+    free(text);
+    return answer;
+}
+
+/* Asks (and takes `request`); NULL after saying why not. */
+static json_t *ask(const char *path, json_t *request)
+{
+    int fd = connect_to(path);
+    if (fd < 0) {
+        fprintf(stderr, "vpn-gateway: no gateway answers at %s: %s\n", path,
+                strerror(errno));
+        json_decref(request);
+        return NULL;
+    }
+    json_t *answer = send_line(fd, request) ? receive_answer(fd) : NULL;
+    json_decref(request);
+    close(fd);
+
+    const char *error =
+        answer ? json_string_value(json_object_get(answer, "error"))
+               : "the connection ended without an answer";
+    if (error) {
+        fprintf(stderr, "vpn-gateway: %s\n", error);
+        json_decref(answer);
+        return NULL;
+    }
+    return answer;
+}
+
+static int show_status(const struct options *o)
+{
+    json_t *status = ask(o->control, json_pack("{s:s}", "command", "status"));
+    if (!status)
+        return EXIT_FAILURE;
+    if (o->json) {
+        json_dumpf(status, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        if (o->watch)
+            printf("\033[H\033[J");
+        status_print(status, stdout, isatty(STDOUT_FILENO));
+    }
+    json_decref(status);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int watch_status(const struct options *o)
+{
+    int result;
+    while ((result = show_status(o)) == EXIT_SUCCESS && o->watch)
+        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    return result;
+}
+
+static int give_order(const struct options *o, const char *command)
+{
+    json_t *answer = ask(o->control, json_pack("{s:s}", "command", command));
+    if (!answer)
+        return EXIT_FAILURE;
+    json_decref(answer);
+    return EXIT_SUCCESS;
+}
+
+/* One line from the terminal or standard input, without its end. */
+static bool prompt(const char *text, bool secret, char *out, size_t size)
+{
+    struct termios before, silent;
+    bool terminal = isatty(STDIN_FILENO);
+    bool hide = terminal && secret && tcgetattr(STDIN_FILENO, &before) == 0;
+
+    if (terminal)
+        fprintf(stderr, "%s: ", text);
+    if (hide) {
+        silent = before;
+        silent.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    }
+    bool got = fgets(out, (int)size, stdin) != NULL;
+    if (hide) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fputc('\n', stderr);
+    }
+    if (got)
+        out[strcspn(out, "\r\n")] = '\0';
+    return got;
+}
+
+static int log_in(const struct options *o)
+{
+    char username[1024], password[1024], response[1024];
+    json_t *status = ask(o->control, json_pack("{s:s}", "command", "status"));
+    if (!status)
+        return EXIT_FAILURE;
+    const char *question =
+        json_string_value(json_object_get(status, "question"));
+    if (!question) {
+        fprintf(stderr, "vpn-gateway: the gateway asks for no login now\n");
+        json_decref(status);
+        return EXIT_FAILURE;
+    }
+    fprintf(stderr, "%s\n", question);
+    json_decref(status);
+
+    if (!prompt("User name", false, username, sizeof username) ||
+        !prompt("Password", true, password, sizeof password))
+        return EXIT_FAILURE;
+    if (!prompt("Answer to the challenge (empty if none)", true, response,
+                sizeof response))
+        response[0] = '\0';
+    json_t *answer =
+        ask(o->control, json_pack("{s:s,s:s,s:s,s:s?}", "command", "login",
+                                  "username", username, "password", password,
+                                  "response", *response ? response : NULL));
+    secret_wipe(password, sizeof password);
+    secret_wipe(response, sizeof response);
+    if (!answer)
+        return EXIT_FAILURE;
+    json_decref(answer);
+    return EXIT_SUCCESS;
+}
+
+int control_client(int argc, char **argv)
+{
+    struct options o;
+    if (!parse_options(argc, argv, &o)) {
+        fprintf(stderr, "usage: vpn-gateway %s %s[--control SOCKET]\n", argv[0],
+                strcmp(argv[0], "status") == 0 ? "[--json] [--watch] " : "");
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[0], "status") == 0)
+        return watch_status(&o);
+    if (strcmp(argv[0], "login") == 0)
+        return log_in(&o);
+    return give_order(&o, argv[0]);
+}

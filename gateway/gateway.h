@@ -1,0 +1,30 @@
+/*
+ * The gateway: joins links, router, OpenVPN client and uplink in one event
+ * loop, and performs what the client asks for.
+ *
+ *   link -> router -> segment -> client_seal -> uplink
+ *   uplink -> client_open -> coalesce -> router -> link
+ *
+ * The only way from a link to an uplink is through client_seal(), which
+ * refuses unless the tunnel is up.
+ */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include "gateway/base/bytes.h"
+#include "gateway/base/error.h"
+#include "gateway/openvpn/config.h"
+#include "gateway/settings.h"
+
+struct gateway;
+
+/* Opens everything. Borrows both for its life. NULL on failure; the log says
+ * why. */
+struct gateway *gateway_new(const struct settings *settings,
+                            const struct config *profile);
+/* Connects, serves until told to stop by a signal, the control socket or the
+ * server, and says goodbye. ERROR_SYSTEM if the loop fails. */
+enum error gateway_run(struct gateway *g);
+void gateway_free(struct gateway *g);
+
+#endif

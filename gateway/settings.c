@@ -1,0 +1,158 @@
+#include "gateway/settings.h"
+
+#include <getopt.h>
+
+#include "gateway/base/text.h"
+
+static bool parse_mac(struct bytes text, uint8_t out[6])
+{
+    struct bytes pair;
+    for (int i = 0; i < 6; i++) {
+        size_t size;
+        if (!text_cut(&text, ':', &pair) ||
+            !text_from_hex(pair, &out[i], 1, &size) || size != 1)
+            return false;
+    }
+    return text.data == NULL;
+}
+
+static bool parse_address(struct bytes text, enum address_family family,
+                          struct address *out)
+{
+    return address_parse(text, out) && out->family == family;
+}
+
+/* One `key=value` of a TAP. */
+static bool parse_tap_field(struct bytes field, struct downstream *out,
+                            const char **why)
+{
+    struct bytes key, value = field;
+    if (!text_cut(&value, '=', &key) || !value.data) {
+        *why = "--downstream: each field of a tap is KEY=VALUE";
+        return false;
+    }
+    if (text_equal(key, "ip")) {
+        *why = "--downstream: ip= takes an IPv4 address";
+        return parse_address(value, ADDRESS_IPV4, &out->ipv4);
+    }
+    if (text_equal(key, "ip6")) {
+        *why = "--downstream: ip6= takes an IPv6 address";
+        return parse_address(value, ADDRESS_IPV6, &out->ipv6);
+    }
+    if (text_equal(key, "mac")) {
+        *why = "--downstream: mac= takes six pairs of hexadecimal digits";
+        return parse_mac(value, out->mac);
+    }
+    *why = "--downstream: a tap has the fields ip, ip6 and mac";
+    return false;
+}
+
+bool settings_parse_downstream(const char *spec, struct downstream *out,
+                               const char **why)
+{
+    struct downstream d = {.kind = DOWNSTREAM_TAP};
+    struct bytes rest = bytes_of_text(spec), kind, part;
+
+    if (!text_cut(&rest, ':', &kind) || !text_equal(kind, "tap")) {
+        *why = "--downstream: SPEC is tap:IFNAME,ip=ADDRESS[,ip6=ADDRESS]"
+               "[,mac=MAC]";
+        return false;
+    }
+    if (!text_cut(&rest, ',', &part) || part.size == 0 ||
+        !text_copy(d.interface, sizeof d.interface, part)) {
+        *why = "--downstream: the interface's name has 1 to 15 characters";
+        return false;
+    }
+    while (text_cut(&rest, ',', &part)) {
+        if (!parse_tap_field(part, &d, why))
+            return false;
+    }
+    if (!address_is_set(&d.ipv4)) {
+        *why = "--downstream: a tap needs ip=, the qube's address";
+        return false;
+    }
+    *out = d;
+    return true;
+}
+
+static bool add_downstream(struct settings *s, const char *spec,
+                           const char **why)
+{
+    if (s->downstream_count == SETTINGS_DOWNSTREAMS_MAX) {
+        *why = "--downstream: too many";
+        return false;
+    }
+    return settings_parse_downstream(
+        spec, &s->downstreams[s->downstream_count++], why);
+}
+
+static bool check_complete(const struct settings *s, const char **why)
+{
+    if (!s->profile) {
+        *why = "--profile FILE is missing";
+        return false;
+    }
+    if (s->downstream_count == 0) {
+        *why = "--downstream SPEC is missing: nobody to serve";
+        return false;
+    }
+    return true;
+}
+
+bool settings_parse(int argc, char **argv, struct settings *out,
+                    const char **why)
+{
+    static const struct option options[] = {
+        {"profile", required_argument, NULL, 'p'},
+        {"downstream", required_argument, NULL, 'd'},
+        {"qubesdb", required_argument, NULL, 'q'},
+        {"control", required_argument, NULL, 'c'},
+        {"pcap", required_argument, NULL, 'P'},
+        {"verbose", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    struct settings s = {
+        .control = SETTINGS_CONTROL_DEFAULT,
+        .log_level = LOG_INFO,
+    };
+
+    optind = 1;
+    opterr = 0;
+    for (int c; (c = getopt_long(argc, argv, "v", options, NULL)) != -1;) {
+        switch (c) {
+        case 'p':
+            s.profile = optarg;
+            break;
+        case 'd':
+            if (!add_downstream(&s, optarg, why))
+                return false;
+            break;
+        case 'q':
+            if (strcmp(optarg, "none") != 0) {
+                *why = "--qubesdb: only 'none' is there yet";
+                return false;
+            }
+            break;
+        case 'c':
+            s.control = optarg;
+            break;
+        case 'P':
+            s.pcap = optarg;
+            break;
+        case 'v':
+            s.log_level = LOG_DEBUG;
+            break;
+        default:
+            *why = "unknown option, or an option without its value";
+            return false;
+        }
+    }
+    if (optind != argc) {
+        *why = "unexpected argument behind the options";
+        return false;
+    }
+    if (!check_complete(&s, why))
+        return false;
+    *out = s;
+    return true;
+}

@@ -1,0 +1,44 @@
+/*
+ * What a user asked for on the command line of `vpn-gateway run`, as one
+ * plain struct. Strings borrow from argv.
+ */
+#ifndef GATEWAY_SETTINGS_H
+#define GATEWAY_SETTINGS_H
+
+#include "gateway/base/address.h"
+#include "gateway/base/log.h"
+
+enum { SETTINGS_DOWNSTREAMS_MAX = 64, SETTINGS_INTERFACE_SIZE = 16 };
+
+#define SETTINGS_CONTROL_DEFAULT "/run/vpn-gateway/control"
+
+enum downstream_kind { DOWNSTREAM_TAP };
+
+/* One --downstream SPEC. */
+struct downstream {
+    enum downstream_kind kind;
+    char interface[SETTINGS_INTERFACE_SIZE];
+    struct address ipv4;
+    struct address ipv6; /* or unset */
+    uint8_t mac[6];      /* all zero: learnt */
+};
+
+struct settings {
+    const char *profile;
+    const char *control;
+    const char *pcap; /* or NULL */
+    enum log_level log_level;
+    size_t downstream_count;
+    struct downstream downstreams[SETTINGS_DOWNSTREAMS_MAX];
+};
+
+/* Reads the arguments behind `run`. On false, *why is a sentence. */
+MUST_USE bool settings_parse(int argc, char **argv, struct settings *out,
+                             const char **why);
+
+/* "tap:IFNAME,ip=A[,ip6=A][,mac=M]". */
+MUST_USE bool settings_parse_downstream(const char *spec,
+                                        struct downstream *out,
+                                        const char **why);
+
+#endif

@@ -1,0 +1,155 @@
+#include "gateway/status.h"
+
+#include "gateway/base/log.h"
+
+static double seconds_between(struct instant later, struct instant earlier)
+{
+    return (double)instant_since(later, earlier).us / 1e6;
+}
+
+static json_t *address_json(const struct address *a)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    return address_is_set(a) ? json_string(address_format(a, text))
+                             : json_null();
+}
+
+static json_t *prefix_json(const struct prefix *p)
+{
+    char text[PREFIX_TEXT_SIZE];
+    return address_is_set(&p->address) ? json_string(prefix_format(p, text))
+                                       : json_null();
+}
+
+static void add_drops(json_t *object, const struct drop_counters *drops)
+{
+    for (unsigned i = DROP_NONE + 1; drops && i < DROP_COUNT; i++) {
+        if (drops->count[i] == 0)
+            continue;
+        const char *name = drop_name((enum drop)i);
+        json_int_t before = json_integer_value(json_object_get(object, name));
+        json_object_set_new(object, name,
+                            json_integer(before + (json_int_t)drops->count[i]));
+    }
+}
+
+static json_t *tunnel_json(const struct tunnel *t)
+{
+    if (!t)
+        return json_null();
+    json_t *resolvers = json_array(), *routes = json_array();
+    for (size_t i = 0; i < t->resolver_count; i++)
+        json_array_append_new(resolvers, address_json(&t->resolvers[i]));
+    for (size_t i = 0; i < t->route_count; i++) {
+        const struct tunnel_route *route = &t->routes[i];
+        json_array_append_new(routes, json_pack("{s:o,s:b}", "to",
+                                                prefix_json(&route->prefix),
+                                                "excluded", route->excluded));
+    }
+    return json_pack("{s:o,s:o,s:i,s:o,s:o,s:b,s:b}", "ipv4",
+                     prefix_json(&t->ipv4), "ipv6", prefix_json(&t->ipv6),
+                     "mtu", t->mtu, "resolvers", resolvers, "routes", routes,
+                     "default_route_ipv4", t->redirect_ipv4,
+                     "default_route_ipv6", t->redirect_ipv6);
+}
+
+static json_t *server_json(const struct status_source *s,
+                           const struct client_status *c)
+{
+    if (!c->remote)
+        return json_null();
+    char text[ENDPOINT_TEXT_SIZE] = "";
+    if (s->uplink)
+        endpoint_format(&s->uplink->server, text);
+    return json_pack("{s:s,s:i,s:s,s:s?}", "host", c->remote->host, "port",
+                     c->remote->port, "protocol",
+                     c->remote->protocol == CONFIG_TCP ? "tcp" : "udp",
+                     "address", *text ? text : NULL);
+}
+
+static json_t *qubes_json(const struct router *router)
+{
+    json_t *qubes = json_array();
+    struct router_qube_status q;
+    for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
+        if (!router_qube_status(router, i, &q))
+            continue;
+        json_t *drops = json_object();
+        add_drops(drops, q.drops);
+        json_array_append_new(
+            qubes, json_pack("{s:s,s:o,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o}",
+                             "name", q.name, "ipv4", address_json(&q.ipv4),
+                             "ipv6", address_json(&q.ipv6), "rules", q.rules,
+                             "flows", (json_int_t)q.flows, "packets_up",
+                             (json_int_t)q.packets_up, "packets_down",
+                             (json_int_t)q.packets_down, "bytes_up",
+                             (json_int_t)q.bytes_up, "bytes_down",
+                             (json_int_t)q.bytes_down, "drops", drops));
+    }
+    return qubes;
+}
+
+static json_t *all_drops(const struct status_source *s,
+                         const struct client_status *c)
+{
+    json_t *drops = json_object();
+    struct router_qube_status q;
+    add_drops(drops, c->drops);
+    add_drops(drops, router_drops(s->router));
+    add_drops(drops, s->uplink_drops);
+    if (s->uplink)
+        add_drops(drops, &s->uplink->drops);
+    for (size_t i = 0; i < s->link_count; i++)
+        add_drops(drops, &s->links[i]->drops);
+    for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
+        if (router_qube_status(s->router, i, &q))
+            add_drops(drops, q.drops);
+    }
+    return drops;
+}
+
+static json_t *traffic_json(const struct client_status *c)
+{
+    return json_pack(
+        "{s:I,s:I,s:I,s:I}", "packets_up", (json_int_t)c->packets_sealed,
+        "packets_down", (json_int_t)c->packets_opened, "bytes_up",
+        (json_int_t)c->bytes_sealed, "bytes_down", (json_int_t)c->bytes_opened);
+}
+
+json_t *status_json(const struct status_source *s)
+{
+    struct client_status c;
+    client_status(s->client, &c);
+    json_t *o = json_object();
+
+    json_object_set_new(o, "state", json_string(client_state_name(c.state)));
+    json_object_set_new(o, "up", json_boolean(c.state == CLIENT_UP));
+    json_object_set_new(o, "since_seconds",
+                        json_real(seconds_between(s->now, c.since)));
+    json_object_set_new(o, "retry_seconds",
+                        c.state == CLIENT_PAUSING
+                            ? json_real(seconds_between(c.next_try, s->now))
+                            : json_null());
+    json_object_set_new(o, "last_error",
+                        c.last_error ? json_string(c.last_error) : json_null());
+    json_object_set_new(o, "question",
+                        s->question ? json_string(s->question) : json_null());
+    json_object_set_new(o, "server", server_json(s, &c));
+    json_object_set_new(o, "cipher",
+                        c.cipher ? json_string(c.cipher) : json_null());
+    json_object_set_new(o, "tls", c.tls ? json_string(c.tls) : json_null());
+    json_object_set_new(o, "crypto_library",
+                        c.crypto_library ? json_string(c.crypto_library)
+                                         : json_null());
+    json_object_set_new(o, "tunnel",
+                        tunnel_json(c.state == CLIENT_UP ? c.tunnel : NULL));
+    json_object_set_new(o, "traffic", traffic_json(&c));
+    json_object_set_new(o, "negotiations",
+                        json_integer((json_int_t)c.negotiations));
+    json_object_set_new(o, "reconnects",
+                        json_integer((json_int_t)c.reconnects));
+    json_object_set_new(o, "flows", json_integer(router_flow_count(s->router)));
+    json_object_set_new(o, "qubes", qubes_json(s->router));
+    json_object_set_new(o, "drops", all_drops(s, &c));
+    return o;
+}
