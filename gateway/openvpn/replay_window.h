@@ -1,7 +1,13 @@
 /*
- * Which packet numbers were seen (openvpn: packet_id.c). A number above the
- * highest is new; an older one is accepted once, if it is within the window
- * and not older than its time. Asked only after authentication.
+ * Which packet numbers were seen (openvpn: packet_id.c; RFC 6479 for the
+ * ring). A number above the highest is new; an older one is accepted once,
+ * if it is within the window and not older than its time. Asked only after
+ * authentication.
+ *
+ * Time is kept by one mark instead of one for each number: `seconds` after
+ * the mark was set, all below it are too old, and the next mark is set. So a
+ * late number is refused between `seconds` and twice that after a higher one
+ * came.
  */
 #ifndef OPENVPN_REPLAY_WINDOW_H
 #define OPENVPN_REPLAY_WINDOW_H
@@ -17,13 +23,15 @@ enum {
 };
 
 struct replay_window {
-    uint64_t highest;        /* 0: nothing seen yet */
-    struct instant raised;   /* when `highest` was last raised */
-    struct instant floor_at; /* when `floor` was taken */
-    uint64_t floor;          /* numbers at or below it are too old in time */
-    uint32_t size;           /* packets, a multiple of 64 */
-    uint32_t seconds;
-    uint64_t *bits; /* ring of `size` bits */
+    uint64_t highest;      /* 0: nothing seen yet */
+    struct instant raised; /* when `highest` was last raised */
+    uint64_t floor;        /* numbers at or below it are too old in time */
+    uint64_t mark;         /* what `floor` becomes next */
+    struct instant marked; /* when `mark` was the highest */
+    uint32_t size;         /* packets, a multiple of 64 */
+    uint32_t seconds;      /* 0: no limit in time */
+    uint32_t words;        /* of `bits`, a power of two */
+    uint64_t *bits;        /* ring; at least 64 more than `size` */
 };
 
 /* `size` is rounded up to a multiple of 64. False when memory is short. */
