@@ -7,15 +7,21 @@
 
 #include "gateway/base/bytes.h"
 
-enum { STATIC_KEY_SIZE = 256, STATIC_KEY_SLICE = 64 };
+enum {
+    STATIC_KEY_SIZE = 256,
+    STATIC_KEY_SLICE = 64,
+    STATIC_KEY_TEXT_SIZE = 640, /* enough for static_key_format() */
+};
 
 struct static_key {
     uint8_t bytes[STATIC_KEY_SIZE];
 };
 
-/* Text before BEGIN is ignored; hexadecimal with any white space. */
+/* Text before BEGIN and behind END is ignored; between them stand 512
+ * hexadecimal digits with any white space. */
 MUST_USE bool static_key_parse(struct bytes text, struct static_key *out);
-/* The text as `openvpn --genkey` writes it; false if it does not fit. */
+/* The text as `openvpn --genkey` writes it, NUL-terminated; false if it does
+ * not fit. */
 MUST_USE bool static_key_format(const struct static_key *key, char *out,
                                 size_t capacity);
 
