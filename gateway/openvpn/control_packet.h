@@ -71,7 +71,8 @@ const char *opcode_name(uint8_t opcode);
 bool session_id_equal(const struct session_id *a, const struct session_id *b);
 bool session_id_is_zero(const struct session_id *a);
 
-/* Reads header and body; `payload` borrows from `body`. */
+/* Reads header and body; `payload` borrows from `body`. What stands behind
+ * the acknowledgements of an ACK_V1 is ignored, as OpenVPN does. */
 MUST_USE bool control_packet_parse(struct bytes header, struct bytes body,
                                    struct control_packet *out);
 void control_packet_write_header(struct writer *w,
