@@ -22,6 +22,8 @@ struct loop_watch {
     void *context;
 };
 
+/* Embedded in its owner. Disarmed before `expired` is called, which may set
+ * it again or remove it. */
 struct loop_timer {
     struct instant deadline; /* private: loop_timer_set() */
     void (*expired)(void *context, struct instant now);
@@ -29,19 +31,25 @@ struct loop_timer {
     struct loop_timer *next; /* private */
 };
 
+/* NULL when the system gives no descriptors; the log says why. */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
 /* CLOCK_BOOTTIME, so that a suspend counts. */
 struct instant loop_now(const struct loop *loop);
 
+/* Microseconds since 1970, for people and files; nothing is timed by it. */
+int64_t loop_wall_clock(const struct loop *loop);
+
 enum error loop_add(struct loop *loop, struct loop_watch *watch,
                     unsigned events);
 enum error loop_change(struct loop *loop, struct loop_watch *watch,
                        unsigned events);
+/* Before the descriptor is closed. */
 void loop_remove(struct loop *loop, struct loop_watch *watch);
 
-/* Registers once; INSTANT_NEVER disarms. */
+/* Registers once, disarmed unless it was set before; INSTANT_NEVER
+ * disarms. */
 void loop_add_timer(struct loop *loop, struct loop_timer *timer);
 void loop_remove_timer(struct loop *loop, struct loop_timer *timer);
 void loop_timer_set(struct loop_timer *timer, struct instant deadline);

@@ -1,0 +1,235 @@
+/*
+ * A turn is: wait, serve what is ready, then the timers. Descriptors come
+ * first so that a peer whose packets wait in a socket after a stall is not
+ * declared dead by a timer that looked before anybody had read them.
+ *
+ * The wait itself has no time limit: epoll's would stand still during a
+ * suspend. One timerfd on CLOCK_BOOTTIME wakes it. It is moved only to ring
+ * earlier: a deadline that is pushed on with every packet costs a system call
+ * when the old one rings, and none before.
+ *
+ * There are about ten timers, so the earliest is found by looking at all of
+ * them, and setting one is a store.
+ */
+#include "gateway/event/loop.h"
+#include "gateway/base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { READY_MAX = 64 };
+
+struct loop {
+    int epoll;
+    struct loop_watch alarm; /* the timerfd */
+    struct instant rings;    /* when it does; INSTANT_NEVER: not */
+    bool quitting;
+    struct loop_timer *timers;
+    struct loop_timer *next_timer; /* of the round under way */
+    int ready_next;                /* of the turn under way */
+    int ready_count;
+    struct epoll_event ready[READY_MAX];
+};
+
+static void alarm_rang(void *context, struct instant now, unsigned events)
+{
+    struct loop *loop = context;
+    uint64_t times;
+    (void)now;
+    (void)events;
+    if (read(loop->alarm.fd, &times, sizeof times) > 0)
+        loop->rings = INSTANT_NEVER;
+}
+
+struct loop *loop_new(void)
+{
+    struct loop *loop = calloc(1, sizeof *loop);
+    if (!loop)
+        return NULL;
+    loop->rings = INSTANT_NEVER;
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    loop->alarm = (struct loop_watch){
+        .fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK),
+        .ready = alarm_rang,
+        .context = loop,
+    };
+    if (loop->epoll < 0 || loop->alarm.fd < 0 ||
+        loop_add(loop, &loop->alarm, LOOP_READ) != OK) {
+        log_error("loop: cannot start: %s", strerror(errno));
+        loop_free(loop);
+        return NULL;
+    }
+    return loop;
+}
+
+void loop_free(struct loop *loop)
+{
+    if (!loop)
+        return;
+    if (loop->alarm.fd >= 0)
+        close(loop->alarm.fd);
+    if (loop->epoll >= 0)
+        close(loop->epoll);
+    free(loop);
+}
+
+struct instant loop_now(const struct loop *loop)
+{
+    struct timespec t;
+    (void)loop;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (struct instant){(int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000};
+}
+
+int64_t loop_wall_clock(const struct loop *loop)
+{
+    struct timespec t;
+    (void)loop;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static enum error control(struct loop *loop, int operation,
+                          struct loop_watch *watch, unsigned events)
+{
+    struct epoll_event event = {.data.ptr = watch};
+    if (events & LOOP_READ)
+        event.events |= EPOLLIN;
+    if (events & LOOP_WRITE)
+        event.events |= EPOLLOUT;
+    if (epoll_ctl(loop->epoll, operation, watch->fd, &event) != 0)
+        return error_of_errno(errno);
+    return OK;
+}
+
+enum error loop_add(struct loop *loop, struct loop_watch *watch,
+                    unsigned events)
+{
+    return control(loop, EPOLL_CTL_ADD, watch, events);
+}
+
+enum error loop_change(struct loop *loop, struct loop_watch *watch,
+                       unsigned events)
+{
+    return control(loop, EPOLL_CTL_MOD, watch, events);
+}
+
+void loop_remove(struct loop *loop, struct loop_watch *watch)
+{
+    control(loop, EPOLL_CTL_DEL, watch, 0);
+    /* It may be ready in this very turn, and gone when its time comes. */
+    for (int i = loop->ready_next; i < loop->ready_count; i++)
+        if (loop->ready[i].data.ptr == watch)
+            loop->ready[i].data.ptr = NULL;
+}
+
+void loop_add_timer(struct loop *loop, struct loop_timer *timer)
+{
+    if (timer->deadline.us == 0)
+        timer->deadline = INSTANT_NEVER;
+    timer->next = loop->timers;
+    loop->timers = timer;
+}
+
+void loop_remove_timer(struct loop *loop, struct loop_timer *timer)
+{
+    struct loop_timer **link = &loop->timers;
+    while (*link && *link != timer)
+        link = &(*link)->next;
+    if (!*link)
+        return;
+    *link = timer->next;
+    if (loop->next_timer == timer)
+        loop->next_timer = timer->next;
+    timer->next = NULL;
+}
+
+void loop_timer_set(struct loop_timer *timer, struct instant deadline)
+{
+    timer->deadline = deadline;
+}
+
+static struct instant earliest_deadline(const struct loop *loop)
+{
+    struct instant earliest = INSTANT_NEVER;
+    for (const struct loop_timer *t = loop->timers; t; t = t->next)
+        earliest = instant_earlier(earliest, t->deadline);
+    return earliest;
+}
+
+static void arm_alarm(struct loop *loop)
+{
+    struct instant earliest = earliest_deadline(loop);
+    if (!instant_before(earliest, loop->rings))
+        return;
+    /* Zero would disarm it; a microsecond after boot has passed as well. */
+    int64_t us = earliest.us > 0 ? earliest.us : 1;
+    struct itimerspec when = {
+        .it_value = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000},
+    };
+    int failed =
+        timerfd_settime(loop->alarm.fd, TFD_TIMER_ABSTIME, &when, NULL);
+    assert(!failed);
+    loop->rings = earliest;
+}
+
+static void serve_ready(struct loop *loop, struct instant now)
+{
+    while (loop->ready_next < loop->ready_count) {
+        struct epoll_event event = loop->ready[loop->ready_next++];
+        struct loop_watch *watch = event.data.ptr;
+        if (!watch)
+            continue;
+        unsigned events = 0;
+        if (event.events & EPOLLIN)
+            events |= LOOP_READ;
+        if (event.events & EPOLLOUT)
+            events |= LOOP_WRITE;
+        if (event.events & (EPOLLERR | EPOLLHUP))
+            events |= LOOP_ERROR;
+        watch->ready(watch->context, now, events);
+    }
+}
+
+static void expire_timers(struct loop *loop, struct instant now)
+{
+    struct loop_timer *timer = loop->timers;
+    while (timer) {
+        loop->next_timer = timer->next;
+        if (instant_reached(now, timer->deadline)) {
+            timer->deadline = INSTANT_NEVER;
+            timer->expired(timer->context, now);
+        }
+        timer = loop->next_timer;
+    }
+}
+
+enum error loop_run(struct loop *loop)
+{
+    while (!loop->quitting) {
+        arm_alarm(loop);
+        int count = epoll_wait(loop->epoll, loop->ready, READY_MAX, -1);
+        if (count < 0 && errno != EINTR) {
+            log_error("loop: epoll_wait: %s", strerror(errno));
+            return error_of_errno(errno);
+        }
+        struct instant now = loop_now(loop);
+        loop->ready_next = 0;
+        loop->ready_count = count > 0 ? count : 0;
+        serve_ready(loop, now);
+        expire_timers(loop, now);
+    }
+    loop->quitting = false;
+    return OK;
+}
+
+void loop_quit(struct loop *loop)
+{
+    loop->quitting = true;
+}
