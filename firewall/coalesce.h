@@ -16,6 +16,10 @@ struct coalesce; /* heap: the piece lists of one burst */
 struct coalesce *coalesce_new(void);
 void coalesce_free(struct coalesce *c);
 
+/* Whether UDP is joined too: only where the links take UDP super-packets
+ * (Linux 6.2). At first it is not. */
+void coalesce_join_udp(struct coalesce *c, bool join);
+
 /*
  * Turns the opened datagrams of `burst` from *next on into packets of `batch`
  * (views; their headroom is what the tunnel's header left in front). Order

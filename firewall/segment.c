@@ -1,0 +1,316 @@
+#include "firewall/segment.h"
+
+#include "firewall/checksum.h"
+#include "firewall/ip_packet.h"
+
+/* Copies a packet's bytes in order, out of its first part and its pieces. */
+struct source {
+    const struct packet *packet;
+    uint16_t piece; /* 0: the first part */
+    size_t offset;  /* into it */
+};
+
+static struct bytes part(const struct source *s)
+{
+    const struct packet *p = s->packet;
+    if (s->piece == 0)
+        return bytes_of(p->data, p->size);
+    return p->pieces[s->piece - 1];
+}
+
+/* False once there is no part left. */
+static bool next_part(struct source *s)
+{
+    if (s->piece >= s->packet->piece_count)
+        return false;
+    s->piece++;
+    s->offset = 0;
+    return true;
+}
+
+static struct source source_at(const struct packet *packet, size_t offset)
+{
+    struct source s = {packet, 0, offset};
+    while (s.offset > part(&s).size) {
+        size_t beyond = s.offset - part(&s).size;
+        if (!next_part(&s))
+            break;
+        s.offset = beyond;
+    }
+    return s;
+}
+
+/* Copies `size` bytes to `to` and returns their sum. */
+static uint32_t copy_and_sum(struct source *s, uint8_t *to, size_t size)
+{
+    uint32_t sum = 0;
+    size_t done = 0;
+    while (done < size) {
+        struct bytes here = part(s);
+        size_t n = here.size - s->offset;
+        if (n > size - done)
+            n = size - done;
+        if (n > 0) {
+            uint16_t added =
+                checksum_sum_copy(to + done, here.data + s->offset, n);
+            sum += done % 2 ? checksum_swap(added) : added;
+            s->offset += n;
+            done += n;
+        }
+        if (done < size && !next_part(s))
+            break;
+    }
+    return sum;
+}
+
+static void copy(struct source *s, uint8_t *to, size_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        struct bytes here = part(s);
+        size_t n = here.size - s->offset;
+        if (n > size - done)
+            n = size - done;
+        if (n > 0)
+            memcpy(to + done, here.data + s->offset, n);
+        s->offset += n;
+        done += n;
+        if (done < size && !next_part(s))
+            break;
+    }
+}
+
+static uint8_t *inner(const struct datagram *d)
+{
+    return d->data + d->inner_offset;
+}
+
+/* A burst that takes nothing although it is empty never will. */
+static enum segment_result no_room(const struct burst *burst)
+{
+    return burst->count > 0 ? SEGMENT_FULL : SEGMENT_REFUSED;
+}
+
+static uint16_t checksum_offset(const struct ip_packet *ip)
+{
+    return (uint16_t)(ip->transport +
+                      (ip->protocol == IP_TCP ? TCP_CHECKSUM : UDP_CHECKSUM));
+}
+
+/* What to store, RFC 768: a UDP checksum of zero would mean "none". */
+static uint16_t finished(const struct ip_packet *ip, uint32_t sum)
+{
+    uint16_t checksum = checksum_finish(sum);
+    return checksum == 0 && ip->protocol == IP_UDP ? 0xffff : checksum;
+}
+
+static enum segment_result whole(const struct packet *p,
+                                 const struct ip_packet *ip,
+                                 const struct burst_layout *layout,
+                                 struct burst *burst)
+{
+    struct datagram *d = burst_reserve(burst, layout, ip->total);
+    if (!d)
+        return no_room(burst);
+    struct source from = source_at(p, 0);
+    copy(&from, inner(d), ip->transport);
+    if (p->checksum != PACKET_CHECKSUM_PARTIAL) {
+        copy(&from, inner(d) + ip->transport, ip->total - ip->transport);
+        return SEGMENT_DONE;
+    }
+    uint32_t size = ip->total - ip->transport;
+    uint32_t sum = copy_and_sum(&from, inner(d) + ip->transport, size);
+    uint8_t *field = inner(d) + checksum_offset(ip);
+    sum += checksum_change(load_u16(field), 0);
+    store_u16(field, finished(ip, sum + ip_pseudo_sum(ip, size)));
+    return SEGMENT_DONE;
+}
+
+/* What all segments of a super-packet share. */
+struct cut {
+    const struct packet *packet;
+    const struct ip_packet *ip;
+    uint16_t mss;
+    uint32_t ip_sum;        /* IPv4 header without length, ID, checksum */
+    uint32_t transport_sum; /* pseudo-header without length, header without
+                               what differs between segments */
+};
+
+static void write_ip(const struct cut *c, uint8_t *out, uint32_t offset,
+                     uint32_t size)
+{
+    const struct ip_packet *ip = c->ip;
+    uint32_t total = ip->payload + size;
+    if (ip->family == ADDRESS_IPV6) {
+        store_u16(out + IPV6_PAYLOAD_LENGTH,
+                  (uint16_t)(total - IPV6_HEADER_SIZE));
+        return;
+    }
+    uint16_t id = (uint16_t)(ip->fragment_id + offset / c->mss);
+    store_u16(out + IPV4_TOTAL_LENGTH, (uint16_t)total);
+    store_u16(out + IPV4_ID, id);
+    store_u16(out + IPV4_CHECKSUM, checksum_finish(c->ip_sum + total + id));
+}
+
+static void write_tcp(const struct cut *c, uint8_t *out, uint32_t offset,
+                      uint32_t size, uint32_t payload_sum)
+{
+    const struct ip_packet *ip = c->ip;
+    uint8_t *tcp = out + ip->transport;
+    uint32_t sequence = load_u32(tcp + TCP_SEQUENCE) + offset;
+    uint8_t flags = ip->tcp_flags;
+    if (offset > 0)
+        flags = (uint8_t)(flags & ~TCP_CWR);
+    if (offset + size < ip_payload_size(ip))
+        flags = (uint8_t)(flags & ~(TCP_FIN | TCP_PSH));
+    store_u32(tcp + TCP_SEQUENCE, sequence);
+    tcp[TCP_FLAGS] = flags;
+    uint32_t sum = c->transport_sum + payload_sum + (sequence >> 16) +
+                   (sequence & 0xffff) + flags + ip->payload - ip->transport +
+                   size;
+    store_u16(tcp + TCP_CHECKSUM, checksum_finish(sum));
+}
+
+static void write_udp(const struct cut *c, uint8_t *out, uint32_t size,
+                      uint32_t payload_sum)
+{
+    const struct ip_packet *ip = c->ip;
+    uint8_t *udp = out + ip->transport;
+    uint16_t length = (uint16_t)(UDP_HEADER_SIZE + size);
+    store_u16(udp + UDP_LENGTH, length);
+    /* Once as the field, once in the pseudo-header. */
+    uint32_t sum = c->transport_sum + payload_sum + 2 * (uint32_t)length;
+    store_u16(udp + UDP_CHECKSUM, finished(ip, sum));
+}
+
+static struct cut prepare(const struct packet *p, const struct ip_packet *ip,
+                          uint16_t mtu)
+{
+    struct cut c = {.packet = p, .ip = ip, .mss = p->gso_size};
+    /* TCP may be cut finer, and that is kinder than fragments. */
+    if (ip->protocol == IP_TCP && !ip->dont_fragment && ip->payload < mtu &&
+        c.mss > mtu - ip->payload)
+        c.mss = (uint16_t)(mtu - ip->payload);
+
+    const uint8_t *t = ip_transport(ip);
+    c.ip_sum = checksum_sum(ip->data, ip->transport);
+    c.ip_sum += checksum_change(load_u16(ip->data + IPV4_TOTAL_LENGTH), 0) +
+                checksum_change(load_u16(ip->data + IPV4_ID), 0) +
+                checksum_change(load_u16(ip->data + IPV4_CHECKSUM), 0);
+    c.transport_sum = ip_pseudo_sum(ip, 0) +
+                      checksum_sum(t, (size_t)(ip->payload - ip->transport));
+    if (ip->protocol == IP_TCP)
+        c.transport_sum += checksum_change(load_u16(t + TCP_SEQUENCE), 0) +
+                           checksum_change(load_u16(t + TCP_SEQUENCE + 2), 0) +
+                           checksum_change(t[TCP_FLAGS], 0) +
+                           checksum_change(load_u16(t + TCP_CHECKSUM), 0);
+    else
+        c.transport_sum += checksum_change(load_u16(t + UDP_LENGTH), 0) +
+                           checksum_change(load_u16(t + UDP_CHECKSUM), 0);
+    return c;
+}
+
+static enum segment_result cut(const struct packet *p,
+                               const struct ip_packet *ip, uint16_t mtu,
+                               const struct burst_layout *layout,
+                               struct segment_cursor *cursor,
+                               struct burst *burst)
+{
+    struct cut c = prepare(p, ip, mtu);
+    if ((uint32_t)ip->payload + c.mss > mtu)
+        return SEGMENT_REFUSED;
+    struct source from = source_at(p, (size_t)ip->payload + cursor->offset);
+    while (cursor->offset < ip_payload_size(ip)) {
+        uint32_t size = ip_payload_size(ip) - cursor->offset;
+        if (size > c.mss)
+            size = c.mss;
+        struct datagram *d = burst_reserve(burst, layout, ip->payload + size);
+        if (!d)
+            return no_room(burst);
+        uint8_t *out = inner(d);
+        memcpy(out, ip->data, ip->payload);
+        uint32_t sum = copy_and_sum(&from, out + ip->payload, size);
+        write_ip(&c, out, cursor->offset, size);
+        if (ip->protocol == IP_TCP)
+            write_tcp(&c, out, cursor->offset, size, sum);
+        else
+            write_udp(&c, out, size, sum);
+        cursor->offset += size;
+    }
+    return SEGMENT_DONE;
+}
+
+/* Fills the checksum in, in the first fragment, before the rest of what it
+ * covers is cut off. */
+static void complete_first(const struct packet *p, const struct ip_packet *ip,
+                           uint8_t *out)
+{
+    uint32_t size = ip->total - ip->transport;
+    uint32_t sum = ip_pseudo_sum(ip, size);
+    struct source from = source_at(p, ip->transport);
+    size_t done = 0;
+    do {
+        struct bytes here = part(&from);
+        size_t n = here.size - from.offset;
+        uint16_t added = checksum_sum(here.data + from.offset, n);
+        sum += done % 2 ? checksum_swap(added) : added;
+        done += n;
+    } while (next_part(&from));
+    uint8_t *field = out + checksum_offset(ip);
+    sum += checksum_change(load_u16(field), 0);
+    store_u16(field, finished(ip, sum));
+}
+
+/* RFC 791 3.2, of a packet that may itself be a fragment. */
+static enum segment_result fragment(const struct packet *p,
+                                    const struct ip_packet *ip, uint16_t mtu,
+                                    const struct burst_layout *layout,
+                                    struct segment_cursor *cursor,
+                                    struct burst *burst)
+{
+    uint16_t room = mtu > ip->transport ? (uint16_t)(mtu - ip->transport) : 0;
+    uint32_t most = room & ~7U;
+    uint32_t left = ip->total - ip->transport;
+    if (most == 0 || ip->fragment_offset + left > PACKET_SIZE_MAX)
+        return SEGMENT_REFUSED;
+    struct source from = source_at(p, (size_t)ip->transport + cursor->offset);
+    while (cursor->offset < left) {
+        uint32_t size = left - cursor->offset;
+        if (size > room)
+            size = most;
+        struct datagram *d = burst_reserve(burst, layout, ip->transport + size);
+        if (!d)
+            return no_room(burst);
+        uint8_t *out = inner(d);
+        memcpy(out, ip->data, ip->transport);
+        copy(&from, out + ip->transport, size);
+        if (cursor->offset == 0 && p->checksum == PACKET_CHECKSUM_PARTIAL)
+            complete_first(p, ip, out);
+        uint32_t offset = ip->fragment_offset + cursor->offset;
+        bool more = ip->more_fragments || cursor->offset + size < left;
+        store_u16(out + IPV4_TOTAL_LENGTH, (uint16_t)(ip->transport + size));
+        store_u16(out + IPV4_FRAGMENT,
+                  (uint16_t)(offset / 8 | (more ? IPV4_MORE_FRAGMENTS : 0)));
+        ip_write_checksum(&(struct ip_packet){
+            .data = out, .family = ADDRESS_IPV4, .transport = ip->transport});
+        cursor->offset += size;
+    }
+    return SEGMENT_DONE;
+}
+
+enum segment_result segment(const struct packet *packet, uint16_t mtu,
+                            const struct burst_layout *layout,
+                            struct segment_cursor *cursor, struct burst *burst)
+{
+    struct packet p = *packet;
+    struct ip_packet ip;
+    if (ip_packet_parse(&p, &ip) != DROP_NONE)
+        return SEGMENT_REFUSED;
+    if (p.gso != PACKET_GSO_NONE && ip_payload_size(&ip) > p.gso_size)
+        return cut(&p, &ip, mtu, layout, cursor, burst);
+    if (ip.total <= mtu)
+        return whole(&p, &ip, layout, burst);
+    if (!ip.dont_fragment && !ip.options)
+        return fragment(&p, &ip, mtu, layout, cursor, burst);
+    return SEGMENT_REFUSED;
+}
