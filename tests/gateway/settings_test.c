@@ -1,9 +1,6 @@
 #include "gateway/settings.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "tests/unit.h"
 
 enum { ARGUMENTS_MAX = 16 };
 
