@@ -2,50 +2,20 @@
 
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
+#include "gateway/openvpn/key_armor.h"
 
-#define BEGIN   "-----BEGIN OpenVPN Static key V1-----"
-#define END     "-----END OpenVPN Static key V1-----"
+#define LABEL   "OpenVPN Static key V1"
 #define COMMENT "#\n# 2048 bit OpenVPN static key\n#\n"
 
-enum { DIGITS = 2 * STATIC_KEY_SIZE, BYTES_PER_LINE = 16 };
-
-/* Steps over `word` and all in front of it; false if it is not there. */
-static bool skip_past(struct bytes *text, const char *word)
-{
-    size_t size = strlen(word);
-    const uint8_t *at =
-        text->size ? memmem(text->data, text->size, word, size) : NULL;
-    if (!at)
-        return false;
-    size_t skipped = (size_t)(at - text->data) + size;
-    *text = bytes_of(text->data + skipped, text->size - skipped);
-    return true;
-}
-
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/* The digits up to END, without white space. */
-static bool collect_digits(struct bytes text, uint8_t digits[DIGITS])
-{
-    struct writer w = writer_of(digits, DIGITS);
-    while (text.size && !text_starts_with(text, END)) {
-        if (!is_space(text.data[0]))
-            write_u8(&w, text.data[0]);
-        text.data++;
-        text.size--;
-    }
-    return text.size && writer_ok(&w) && w.size == DIGITS;
-}
+enum { DIGITS = 2 * STATIC_KEY_SIZE, DIGITS_PER_LINE = 32 };
 
 bool static_key_parse(struct bytes text, struct static_key *out)
 {
     uint8_t digits[DIGITS];
     struct static_key key;
-    size_t size;
-    bool ok = skip_past(&text, BEGIN) && collect_digits(text, digits) &&
+    size_t digit_count, size;
+    bool ok = key_armor_take(text, LABEL, digits, DIGITS, &digit_count) &&
+              digit_count == DIGITS &&
               text_from_hex(bytes_of(digits, DIGITS), key.bytes,
                             sizeof key.bytes, &size);
     if (ok)
@@ -55,23 +25,19 @@ bool static_key_parse(struct bytes text, struct static_key *out)
     return ok;
 }
 
-static void write_hex(struct writer *w, uint8_t byte)
-{
-    static const char digit[] = "0123456789abcdef";
-    write_u8(w, (uint8_t)digit[byte >> 4]);
-    write_u8(w, (uint8_t)digit[byte & 15]);
-}
-
 bool static_key_format(const struct static_key *key, char *out, size_t capacity)
 {
-    struct writer w = writer_of(out, capacity);
-    write_bytes(&w, bytes_of_text(COMMENT BEGIN "\n"));
+    static const char digit[] = "0123456789abcdef";
+    uint8_t digits[DIGITS];
     for (size_t i = 0; i < STATIC_KEY_SIZE; i++) {
-        write_hex(&w, key->bytes[i]);
-        if (i % BYTES_PER_LINE == BYTES_PER_LINE - 1)
-            write_u8(&w, '\n');
+        digits[2 * i] = (uint8_t)digit[key->bytes[i] >> 4];
+        digits[2 * i + 1] = (uint8_t)digit[key->bytes[i] & 15];
     }
-    write_bytes(&w, bytes_of_text(END "\n"));
+
+    struct writer w = writer_of(out, capacity);
+    write_bytes(&w, bytes_of_text(COMMENT));
+    key_armor_write(&w, LABEL, bytes_of(digits, DIGITS), DIGITS_PER_LINE);
     write_u8(&w, '\0');
+    secret_wipe(digits, sizeof digits);
     return writer_ok(&w);
 }

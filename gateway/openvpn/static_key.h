@@ -13,6 +13,9 @@ enum {
     STATIC_KEY_TEXT_SIZE = 640, /* enough for static_key_format() */
 };
 
+/* Both ends of every asymmetry in the protocol. */
+enum openvpn_role { OPENVPN_CLIENT, OPENVPN_SERVER };
+
 struct static_key {
     uint8_t bytes[STATIC_KEY_SIZE];
 };
