@@ -49,6 +49,14 @@ struct control_packet {
     struct bytes payload;   /* borrowed */
 };
 
+/* A packet out of its wrapping, not yet parsed. All borrowed. */
+struct control_envelope {
+    struct bytes header; /* CONTROL_HEADER_SIZE */
+    struct bytes body;
+    uint32_t replay_id; /* both 0 without a wrapping */
+    uint32_t replay_time;
+};
+
 static inline uint8_t opcode_of(uint8_t first_byte)
 {
     return first_byte >> 3;

@@ -7,11 +7,11 @@
 #ifndef OPENVPN_CONTROL_WRAP_H
 #define OPENVPN_CONTROL_WRAP_H
 
-#include "gateway/base/drop.h"
 #include "gateway/base/instant.h"
-#include "gateway/openvpn/control_packet.h"
 #include "gateway/openvpn/replay_window.h"
-#include "gateway/openvpn/static_key.h"
+#include "gateway/openvpn/tls_auth.h"
+#include "gateway/openvpn/tls_crypt.h"
+#include "gateway/openvpn/tls_crypt_v2.h"
 
 enum control_wrap_kind {
     CONTROL_WRAP_NONE,
@@ -20,21 +20,15 @@ enum control_wrap_kind {
     CONTROL_WRAP_TLS_CRYPT_V2,
 };
 
-/* Both ends of every asymmetry in the protocol. */
-enum openvpn_role { OPENVPN_CLIENT, OPENVPN_SERVER };
+enum { CONTROL_WRAP_OVERHEAD_MAX = TLS_AUTH_HMAC_MAX + TLS_AUTH_REPLAY_SIZE };
 
-enum {
-    TLS_CRYPT_V2_WRAPPED_MAX = 1024,
-    CONTROL_WRAP_OVERHEAD_MAX = 64 + 8, /* tls-auth with SHA512 */
-};
-
+/* Holds prepared keys on the heap: not to be copied. */
 struct control_wrap {
     enum control_wrap_kind kind;
-    uint8_t digest;        /* tls-auth: mbedtls_md_type_t */
-    uint8_t send_hmac[64]; /* tls-auth and tls-crypt */
-    uint8_t receive_hmac[64];
-    uint8_t send_cipher[32]; /* tls-crypt, AES-256-CTR */
-    uint8_t receive_cipher[32];
+    union {
+        struct tls_auth auth;
+        struct tls_crypt crypt;
+    };
     uint32_t send_id;      /* the last replay number sent */
     uint32_t send_time;    /* unix time, latched at the start */
     uint32_t receive_time; /* of the numbers in `seen` */
@@ -56,7 +50,8 @@ MUST_USE bool control_wrap_init_tls_crypt(struct control_wrap *w,
                                           const struct static_key *key,
                                           enum openvpn_role role,
                                           uint32_t unix_time);
-/* The client's end of tls-crypt-v2: its own key and the opaque wrapped one. */
+/* The client's end of tls-crypt-v2: its own key and the opaque wrapped one.
+ * The server's end of one session is tls-crypt with the unwrapped key. */
 MUST_USE bool control_wrap_init_tls_crypt_v2(struct control_wrap *w,
                                              const struct static_key *key,
                                              struct bytes wrapped_key,
@@ -64,7 +59,8 @@ MUST_USE bool control_wrap_init_tls_crypt_v2(struct control_wrap *w,
 /* Wipes the keys. */
 void control_wrap_clear(struct control_wrap *w);
 
-/* Bytes this wrapping adds to an unwrapped packet (not the wrapped key). */
+/* Bytes this wrapping adds to an unwrapped packet (not the wrapped key, which
+ * adds `wrapped_key_size` to the two opcodes that carry it). */
 size_t control_wrap_overhead(const struct control_wrap *w);
 
 /* Writes the whole datagram with a fresh replay number; with opcodes
@@ -75,10 +71,13 @@ MUST_USE bool control_wrap_seal(struct control_wrap *w,
                                 struct writer *datagram);
 
 /*
- * Authenticates, decrypts into `scratch` where needed, checks the replay
- * number and parses. *out borrows from `datagram` or `scratch`. DROP_NONE, or
- * why it was refused; then nothing of `w` has changed. A wrapped key behind
- * the packet (seen by a server) is returned in *wrapped_key if not NULL.
+ * Authenticates, decrypts into `scratch` where needed, parses, and checks the
+ * replay number. *out borrows from `datagram` or `scratch`. DROP_NONE, or why
+ * it was refused; then nothing of `w` has changed.
+ *
+ * A server with tls-crypt-v2 gives `wrapped_key`: it becomes what follows the
+ * packet, empty for most opcodes. With NULL, opcodes that carry a wrapped key
+ * are refused.
  */
 enum { CONTROL_WRAP_SCRATCH = CONTROL_PACKET_SIZE_MAX };
 MUST_USE enum drop control_wrap_open(struct control_wrap *w, struct instant now,
