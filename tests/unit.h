@@ -41,4 +41,11 @@ static inline uint32_t next_random(uint32_t *state)
     return *state;
 }
 
+static inline void random_bytes(uint32_t *state, void *out, size_t size)
+{
+    uint8_t *bytes = out;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(next_random(state) >> 16);
+}
+
 #endif

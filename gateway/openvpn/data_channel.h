@@ -1,11 +1,14 @@
 /*
- * One generation of data keys, both directions: packet numbers, AEAD, replay
- * window. Packets are sealed and opened in place, in bursts.
+ * One generation of data keys, both directions: packet numbers, cipher,
+ * replay window. Packets are sealed and opened in place, in bursts. What is
+ * behind this door is one of three formats (openvpn: crypto.c):
  *
- *   DATA_V2: opcode/key_id(1) peer_id(3) packet_id(4) tag(16) ciphertext
- *   DATA_V1: opcode/key_id(1)            packet_id(4) tag(16) ciphertext
+ *   AEAD   header packet_id(4) tag(16) ciphertext
+ *   EPOCH  header epoch(2) counter(6) ciphertext tag(16)
+ *   CBC    header hmac iv ciphertext of: packet_id(4) packet padding
  *
- * (openvpn: crypto.c, openvpn_encrypt_aead.)
+ * with the header of data_packet.h. Framing of compression and pings are the
+ * caller's: they are inner packets here.
  */
 #ifndef OPENVPN_DATA_CHANNEL_H
 #define OPENVPN_DATA_CHANNEL_H
@@ -13,9 +16,8 @@
 #include "gateway/base/burst.h"
 #include "gateway/base/instant.h"
 #include "gateway/openvpn/aead.h"
+#include "gateway/openvpn/data_packet.h"
 #include "gateway/openvpn/key_derivation.h"
-
-enum { PEER_ID_NONE = 0xffffff };
 
 struct data_channel; /* heap; owns keys and replay window */
 
@@ -24,12 +26,17 @@ struct data_channel_options {
     enum aead_cipher cipher;
     enum aead_library library; /* AEAD_FASTEST but in tests */
     uint8_t key_id;
-    uint32_t peer_id; /* PEER_ID_NONE: send DATA_V1 */
-    uint32_t replay_packets;
+    uint32_t peer_id;        /* PEER_ID_NONE: send DATA_V1 */
+    uint32_t replay_packets; /* 1 .. REPLAY_WINDOW_MAX */
     uint32_t replay_seconds;
 };
 
-/* NULL when memory is short or the cipher cannot be had. */
+/* Sets the cipher by OpenVPN's name of it, in any case. False if this program
+ * does not speak it. */
+MUST_USE bool data_channel_choose(struct data_channel_options *o,
+                                  const char *cipher);
+
+/* NULL when memory is short, the cipher cannot be had or a key is zero. */
 struct data_channel *data_channel_new(const struct data_channel_options *o,
                                       const struct key_material *material);
 void data_channel_free(struct data_channel *c); /* wipes */
@@ -42,17 +49,22 @@ struct burst_layout data_channel_layout(const struct data_channel *c);
 void data_channel_seal(struct data_channel *c, struct burst *burst);
 
 /* Opens datagrams [first, first + count), all of which carry this channel's
- * key id: sets inner_offset and inner_size, or a drop reason. */
+ * key id: sets inner_offset and inner_size, or a drop reason. Those that have
+ * one already are left alone. */
 void data_channel_open(struct data_channel *c, struct instant now,
                        struct burst *burst, size_t first, size_t count);
 
-/* Bytes and packets in both directions, for renegotiation limits; true once
- * the packet number is so high that new keys are due. */
+/* Bytes (of whole datagrams) and packets in both directions, for
+ * renegotiation limits; `exhausted` once new keys are due: packet numbers
+ * near their end, or the cipher's limit of use or of forgeries. */
 struct data_channel_use {
     uint64_t bytes;
     uint64_t packets;
     bool exhausted;
 };
 struct data_channel_use data_channel_use(const struct data_channel *c);
+
+/* "ipsec-mb" or "mbedtls". */
+const char *data_channel_library(const struct data_channel *c);
 
 #endif

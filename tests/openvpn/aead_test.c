@@ -1,13 +1,7 @@
 #include "gateway/openvpn/aead.h"
 
-#include "tests/openvpn/sample.h"
 #include "tests/openvpn/vectors.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit.h"
 
 static const char *const names[AEAD_CIPHER_COUNT] = {
     "AES-128-GCM",
@@ -47,10 +41,11 @@ struct packet {
 static struct packet packet_of(struct bytes data, struct bytes associated,
                                const uint8_t *nonce, struct bytes tag)
 {
-    struct packet p = {.associated = sample_copy(associated)};
+    struct packet p = {.associated =
+                           exact_copy(associated.data, associated.size)};
     p.job = (struct aead_job){
-        .data = sample_copy(data),
-        .tag = sample_copy(tag),
+        .data = exact_copy(data.data, data.size),
+        .tag = exact_copy(tag.data, tag.size),
         .associated = p.associated,
         .size = (uint32_t)data.size,
         .associated_size = (uint16_t)associated.size,
@@ -121,14 +116,14 @@ static void known_vectors_with_ipsecmb(void **state)
 }
 
 /* Seals with both, compares, and lets each open what the other sealed. */
-static void compare(struct aead *const pair[2], struct sample *s, uint32_t size)
+static void compare(struct aead *const pair[2], uint32_t *s, uint32_t size)
 {
     uint8_t *plain = malloc(size + 1);
     uint8_t nonce[AEAD_NONCE_SIZE], associated[20], no_tag[AEAD_TAG_SIZE] = {0};
-    sample_fill(s, plain, size);
-    sample_fill(s, nonce, sizeof nonce);
-    sample_fill(s, associated, sizeof associated);
-    struct bytes with = bytes_of(associated, sample_below(s, 21));
+    random_bytes(s, plain, size);
+    random_bytes(s, nonce, sizeof nonce);
+    random_bytes(s, associated, sizeof associated);
+    struct bytes with = bytes_of(associated, next_random(s) % 21);
 
     struct packet p[2];
     for (int i = 0; i < 2; i++) {
@@ -151,17 +146,17 @@ static void both_libraries_agree_at_every_size(void **state)
 {
     (void)state;
     need_ipsecmb();
-    struct sample s = {1};
+    uint32_t s = 1;
     for (int c = 0; c < AEAD_CIPHER_COUNT; c++) {
         uint8_t key[32];
-        sample_fill(&s, key, sizeof key);
+        random_bytes(&s, key, sizeof key);
         struct aead *pair[2];
         for (int i = 0; i < 2; i++)
             pair[i] = aead_new(libraries[i], (enum aead_cipher)c, key);
         for (uint32_t size = 0; size <= 1600; size++)
             compare(pair, &s, size);
         for (int i = 0; i < 100; i++)
-            compare(pair, &s, 1600 + sample_below(&s, 65536 - 1600));
+            compare(pair, &s, 1600 + next_random(&s) % (65536 - 1600));
         compare(pair, &s, 65535);
         for (int i = 0; i < 2; i++)
             aead_free(pair[i]);
@@ -171,14 +166,14 @@ static void both_libraries_agree_at_every_size(void **state)
 static void check_flips(enum aead_library library)
 {
     enum { SIZE = 83, ASSOCIATED = 8 };
-    struct sample s = {2};
+    uint32_t s = 2;
     for (int c = 0; c < AEAD_CIPHER_COUNT; c++) {
         uint8_t key[32], nonce[AEAD_NONCE_SIZE];
         /* what is authenticated, in one piece: associated, data, tag */
         uint8_t wire[ASSOCIATED + SIZE + AEAD_TAG_SIZE];
-        sample_fill(&s, key, sizeof key);
-        sample_fill(&s, nonce, sizeof nonce);
-        sample_fill(&s, wire, sizeof wire);
+        random_bytes(&s, key, sizeof key);
+        random_bytes(&s, nonce, sizeof nonce);
+        random_bytes(&s, wire, sizeof wire);
         struct aead *aead = aead_new(library, (enum aead_cipher)c, key);
         struct aead_job job = {
             .data = wire + ASSOCIATED,
@@ -226,13 +221,13 @@ static void every_flipped_bit_is_refused_by_ipsecmb(void **state)
 static void check_batch(enum aead_library library)
 {
     enum { STRIDE = 1700 };
-    struct sample s = {3};
+    uint32_t s = 3;
     uint8_t *memory = malloc((size_t)AEAD_BATCH_MAX * STRIDE);
     for (int c = 0; c < AEAD_CIPHER_COUNT; c++) {
         uint8_t key[32], *plain = malloc((size_t)AEAD_BATCH_MAX * STRIDE);
         struct aead_job jobs[AEAD_BATCH_MAX];
-        sample_fill(&s, key, sizeof key);
-        sample_fill(&s, memory, (size_t)AEAD_BATCH_MAX * STRIDE);
+        random_bytes(&s, key, sizeof key);
+        random_bytes(&s, memory, (size_t)AEAD_BATCH_MAX * STRIDE);
         struct aead *aead = aead_new(library, (enum aead_cipher)c, key);
         for (size_t i = 0; i < AEAD_BATCH_MAX; i++) {
             uint8_t *at = memory + i * STRIDE;
@@ -240,10 +235,10 @@ static void check_batch(enum aead_library library)
                 .data = at + 24,
                 .tag = at + 8,
                 .associated = at,
-                .size = sample_below(&s, STRIDE - 24),
+                .size = next_random(&s) % (STRIDE - 24),
                 .associated_size = 8,
             };
-            sample_fill(&s, jobs[i].nonce, sizeof jobs[i].nonce);
+            random_bytes(&s, jobs[i].nonce, sizeof jobs[i].nonce);
         }
         memcpy(plain, memory, (size_t)AEAD_BATCH_MAX * STRIDE);
         aead_seal(aead, jobs, AEAD_BATCH_MAX);

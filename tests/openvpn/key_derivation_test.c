@@ -1,12 +1,7 @@
 #include "gateway/openvpn/key_derivation.h"
 
 #include "tests/openvpn/vectors.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit.h"
 
 static void check_prf(const struct vectors *v)
 {

@@ -1,12 +1,9 @@
 #include "tests/openvpn/vectors.h"
 
-#include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/unit.h"
 
-#include <cmocka.h>
+#include <ctype.h>
+#include <stdio.h>
 
 void vectors_open(struct vectors *v, const char *path)
 {
