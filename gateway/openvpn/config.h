@@ -32,6 +32,8 @@ enum config_tls_version {
     CONFIG_TLS_1_3
 };
 
+/* OpenVPN's default is legacy, and so is ours: old providers' chains must go
+ * on working. `cert_profile_set` tells whether the profile asked for it. */
 enum config_cert_profile {
     CONFIG_PROFILE_LEGACY,    /* SHA-1, RSA 1024: old providers' chains */
     CONFIG_PROFILE_PREFERRED, /* SHA-2, RSA 2048, P-256 */
@@ -71,6 +73,7 @@ enum {
     CONFIG_CIPHERS_SIZE = 256,
     CONFIG_REMOTES_MAX = 256,
     CONFIG_CREDENTIAL_SIZE = 4096,
+    CONFIG_KU_REQUIRED = 0xffff,
 };
 
 enum config_proxy_kind {
@@ -85,6 +88,8 @@ struct config_proxy {
     uint16_t port;
     char *username; /* owned */
     char *password; /* owned, wiped */
+    char *headers;  /* owned, HTTP: more header lines, each with its CRLF */
+    bool http_1_1;  /* `http-proxy-option VERSION 1.1`; else 1.0 */
 };
 
 /* One place to connect to: a `remote` line or a <connection> block. */
@@ -95,8 +100,9 @@ struct config_remote {
     enum address_family family; /* ADDRESS_NONE: either */
     uint32_t connect_timeout;   /* s */
     uint16_t tun_mtu;
-    int32_t mssfix; /* -1: default, 0: off */
-    bool mssfix_with_outer;
+    int32_t mssfix;         /* -1: default, 0: off */
+    bool mssfix_with_outer; /* `mssfix n mtu`: n counts IP and transport too */
+    bool mssfix_fixed;      /* `mssfix n fixed`: n is an inner packet's size */
     bool explicit_exit_notify;
     struct config_proxy proxy;
     /* wrapping, which a <connection> may override */
@@ -130,10 +136,13 @@ struct config {
     size_t fingerprint_count;
     enum config_tls_version tls_version_min, tls_version_max;
     enum config_cert_profile cert_profile;
+    bool cert_profile_set;
     char *tls_cipher, *tls_ciphersuites, *tls_groups; /* colon lists */
     bool remote_cert_tls_server;
     bool ns_cert_type_server;
-    uint16_t *remote_cert_ku; /* key usage bit masks, any of them */
+    /* Key usage bit masks, any of them; CONFIG_KU_REQUIRED: the extension must
+     * be there, whatever it says. */
+    uint16_t *remote_cert_ku;
     size_t remote_cert_ku_count;
     char *remote_cert_eku; /* name or OID */
     enum config_name_type name_type;
@@ -184,6 +193,14 @@ struct config {
 
 /* The defaults; owns nothing yet. */
 void config_init(struct config *c);
+/* The same for one remote: no host, port 1194, UDP. */
+void config_remote_init(struct config_remote *r);
+void config_remote_clear(struct config_remote *r);
+/* A copy of a text or blob for `config` to own; false when memory is short,
+ * and then the old value stays. The old value is wiped and freed. */
+MUST_USE bool config_set_text(char **field, struct bytes text);
+MUST_USE bool config_set_blob(struct config_blob *field, struct bytes content);
+
 /* Frees and wipes. */
 void config_clear(struct config *c);
 

@@ -1,0 +1,89 @@
+#include "gateway/openvpn/cipher_names.h"
+
+#include "gateway/base/text.h"
+
+static const struct cipher_name ciphers[] = {
+    {"AES-256-GCM", CIPHER_AEAD, 256, 16, 12},
+    {"AES-128-GCM", CIPHER_AEAD, 128, 16, 12},
+    {"AES-192-GCM", CIPHER_AEAD, 192, 16, 12},
+    {"CHACHA20-POLY1305", CIPHER_AEAD, 256, 1, 12},
+    {"AES-256-CBC", CIPHER_CBC, 256, 16, 16},
+    {"AES-192-CBC", CIPHER_CBC, 192, 16, 16},
+    {"AES-128-CBC", CIPHER_CBC, 128, 16, 16},
+    {"BF-CBC", CIPHER_LEGACY, 128, 8, 8},
+    {"BF-CFB", CIPHER_LEGACY, 128, 8, 8},
+    {"BF-OFB", CIPHER_LEGACY, 128, 8, 8},
+    {"CAST5-CBC", CIPHER_LEGACY, 128, 8, 8},
+    {"DES-CBC", CIPHER_LEGACY, 64, 8, 8},
+    {"DES-EDE-CBC", CIPHER_LEGACY, 128, 8, 8},
+    {"DES-EDE3-CBC", CIPHER_LEGACY, 192, 8, 8},
+    {"DESX-CBC", CIPHER_LEGACY, 192, 8, 8},
+    {"IDEA-CBC", CIPHER_LEGACY, 128, 8, 8},
+    {"RC2-CBC", CIPHER_LEGACY, 128, 8, 8},
+    {"RC2-40-CBC", CIPHER_LEGACY, 40, 8, 8},
+    {"RC2-64-CBC", CIPHER_LEGACY, 64, 8, 8},
+    {"RC5-CBC", CIPHER_LEGACY, 128, 8, 8},
+    {"SEED-CBC", CIPHER_LEGACY, 128, 16, 16},
+    {"SM4-CBC", CIPHER_LEGACY, 128, 16, 16},
+    {"ARIA-128-CBC", CIPHER_LEGACY, 128, 16, 16},
+    {"ARIA-256-CBC", CIPHER_LEGACY, 256, 16, 16},
+    {"CAMELLIA-128-CBC", CIPHER_LEGACY, 128, 16, 16},
+    {"CAMELLIA-192-CBC", CIPHER_LEGACY, 192, 16, 16},
+    {"CAMELLIA-256-CBC", CIPHER_LEGACY, 256, 16, 16},
+    {"AES-128-CFB", CIPHER_LEGACY, 128, 1, 16},
+    {"AES-192-CFB", CIPHER_LEGACY, 192, 1, 16},
+    {"AES-256-CFB", CIPHER_LEGACY, 256, 1, 16},
+    {"AES-128-OFB", CIPHER_LEGACY, 128, 1, 16},
+    {"AES-192-OFB", CIPHER_LEGACY, 192, 1, 16},
+    {"AES-256-OFB", CIPHER_LEGACY, 256, 1, 16},
+    {"NONE", CIPHER_NONE, 0, 0, 0},
+};
+
+static const struct {
+    const char *old, *name;
+} renamed[] = {
+    {"id-aes128-GCM", "AES-128-GCM"},
+    {"id-aes192-GCM", "AES-192-GCM"},
+    {"id-aes256-GCM", "AES-256-GCM"},
+};
+
+const struct cipher_name *cipher_names_find(struct bytes name)
+{
+    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++)
+        if (text_equal_ignoring_case(name, renamed[i].old))
+            name = bytes_of_text(renamed[i].name);
+    for (size_t i = 0; i < sizeof ciphers / sizeof ciphers[0]; i++)
+        if (text_equal_ignoring_case(name, ciphers[i].name))
+            return &ciphers[i];
+    return NULL;
+}
+
+const char *cipher_names_digest(struct bytes name, size_t *size)
+{
+    static const struct {
+        const char *name;
+        size_t size;
+    } digests[] = {
+        {"SHA1", 20},   {"SHA224", 28},    {"SHA256", 32}, {"SHA384", 48},
+        {"SHA512", 64}, {"RIPEMD160", 20}, {"MD5", 16},    {"NONE", 0},
+    };
+    static const struct {
+        const char *other, *name;
+    } spellings[] = {
+        {"SHA", "SHA1"},          {"SHA-1", "SHA1"},
+        {"SHA-224", "SHA224"},    {"SHA-256", "SHA256"},
+        {"SHA-384", "SHA384"},    {"SHA-512", "SHA512"},
+        {"RSA-SHA1", "SHA1"},     {"RSA-SHA256", "SHA256"},
+        {"RSA-SHA512", "SHA512"}, {"[null-digest]", "NONE"},
+    };
+    for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++)
+        if (text_equal_ignoring_case(name, spellings[i].other))
+            name = bytes_of_text(spellings[i].name);
+    for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {
+        if (text_equal_ignoring_case(name, digests[i].name)) {
+            *size = digests[i].size;
+            return digests[i].name;
+        }
+    }
+    return NULL;
+}
