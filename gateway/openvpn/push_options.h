@@ -9,14 +9,20 @@
 
 #include "gateway/base/tunnel.h"
 #include "gateway/openvpn/config.h"
+#include "gateway/openvpn/push_dns.h"
+#include "gateway/openvpn/push_route.h"
 
 enum { PUSH_TOKEN_SIZE = 512 };
 
 struct push_options {
-    struct tunnel tunnel;
-    bool topology_subnet; /* else net30 or p2p */
-    uint32_t peer_id;     /* PEER_ID_NONE */
-    char cipher[32];      /* upper case, "" if not pushed */
+    struct tunnel tunnel; /* made by push_options_finish() */
+    struct push_route route;
+    struct push_dns dns;
+    /* Starts as that of the profile's first remote; who connected through
+     * another sets it before the first message. */
+    uint16_t tun_mtu;
+    uint32_t peer_id; /* PEER_ID_NONE */
+    char cipher[32];  /* upper case, "" if not pushed */
     bool tls_ekm, dyn_tls_crypt, cc_exit, aead_epoch;
     bool compression_set;
     enum config_compression compression;
@@ -26,11 +32,13 @@ struct push_options {
     uint64_t inactive_bytes;
     uint32_t session_timeout;
     bool explicit_exit_notify;
-    char auth_token[PUSH_TOKEN_SIZE]; /* secret */
-    char auth_token_user[PUSH_TOKEN_SIZE];
+    char auth_token[PUSH_TOKEN_SIZE];      /* secret */
+    char auth_token_user[PUSH_TOKEN_SIZE]; /* decoded; "": the user's own */
     unsigned continuation; /* 2: more messages follow; 1: the last; 0: only */
     bool rejected;         /* a pull-filter said reject, or data would change
                               in a way that this program does not know */
+    bool updating;         /* inside a series of PUSH_UPDATE messages */
+    unsigned replaced;     /* of that series: what it has replaced so far */
 };
 
 /* Says in one sentence what was ignored, malformed or refused. */
@@ -43,7 +51,8 @@ void push_options_init(struct push_options *o, const struct config *config,
 void push_options_clear(struct push_options *o);
 
 /* Adds one message ("PUSH_REPLY,...", without the NUL) on top. False if it is
- * not one. Continued messages are added one after another. */
+ * not one. Continued messages are added one after another. "PUSH_UPDATE,..."
+ * changes what earlier ones granted: then push_options_finish() again. */
 MUST_USE bool push_options_add(struct push_options *o, struct bytes message,
                                const struct config *config, push_report *report,
                                void *context);
@@ -52,5 +61,15 @@ MUST_USE bool push_options_add(struct push_options *o, struct bytes message,
  * routes, DNS order). False if the result is not a usable tunnel: `*why` says
  * so. */
 MUST_USE bool push_options_finish(struct push_options *o, const char **why);
+
+/* One line of the profile: ifconfig, route, dhcp-option, ... False if it is
+ * none of those, or malformed. */
+MUST_USE bool push_options_add_line(struct push_options *o, struct bytes line,
+                                    push_report *report, void *context);
+
+/* The framing that an argument of `compress` (NULL: none) asks for. False if
+ * there is no such thing. */
+MUST_USE bool push_options_compress(const char *argument,
+                                    enum config_compression *out);
 
 #endif
