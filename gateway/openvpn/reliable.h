@@ -11,16 +11,18 @@
 #include "gateway/openvpn/control_packet.h"
 
 enum {
-    RELIABLE_SEND_WINDOW = 4,     /* unacknowledged; 2.4 peers hold no more */
-    RELIABLE_RECEIVE_WINDOW = 12, /* out of order */
+    RELIABLE_SEND_WINDOW = 4,     /* ids from the oldest unacknowledged one;
+                                     2.4 peers send no more either */
+    RELIABLE_RECEIVE_WINDOW = 12, /* ids from the next one in order */
     RELIABLE_EARLY_AFTER = 3,     /* resend once so many later ids were acked */
+    RELIABLE_PAUSE_MAX = 60,      /* s; doubling ends here */
     RELIABLE_PAYLOAD_MAX = CONTROL_PACKET_SIZE_MAX,
 };
 
 struct reliable_slot {
     bool used;
     uint8_t opcode;
-    uint8_t later_acks; /* send: acks of higher ids since the last sending */
+    uint8_t later_acks; /* send: higher ids acked since the last sending */
     uint16_t size;
     uint32_t id;
     struct instant next_try; /* send */
@@ -71,20 +73,22 @@ MUST_USE bool reliable_next(const struct reliable *r, uint8_t *opcode,
                             uint32_t *id, struct bytes *payload);
 void reliable_consume(struct reliable *r);
 
-/* The next packet to transmit at `now`, first sending or repeat: sets opcode,
- * message_id and payload (borrowed) and fills the ack list, at most `acks_max`
- * with repeats of earlier ones. False if nothing is due. */
+/* The next packet to transmit at `now`, first sending or repeat, oldest first:
+ * sets opcode, message_id and payload (borrowed until it is acknowledged) and
+ * the ack list, at most CONTROL_ACKS_SENT with repeats of earlier ones. The
+ * rest of *out is left alone. False if nothing is due. */
 MUST_USE bool reliable_transmit(struct reliable *r, struct instant now,
                                 struct control_packet *out);
-/* Fills an ACK_V1 with what is due; false if nothing is. */
+/* The same for an ACK_V1 with acknowledgements that are due; false if none is.
+ * More may be left: ask again. */
 MUST_USE bool reliable_transmit_ack(struct reliable *r,
                                     struct control_packet *out);
 /* Re-arms all pending messages at once with the initial timeout: done on the
  * peer's first packet of a negotiation. */
 void reliable_burst(struct reliable *r, struct instant now);
 
-/* When reliable_transmit() will next have something; never if nothing is
- * pending. */
+/* When reliable_transmit() will next have something, perhaps in the past;
+ * never if nothing is pending. Acknowledgements do not count. */
 struct instant reliable_deadline(const struct reliable *r);
 
 #endif
