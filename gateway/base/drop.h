@@ -12,6 +12,7 @@
     /* links */                                                                \
     X(LINK_MALFORMED, "link: frame or its offload data malformed")             \
     X(LINK_NOT_IP, "link: neither IP nor ARP")                                 \
+    X(LINK_NO_MAC, "link: the qube has not shown its MAC address yet")         \
     X(LINK_QUEUE_FULL, "link: the qube does not take its packets")             \
     X(LINK_ERROR, "link: the system refused the frame")                        \
     /* router */                                                               \

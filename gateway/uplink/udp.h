@@ -1,4 +1,15 @@
-/* A connected UDP socket with UDP_SEGMENT and UDP_GRO. */
+/*
+ * A connected UDP socket with UDP_SEGMENT and UDP_GRO.
+ *
+ * What ICMP says about the server is counted and said once, and is never a
+ * failure: anybody on the internet can forge it, and the tunnel has timers.
+ *
+ * Over IPv4 datagrams go out without DF (IP_PMTUDISC_OMIT), so that where
+ * the path is narrower than it looks and nobody says so a router cuts them
+ * instead of dropping them, and so that no forged ICMP message makes us cut
+ * them ourselves. Over IPv6 only the sender may cut; there the kernel
+ * believes "packet too big" (IPV6_PMTUDISC_WANT), whose floor is 1280.
+ */
 #ifndef UPLINK_UDP_H
 #define UPLINK_UDP_H
 
