@@ -25,10 +25,11 @@ uint32_t burst_inner_size(const struct burst_layout *layout,
         return 0;
     uint32_t body = sealed_size - fixed;
     if (layout->block > 1) {
-        uint32_t chained = body + layout->lead;
+        uint32_t more = (uint32_t)layout->lead + layout->trail;
+        uint32_t chained = body + more;
         chained -= chained % layout->block;
         /* One byte of padding at least. */
-        return chained > layout->lead ? chained - layout->lead - 1 : 0;
+        return chained > more ? chained - more - 1 : 0;
     }
     return body;
 }

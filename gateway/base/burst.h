@@ -23,13 +23,15 @@ enum {
  * Where a tunnel wants the inner packet in a datagram, and what it adds.
  * `head` bytes come in front of it. Of these the last `lead` belong to the
  * encrypted block when `block` > 1 (CBC with PKCS#7: at least one byte of
- * padding up to a multiple of `block`). `tail` bytes follow.
+ * padding up to a multiple of `block`). `tail` bytes follow; the first `trail`
+ * of them lie right behind the inner packet and belong to that block too.
  */
 struct burst_layout {
     uint16_t head;
     uint16_t lead;
     uint16_t block;
     uint16_t tail;
+    uint16_t trail;
 };
 
 struct datagram {
@@ -63,8 +65,9 @@ static inline uint32_t burst_sealed_size(const struct burst_layout *layout,
 {
     uint32_t body = inner_size;
     if (layout->block > 1) {
-        uint32_t chained = inner_size + layout->lead;
-        body = chained + layout->block - chained % layout->block - layout->lead;
+        uint32_t more = (uint32_t)layout->lead + layout->trail;
+        uint32_t chained = inner_size + more;
+        body = chained + layout->block - chained % layout->block - more;
     }
     return layout->head + body + layout->tail;
 }
