@@ -119,7 +119,8 @@ PROGRAM_FOLDERS := $(UNIT_FOLDERS) simulator fuzz bench system
 UNIT_SOURCES := $(sort $(foreach folder,$(UNIT_FOLDERS),$(wildcard tests/$(folder)/*_test.c)))
 SIMULATOR_SOURCES := $(sort $(wildcard tests/simulator/*_test.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES) $(SIMULATOR_SOURCES))
-SYSTEM_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/system/*.c)))
+SYSTEM_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/system/*.c))) \
+    $(patsubst %.c,$(BUILD)/%.so,$(sort $(wildcard tests/system/preload/*.c)))
 SYSTEM_TESTS := $(sort $(wildcard tests/system/*.t))
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*_bench.c)))
 FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
@@ -132,6 +133,12 @@ $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call helpers,$(1)) $(call archi
 	$$(Q)$$(LINK) -o $$@ $$^ $(call libraries,$(1)) $(CMOCKA_LIBS)
 endef
 $(foreach folder,$(PROGRAM_FOLDERS),$(eval $(call test_rule,$(folder))))
+
+# Loaded into the other end of a system test.
+$(BUILD)/tests/system/preload/%.so: tests/system/preload/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo '  LINK  $@'
+	$(Q)$(COMPILE) -fPIC -shared -o $@ $<
 
 LINTS := $(addprefix tests/lint/,layers purity format words scripts)
 C_FILES = $(shell find gateway firewall qubesdb tests -name '*.[ch]' 2>/dev/null | sort)

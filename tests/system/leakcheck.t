@@ -1,0 +1,46 @@
+#!/bin/bash
+# The judge of the outer link is judged: planted leaks of several kinds must turn it red, and quiet must not.
+# shellcheck source=tests/system/tap.sh
+. "$(dirname "$0")/tap.sh"
+client=openvpn # what leaks by its nature: kernel forwarding, and no kill switch
+start 60
+profile client.ovpn tls-crypt
+server_start tls-crypt
+
+# A capture of its own around whatever leaks, and the verdict.
+verdict() { # EXIT COMMAND...
+    local code=0 expected=$1
+    shift
+    capture_start
+    "$@" >/dev/null 2>&1 || true
+    capture_stop
+    leak_check || code=$?
+    [ $code = "$expected" ] || { echo "exit $code instead of $expected"; return 1; }
+}
+
+page() { in_qube curl -s --max-time 3 http://$web_address/; }
+question() { in_gateway busybox nslookup -type=a $site $resolver_address; }
+connected() { wait_for 10 gateway_up && page; }
+killed_under_way() { end_process KILL "$client_pid"; page; }
+plain_to_the_port() { in_gateway perl "$system/udp" garbage $gateway_address 5000 $server_address $server_port 20; }
+six() {
+    in_gateway sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.uplink.disable_ipv6=0
+    ip -n "$gateway" address add 2001:db8::2/64 dev uplink nodad
+    in_gateway busybox ping6 -c 1 -W 1 2001:db8::1
+}
+
+capture_stop
+ok "a DNS question past the VPN: leak" verdict 1 question
+gateway_start client.ovpn
+ok "a VPN that carries everything: no leak" verdict 0 connected
+ok "something else to the server's port: leak" verdict 1 plain_to_the_port
+ok "the client killed, the kernel goes on forwarding: leak" verdict 1 killed_under_way
+ok "a web request of the gateway's own: leak" verdict 1 in_gateway curl -s --max-time 3 http://$web_address/
+ok "a ping: leak" verdict 1 in_gateway busybox ping -c 1 -W 1 $server_address
+ok "ICMP errors about something else: leak" verdict 1 in_internet perl "$system/udp" ask $gateway_address 9 1 10
+ok "IPv6 beside ND: leak" verdict 1 six
+ok "an empty capture: no verdict" verdict 2 true
+gateway_stop
+server_stop
+echo "1..$test_number"
+exit $test_failed

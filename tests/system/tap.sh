@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# What every *.t does: TAP, and at its end the two judgements that hold for all of them.
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+test_number=0
+test_failed=0
+
+# A test is a command; what it prints is shown when it fails.
+ok() { # DESCRIPTION COMMAND...
+    local description=$1 printed
+    shift
+    test_number=$((test_number + 1))
+    if printed=$("$@" 2>&1); then
+        echo "ok $test_number - $description"
+    else
+        test_failed=1
+        echo "not ok $test_number - $description"
+        tail -n 40 <<<"$printed" | sed 's/^/# /'
+    fi
+}
+
+# The command prints exactly this.
+is() { # DESCRIPTION EXPECTED COMMAND...
+    ok "$1" prints "${@:2}"
+}
+
+prints() { # EXPECTED COMMAND...
+    local expected=$1 printed
+    shift
+    printed=$("$@") || { echo "exit code $?: $printed"; return 1; }
+    [ "$printed" = "$expected" ] || { echo "expected: $expected"; echo "     got: $printed"; return 1; }
+}
+
+not() { ! "$@"; }
+
+# A namespace of each kind, the internet's services, keys, and the capture, which runs before anything else does.
+start() { # SECONDS
+    begin "$1"
+    topology
+    services
+    keys
+    capture_start
+}
+
+# The last lines of every test.
+finish() {
+    gateway_stop
+    server_stop
+    capture_stop
+    ok "the gateway leaves nothing unclean in its log" no_sanitizer_report
+    ok "the outer link carried only the VPN" leak_check
+    ok "no secret is in the log" no_secrets
+    [ $test_failed = 0 ] || logs
+    echo "1..$test_number"
+    exit $test_failed
+}
+
+no_sanitizer_report() { not grep -nE 'AddressSanitizer|runtime error|Assertion' "$work/gateway.log"; }
+
+logs() {
+    local name
+    for name in gateway server; do
+        echo "# --- the end of $name.log"
+        tail -n 60 "$work/$name.log" | sed 's/^/# /'
+    done
+}
+
+# Bodies of every key there is, and the passwords a test says it uses.
+secrets=()
+no_secrets() {
+    local file
+    for file in "$work"/*.key; do grep -vE '^(-|#)' "$file"; done >"$work/secrets"
+    printf '%s\n' "${secrets[@]}" | sed '/^$/d' >>"$work/secrets"
+    [ "$(wc -l <"$work/secrets")" -gt 10 ] || { echo "no secrets to look for"; return 1; }
+    not grep -nFf "$work/secrets" "$work/gateway.log"
+}
