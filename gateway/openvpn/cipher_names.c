@@ -58,6 +58,15 @@ const struct cipher_name *cipher_names_find(struct bytes name)
     return NULL;
 }
 
+bool cipher_names_in_list(const char *list, const char *name)
+{
+    struct bytes rest = bytes_of_text(list), part;
+    while (text_cut(&rest, ':', &part))
+        if (text_equal(part, name))
+            return true;
+    return false;
+}
+
 const char *cipher_names_digest(struct bytes name, size_t *size)
 {
     static const struct {

@@ -24,6 +24,9 @@ struct cipher_name {
 /* In any case of letters, and by OpenSSL's older names too; NULL if unknown. */
 const struct cipher_name *cipher_names_find(struct bytes name);
 
+/* `name`, spelled as above, stands in the colon list. */
+bool cipher_names_in_list(const char *list, const char *name);
+
 /* The digest's name in OpenVPN's spelling ("SHA256"; "NONE" for none) and
  * its size; NULL if unknown. */
 const char *cipher_names_digest(struct bytes name, size_t *size);

@@ -170,15 +170,6 @@ static bool list_has_class(const char *list, enum cipher_class class)
     return false;
 }
 
-static bool list_holds(const char *list, const char *name)
-{
-    struct bytes rest = bytes_of_text(list), part;
-    while (text_cut(&rest, ':', &part))
-        if (text_equal(part, name))
-            return true;
-    return false;
-}
-
 /* Profiles with nothing but `cipher` rely on it for servers that do not
  * negotiate, as OpenVPN 2.4 offered it; 64-bit ciphers are never added. */
 static void settle_ciphers(struct config_builder *b)
@@ -189,7 +180,7 @@ static void settle_ciphers(struct config_builder *b)
         cipher_names_find(bytes_of_text(c->cipher));
     bool usable = cipher && (cipher->class == CIPHER_AEAD ||
                              (cipher->class == CIPHER_CBC && !no_digest));
-    if (usable && !list_holds(c->data_ciphers, cipher->name)) {
+    if (usable && !cipher_names_in_list(c->data_ciphers, cipher->name)) {
         size_t used = strlen(c->data_ciphers);
         int n = snprintf(c->data_ciphers + used, sizeof c->data_ciphers - used,
                          ":%s", cipher->name);

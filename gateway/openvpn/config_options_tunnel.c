@@ -82,18 +82,9 @@ HANDLER(compat_mode)
 
 /* --- Ciphers --- */
 
-static bool list_holds(const char *list, const char *name)
-{
-    struct bytes rest = bytes_of_text(list), part;
-    while (text_cut(&rest, ':', &part))
-        if (text_equal(part, name))
-            return true;
-    return false;
-}
-
 static bool list_add(char list[CONFIG_CIPHERS_SIZE], const char *name)
 {
-    if (list_holds(list, name))
+    if (cipher_names_in_list(list, name))
         return true;
     size_t used = strlen(list), n = strlen(name);
     if (used + 1 + n >= CONFIG_CIPHERS_SIZE)
