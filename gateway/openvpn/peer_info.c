@@ -1,0 +1,76 @@
+#include "gateway/openvpn/peer_info.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "gateway/base/text.h"
+#include "gateway/openvpn/cipher_names.h"
+
+/* A whole line, or nothing and `failed`. */
+static void add(struct writer *w, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void add(struct writer *w, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (n < 0 || (size_t)n >= sizeof line)
+        w->failed = true;
+    else
+        write_bytes(w, bytes_of(line, (size_t)n));
+}
+
+/* UV_ and the platform's version are told only on request: they identify. */
+static void add_variables(struct writer *w, const struct config *config)
+{
+    for (size_t i = 0; i < config->peer_info_count; i++) {
+        struct bytes entry = bytes_of_text(config->peer_info[i]);
+        bool asked_for = text_starts_with(entry, "IV_GUI_VER=") ||
+                         text_starts_with(entry, "IV_SSO=");
+        if (!asked_for && !config->push_peer_info)
+            continue;
+        struct writer attempt = *w;
+        add(&attempt, "%s\n", config->peer_info[i]);
+        if (writer_ok(&attempt))
+            *w = attempt;
+    }
+}
+
+bool peer_info_format(const struct peer_info *p, const struct config *config,
+                      char out[PEER_INFO_SIZE])
+{
+    struct writer w = writer_of(out, PEER_INFO_SIZE - 1);
+    add(&w, "IV_VER=%s\n", p->version);
+    add(&w, "IV_PLAT=linux\n");
+    add(&w, "IV_TCPNL=1\n");
+    add(&w, "IV_MTU=%d\n", PEER_INFO_MTU);
+    /* How servers of 2.4 learn of the two GCM ciphers. */
+    if (cipher_names_in_list(config->data_ciphers, "AES-128-GCM") &&
+        cipher_names_in_list(config->data_ciphers, "AES-256-GCM"))
+        add(&w, "IV_NCP=2\n");
+    add(&w, "IV_CIPHERS=%s\n", config->data_ciphers);
+    add(&w, "IV_PROTO=%u\n", p->protocol);
+    if (p->lzo)
+        add(&w, "IV_LZO=1\n");
+    add(&w, "IV_LZO_STUB=1\nIV_COMP_STUB=1\nIV_COMP_STUBv2=1\n");
+    if (!writer_ok(&w))
+        return false;
+    add_variables(&w, config);
+    out[w.size] = '\0';
+    return true;
+}
+
+bool peer_info_value(struct bytes text, const char *name, struct bytes *value)
+{
+    struct bytes rest = text, line, word;
+    while (text_cut(&rest, '\n', &line)) {
+        if (text_cut(&line, '=', &word) && text_equal(word, name) &&
+            line.data) {
+            *value = line;
+            return true;
+        }
+    }
+    return false;
+}
