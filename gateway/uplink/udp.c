@@ -74,7 +74,8 @@ static void read_mtu(struct udp *udp)
     udp->uplink.mtu = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
 }
 
-/* Errors that ICMP messages leave at the socket for the next call. */
+/* Errors that ICMP messages leave at the socket for the next call; some of
+ * them the system's own routes give as well. */
 static bool is_from_icmp(int number)
 {
     return number == ECONNREFUSED || number == EHOSTUNREACH ||
@@ -86,7 +87,7 @@ static void note_icmp(struct udp *udp, int number)
 {
     char server[ENDPOINT_TEXT_SIZE];
     if (udp->icmp_errors++ == 0)
-        log_info("udp: %s: %s, so says ICMP; going on, it may be forged",
+        log_info("udp: %s: %s; going on, for ICMP may be forged",
                  endpoint_format(&udp->uplink.server, server),
                  strerror(number));
 }
@@ -356,7 +357,7 @@ static void udp_close(struct uplink *uplink)
     struct udp *udp = udp_of(uplink);
     char server[ENDPOINT_TEXT_SIZE];
     if (udp->icmp_errors > 1)
-        log_info("udp: %s: ICMP said %llu times that it is not there",
+        log_info("udp: %s: refused or unreachable %llu times",
                  endpoint_format(&uplink->server, server),
                  (unsigned long long)udp->icmp_errors);
     loop_remove_timer(udp->loop, &udp->start);
