@@ -1,0 +1,79 @@
+/*
+ * What is known of a flow's progress: which packets may change it and how
+ * long it lives without any (RFC 4787, 5382, 5508, 7857).
+ *
+ *   qube: SYN           tunnel: SYN [ACK]      qube: ACK
+ *   ------> TCP_OPENING -------> TCP_ANSWERED -------> TCP_ESTABLISHED
+ *                                                |  FIN of one side
+ *                      TCP_CLOSED <-- both -- TCP_CLOSING
+ *   RST inside the window: TCP_RESET; when the qube goes on regardless it
+ *   was forged, and the connection is back (RFC 5961, RFC 7857 2.2).
+ *
+ * Sequence numbers decide only whether FIN and RST are believed; data passes,
+ * the qube's own TCP judges it.
+ */
+#ifndef FIREWALL_CONNTRACK_H
+#define FIREWALL_CONNTRACK_H
+
+#include "firewall/ip_packet.h"
+
+enum flow_side { FLOW_SIDE_QUBE, FLOW_SIDE_TUNNEL };
+
+enum conntrack_state {
+    CONNTRACK_UDP_ONE_WAY, /* nothing came back yet */
+    CONNTRACK_UDP,
+    CONNTRACK_DNS, /* answered; a resolver says no more */
+    CONNTRACK_ICMP,
+    CONNTRACK_OTHER,
+    CONNTRACK_TCP_OPENING,
+    CONNTRACK_TCP_ANSWERED,
+    CONNTRACK_TCP_ESTABLISHED,
+    CONNTRACK_TCP_CLOSING,
+    CONNTRACK_TCP_CLOSED,
+    CONNTRACK_TCP_RESET,
+    CONNTRACK_STATES
+};
+
+/* One end of a TCP connection, as far as its sequence space is known. */
+struct conntrack_end {
+    uint32_t end;     /* behind the highest byte it sent */
+    uint32_t limit;   /* behind the highest byte the peer would take */
+    uint32_t window;  /* the largest it offered, scaled */
+    uint8_t scale;    /* of the windows it offers */
+    bool scale_known; /* its SYN was seen and had the option */
+    bool started;     /* anything of it was seen */
+    bool finished;    /* its FIN was believed */
+};
+
+struct conntrack {
+    uint8_t state; /* enum conntrack_state */
+    struct conntrack_end ends[2];
+};
+
+/* Begins with the first packet of the qube. Says no where that cannot be a
+ * first packet: TCP in the middle of a connection. */
+MUST_USE enum drop conntrack_open(struct conntrack *track,
+                                  const struct ip_packet *ip);
+
+/* Takes note of a packet; says no where it must not pass. *refreshed is false
+ * where it does not prolong the flow's life. */
+MUST_USE enum drop conntrack_pass(struct conntrack *track,
+                                  const struct ip_packet *ip,
+                                  enum flow_side from, bool *refreshed);
+
+/* Is it a SYN that begins anew where the old connection is over? */
+bool conntrack_reopens(const struct conntrack *track,
+                       const struct ip_packet *ip);
+
+/* An ICMP error quotes this sequence number of a packet that `from` sent:
+ * can that be? Blind attackers do not know it. */
+bool conntrack_sent(const struct conntrack *track, enum flow_side from,
+                    uint32_t sequence);
+
+/* Seconds it lives without a packet. */
+uint32_t conntrack_timeout(const struct conntrack *track);
+
+/* It has led to nothing yet: the first to go when room is needed. */
+bool conntrack_is_transitory(const struct conntrack *track);
+
+#endif

@@ -1,0 +1,444 @@
+#include "firewall/firewall.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "firewall/flow.h"
+#include "firewall/icmp.h"
+#include "firewall/mapping.h"
+#include "firewall/mss.h"
+#include "firewall/nat.h"
+#include "firewall/token_bucket.h"
+
+enum {
+    /* Flows that each qube can have whatever the others do, as a part of the
+     * table: all qubes together can claim half of it. */
+    GUARANTEE_PART = 2 * FIREWALL_QUBES_MAX,
+    QUBE_MOST_PART = 2, /* and the most that one can have */
+    /* Counters of IPv4 identification, by destination. */
+    ID_COUNTERS = 1024,
+};
+
+struct qube {
+    bool present;
+    struct address ipv4, ipv6;
+    struct token_bucket new_flows;
+};
+
+struct firewall {
+    struct flow_table flows;
+    struct mapping_table mappings;
+    struct address ipv4, ipv6; /* external, or family NONE */
+    uint16_t mss_size;         /* packets that TCP segments must fit */
+    bool accept_unruled;
+    uint32_t guaranteed;    /* flows that each qube can have */
+    uint32_t guaranteed_to; /* flows that are still kept for qubes */
+    uint16_t ids[ID_COUNTERS];
+    struct qube qubes[FIREWALL_QUBES_MAX];
+};
+
+static_assert((int)FIREWALL_QUBES_MAX == (int)FLOW_QUBES_MAX,
+              "as many lists of flows as qubes");
+
+static uint32_t second_of(struct instant now)
+{
+    return (uint32_t)instant_to_seconds(now);
+}
+
+struct firewall *firewall_new(const struct firewall_options *options)
+{
+    struct firewall *f = calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    const struct siphash_key key = {load_u64(options->seed),
+                                    load_u64(options->seed + 8)};
+    if (!flow_table_init(&f->flows, options->flows, &key) ||
+        !mapping_table_init(&f->mappings, options->flows, options->seed)) {
+        firewall_free(f);
+        return NULL;
+    }
+    f->accept_unruled = options->accept_unruled;
+    f->guaranteed = options->flows / GUARANTEE_PART;
+    for (size_t i = 0; i < ID_COUNTERS; i++)
+        f->ids[i] = (uint16_t)mapping_random(&f->mappings);
+    return f;
+}
+
+void firewall_free(struct firewall *f)
+{
+    if (!f)
+        return;
+    flow_table_clear(&f->flows);
+    mapping_table_clear(&f->mappings);
+    free(f);
+}
+
+/* --- Flows coming and going ----------------------------------------------- */
+
+static void end_flow(struct firewall *f, uint32_t now, uint32_t index)
+{
+    const struct flow *flow = &f->flows.flows[index];
+    uint16_t qube = flow->key[FLOW_SIDE_QUBE].qube;
+    if (flow->mapping != MAPPING_NONE)
+        mapping_release(&f->mappings, flow->mapping, now);
+    flow_remove(&f->flows, index);
+    if (f->flows.qubes[qube].count < f->guaranteed)
+        f->guaranteed_to++;
+}
+
+void firewall_add_qube(struct firewall *f, uint16_t qube,
+                       const struct address *ipv4, const struct address *ipv6)
+{
+    assert(qube < FIREWALL_QUBES_MAX && !f->qubes[qube].present);
+    f->qubes[qube] =
+        (struct qube){.present = true, .ipv4 = *ipv4, .ipv6 = *ipv6};
+    f->guaranteed_to += f->guaranteed;
+}
+
+void firewall_remove_qube(struct firewall *f, struct instant now, uint16_t qube)
+{
+    assert(qube < FIREWALL_QUBES_MAX && f->qubes[qube].present);
+    while (f->flows.qubes[qube].first != FLOW_NONE)
+        end_flow(f, second_of(now), f->flows.qubes[qube].first);
+    mapping_forget(&f->mappings, qube);
+    f->guaranteed_to -= f->guaranteed;
+    f->qubes[qube].present = false;
+}
+
+static bool is_redirected(const struct flow *flow)
+{
+    return memcmp(flow->key[FLOW_SIDE_QUBE].remote,
+                  flow->key[FLOW_SIDE_TUNNEL].remote,
+                  sizeof flow->key[0].remote) != 0;
+}
+
+static bool is_resolver(const struct tunnel *tunnel, const struct flow_key *key)
+{
+    for (size_t i = 0; i < tunnel->resolver_count; i++) {
+        const struct address *a = &tunnel->resolvers[i];
+        if (a->family == key->family &&
+            memcmp(a->bytes, key->remote, address_size(a->family)) == 0)
+            return true;
+    }
+    return false;
+}
+
+void firewall_set_tunnel(struct firewall *f, struct instant now,
+                         const struct tunnel *tunnel)
+{
+    bool ended[7] = {
+        [ADDRESS_IPV4] = !address_equal(&f->ipv4, &tunnel->ipv4.address),
+        [ADDRESS_IPV6] = !address_equal(&f->ipv6, &tunnel->ipv6.address),
+    };
+    for (size_t qube = 0; qube < FIREWALL_QUBES_MAX; qube++) {
+        uint32_t next, i = f->flows.qubes[qube].first;
+        for (; i != FLOW_NONE; i = next) {
+            const struct flow *flow = &f->flows.flows[i];
+            next = flow->qube_next;
+            if (ended[flow->key[0].family] ||
+                (is_redirected(flow) &&
+                 !is_resolver(tunnel, &flow->key[FLOW_SIDE_TUNNEL])))
+                end_flow(f, second_of(now), i);
+        }
+    }
+    f->ipv4 = tunnel->ipv4.address;
+    f->ipv6 = tunnel->ipv6.address;
+    f->mss_size = tunnel->mtu;
+    if (tunnel->mss_mtu > 0 && tunnel->mss_mtu < tunnel->mtu)
+        f->mss_size = tunnel->mss_mtu;
+}
+
+void firewall_expire(struct firewall *f, struct instant now)
+{
+    uint32_t flow;
+    while ((flow = flow_expired(&f->flows, second_of(now))) != FLOW_NONE)
+        end_flow(f, second_of(now), flow);
+}
+
+struct instant firewall_deadline(const struct firewall *f)
+{
+    return flow_deadline(&f->flows);
+}
+
+uint32_t firewall_flow_count(const struct firewall *f)
+{
+    return f->flows.count;
+}
+
+uint32_t firewall_qube_flow_count(const struct firewall *f, uint16_t qube)
+{
+    return f->flows.qubes[qube].count;
+}
+
+/* --- A first packet ------------------------------------------------------- */
+
+static const struct address *external_address(const struct firewall *f,
+                                              uint8_t family)
+{
+    return family == ADDRESS_IPV4 ? &f->ipv4 : &f->ipv6;
+}
+
+static const struct address *qube_address(const struct firewall *f,
+                                          const struct flow *flow)
+{
+    const struct qube *q = &f->qubes[flow->key[FLOW_SIDE_QUBE].qube];
+    return flow->key[0].family == ADDRESS_IPV4 ? &q->ipv4 : &q->ipv6;
+}
+
+/* A qube that has its guaranteed part takes no flow that is kept for another,
+ * and where there is no room its own oldest attempts make it. */
+static enum drop make_room(struct firewall *f, uint32_t now, uint16_t qube)
+{
+    uint32_t has = f->flows.qubes[qube].count;
+    uint32_t free = f->flows.capacity - f->flows.count;
+    bool room = free > 0 && has < f->flows.capacity / QUBE_MOST_PART &&
+                (has < f->guaranteed || free > f->guaranteed_to);
+    if (room)
+        return DROP_NONE;
+    uint32_t oldest = flow_oldest_transitory(&f->flows, qube);
+    if (oldest == FLOW_NONE)
+        return DROP_FLOWS_FULL;
+    end_flow(f, now, oldest);
+    return DROP_NONE;
+}
+
+/* Finds the external port. Where another flow of the same port already goes
+ * to the same place (two virtual resolvers are one real one), this one gets a
+ * port of its own. */
+static bool map(struct firewall *f, uint32_t now, const struct flow_key *qube,
+                struct flow_key *tunnel, uint32_t *mapping)
+{
+    *mapping = MAPPING_NONE;
+    if (!mapping_applies(qube->protocol))
+        return flow_find(&f->flows, tunnel) == FLOW_NONE;
+    for (int shared = 1; shared >= 0; shared--) {
+        *mapping = mapping_acquire(&f->mappings, qube, now, shared);
+        if (*mapping == MAPPING_NONE)
+            return false;
+        tunnel->local_port = f->mappings.mappings[*mapping].external_port;
+        if (flow_find(&f->flows, tunnel) == FLOW_NONE)
+            return true;
+        mapping_release(&f->mappings, *mapping, now);
+    }
+    return false;
+}
+
+enum drop firewall_open(struct firewall *f, struct instant now,
+                        const struct packet *packet, const struct ip_packet *ip,
+                        const struct address *redirect, uint32_t *flow)
+{
+    struct qube *q = &f->qubes[packet->qube];
+    uint32_t second = second_of(now);
+    struct conntrack track;
+    if (!f->accept_unruled)
+        return DROP_NO_RULES;
+    enum drop drop = conntrack_open(&track, ip);
+    if (drop != DROP_NONE)
+        return drop;
+    if (!token_bucket_take(&q->new_flows, now, FIREWALL_FLOW_RATE,
+                           FIREWALL_FLOW_BURST))
+        return DROP_FLOW_RATE;
+    drop = make_room(f, second, packet->qube);
+    if (drop != DROP_NONE)
+        return drop;
+
+    struct flow_key qube = flow_key_of(ip, packet->qube, false);
+    struct flow_key tunnel = qube;
+    tunnel.qube = FLOW_TUNNEL_SIDE;
+    if (redirect)
+        memcpy(tunnel.remote, redirect->bytes, sizeof tunnel.remote);
+    uint32_t mapping;
+    if (!map(f, second, &qube, &tunnel, &mapping))
+        return DROP_PORTS_FULL;
+    *flow = flow_insert(&f->flows, &qube, &tunnel, second,
+                        conntrack_timeout(&track));
+    assert(*flow != FLOW_NONE);
+    f->flows.flows[*flow].mapping = mapping;
+    f->flows.flows[*flow].track = track;
+    if (f->flows.qubes[packet->qube].count <= f->guaranteed)
+        f->guaranteed_to--;
+    return DROP_NONE;
+}
+
+/* --- Packets of flows ----------------------------------------------------- */
+
+/* The ends of a packet to the tunnel and of one to the qube. */
+static struct nat_ends ends_in_tunnel(const struct firewall *f,
+                                      const struct flow *flow)
+{
+    const struct flow_key *k = &flow->key[FLOW_SIDE_TUNNEL];
+    return (struct nat_ends){
+        .source = external_address(f, k->family)->bytes,
+        .destination = k->remote,
+        .source_port = k->local_port,
+        .destination_port = k->remote_port,
+    };
+}
+
+static struct nat_ends ends_at_qube(const struct firewall *f,
+                                    const struct flow *flow)
+{
+    const struct flow_key *k = &flow->key[FLOW_SIDE_QUBE];
+    bool echo = k->protocol == IP_ICMP || k->protocol == IP_ICMPV6;
+    return (struct nat_ends){
+        .source = k->remote,
+        .destination = qube_address(f, flow)->bytes,
+        .source_port = echo ? k->local_port : k->remote_port,
+        .destination_port = k->local_port,
+    };
+}
+
+/* As the other side has sent it, which is what its errors quote. */
+static struct nat_ends reversed(const struct nat_ends *ends, uint8_t protocol)
+{
+    bool echo = protocol == IP_ICMP || protocol == IP_ICMPV6;
+    return (struct nat_ends){
+        .source = ends->destination,
+        .destination = ends->source,
+        .source_port = echo ? ends->source_port : ends->destination_port,
+        .destination_port = ends->source_port,
+    };
+}
+
+uint32_t firewall_find(const struct firewall *f, const struct packet *packet,
+                       const struct ip_packet *ip)
+{
+    struct flow_key key = flow_key_of(ip, packet->qube, false);
+    return flow_find(&f->flows, &key);
+}
+
+static enum drop track(struct firewall *f, uint32_t now, uint32_t index,
+                       const struct ip_packet *ip, enum flow_side from)
+{
+    struct conntrack *c = &f->flows.flows[index].track;
+    bool refreshed;
+    enum drop drop = conntrack_pass(c, ip, from, &refreshed);
+    if (drop == DROP_NONE && refreshed)
+        flow_touch(&f->flows, index, now, conntrack_timeout(c));
+    return drop;
+}
+
+/* Behind one address the identifications of several qubes must not meet
+ * (RFC 6864 5.3), so packets that may be fragmented get new ones. */
+static void renew_id(struct firewall *f, const struct packet *packet,
+                     struct ip_packet *ip)
+{
+    if (ip->family != ADDRESS_IPV4 || ip->dont_fragment)
+        return;
+    uint64_t hash = siphash(&f->flows.key, ip_destination(ip), 4);
+    uint16_t *id = &f->ids[hash % ID_COUNTERS];
+    nat_set_id(ip, *id);
+    uint32_t packets = 1;
+    if (packet->gso != PACKET_GSO_NONE)
+        packets =
+            (ip_payload_size(ip) + packet->gso_size - 1) / packet->gso_size;
+    *id = (uint16_t)(*id + packets);
+}
+
+enum drop firewall_send(struct firewall *f, struct instant now, uint32_t flow,
+                        struct packet *packet, struct ip_packet *ip)
+{
+    struct flow *known = &f->flows.flows[flow];
+    if (ip->protocol == IP_TCP && conntrack_reopens(&known->track, ip)) {
+        enum drop drop = conntrack_open(&known->track, ip);
+        if (drop != DROP_NONE)
+            return drop;
+    }
+    enum drop drop = track(f, second_of(now), flow, ip, FLOW_SIDE_QUBE);
+    if (drop != DROP_NONE)
+        return drop;
+    struct nat_ends ends = ends_in_tunnel(f, known);
+    mss_clamp(packet, ip, f->mss_size);
+    nat_rewrite(packet, ip, &ends);
+    renew_id(f, packet, ip);
+    return DROP_NONE;
+}
+
+static bool same_address(const uint8_t *a, const uint8_t *b,
+                         const struct ip_packet *ip)
+{
+    return memcmp(a, b, ip_address_size(ip)) == 0;
+}
+
+/* An attacker who sees nothing cannot quote a sequence number that fits. */
+static bool quote_fits(const struct flow *flow, const struct ip_packet *quoted,
+                       enum flow_side from)
+{
+    return quoted->protocol != IP_TCP ||
+           conntrack_sent(&flow->track, from,
+                          load_u32(ip_transport(quoted) + TCP_SEQUENCE));
+}
+
+enum drop firewall_send_error(struct firewall *f, struct packet *packet,
+                              struct ip_packet *ip)
+{
+    struct ip_packet quoted;
+    enum drop drop = icmp_find_quoted(packet, ip, &quoted);
+    if (drop != DROP_NONE)
+        return drop;
+    struct flow_key key = flow_key_of(&quoted, packet->qube, true);
+    uint32_t index = flow_find(&f->flows, &key);
+    if (index == FLOW_NONE)
+        return DROP_ICMP_EMBEDDED;
+    const struct flow *flow = &f->flows.flows[index];
+    /* It must have gone to this qube, and its error goes to its sender. */
+    if (!same_address(ip_destination(&quoted), ip_source(ip), ip) ||
+        !same_address(ip_source(&quoted), ip_destination(ip), ip) ||
+        !quote_fits(flow, &quoted, FLOW_SIDE_TUNNEL))
+        return DROP_ICMP_EMBEDDED;
+    struct nat_ends outer = ends_in_tunnel(f, flow);
+    struct nat_ends inner = reversed(&outer, quoted.protocol);
+    icmp_rewrite(packet, ip, &quoted, &inner, &outer);
+    renew_id(f, packet, ip);
+    return DROP_NONE;
+}
+
+static enum drop receive_error(struct firewall *f, struct packet *packet,
+                               struct ip_packet *ip)
+{
+    struct ip_packet quoted;
+    enum drop drop = icmp_find_quoted(packet, ip, &quoted);
+    if (drop != DROP_NONE)
+        return drop;
+    struct flow_key key = flow_key_of(&quoted, FLOW_TUNNEL_SIDE, false);
+    uint32_t index = flow_find(&f->flows, &key);
+    if (index == FLOW_NONE)
+        return DROP_ICMP_EMBEDDED;
+    const struct flow *flow = &f->flows.flows[index];
+    if (!same_address(ip_source(&quoted), ip_destination(ip), ip) ||
+        !quote_fits(flow, &quoted, FLOW_SIDE_QUBE))
+        return DROP_ICMP_EMBEDDED;
+    struct nat_ends outer = ends_at_qube(f, flow);
+    struct nat_ends inner = reversed(&outer, quoted.protocol);
+    /* Any router on the way may say it; the flow's own end speaks under the
+     * address that the qube knows. */
+    uint8_t router[16];
+    memcpy(router, ip_source(ip), ip_address_size(ip));
+    if (!same_address(router, flow->key[FLOW_SIDE_TUNNEL].remote, ip))
+        outer.source = router;
+    packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
+    icmp_rewrite(packet, ip, &quoted, &inner, &outer);
+    return DROP_NONE;
+}
+
+enum drop firewall_receive(struct firewall *f, struct instant now,
+                           struct packet *packet, struct ip_packet *ip)
+{
+    if (icmp_is_error(ip))
+        return receive_error(f, packet, ip);
+    if (icmp_is(ip) && !icmp_is_echo_reply(ip))
+        return icmp_is_echo_request(ip) ? DROP_NO_FLOW : DROP_ICMP_TYPE;
+    struct flow_key key = flow_key_of(ip, FLOW_TUNNEL_SIDE, true);
+    uint32_t index = flow_find(&f->flows, &key);
+    if (index == FLOW_NONE)
+        return DROP_NO_FLOW;
+    const struct flow *flow = &f->flows.flows[index];
+    enum drop drop = track(f, second_of(now), index, ip, FLOW_SIDE_TUNNEL);
+    if (drop != DROP_NONE)
+        return drop;
+    packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
+    struct nat_ends ends = ends_at_qube(f, flow);
+    mss_clamp(packet, ip, f->mss_size);
+    nat_rewrite(packet, ip, &ends);
+    return DROP_NONE;
+}

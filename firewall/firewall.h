@@ -1,0 +1,90 @@
+/*
+ * Firewall and NAT behind one door: the flows of all qubes, which of them may
+ * be, and their translation to the tunnel's addresses.
+ *
+ *   qube -> tunnel   firewall_find, or firewall_open for a first packet; then
+ *                    firewall_send, which tracks and translates
+ *   tunnel -> qube   firewall_receive: only what answers a known flow
+ *   ICMP errors      firewall_send_error, and firewall_receive
+ *
+ * Each packet is parsed once by the caller and looked up once here. What is
+ * returned as a drop reason has left the packet as it was, so that it can
+ * still be quoted to its sender.
+ */
+#ifndef FIREWALL_FIREWALL_H
+#define FIREWALL_FIREWALL_H
+
+#include "firewall/ip_packet.h"
+#include "gateway/base/instant.h"
+#include "gateway/base/tunnel.h"
+
+struct firewall;
+
+enum {
+    FIREWALL_QUBES_MAX = 256,
+    /* New flows of one qube, so that none fills the table in a moment. */
+    FIREWALL_FLOW_RATE = 2000, /* a second */
+    FIREWALL_FLOW_BURST = 8000,
+};
+
+#define FIREWALL_NO_FLOW UINT32_MAX
+
+struct firewall_options {
+    uint32_t flows;      /* preallocated */
+    uint8_t seed[32];    /* random */
+    bool accept_unruled; /* a qube without rules may go everywhere */
+};
+
+/* NULL when memory is short. */
+struct firewall *firewall_new(const struct firewall_options *options);
+void firewall_free(struct firewall *f);
+
+/* A qube and its addresses, of which ipv6 may be unset. */
+void firewall_add_qube(struct firewall *f, uint16_t qube,
+                       const struct address *ipv4, const struct address *ipv6);
+/* Ends its flows. */
+void firewall_remove_qube(struct firewall *f, struct instant now,
+                          uint16_t qube);
+
+/* The addresses to translate to. Flows end whose external address has
+ * changed, and those that were redirected to a resolver that is gone. */
+void firewall_set_tunnel(struct firewall *f, struct instant now,
+                         const struct tunnel *tunnel);
+
+/* The flow of a packet from `packet->qube`, or FIREWALL_NO_FLOW. */
+uint32_t firewall_find(const struct firewall *f, const struct packet *packet,
+                       const struct ip_packet *ip);
+
+/* Makes a flow for a first packet if rules and quotas allow it. `redirect` is
+ * where it goes instead of its destination, or NULL. */
+MUST_USE enum drop firewall_open(struct firewall *f, struct instant now,
+                                 const struct packet *packet,
+                                 const struct ip_packet *ip,
+                                 const struct address *redirect,
+                                 uint32_t *flow);
+
+/* Takes a packet from its qube along a flow: translated when the answer is
+ * DROP_NONE. Its time to live is above 1. */
+MUST_USE enum drop firewall_send(struct firewall *f, struct instant now,
+                                 uint32_t flow, struct packet *packet,
+                                 struct ip_packet *ip);
+
+/* An ICMP error from a qube, about a packet that it received. */
+MUST_USE enum drop firewall_send_error(struct firewall *f,
+                                       struct packet *packet,
+                                       struct ip_packet *ip);
+
+/* A packet from the tunnel, to the tunnel's address: translated, and with its
+ * qube set, when the answer is DROP_NONE. */
+MUST_USE enum drop firewall_receive(struct firewall *f, struct instant now,
+                                    struct packet *packet,
+                                    struct ip_packet *ip);
+
+/* Ends what has come to its end. To be called before packets are taken in. */
+void firewall_expire(struct firewall *f, struct instant now);
+struct instant firewall_deadline(const struct firewall *f);
+
+uint32_t firewall_flow_count(const struct firewall *f);
+uint32_t firewall_qube_flow_count(const struct firewall *f, uint16_t qube);
+
+#endif

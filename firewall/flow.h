@@ -1,0 +1,100 @@
+/*
+ * The table of flows: what may pass, and how it is translated. One memory
+ * block at start, nothing is allocated later.
+ *
+ * A flow is known by two keys: as its qube sees it (its own port, the address
+ * it asked for) and as the tunnel sees it (the external port, the address
+ * that really answers). Both lie in one hash table of chains, under SipHash
+ * with a secret key, because whoever is behind either side chooses them.
+ *
+ * Expiry is a wheel of one-second slots. A packet only moves the flow's
+ * deadline; when its slot comes round, the flow ends or moves on to the slot
+ * of its new deadline.
+ */
+#ifndef FIREWALL_FLOW_H
+#define FIREWALL_FLOW_H
+
+#include "firewall/conntrack.h"
+#include "firewall/ip_packet.h"
+#include "gateway/base/instant.h"
+#include "gateway/base/siphash.h"
+
+enum {
+    FLOW_WHEEL_SLOTS = 512, /* seconds; later deadlines go round again */
+    FLOW_QUBES_MAX = 256,
+    FLOW_TUNNEL_SIDE = UINT16_MAX, /* as `qube` of a key */
+};
+
+#define FLOW_NONE UINT32_MAX
+
+struct flow_key {
+    uint8_t remote[16]; /* IPv4: the rest is zero */
+    uint16_t remote_port;
+    uint16_t local_port; /* the qube's, or the external one */
+    uint16_t qube;       /* or FLOW_TUNNEL_SIDE */
+    uint8_t protocol;
+    uint8_t family;
+};
+
+struct flow {
+    struct flow_key key[2]; /* by enum flow_side */
+    uint32_t next[2];       /* in the hash chain: flow * 2 + side */
+    uint32_t wheel_next, wheel_previous;
+    uint32_t qube_next, qube_previous; /* the qube's flows, oldest first */
+    uint32_t deadline;                 /* second */
+    uint32_t mapping;                  /* of its external port, or NONE */
+    uint32_t generation;               /* of the rules that let it pass */
+    uint16_t wheel_slot;
+    struct conntrack track;
+};
+
+struct flow_list {
+    uint32_t first, last, count;
+};
+
+struct flow_table {
+    struct flow *flows;
+    uint32_t *heads;
+    uint32_t head_mask;
+    uint32_t capacity;
+    uint32_t count;
+    uint32_t free; /* chained by next[0] */
+    uint32_t second;
+    struct siphash_key key;
+    uint32_t wheel[FLOW_WHEEL_SLOTS];
+    struct flow_list qubes[FLOW_QUBES_MAX];
+};
+
+MUST_USE bool flow_table_init(struct flow_table *t, uint32_t capacity,
+                              const struct siphash_key *key);
+void flow_table_clear(struct flow_table *t);
+
+/* FLOW_NONE if there is none. */
+uint32_t flow_find(const struct flow_table *t, const struct flow_key *key);
+
+/* Enters a flow under both keys, which must be free; it ends after `timeout`
+ * seconds. FLOW_NONE when the table is full. */
+uint32_t flow_insert(struct flow_table *t, const struct flow_key *qube_side,
+                     const struct flow_key *tunnel_side, uint32_t now,
+                     uint32_t timeout);
+void flow_remove(struct flow_table *t, uint32_t flow);
+
+/* Lets it live `timeout` seconds from now. */
+void flow_touch(struct flow_table *t, uint32_t flow, uint32_t now,
+                uint32_t timeout);
+
+/* A flow whose time has come, or FLOW_NONE: to be called until then, and the
+ * caller removes what it returns. */
+uint32_t flow_expired(struct flow_table *t, uint32_t now);
+
+/* When flow_expired() may have something, or INSTANT_NEVER. */
+struct instant flow_deadline(const struct flow_table *t);
+
+/* Of a qube's flows one of the oldest that have led to nothing, or NONE. */
+uint32_t flow_oldest_transitory(struct flow_table *t, uint16_t qube);
+
+/* The key of a packet's flow. `reversed`: it goes towards the qube. */
+struct flow_key flow_key_of(const struct ip_packet *ip, uint16_t qube,
+                            bool reversed);
+
+#endif

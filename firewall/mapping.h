@@ -1,0 +1,82 @@
+/*
+ * External ports: which port of the tunnel's address stands for which port
+ * of a qube. Endpoint-independent (RFC 4787 REQ-1, RFC 5382 REQ-1): all flows
+ * from one port of a qube share one external port. Identifiers of ICMP echo
+ * are treated as ports (RFC 5508 REQ-1).
+ *
+ * A port whose last flow has ended rests for two minutes: its qube gets it
+ * back, nobody else does (RFC 6888 REQ-8), so that late answers do not reach
+ * a stranger.
+ */
+#ifndef FIREWALL_MAPPING_H
+#define FIREWALL_MAPPING_H
+
+#include "firewall/flow.h"
+#include "gateway/base/siphash.h"
+
+enum {
+    MAPPING_SPACES = 6, /* {TCP, UDP, ICMP} by {IPv4, IPv6} */
+    MAPPING_PORTS = 65536,
+    MAPPING_REST = 120, /* seconds */
+};
+
+#define MAPPING_NONE UINT32_MAX
+
+struct mapping {
+    uint16_t qube; /* FLOW_TUNNEL_SIDE: found by nobody any more */
+    uint16_t internal_port;
+    uint16_t external_port;
+    uint8_t space;
+    bool shared;    /* found by (qube, port, space) */
+    uint32_t flows; /* 0: it rests */
+    uint32_t next;  /* in the hash chain, or in the free list */
+    uint32_t rest_next, rest_previous;
+    uint32_t rest_until;
+};
+
+struct mapping_rest {
+    uint32_t first, last; /* the one that ends first is the first */
+};
+
+struct mapping_table {
+    struct mapping *mappings;
+    uint32_t *heads;
+    uint32_t head_mask;
+    uint32_t capacity;
+    uint32_t free;
+    struct siphash_key key;
+    struct siphash_key random_key;
+    uint64_t random_counter;
+    struct mapping_rest resting[MAPPING_SPACES];
+    uint64_t used[MAPPING_SPACES][MAPPING_PORTS / 64];
+};
+
+/* `seed` is 32 random bytes. */
+MUST_USE bool mapping_table_init(struct mapping_table *t, uint32_t capacity,
+                                 const uint8_t *seed);
+void mapping_table_clear(struct mapping_table *t);
+
+/* Does the protocol have ports that are mapped at all? */
+bool mapping_applies(uint8_t protocol);
+
+/*
+ * The mapping of a qube's port, made if there is none, and counted as used
+ * by one more flow. Not `shared`: always a new one, for the flow whose place
+ * on the shared port is taken. The port is kept if it is free, else drawn
+ * at random from its class (below 1024 or not). MAPPING_NONE when no port is
+ * left.
+ */
+uint32_t mapping_acquire(struct mapping_table *t, const struct flow_key *qube,
+                         uint32_t now, bool shared);
+/* One flow less. */
+void mapping_release(struct mapping_table *t, uint32_t mapping, uint32_t now);
+
+/* Ends the rest of those whose time has come. */
+void mapping_expire(struct mapping_table *t, uint32_t now);
+/* The qube is gone: its resting ports are nobody's. */
+void mapping_forget(struct mapping_table *t, uint16_t qube);
+
+/* A number that nobody outside can foretell. */
+uint64_t mapping_random(struct mapping_table *t);
+
+#endif

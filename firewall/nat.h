@@ -1,0 +1,28 @@
+/*
+ * Rewriting a packet's addresses, ports and time to live in place, with its
+ * checksums patched and never recomputed: a wrong one stays wrong.
+ */
+#ifndef FIREWALL_NAT_H
+#define FIREWALL_NAT_H
+
+#include "firewall/ip_packet.h"
+
+/* Both ends as they shall be. Ports are not used where the protocol has
+ * none; of ICMP echo, `source_port` is the identifier. */
+struct nat_ends {
+    const uint8_t *source, *destination; /* address bytes */
+    uint16_t source_port, destination_port;
+};
+
+/* Rewrites the packet and takes one off its time to live, which is above 1. */
+void nat_rewrite(const struct packet *packet, struct ip_packet *ip,
+                 const struct nat_ends *ends);
+
+/* IPv4: gives the packet another identification. */
+void nat_set_id(struct ip_packet *ip, uint16_t id);
+
+/* Rewrites the start of a packet that an ICMP error quotes, as far as it
+ * goes. Its time to live stays. */
+void nat_rewrite_quoted(struct ip_packet *quoted, const struct nat_ends *ends);
+
+#endif
