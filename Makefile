@@ -125,7 +125,12 @@ SYSTEM_TESTS := $(sort $(wildcard tests/system/*.t))
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*_bench.c)))
 FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 
-helpers = $(call objects,$(filter-out %_test.c %_fuzz.c %_bench.c tests/system/%,$(wildcard tests/$(1)/*.c)))
+# What one folder's tests share with another's.
+router_BORROWS := tests/firewall/craft.c
+fuzz_BORROWS := tests/firewall/craft.c
+bench_BORROWS := tests/firewall/craft.c
+
+helpers = $(call objects,$(filter-out %_test.c %_fuzz.c %_bench.c tests/system/%,$(wildcard tests/$(1)/*.c)) $($(1)_BORROWS))
 
 define test_rule
 $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call helpers,$(1)) $(call archives,$(1))

@@ -25,6 +25,7 @@
     X(GATEWAY_SERVICE, "router: the gateway offers no such service")           \
     X(NO_RESOLVER, "router: the tunnel has no DNS resolver")                   \
     X(NO_IPV6, "router: the tunnel carries no IPv6")                           \
+    X(ANSWERED, "router: answered by the gateway itself")                      \
     /* firewall */                                                             \
     X(IP_MALFORMED, "firewall: malformed IP packet")                           \
     X(IP_CHECKSUM, "firewall: wrong IP header checksum")                       \

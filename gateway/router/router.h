@@ -43,6 +43,14 @@ int router_add_qube(struct router *r, struct instant now, const char *name,
                     const struct address *ipv4, const struct address *ipv6);
 void router_remove_qube(struct router *r, int qube);
 
+/* The address by which qubes know the gateway: it answers their ping, and is
+ * the sender of ICMP errors. Of each family one; at first it is 10.139.1.1,
+ * the first virtual resolver, and fe80::fcff:ffff:feff:ffff, the link-local
+ * address of the gateway's MAC address. Both are answered for afterwards
+ * too. */
+void router_set_gateway_address(struct router *r,
+                                const struct address *address);
+
 /* The tunnel stands or changed. Flows that cannot survive a change of its
  * address end. `t` is copied. */
 void router_tunnel_up(struct router *r, struct instant now,

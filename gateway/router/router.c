@@ -1,0 +1,502 @@
+#include "gateway/router/router.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "firewall/firewall.h"
+#include "firewall/icmp.h"
+#include "firewall/refusal.h"
+#include "firewall/token_bucket.h"
+#include "gateway/router/dns.h"
+#include "gateway/router/route_table.h"
+
+enum {
+    QUBE_NAME_SIZE = 64,
+    /* ICMP and RST of ours, to one qube and to all; a second, at once. */
+    REPLY_RATE = 100,
+    REPLY_BURST = 50,
+    REPLY_RATE_ALL = 1000,
+    REPLY_BURST_ALL = 500,
+};
+
+struct qube {
+    bool present;
+    char name[QUBE_NAME_SIZE];
+    struct address ipv4, ipv6;
+    struct token_bucket replies;
+    struct drop_counters drops;
+    uint64_t packets_up, packets_down, bytes_up, bytes_down;
+};
+
+struct router {
+    struct firewall *firewall;
+    bool accept_unruled;
+    bool up;
+    struct instant now; /* of the last call that told it */
+    struct tunnel tunnel;
+    struct route_table routes;
+    struct dns dns;
+    struct address gateway4, gateway6;
+    struct address link_local; /* of fe:ff:ff:ff:ff:ff */
+    struct token_bucket replies;
+    struct drop_counters drops;
+    struct qube qubes[ROUTER_QUBES_MAX];
+};
+
+static_assert((int)ROUTER_QUBES_MAX == (int)FIREWALL_QUBES_MAX,
+              "router and firewall count qubes alike");
+
+struct router *router_new(const struct router_options *options)
+{
+    static const uint8_t link_local[16] = {0xfe, 0x80, [8] = 0xfc, 0xff, 0xff,
+                                           0xff, 0xfe, 0xff,       0xff, 0xff};
+    struct firewall_options inner = {
+        .flows = options->flows,
+        .accept_unruled = options->accept_unruled,
+    };
+    memcpy(inner.seed, options->seed, sizeof inner.seed);
+    struct router *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->firewall = firewall_new(&inner);
+    if (!r->firewall) {
+        free(r);
+        return NULL;
+    }
+    r->accept_unruled = options->accept_unruled;
+    dns_init(&r->dns);
+    r->gateway4 = r->dns.virtual[0];
+    r->link_local = address_from_bytes(ADDRESS_IPV6, link_local);
+    r->gateway6 = r->link_local;
+    return r;
+}
+
+void router_free(struct router *r)
+{
+    if (!r)
+        return;
+    firewall_free(r->firewall);
+    free(r);
+}
+
+/* --- Qubes and tunnel ----------------------------------------------------- */
+
+static bool has_address(const struct qube *q, const struct address *a)
+{
+    return q->present && a->family != ADDRESS_NONE &&
+           (address_equal(&q->ipv4, a) || address_equal(&q->ipv6, a));
+}
+
+static bool is_qube(const struct router *r, const struct address *a)
+{
+    for (size_t i = 0; i < ROUTER_QUBES_MAX; i++)
+        if (has_address(&r->qubes[i], a))
+            return true;
+    return false;
+}
+
+int router_add_qube(struct router *r, struct instant now, const char *name,
+                    const struct address *ipv4, const struct address *ipv6)
+{
+    static const struct address unset;
+    r->now = now;
+    if (!ipv6)
+        ipv6 = &unset;
+    if (is_qube(r, ipv4) || is_qube(r, ipv6))
+        return -1;
+    for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++) {
+        struct qube *q = &r->qubes[i];
+        if (q->present)
+            continue;
+        *q = (struct qube){.present = true, .ipv4 = *ipv4, .ipv6 = *ipv6};
+        snprintf(q->name, sizeof q->name, "%s", name);
+        firewall_add_qube(r->firewall, i, ipv4, ipv6);
+        return i;
+    }
+    return -1;
+}
+
+void router_remove_qube(struct router *r, int qube)
+{
+    if (qube < 0 || qube >= ROUTER_QUBES_MAX || !r->qubes[qube].present)
+        return;
+    firewall_remove_qube(r->firewall, r->now, (uint16_t)qube);
+    r->qubes[qube].present = false;
+}
+
+void router_set_gateway_address(struct router *r, const struct address *address)
+{
+    if (address->family == ADDRESS_IPV4)
+        r->gateway4 = *address;
+    else if (address->family == ADDRESS_IPV6)
+        r->gateway6 = *address;
+}
+
+void router_tunnel_up(struct router *r, struct instant now,
+                      const struct tunnel *t)
+{
+    r->tunnel = *t;
+    if (t->block_ipv6)
+        r->tunnel.ipv6 = (struct prefix){0};
+    r->up = true;
+    route_table_build(&r->routes, &r->tunnel);
+    dns_set_tunnel(&r->dns, &r->tunnel);
+    firewall_set_tunnel(r->firewall, now, &r->tunnel);
+}
+
+void router_tunnel_down(struct router *r, struct instant now)
+{
+    r->now = now;
+    r->up = false;
+}
+
+/* Flows whose time is over must not see another packet. */
+static void begin(struct router *r, struct instant now)
+{
+    r->now = now;
+    firewall_expire(r->firewall, now);
+}
+
+void router_expire(struct router *r, struct instant now)
+{
+    begin(r, now);
+}
+
+struct instant router_deadline(const struct router *r)
+{
+    return firewall_deadline(r->firewall);
+}
+
+/* --- Answers -------------------------------------------------------------- */
+
+/* What a sender is told about a drop; nothing where `told` is false. */
+struct answer {
+    bool told;
+    uint8_t type4, code4, type6, code6;
+};
+
+#define UNREACHABLE(code4, code6)                                              \
+    {                                                                          \
+        true, ICMP_UNREACHABLE, code4, ICMPV6_UNREACHABLE, code6               \
+    }
+#define PROHIBITED UNREACHABLE(ICMP_CODE_PROHIBITED, ICMPV6_CODE_PROHIBITED)
+
+static const struct answer answers[DROP_COUNT] = {
+    [DROP_TUNNEL_DOWN] = UNREACHABLE(ICMP_CODE_NETWORK, ICMPV6_CODE_NO_ROUTE),
+    [DROP_NO_ROUTE] = UNREACHABLE(ICMP_CODE_NETWORK, ICMPV6_CODE_NO_ROUTE),
+    [DROP_NO_IPV6] = UNREACHABLE(ICMP_CODE_NETWORK, ICMPV6_CODE_NO_ROUTE),
+    [DROP_NO_RESOLVER] = UNREACHABLE(ICMP_CODE_PORT, ICMPV6_CODE_PORT),
+    [DROP_GATEWAY_SERVICE] = UNREACHABLE(ICMP_CODE_PORT, ICMPV6_CODE_PORT),
+    [DROP_QUBE_TO_QUBE] = PROHIBITED,
+    [DROP_HAIRPIN] = PROHIBITED,
+    [DROP_RULE] = PROHIBITED,
+    [DROP_BAD_RULES] = PROHIBITED,
+    [DROP_FLOWS_FULL] = PROHIBITED,
+    [DROP_FLOW_RATE] = PROHIBITED,
+    [DROP_PORTS_FULL] = PROHIBITED,
+    [DROP_TTL] = {true, ICMP_TIME_EXCEEDED, 0, ICMPV6_TIME_EXCEEDED, 0},
+    [DROP_TOO_BIG] = {true, ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED,
+                      ICMPV6_PACKET_TOO_BIG, 0},
+    /* RFC 8200 4: unrecognized next header, at its offset. */
+    [DROP_PROTOCOL] = {true, ICMP_UNREACHABLE, ICMP_CODE_PROTOCOL,
+                       ICMPV6_PARAMETER_PROBLEM, 1},
+};
+
+static bool may_reply(struct router *r, struct qube *q, struct instant now)
+{
+    return token_bucket_take(&q->replies, now, REPLY_RATE, REPLY_BURST) &&
+           token_bucket_take(&r->replies, now, REPLY_RATE_ALL, REPLY_BURST_ALL);
+}
+
+static bool write_answer(const struct router *r, const struct packet *p,
+                         const struct ip_packet *ip, enum drop drop,
+                         struct packet *out, size_t capacity)
+{
+    const struct answer *a = &answers[drop];
+    bool v4 = ip->family == ADDRESS_IPV4;
+    uint32_t rest = 0;
+    if (drop == DROP_ANSWERED)
+        return refusal_write_echo_reply(ip, p, out, capacity);
+    if (drop == DROP_NO_FLOW)
+        return refusal_write_reset(ip, out, capacity);
+    if (drop == DROP_TOO_BIG)
+        rest = r->tunnel.mtu;
+    if (drop == DROP_PROTOCOL && !v4)
+        rest = IPV6_NEXT_HEADER;
+    return refusal_write_error(ip, p, v4 ? &r->gateway4 : &r->gateway6,
+                               v4 ? a->type4 : a->type6,
+                               v4 ? a->code4 : a->code6, rest, out, capacity);
+}
+
+static void answer(struct router *r, struct instant now, const struct packet *p,
+                   const struct ip_packet *ip, enum drop drop,
+                   struct packet_batch *replies)
+{
+    bool told = answers[drop].told || drop == DROP_ANSWERED ||
+                (drop == DROP_NO_FLOW && ip->protocol == IP_TCP);
+    if (!told || refusal_must_not_answer(ip) ||
+        replies->count == replies->capacity ||
+        !may_reply(r, &r->qubes[p->qube], now))
+        return;
+    struct packet *out = packet_batch_add(replies);
+    out->qube = p->qube;
+    if (!write_answer(r, p, ip, drop, out,
+                      replies->buffer_size - PACKET_HEADROOM))
+        replies->count--;
+}
+
+/* --- From qubes ----------------------------------------------------------- */
+
+static bool is_own_source(const struct qube *q, const struct ip_packet *ip)
+{
+    const struct address *own =
+        ip->family == ADDRESS_IPV4 ? &q->ipv4 : &q->ipv6;
+    return own->family != ADDRESS_NONE &&
+           memcmp(own->bytes, ip_source(ip), ip_address_size(ip)) == 0;
+}
+
+/* RFC 1812 5.3.7, RFC 6890: never a destination beyond the first hop. */
+static bool is_martian(const struct address *a)
+{
+    const uint8_t *b = a->bytes;
+    if (a->family == ADDRESS_IPV4)
+        return b[0] == 0 || b[0] == 127 || b[0] >= 224 ||
+               (b[0] == 169 && b[1] == 254);
+    static const uint8_t zeroes[15], mapped[12] = {[10] = 0xff, 0xff};
+    return b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) ||
+           memcmp(b, mapped, sizeof mapped) == 0 ||
+           (memcmp(b, zeroes, sizeof zeroes) == 0 && b[15] <= 1);
+}
+
+static bool is_gateway(const struct router *r, const struct address *a)
+{
+    return address_equal(a, &r->gateway4) || address_equal(a, &r->gateway6) ||
+           address_equal(a, &r->link_local) || dns_is_virtual(&r->dns, a);
+}
+
+static bool is_tunnel_end(const struct router *r, const struct address *a)
+{
+    return address_equal(a, a->family == ADDRESS_IPV4
+                                ? &r->tunnel.ipv4.address
+                                : &r->tunnel.ipv6.address);
+}
+
+/* To an address that is ours: ping is answered, DNS goes to the tunnel's
+ * resolver, there is nothing else. */
+static enum drop to_gateway(const struct router *r, const struct ip_packet *ip,
+                            const struct address *destination,
+                            const struct address **redirect)
+{
+    bool dns = dns_is_virtual(&r->dns, destination) &&
+               (ip->protocol == IP_TCP || ip->protocol == IP_UDP) &&
+               ip->destination_port == DNS_PORT;
+    if (icmp_is_echo_request(ip))
+        return DROP_ANSWERED;
+    if (!dns)
+        return DROP_GATEWAY_SERVICE;
+    if (!r->up)
+        return DROP_TUNNEL_DOWN;
+    *redirect = dns_resolver(&r->dns, destination);
+    return *redirect ? DROP_NONE : DROP_NO_RESOLVER;
+}
+
+static enum drop route(const struct router *r, const struct address *to)
+{
+    const struct prefix *own =
+        to->family == ADDRESS_IPV4 ? &r->tunnel.ipv4 : &r->tunnel.ipv6;
+    if (own->address.family == ADDRESS_NONE)
+        return to->family == ADDRESS_IPV6 ? DROP_NO_IPV6 : DROP_NO_ROUTE;
+    if (is_tunnel_end(r, to))
+        return DROP_HAIRPIN;
+    return route_table_carries(&r->routes, to) ? DROP_NONE : DROP_NO_ROUTE;
+}
+
+/* May a packet without a flow go where it wants to? */
+static enum drop judge_destination(const struct router *r,
+                                   const struct ip_packet *ip,
+                                   const struct address **redirect)
+{
+    struct address to = address_from_bytes(ip->family, ip_destination(ip));
+    if (is_gateway(r, &to))
+        return to_gateway(r, ip, &to, redirect);
+    if (is_martian(&to))
+        return DROP_MARTIAN;
+    if (is_qube(r, &to))
+        return DROP_QUBE_TO_QUBE;
+    if (!r->up)
+        return DROP_TUNNEL_DOWN;
+    if (is_tunnel_end(r, &to) && icmp_is_echo_request(ip))
+        return DROP_ANSWERED;
+    return route(r, &to);
+}
+
+/* IPv4 without DF may be cut to the tunnel's MTU: a plain packet into
+ * fragments, a TCP super-packet into smaller segments. */
+static bool is_too_big(const struct router *r, const struct packet *p,
+                       const struct ip_packet *ip)
+{
+    if (ip_largest_segment(ip, p) <= r->tunnel.mtu)
+        return false;
+    return ip->dont_fragment || p->gso == PACKET_GSO_UDP;
+}
+
+static bool is_known_protocol(const struct ip_packet *ip)
+{
+    return ip->protocol == IP_TCP || ip->protocol == IP_UDP || icmp_is(ip);
+}
+
+static enum drop from_qube(struct router *r, struct instant now,
+                           struct packet *p, struct ip_packet *ip)
+{
+    if (!is_own_source(&r->qubes[p->qube], ip))
+        return DROP_SPOOFED;
+    if (ip->options)
+        return DROP_IP_OPTIONS;
+    if (ip_is_fragment(ip))
+        return DROP_FRAGMENT;
+    if (icmp_is_error(ip)) {
+        if (!r->up)
+            return DROP_TUNNEL_DOWN;
+        return ip->ttl > 1 ? firewall_send_error(r->firewall, p, ip) : DROP_TTL;
+    }
+    if (icmp_is(ip) && !icmp_is_echo_request(ip))
+        return DROP_ICMP_TYPE;
+
+    uint32_t flow = FIREWALL_NO_FLOW;
+    const struct address *redirect = NULL;
+    enum drop drop = DROP_NONE;
+    if (r->up)
+        flow = firewall_find(r->firewall, p, ip);
+    if (flow == FIREWALL_NO_FLOW)
+        drop = judge_destination(r, ip, &redirect);
+    if (drop == DROP_NONE && ip->ttl <= 1)
+        drop = DROP_TTL;
+    if (drop == DROP_NONE && !is_known_protocol(ip))
+        drop = DROP_PROTOCOL;
+    if (drop == DROP_NONE && is_too_big(r, p, ip))
+        drop = DROP_TOO_BIG;
+    if (drop == DROP_NONE && flow == FIREWALL_NO_FLOW)
+        drop = firewall_open(r->firewall, now, p, ip, redirect, &flow);
+    if (drop == DROP_NONE)
+        drop = firewall_send(r->firewall, now, flow, p, ip);
+    return drop;
+}
+
+static void judge_from_qube(struct router *r, struct instant now,
+                            struct packet *p, struct packet_batch *replies)
+{
+    if (p->qube >= ROUTER_QUBES_MAX || !r->qubes[p->qube].present) {
+        p->drop = DROP_UNKNOWN_QUBE;
+        drop_count(&r->drops, DROP_UNKNOWN_QUBE);
+        return;
+    }
+    struct qube *q = &r->qubes[p->qube];
+    struct ip_packet ip;
+    enum drop drop = p->drop;
+    uint32_t size = packet_total(p);
+    if (drop == DROP_NONE) {
+        drop = ip_packet_parse(p, &ip);
+        if (drop == DROP_NONE) {
+            drop = from_qube(r, now, p, &ip);
+            if (drop != DROP_NONE && drop != DROP_SPOOFED)
+                answer(r, now, p, &ip, drop, replies);
+        }
+    }
+    p->drop = (uint8_t)drop;
+    if (drop != DROP_NONE) {
+        drop_count(&q->drops, drop);
+        return;
+    }
+    q->packets_up++;
+    q->bytes_up += size;
+}
+
+void router_from_qubes(struct router *r, struct instant now,
+                       struct packet_batch *batch, struct packet_batch *replies)
+{
+    assert(replies->memory && replies->buffer_size > PACKET_HEADROOM);
+    begin(r, now);
+    for (size_t i = 0; i < batch->count; i++)
+        judge_from_qube(r, now, &batch->packets[i], replies);
+}
+
+/* --- From the tunnel ------------------------------------------------------ */
+
+static enum drop from_tunnel(struct router *r, struct instant now,
+                             struct packet *p)
+{
+    struct ip_packet ip;
+    if (!r->up)
+        return DROP_TUNNEL_DOWN;
+    enum drop drop = ip_packet_parse(p, &ip);
+    if (drop != DROP_NONE)
+        return drop;
+    const struct address *own = ip.family == ADDRESS_IPV4
+                                    ? &r->tunnel.ipv4.address
+                                    : &r->tunnel.ipv6.address;
+    if (own->family == ADDRESS_NONE ||
+        memcmp(own->bytes, ip_destination(&ip), ip_address_size(&ip)) != 0)
+        return DROP_MARTIAN;
+    if (ip.options)
+        return DROP_IP_OPTIONS;
+    if (ip_is_fragment(&ip))
+        return DROP_FRAGMENT;
+    if (!is_known_protocol(&ip))
+        return DROP_PROTOCOL;
+    if (ip.ttl <= 1)
+        return DROP_TTL;
+    return firewall_receive(r->firewall, now, p, &ip);
+}
+
+void router_from_tunnel(struct router *r, struct instant now,
+                        struct packet_batch *batch)
+{
+    begin(r, now);
+    for (size_t i = 0; i < batch->count; i++) {
+        struct packet *p = &batch->packets[i];
+        uint32_t size = packet_total(p);
+        if (p->drop == DROP_NONE)
+            p->drop = (uint8_t)from_tunnel(r, now, p);
+        if (p->drop != DROP_NONE) {
+            drop_count(&r->drops, p->drop);
+            continue;
+        }
+        r->qubes[p->qube].packets_down++;
+        r->qubes[p->qube].bytes_down += size;
+    }
+}
+
+/* --- Status --------------------------------------------------------------- */
+
+bool router_qube_status(const struct router *r, int qube,
+                        struct router_qube_status *out)
+{
+    if (qube < 0 || qube >= ROUTER_QUBES_MAX || !r->qubes[qube].present)
+        return false;
+    const struct qube *q = &r->qubes[qube];
+    *out = (struct router_qube_status){
+        .name = q->name,
+        .ipv4 = q->ipv4,
+        .ipv6 = q->ipv6,
+        .rules = r->accept_unruled ? "accept (no rules configured)"
+                                   : "drop (no rules yet)",
+        .flows = firewall_qube_flow_count(r->firewall, (uint16_t)qube),
+        .packets_up = q->packets_up,
+        .packets_down = q->packets_down,
+        .bytes_up = q->bytes_up,
+        .bytes_down = q->bytes_down,
+        .drops = &q->drops,
+    };
+    return true;
+}
+
+const struct drop_counters *router_drops(const struct router *r)
+{
+    return &r->drops;
+}
+
+uint32_t router_flow_count(const struct router *r)
+{
+    return firewall_flow_count(r->firewall);
+}
