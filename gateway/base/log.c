@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LINE_SIZE = 1024 };
@@ -10,6 +11,13 @@ enum { LINE_SIZE = 1024 };
 static enum log_level threshold = LOG_INFO;
 static log_sink *current_sink;
 static void *sink_context;
+
+static enum stream {
+    STREAM_UNKNOWN,
+    STREAM_TERMINAL,
+    STREAM_JOURNAL,
+    STREAM_PLAIN
+} stream;
 
 void log_set_level(enum log_level level)
 {
@@ -25,6 +33,32 @@ void log_set_sink(log_sink *sink, void *context)
 {
     current_sink = sink;
     sink_context = context;
+    stream = STREAM_UNKNOWN;
+}
+
+/* systemd tells the device and inode of the stream it connected, which may
+ * not be where standard error leads (systemd.exec(5), JOURNAL_STREAM). */
+static bool is_journal(int fd)
+{
+    const char *journal = getenv("JOURNAL_STREAM");
+    struct stat status;
+    char text[48];
+    if (!journal || fstat(fd, &status))
+        return false;
+    snprintf(text, sizeof text, "%ju:%ju", (uintmax_t)status.st_dev,
+             (uintmax_t)status.st_ino);
+    return !strcmp(journal, text);
+}
+
+/* Found out with the first line and not with each: later the sandbox may
+ * forbid to ask. */
+static enum stream stream_kind(void)
+{
+    if (stream == STREAM_UNKNOWN)
+        stream = isatty(STDERR_FILENO)       ? STREAM_TERMINAL
+                 : is_journal(STDERR_FILENO) ? STREAM_JOURNAL
+                                             : STREAM_PLAIN;
+    return stream;
 }
 
 static void to_standard_error(enum log_level level, const char *line)
@@ -42,10 +76,11 @@ static void to_standard_error(enum log_level level, const char *line)
         [LOG_DEBUG] = "<7>",
     };
 
-    if (isatty(STDERR_FILENO))
+    enum stream kind = stream_kind();
+    if (kind == STREAM_TERMINAL)
         fprintf(stderr, "%s%s%s\n", colour[level], line,
                 *colour[level] ? "\033[0m" : "");
-    else if (getenv("JOURNAL_STREAM"))
+    else if (kind == STREAM_JOURNAL)
         fprintf(stderr, "%s%s\n", journal_prefix[level], line);
     else
         fprintf(stderr, "%s\n", line);
