@@ -108,7 +108,7 @@ bool prefix_parse(struct bytes text, struct prefix *out)
 
 bool prefix_contains(const struct prefix *p, const struct address *a)
 {
-    if (p->address.family != a->family)
+    if (p->address.family != a->family || a->family == ADDRESS_NONE)
         return false;
     struct prefix of_a = prefix_of(a, p->bits);
     return address_equal(&of_a.address, &p->address);

@@ -48,6 +48,7 @@ const char *address_format(const struct address *a,
 /* "A.B.C.D/24", "fd00::/8"; without a slash the whole address. Bits beyond
  * the prefix must be zero. */
 MUST_USE bool prefix_parse(struct bytes text, struct prefix *out);
+/* A prefix of family NONE contains nothing. */
 bool prefix_contains(const struct prefix *p, const struct address *a);
 struct prefix prefix_of(const struct address *a, uint8_t bits);
 const char *prefix_format(const struct prefix *p, char out[PREFIX_TEXT_SIZE]);

@@ -4,11 +4,14 @@
 
 bool burst_init(struct burst *burst, uint32_t capacity)
 {
-    *burst = (struct burst){.capacity = capacity};
+    *burst = (struct burst){0};
     if (capacity == 0)
         return true;
     burst->memory = malloc(capacity);
-    return burst->memory != NULL;
+    if (!burst->memory)
+        return false;
+    burst->capacity = capacity;
+    return true;
 }
 
 void burst_clear(struct burst *burst)

@@ -92,7 +92,8 @@ static inline struct bytes read_bytes(struct reader *r, size_t size)
         return (struct bytes){NULL, 0};
     }
     struct bytes taken = {r->next, size};
-    r->next += size;
+    if (size) /* an empty source may be NULL, which takes no arithmetic */
+        r->next += size;
     r->left -= size;
     return taken;
 }
@@ -175,7 +176,7 @@ static inline uint8_t *write_space(struct writer *w, size_t size)
         w->failed = true;
         return NULL;
     }
-    uint8_t *space = w->start + w->size;
+    uint8_t *space = w->start ? w->start + w->size : NULL;
     w->size += size;
     return space;
 }

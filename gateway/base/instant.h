@@ -37,9 +37,10 @@ static inline bool instant_is_never(struct instant t)
 
 static inline struct instant instant_after(struct instant t, struct duration d)
 {
-    if (instant_is_never(t) || t.us > INT64_MAX - d.us)
+    struct instant sum;
+    if (instant_is_never(t) || __builtin_add_overflow(t.us, d.us, &sum.us))
         return INSTANT_NEVER;
-    return (struct instant){t.us + d.us};
+    return sum;
 }
 
 static inline struct duration instant_since(struct instant later,
