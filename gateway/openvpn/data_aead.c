@@ -152,9 +152,7 @@ struct data_channel *data_aead_new(const struct data_channel_options *o,
         return NULL;
     struct key_direction send = key_material_send(material, o->role);
     struct key_direction receive = key_material_receive(material, o->role);
-    a->channel.functions = &functions;
-    a->channel.header_size =
-        (uint8_t)data_packet_write(a->channel.header, o->key_id, o->peer_id);
+    data_functions_init(&a->channel, &functions, o);
     a->channel.layout.head =
         (uint16_t)(a->channel.header_size + DATA_AEAD_OVERHEAD);
     a->send = aead_new(o->library, o->cipher, send.cipher);

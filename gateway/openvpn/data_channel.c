@@ -1,10 +1,11 @@
 #include "gateway/openvpn/data_channel.h"
 
+#include "gateway/openvpn/cipher_names.h"
 #include "gateway/openvpn/data_aead.h"
-#include "gateway/openvpn/data_functions.h"
+#include "gateway/openvpn/data_cbc.h"
+#include "gateway/openvpn/data_epoch.h"
 
 #include <assert.h>
-#include <strings.h>
 
 static const struct {
     const char *name;
@@ -18,9 +19,15 @@ static const struct {
 
 bool data_channel_choose(struct data_channel_options *o, const char *cipher)
 {
-    for (size_t i = 0; i < sizeof ciphers / sizeof *ciphers; i++)
-        if (!strcasecmp(cipher, ciphers[i].name)) {
+    const struct cipher_name *name = cipher_names_find(bytes_of_text(cipher));
+    if (name && name->class == CIPHER_CBC) {
+        o->cbc_key_size = (uint8_t)(name->key_bits / 8);
+        return true;
+    }
+    for (size_t i = 0; name && i < sizeof ciphers / sizeof *ciphers; i++)
+        if (!strcmp(name->name, ciphers[i].name)) {
             o->cipher = ciphers[i].cipher;
+            o->cbc_key_size = 0;
             return true;
         }
     return false;
@@ -38,11 +45,14 @@ static bool all_zero(const uint8_t *key, size_t size)
 struct data_channel *data_channel_new(const struct data_channel_options *o,
                                       const struct key_material *material)
 {
-    size_t size = aead_key_size(o->cipher);
+    bool cbc = o->cbc_key_size > 0;
+    size_t size = cbc ? o->cbc_key_size : aead_key_size(o->cipher);
     if (all_zero(key_material_send(material, o->role).cipher, size) ||
         all_zero(key_material_receive(material, o->role).cipher, size))
         return NULL;
-    return data_aead_new(o, material);
+    if (cbc)
+        return o->epoch ? NULL : data_cbc_new(o, material);
+    return o->epoch ? data_epoch_new(o, material) : data_aead_new(o, material);
 }
 
 void data_channel_free(struct data_channel *c)

@@ -24,19 +24,27 @@ struct data_channel; /* heap; owns keys and replay window */
 struct data_channel_options {
     enum openvpn_role role;
     enum aead_cipher cipher;
+    uint8_t cbc_key_size;      /* AES-CBC with so many bytes; 0: AEAD */
+    bool epoch;                /* AEAD in EPOCH format; needs a peer id */
     enum aead_library library; /* AEAD_FASTEST but in tests */
     uint8_t key_id;
     uint32_t peer_id;        /* PEER_ID_NONE: send DATA_V1 */
     uint32_t replay_packets; /* 1 .. REPLAY_WINDOW_MAX */
     uint32_t replay_seconds;
+    /* CBC only: the digest of `auth`, by OpenVPN's name, and randomness */
+    const char *digest;
+    void (*random)(void *context, uint8_t *out, size_t size);
+    void *random_context;
 };
 
-/* Sets the cipher by OpenVPN's name of it, in any case. False if this program
- * does not speak it. */
+/* Sets cipher and cbc_key_size by OpenVPN's name of the cipher, in any case.
+ * False if this program does not speak it. */
 MUST_USE bool data_channel_choose(struct data_channel_options *o,
                                   const char *cipher);
 
-/* NULL when memory is short, the cipher cannot be had or a key is zero. */
+/* NULL when memory is short, the cipher or its digest cannot be had, a key is
+ * zero, or the options contradict each other (EPOCH with CBC or without a
+ * peer id). */
 struct data_channel *data_channel_new(const struct data_channel_options *o,
                                       const struct key_material *material);
 void data_channel_free(struct data_channel *c); /* wipes */

@@ -26,6 +26,16 @@ struct data_channel {
     uint8_t header_size;
 };
 
+/* The header and the functions; the layout is the format's own. */
+static inline void data_functions_init(struct data_channel *c,
+                                       const struct data_functions *functions,
+                                       const struct data_channel_options *o)
+{
+    c->functions = functions;
+    c->header_size =
+        (uint8_t)data_packet_write(c->header, o->key_id, o->peer_id);
+}
+
 /* The opened or sealed datagram counts. */
 static inline void data_functions_count(struct data_channel *c,
                                         const struct datagram *d)

@@ -10,28 +10,38 @@ void channel_pair_material(struct key_material *m)
         m->bytes[i] = (uint8_t)((uint8_t)text[i % 32] ^ i);
 }
 
-struct data_channel_options channel_pair_options(enum openvpn_role role,
-                                                 const char *cipher)
+static void next_bytes(void *context, uint8_t *out, size_t size)
 {
+    random_bytes(context, out, size);
+}
+
+struct data_channel_options channel_pair_options(enum openvpn_role role,
+                                                 struct channel_kind kind)
+{
+    static uint32_t random = 1;
     struct data_channel_options o = {
         .role = role,
+        .epoch = kind.epoch,
         .key_id = CHANNEL_PAIR_KEY_ID,
         .peer_id = CHANNEL_PAIR_PEER_ID,
         .replay_packets = REPLAY_WINDOW_DEFAULT,
         .replay_seconds = REPLAY_SECONDS_DEFAULT,
+        .digest = kind.digest,
+        .random = next_bytes,
+        .random_context = &random,
     };
-    assert_true(data_channel_choose(&o, cipher));
+    assert_true(data_channel_choose(&o, kind.cipher));
     return o;
 }
 
-void channel_pair_init(struct channel_pair *p, const char *cipher)
+void channel_pair_init(struct channel_pair *p, struct channel_kind kind)
 {
     struct key_material m;
     struct data_channel_options o;
     channel_pair_material(&m);
-    o = channel_pair_options(OPENVPN_CLIENT, cipher);
+    o = channel_pair_options(OPENVPN_CLIENT, kind);
     p->client = data_channel_new(&o, &m);
-    o = channel_pair_options(OPENVPN_SERVER, cipher);
+    o = channel_pair_options(OPENVPN_SERVER, kind);
     p->server = data_channel_new(&o, &m);
     assert_non_null(p->client);
     assert_non_null(p->server);

@@ -11,6 +11,12 @@ enum {
     CHANNEL_PAIR_MEMORY = 1 << 20,
 };
 
+struct channel_kind {
+    const char *cipher;
+    bool epoch;
+    const char *digest; /* with CBC */
+};
+
 struct channel_pair {
     struct data_channel *client, *server;
     struct burst out; /* what is sealed */
@@ -21,9 +27,9 @@ struct channel_pair {
 void channel_pair_material(struct key_material *m);
 /* Options with the values above and OpenVPN's replay window. */
 struct data_channel_options channel_pair_options(enum openvpn_role role,
-                                                 const char *cipher);
+                                                 struct channel_kind kind);
 
-void channel_pair_init(struct channel_pair *p, const char *cipher);
+void channel_pair_init(struct channel_pair *p, struct channel_kind kind);
 void channel_pair_clear(struct channel_pair *p);
 
 /* Adds a packet to `out` for one of the two to seal. */

@@ -54,8 +54,9 @@ static void check_vector(const struct vectors *v)
 {
     uint8_t header[4] = {0}, plain[256];
     struct key_material m;
-    struct data_channel_options o =
-        channel_pair_options(OPENVPN_CLIENT, vectors_text(v, "cipher"));
+    struct data_channel_options o = channel_pair_options(
+        OPENVPN_CLIENT,
+        (struct channel_kind){.cipher = vectors_text(v, "cipher")});
     struct bytes inner =
         bytes_of(plain, vectors_bytes(v, "plain", plain, sizeof plain));
     size_t header_size = vectors_bytes(v, "header", header, sizeof header);
@@ -92,7 +93,7 @@ static void nothing_is_sent_behind_the_last_packet_number(void **state)
 {
     (void)state;
     struct channel_pair p;
-    channel_pair_init(&p, "AES-256-GCM");
+    channel_pair_init(&p, (struct channel_kind){.cipher = "AES-256-GCM"});
     struct data_aead *a = inside(p.client);
     struct bytes inner = bytes_of_text("packet");
 
@@ -126,7 +127,7 @@ static void gcm_has_a_limit_of_use_and_chacha_has_none(void **state)
     struct channel_pair p;
     struct bytes inner = bytes_of_text("seventeen bytes..");
 
-    channel_pair_init(&p, "AES-128-GCM");
+    channel_pair_init(&p, (struct channel_kind){.cipher = "AES-128-GCM"});
     struct data_aead *a = inside(p.client);
     a->sent.used = DATA_USAGE_GCM_HIGH - 3 - 1;
     channel_pair_add(&p, p.client, inner); /* a message and two blocks */
@@ -150,7 +151,7 @@ static void gcm_has_a_limit_of_use_and_chacha_has_none(void **state)
     assert_true(data_channel_use(p.client).exhausted);
     channel_pair_clear(&p);
 
-    channel_pair_init(&p, "CHACHA20-POLY1305");
+    channel_pair_init(&p, (struct channel_kind){.cipher = "CHACHA20-POLY1305"});
     a = inside(p.client);
     a->sent.used = a->received.used = DATA_USAGE_GCM_LIMIT;
     channel_pair_add(&p, p.client, inner);
@@ -165,7 +166,7 @@ static void too_many_forgeries_end_a_key(void **state)
     (void)state;
     struct channel_pair p;
     uint16_t size;
-    channel_pair_init(&p, "CHACHA20-POLY1305");
+    channel_pair_init(&p, (struct channel_kind){.cipher = "CHACHA20-POLY1305"});
     struct data_aead *a = inside(p.server);
     uint8_t *good =
         channel_pair_seal_one(&p, p.client, bytes_of_text("packet"), &size);

@@ -1,0 +1,35 @@
+/*
+ * AES-CBC with HMAC, for servers older than AEAD and profiles that insist.
+ *
+ *   header hmac iv(16) ciphertext of: packet_id(4) packet padding(1..16)
+ *
+ * The hmac covers iv and ciphertext; the header nothing covers. The iv is
+ * random (openvpn: crypto.c, openvpn_encrypt_v1).
+ */
+#ifndef OPENVPN_DATA_CBC_H
+#define OPENVPN_DATA_CBC_H
+
+#include "gateway/openvpn/cbc_hmac.h"
+#include "gateway/openvpn/data_functions.h"
+#include "gateway/openvpn/replay_window.h"
+
+enum { DATA_CBC_ID_SIZE = 4, DATA_CBC_BATCH = 64 };
+
+struct data_cbc {
+    struct data_channel channel;
+    struct cbc_hmac *send, *receive;
+    size_t digest_size;
+    uint32_t last_id; /* sent */
+    struct replay_window seen;
+    void (*random)(void *context, uint8_t *out, size_t size);
+    void *random_context;
+    size_t count; /* of the batch */
+    struct datagram *datagrams[DATA_CBC_BATCH];
+    struct cbc_hmac_job jobs[DATA_CBC_BATCH];
+};
+
+/* As data_channel_new(). */
+struct data_channel *data_cbc_new(const struct data_channel_options *o,
+                                  const struct key_material *material);
+
+#endif
