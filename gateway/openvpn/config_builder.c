@@ -134,9 +134,9 @@ void config_builder_free_blob(struct config_blob *blob)
     *blob = (struct config_blob){0};
 }
 
-bool config_builder_content(struct config_builder *b,
-                            const struct config_line *line,
-                            struct config_blob *out)
+static bool read_content(struct config_builder *b,
+                         const struct config_line *line,
+                         bool unreadable_is_fine, struct config_blob *out)
 {
     *out = (struct config_blob){0};
     if (line->is_inline)
@@ -149,18 +149,37 @@ bool config_builder_content(struct config_builder *b,
         return false;
     }
     struct config_blob read = {0};
-    if (!b->env->read_file ||
-        !b->env->read_file(b->env->context, path, &read)) {
+    const char *problem = b->env->read_file
+                              ? b->env->read_file(b->env->context, path, &read)
+                              : "files are not read";
+    if (problem) {
         char quoted[LOG_QUOTE_SIZE];
-        config_builder_error(b, "cannot read the file `%s' of `%s'",
-                             log_quote(quoted, bytes_of_text(path)),
-                             line->name);
+        log_quote(quoted, bytes_of_text(path));
+        if (unreadable_is_fine)
+            config_builder_warn(b, "cannot read `%s': %s; it will be asked for",
+                                quoted, problem);
+        else
+            config_builder_error(b, "cannot read `%s': %s", quoted, problem);
         return false;
     }
     /* Once more, for the NUL behind it. */
     bool stored = config_set_blob(out, bytes_of(read.data, read.size));
     config_builder_free_blob(&read);
     return stored || out_of_memory(b);
+}
+
+bool config_builder_content(struct config_builder *b,
+                            const struct config_line *line,
+                            struct config_blob *out)
+{
+    return read_content(b, line, false, out);
+}
+
+bool config_builder_secret(struct config_builder *b,
+                           const struct config_line *line,
+                           struct config_blob *out)
+{
+    return read_content(b, line, true, out);
 }
 
 /* Without the end of the line; blanks belong to a password. */

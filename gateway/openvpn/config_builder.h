@@ -101,6 +101,11 @@ MUST_USE bool config_builder_append(struct config_builder *b, char ***list,
 MUST_USE bool config_builder_content(struct config_builder *b,
                                      const struct config_line *line,
                                      struct config_blob *out);
+/* The same for what a person can be asked for: an unreadable file is only a
+ * warning. */
+MUST_USE bool config_builder_secret(struct config_builder *b,
+                                    const struct config_line *line,
+                                    struct config_blob *out);
 void config_builder_free_blob(struct config_blob *blob);
 
 /* Two lines: a name and a password; the second may be missing. False if there

@@ -48,6 +48,31 @@ static void refuse(struct config_builder *b, const struct config_option *option,
     config_builder_error(b, "`%s' is refused: %s", line->name, option->text);
 }
 
+/* Hand-edited Linux profiles call one of two helpers that tell the system its
+ * resolvers. The gateway does that itself, so that nothing is lost. */
+static void refuse_script(struct config_builder *b,
+                          const struct config_option *option,
+                          const struct config_line *line)
+{
+    static const char *const helpers[] = {"update-resolv-conf",
+                                          "update-systemd-resolved"};
+    const char *command = config_builder_argument(line, 1);
+    for (size_t i = 0; i < sizeof helpers / sizeof helpers[0]; i++) {
+        size_t n = command ? strcspn(command, " \t") : 0;
+        size_t m = strlen(helpers[i]);
+        if (n >= m && !memcmp(command + n - m, helpers[i], m) &&
+            (n == m || command[n - m - 1] == '/')) {
+            config_builder_warn(b,
+                                "`%s' is not run: this program runs no "
+                                "scripts, and uses the server's resolvers "
+                                "without `%s'",
+                                line->name, helpers[i]);
+            return;
+        }
+    }
+    refuse(b, option, line);
+}
+
 /* As `refuse`, where the profile is not a client's at all. */
 static void refuse_mode(struct config_builder *b,
                         const struct config_option *option,
@@ -93,6 +118,11 @@ static void refuse_mode(struct config_builder *b,
 #define REFUSE_MODE(name, why)                                                 \
     {                                                                          \
         name, 0, CONFIG_TOKENS_MAX, CONFIG_AS_BLOCK, refuse_mode, 0, 0, 0, why \
+    }
+#define SCRIPT_MAYBE(name)                                                     \
+    {                                                                          \
+        name, 0, CONFIG_TOKENS_MAX, CONFIG_IN_CONNECTION, refuse_script, 0, 0, \
+            0, "this program runs no scripts"                                  \
     }
 #define SCRIPT(name)  REFUSE(name, "this program runs no scripts")
 #define PLUGIN(name)  REFUSE(name, "this program loads no foreign code")
@@ -365,8 +395,8 @@ static const struct config_option table[] = {
     QUIET("management-query-remote"),
     QUIET("management-signal"),
     QUIET("management-up-down"),
-    SCRIPT("up"),
-    SCRIPT("down"),
+    SCRIPT_MAYBE("up"),
+    SCRIPT_MAYBE("down"),
     SCRIPT("route-up"),
     SCRIPT("route-pre-down"),
     SCRIPT("ipchange"),

@@ -115,7 +115,7 @@ HANDLER(askpass)
     if (!line->is_inline && (!file || !strcmp(file, "stdin")))
         return; /* asked for when it is needed */
     struct config_blob content;
-    if (!config_builder_content(b, line, &content))
+    if (!config_builder_secret(b, line, &content))
         return;
     struct bytes rest = bytes_of(content.data, content.size), first = {0};
     while (text_cut(&rest, '\n', &first) && text_trim(first).size == 0 &&

@@ -335,7 +335,7 @@ HANDLER(auth_user_pass)
         return; /* asked for */
 
     struct config_blob content;
-    if (!config_builder_content(b, line, &content))
+    if (!config_builder_secret(b, line, &content))
         return;
     if (!config_builder_credentials(b, bytes_of(content.data, content.size),
                                     &c->username, &c->password))

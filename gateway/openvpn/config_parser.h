@@ -16,9 +16,10 @@ typedef void config_report(void *context, enum config_severity severity,
                            unsigned line, const char *text);
 
 /* Reads the file that the profile refers to, relative to it; the caller owns
- * *out (heap). Injected so that this folder does no I/O. */
-typedef bool config_read_file(void *context, const char *path,
-                              struct config_blob *out);
+ * *out (heap). Injected so that this folder does no I/O. NULL, or a phrase
+ * that says why it cannot be read. */
+typedef const char *config_read_file(void *context, const char *path,
+                                     struct config_blob *out);
 
 struct config_parser_env {
     config_report *report;

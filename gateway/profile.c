@@ -1,0 +1,185 @@
+#include "gateway/profile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/secret.h"
+
+/* A report that knows where relative paths start. */
+struct profile_reader {
+    config_report *report;
+    void *context;
+    int directory;                 /* -1: none could be opened */
+    char directory_path[PATH_MAX]; /* absolute, "" if unknown */
+};
+
+static const char *why_not(int number)
+{
+    switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+        return "there is no such file";
+    case EACCES:
+    case EPERM:
+        return "permission denied";
+    case EXDEV: /* openat2: the path leaves the directory */
+    case ELOOP:
+        return "it lies outside of the profile's directory; copy it there, or "
+               "put it into the profile";
+    case ENOSYS:
+        return "this kernel cannot confine paths to a directory";
+    case ENAMETOOLONG:
+        return "the path is too long";
+    default:
+        return "the system refused";
+    }
+}
+
+static const char *read_all(int file, size_t size, struct config_blob *out)
+{
+    uint8_t *data = malloc(size + 1);
+    if (!data)
+        return "out of memory";
+    size_t got = 0;
+    while (got < size) {
+        ssize_t n = read(file, data + got, size - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        got += (size_t)n;
+    }
+    if (got < size) {
+        secret_wipe(data, size);
+        free(data);
+        return "it could not be read to its end";
+    }
+    data[size] = '\0';
+    *out = (struct config_blob){data, size};
+    return NULL;
+}
+
+/* Closes `file`. Devices and pipes are not read: they may never end. */
+static const char *read_regular(int file, struct config_blob *out)
+{
+    struct stat status;
+    const char *problem;
+    if (fstat(file, &status))
+        problem = why_not(errno);
+    else if (!S_ISREG(status.st_mode))
+        problem = "it is not a regular file";
+    else if (status.st_size > PROFILE_FILE_MAX)
+        problem = "it is larger than 1 MiB";
+    else
+        problem = read_all(file, (size_t)status.st_size, out);
+    close(file);
+    return problem;
+}
+
+/* The part of an absolute path below the profile's directory, or the path. */
+static const char *below(const struct profile_reader *r, const char *path)
+{
+    size_t n = strlen(r->directory_path);
+    if (path[0] != '/' || n == 0 || strncmp(path, r->directory_path, n) != 0 ||
+        path[n] != '/')
+        return path;
+    path += n;
+    while (*path == '/')
+        path++;
+    return path;
+}
+
+static const char *read_referenced(void *context, const char *path,
+                                   struct config_blob *out)
+{
+    const struct profile_reader *r = context;
+    if (r->directory < 0)
+        return "the profile's directory cannot be opened";
+    const struct open_how how = {
+        /* A pipe without a writer must not stop us. */
+        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+    };
+    long file =
+        syscall(SYS_openat2, r->directory, below(r, path), &how, sizeof how);
+    if (file < 0)
+        return why_not(errno);
+    return read_regular((int)file, out);
+}
+
+static void pass_on(void *context, enum config_severity severity, unsigned line,
+                    const char *text)
+{
+    const struct profile_reader *r = context;
+    r->report(r->context, severity, line, text);
+}
+
+static void open_directory(struct profile_reader *r, const char *path)
+{
+    char copy[PATH_MAX];
+    size_t size = strlen(path);
+    r->directory = -1;
+    if (size >= sizeof copy)
+        return;
+    memcpy(copy, path, size + 1);
+    const char *directory = dirname(copy);
+    r->directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (!realpath(directory, r->directory_path))
+        r->directory_path[0] = '\0';
+}
+
+bool profile_read(const char *path, config_report *report, void *context,
+                  struct config *out)
+{
+    config_init(out);
+    struct config_blob text = {0};
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const char *problem = file < 0 ? why_not(errno) : read_regular(file, &text);
+    if (problem) {
+        report(context, CONFIG_ERROR, 0, problem);
+        return false;
+    }
+
+    struct profile_reader r = {.report = report, .context = context};
+    open_directory(&r, path);
+    const struct config_parser_env env = {pass_on, read_referenced, &r};
+    bool usable = config_parse(bytes_of(text.data, text.size), path, &env, out);
+    if (r.directory >= 0)
+        close(r.directory);
+    secret_wipe(text.data, text.size);
+    free(text.data);
+    return usable;
+}
+
+static void log_problem(void *context, enum config_severity severity,
+                        unsigned line, const char *text)
+{
+    const char *path = context;
+    enum log_level level = severity == CONFIG_ERROR ? LOG_ERROR : LOG_WARN;
+    if (line)
+        log_line(level, "profile: %s:%u: %s", path, line, text);
+    else
+        log_line(level, "profile: %s: %s", path, text);
+}
+
+bool profile_load(const char *path, struct config *out)
+{
+    char *copy = strdup(path);
+    if (!copy) {
+        config_init(out);
+        log_error("profile: out of memory");
+        return false;
+    }
+    bool usable = profile_read(path, log_problem, copy, out);
+    free(copy);
+    return usable;
+}

@@ -1,0 +1,21 @@
+/*
+ * Profiles as files. What a profile refers to is read only from its own
+ * directory and below: a profile comes from somebody else, and
+ * `auth-user-pass /etc/shadow` would send two lines of a file away.
+ */
+#ifndef GATEWAY_PROFILE_H
+#define GATEWAY_PROFILE_H
+
+#include "gateway/openvpn/config_parser.h"
+
+enum { PROFILE_FILE_MAX = 1 << 20 }; /* bytes, each file */
+
+/* Reads and parses. True if the profile is usable; false with one error
+ * reported at least. The caller clears *out in both cases. */
+MUST_USE bool profile_read(const char *path, config_report *report,
+                           void *context, struct config *out);
+
+/* The same, with problems in the log as FILE:LINE. */
+MUST_USE bool profile_load(const char *path, struct config *out);
+
+#endif
