@@ -1,0 +1,49 @@
+/*
+ * What all TLS handshakes of one end share: authorities, own certificate and
+ * key, revocation list, versions, cipher suites, groups; parsed once. The
+ * handshakes themselves are tls_session.h. Role-neutral.
+ */
+#ifndef OPENVPN_TLS_CONTEXT_H
+#define OPENVPN_TLS_CONTEXT_H
+
+#include <mbedtls/ssl.h>
+
+#include "gateway/openvpn/control_wrap.h"
+#include "gateway/openvpn/peer_verify.h"
+
+/* Where TLS takes its randomness from; cannot fail. Key shares of TLS 1.3
+ * come from the PSA part of mbedTLS, which asks the system itself. */
+struct tls_random {
+    void *context;
+    void (*fill)(void *context, uint8_t *out, size_t size);
+};
+
+struct tls_context {
+    struct tls_random random;
+    enum openvpn_role role;
+    struct peer_rules rules;
+    mbedtls_ssl_config config;
+    mbedtls_x509_crt authorities;
+    mbedtls_x509_crt own;
+    mbedtls_x509_crl revoked;
+    mbedtls_pk_context key;
+    mbedtls_x509_crt_profile profile;
+    int *suites;      /* owned, 0-terminated; NULL: the library's */
+    uint16_t *groups; /* owned, 0-terminated; NULL: the library's */
+};
+
+/* From the TLS part of a profile, which is borrowed for the context's life.
+ * `key_password` may be NULL. False if something in it cannot be used: the
+ * log says what. To be cleared in either case. */
+MUST_USE bool tls_context_init(struct tls_context *t, enum openvpn_role role,
+                               const struct config *config,
+                               struct bytes key_password,
+                               const struct tls_random *random);
+/* Wipes the key. */
+void tls_context_clear(struct tls_context *t);
+
+/* The private key of the profile is encrypted, so that a password must be
+ * asked for. */
+bool tls_context_key_is_encrypted(struct bytes key);
+
+#endif
