@@ -1,0 +1,456 @@
+#include "gateway/openvpn/session.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/secret.h"
+#include "gateway/openvpn/session_data.h"
+
+static void fail(struct session *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void fail(struct session *s, const char *format, ...)
+{
+    if (s->failed)
+        return;
+    s->failed = true;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(s->why, sizeof s->why, format, arguments);
+    va_end(arguments);
+}
+
+/* Generations of keys. */
+
+static enum openvpn_role peer_role(const struct session *s)
+{
+    return s->options.role == OPENVPN_CLIENT ? OPENVPN_SERVER : OPENVPN_CLIENT;
+}
+
+static struct control_wrap *wrap_of(struct session *s, uint8_t key_id)
+{
+    return key_id > 0 && s->has_dynamic_wrap ? &s->dynamic_wrap : &s->wrap;
+}
+
+/* What a control datagram has room for besides everything else. */
+static uint16_t payload_max(struct session *s, uint8_t key_id)
+{
+    size_t head = CONTROL_HEADER_SIZE +
+                  control_wrap_overhead(wrap_of(s, key_id)) + 1 /* count */ +
+                  sizeof(uint32_t) * CONTROL_ACKS_SENT +
+                  sizeof(struct session_id) + sizeof(uint32_t);
+    return (uint16_t)(s->options.max_packet_size - head);
+}
+
+static bool key_open(struct session *s, struct session_key *key,
+                     struct instant now, uint8_t key_id)
+{
+    key->state = SESSION_KEY_HANDSHAKE;
+    key->key_id = key_id;
+    key->asked = key->sent = key->received = key->proven = false;
+    key->started = now;
+    key->expires = INSTANT_NEVER;
+    key->data = NULL;
+    struct control_channel_options options = {
+        .role = s->options.role,
+        .key_id = key_id,
+        .tls = s->options.tls,
+        .unix_time = s->options.env.unix_time(s->options.env.context),
+        .timeout = s->options.tls_timeout,
+        .payload_max = payload_max(s, key_id),
+        .wrapped_key_size = s->wrap.wrapped_key_size,
+    };
+    return control_channel_init(&key->control, &options);
+}
+
+static void key_close(struct session_key *key)
+{
+    if (key->state == SESSION_KEY_NONE)
+        return;
+    control_channel_clear(&key->control);
+    data_channel_free(key->data);
+    key->data = NULL;
+    secret_wipe(&key->source, sizeof key->source);
+    secret_wipe(&key->peer_source, sizeof key->peer_source);
+    key->state = SESSION_KEY_NONE;
+}
+
+bool session_init(struct session *s, const struct session_options *o,
+                  struct instant now)
+{
+    s->options = *o;
+    s->peer_known = s->has_dynamic_wrap = s->has_data = false;
+    s->renegotiation_due = s->peer_exit = false;
+    s->failed = s->failure_told = false;
+    s->texts = bytes_of(NULL, 0);
+    s->why[0] = 0;
+    for (size_t i = 0; i < SESSION_KEYS; i++)
+        s->keys[i].state = SESSION_KEY_NONE;
+    s->primary = &s->keys[0];
+    s->lame = &s->keys[1];
+    keepalive_init(&s->keepalive, now, 0, 0);
+    do {
+        o->env.random(o->env.context, s->own.bytes, sizeof s->own.bytes);
+    } while (session_id_is_zero(&s->own));
+    return key_open(s, s->primary, now, 0);
+}
+
+void session_clear(struct session *s)
+{
+    for (size_t i = 0; i < SESSION_KEYS; i++)
+        key_close(&s->keys[i]);
+    control_wrap_clear(&s->wrap);
+    if (s->has_dynamic_wrap)
+        control_wrap_clear(&s->dynamic_wrap);
+    secret_wipe(s, sizeof *s);
+    s->failed = s->failure_told = true;
+}
+
+static uint8_t reset_opcode(const struct session *s)
+{
+    if (s->options.role == OPENVPN_SERVER)
+        return OPCODE_CONTROL_HARD_RESET_SERVER_V2;
+    return s->wrap.kind == CONTROL_WRAP_TLS_CRYPT_V2
+               ? OPCODE_CONTROL_HARD_RESET_CLIENT_V3
+               : OPCODE_CONTROL_HARD_RESET_CLIENT_V2;
+}
+
+void session_start(struct session *s, struct instant now)
+{
+    control_channel_start(&s->primary->control, now, reset_opcode(s));
+}
+
+/* Soft reset. */
+
+static uint8_t next_key_id(const struct session *s)
+{
+    uint8_t id = s->primary->key_id;
+    return id == SESSION_KEY_ID_LAST ? 1 : (uint8_t)(id + 1);
+}
+
+static bool soft_reset(struct session *s, struct instant now)
+{
+    uint8_t key_id = next_key_id(s);
+    struct session_key *next = s->lame;
+    key_close(next);
+    s->lame = s->primary;
+    s->lame->expires = instant_after(now, s->options.tran_window);
+    s->primary = next;
+    s->renegotiation_due = false;
+    if (!key_open(s, next, now, key_id)) {
+        fail(s, "no memory to renegotiate");
+        return false;
+    }
+    control_channel_start(&next->control, now, OPCODE_CONTROL_SOFT_RESET_V1);
+    log_debug("openvpn: renegotiation with key id %u", key_id);
+    return true;
+}
+
+void session_renegotiate(struct session *s, struct instant now)
+{
+    if (!s->failed && s->primary->state == SESSION_KEY_READY)
+        soft_reset(s, now);
+}
+
+/* Packets of the control channel coming in. */
+
+static struct session_key *find_key(struct session *s, uint8_t key_id)
+{
+    for (size_t i = 0; i < SESSION_KEYS; i++) {
+        if (s->keys[i].state != SESSION_KEY_NONE && s->keys[i].key_id == key_id)
+            return &s->keys[i];
+    }
+    return NULL;
+}
+
+/* The packet that may make a peer known. */
+static bool is_first_of_peer(const struct session *s, uint8_t opcode)
+{
+    if (s->options.role == OPENVPN_CLIENT)
+        return opcode == OPCODE_CONTROL_HARD_RESET_SERVER_V2;
+    return opcode == OPCODE_CONTROL_HARD_RESET_CLIENT_V2 ||
+           opcode == OPCODE_CONTROL_HARD_RESET_CLIENT_V3;
+}
+
+static bool belongs(const struct session *s,
+                    const struct control_packet *packet)
+{
+    if (packet->ack_count > 0 && !session_id_equal(&packet->peer, &s->own))
+        return false;
+    if (s->peer_known)
+        return session_id_equal(&packet->session, &s->peer);
+    return is_first_of_peer(s, packet->opcode) && packet->key_id == 0 &&
+           !session_id_is_zero(&packet->session);
+}
+
+enum drop session_receive(struct session *s, struct instant now,
+                          struct bytes datagram)
+{
+    struct control_packet packet;
+    struct bytes wrapped_key;
+    if (s->failed)
+        return DROP_CONTROL_SESSION;
+    if (datagram.size == 0)
+        return DROP_CONTROL_MALFORMED;
+    uint8_t opcode = opcode_of(datagram.data[0]);
+    uint8_t key_id = key_id_of(datagram.data[0]);
+    if (!opcode_is_control(opcode))
+        return DROP_OPCODE;
+    struct session_key *key = find_key(s, key_id);
+    bool resets = opcode == OPCODE_CONTROL_SOFT_RESET_V1 && !key &&
+                  s->primary->state == SESSION_KEY_READY &&
+                  key_id == next_key_id(s);
+    if (!key && !resets)
+        return DROP_CONTROL_SESSION;
+    enum drop drop = control_wrap_open(
+        wrap_of(s, key_id), now, datagram, s->scratch, &packet,
+        s->options.role == OPENVPN_SERVER ? &wrapped_key : NULL);
+    if (drop != DROP_NONE)
+        return drop;
+    if (!belongs(s, &packet))
+        return DROP_CONTROL_SESSION;
+    if (resets) {
+        if (packet.message_id != 0)
+            return DROP_CONTROL_MALFORMED;
+        if (!soft_reset(s, now))
+            return DROP_CONTROL_SESSION;
+        key = s->primary;
+    }
+    drop = control_channel_receive(&key->control, now, &packet);
+    if (drop != DROP_NONE)
+        return drop;
+    s->peer = packet.session;
+    s->peer_known = true;
+    keepalive_received(&s->keepalive, now);
+    return DROP_NONE;
+}
+
+/* What it meant. */
+
+static bool next_text(struct session *s, struct session_event *out)
+{
+    unsigned dropped = 0;
+    out->type = SESSION_MESSAGE;
+    bool found = control_message_take(&s->texts, &out->message, &dropped);
+    if (dropped > 0)
+        log_debug("openvpn: %u unreadable control messages", dropped);
+    return found;
+}
+
+static bool take_record(struct session *s, struct session_key *key,
+                        struct bytes record, struct session_event *out)
+{
+    if (key->received) {
+        s->texts = record;
+        return next_text(s, out);
+    }
+    if (!key_exchange_parse(record, peer_role(s), &out->exchange)) {
+        fail(s, "the %s's key exchange message is malformed",
+             s->options.role == OPENVPN_CLIENT ? "server" : "client");
+        return false;
+    }
+    key->received = true;
+    key->peer_source = out->exchange.source;
+    out->type = SESSION_EXCHANGE;
+    return true;
+}
+
+/* Messages of the peer wait until all that we said is acknowledged: the key
+ * must be ACTIVE before one of them has an effect. */
+static bool may_read(const struct session_key *key)
+{
+    return key->state != SESSION_KEY_NONE &&
+           !(key->received && key->state < SESSION_KEY_ACTIVE);
+}
+
+static bool read_key(struct session *s, struct instant now,
+                     struct session_key *key, struct session_event *out)
+{
+    size_t size;
+    while (!s->failed && may_read(key) &&
+           control_channel_read(&key->control, now, s->record, sizeof s->record,
+                                &size)) {
+        if (take_record(s, key, bytes_of(s->record, size), out))
+            return true;
+    }
+    if (key == s->primary && key->control.tls.state == TLS_FAILED)
+        fail(s, "%s", tls_session_error(&key->control.tls));
+    return false;
+}
+
+/* How far the newest generation is. */
+static bool step(struct session *s, struct instant now,
+                 struct session_event *out)
+{
+    struct session_key *key = s->primary;
+    if (!key->asked && key->control.tls.state == TLS_ESTABLISHED &&
+        (s->options.role == OPENVPN_CLIENT || key->received)) {
+        key->asked = true;
+        out->type = SESSION_EXCHANGE_WANTED;
+        return true;
+    }
+    if (key->state == SESSION_KEY_HANDSHAKE && key->sent && key->received)
+        key->state = SESSION_KEY_EXCHANGED;
+    if (key->state != SESSION_KEY_EXCHANGED ||
+        !control_channel_all_acked(&key->control))
+        return false;
+    key->state = SESSION_KEY_ACTIVE;
+    key->active = now;
+    out->type = s->has_data ? SESSION_RENEGOTIATED : SESSION_ACTIVE;
+    return !s->has_data || session_data_derive(s, key);
+}
+
+bool session_next(struct session *s, struct instant now,
+                  struct session_event *out)
+{
+    if (next_text(s, out))
+        return true;
+    if (!s->failed && (read_key(s, now, s->lame, out) ||
+                       read_key(s, now, s->primary, out) || step(s, now, out)))
+        return true;
+    if (s->peer_exit) {
+        s->peer_exit = false;
+        out->type = SESSION_PEER_EXIT;
+        return true;
+    }
+    if (!s->failed || s->failure_told)
+        return false;
+    s->failure_told = true;
+    out->type = SESSION_FAILED;
+    out->why = s->why;
+    return true;
+}
+
+/* What we say. */
+
+bool session_exchange(struct session *s, struct instant now,
+                      struct key_exchange *message)
+{
+    struct session_key *key = s->primary;
+    struct session_env *env = &s->options.env;
+    uint8_t record[KEY_EXCHANGE_SIZE_MAX];
+    struct writer w = writer_of(record, sizeof record);
+    struct key_source *source = &key->source;
+    memset(source, 0, sizeof *source);
+    if (s->options.role == OPENVPN_CLIENT)
+        env->random(env->context, source->pre_master,
+                    sizeof source->pre_master);
+    env->random(env->context, source->random1, sizeof source->random1);
+    env->random(env->context, source->random2, sizeof source->random2);
+    message->source = *source;
+    key_exchange_write(&w, s->options.role, message);
+    secret_wipe(&message->source, sizeof message->source);
+    key->sent = writer_ok(&w) &&
+                control_channel_write(&key->control, now, writer_bytes(&w));
+    secret_wipe(record, sizeof record);
+    if (!key->sent)
+        fail(s, "our key exchange message does not fit: name, password or "
+                "peer information is too long");
+    return key->sent;
+}
+
+bool session_send(struct session *s, struct instant now, const char *text)
+{
+    struct session_key *key =
+        s->primary->state >= SESSION_KEY_ACTIVE ? s->primary : s->lame;
+    /* The NUL goes with it: newer servers ignore a text without. */
+    return !s->failed && key->state >= SESSION_KEY_ACTIVE &&
+           control_channel_write(&key->control, now,
+                                 bytes_of(text, strlen(text) + 1));
+}
+
+void session_hasten(struct session *s, struct instant now)
+{
+    reliable_burst(&s->primary->control.reliable, now);
+}
+
+static bool transmit_key(struct session *s, struct instant now,
+                         struct session_key *key, struct bytes *datagram)
+{
+    struct control_packet packet = {0};
+    if (key->state == SESSION_KEY_NONE ||
+        !control_channel_transmit(&key->control, now, &packet))
+        return false;
+    packet.session = s->own;
+    packet.peer = s->peer;
+    struct writer w = writer_of(s->datagram, sizeof s->datagram);
+    if (!control_wrap_seal(wrap_of(s, key->key_id), &packet, &w)) {
+        fail(s, "a control packet cannot be sealed");
+        return false;
+    }
+    *datagram = writer_bytes(&w);
+    keepalive_sent(&s->keepalive, now);
+    return true;
+}
+
+bool session_transmit(struct session *s, struct instant now,
+                      struct bytes *datagram)
+{
+    return transmit_key(s, now, s->lame, datagram) ||
+           transmit_key(s, now, s->primary, datagram);
+}
+
+/* Time. */
+
+static struct instant negotiation_limit(const struct session *s)
+{
+    return s->primary->state < SESSION_KEY_ACTIVE
+               ? instant_after(s->primary->started, s->options.hand_window)
+               : INSTANT_NEVER;
+}
+
+static struct instant renegotiation_time(const struct session *s)
+{
+    if (s->primary->state != SESSION_KEY_READY)
+        return INSTANT_NEVER;
+    if (s->renegotiation_due)
+        return (struct instant){0};
+    if (s->options.renegotiate_after.us == 0)
+        return INSTANT_NEVER;
+    return instant_after(s->primary->active, s->options.renegotiate_after);
+}
+
+static struct instant lame_limit(const struct session *s)
+{
+    return s->lame->state == SESSION_KEY_NONE ? INSTANT_NEVER
+                                              : s->lame->expires;
+}
+
+bool session_heard(const struct session *s)
+{
+    return s->peer_known;
+}
+
+void session_expire(struct session *s, struct instant now)
+{
+    if (s->failed)
+        return;
+    if (instant_reached(now, lame_limit(s)))
+        key_close(s->lame);
+    if (instant_reached(now, renegotiation_time(s)))
+        soft_reset(s, now);
+    if (!instant_reached(now, negotiation_limit(s)))
+        return;
+    if (session_heard(s))
+        fail(s, "the negotiation was not over within %lld s",
+             (long long)(s->options.hand_window.us / 1000000));
+    else
+        fail(s, "no answer");
+}
+
+struct instant session_deadline(const struct session *s)
+{
+    if (s->failed)
+        return INSTANT_NEVER;
+    struct instant t = negotiation_limit(s);
+    t = instant_earlier(t, renegotiation_time(s));
+    t = instant_earlier(t, lame_limit(s));
+    for (size_t i = 0; i < SESSION_KEYS; i++) {
+        if (s->keys[i].state != SESSION_KEY_NONE)
+            t = instant_earlier(t,
+                                control_channel_deadline(&s->keys[i].control));
+    }
+    return t;
+}
