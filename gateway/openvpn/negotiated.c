@@ -1,0 +1,86 @@
+#include "gateway/openvpn/negotiated.h"
+
+#include "gateway/base/text.h"
+#include "gateway/openvpn/data_channel.h"
+
+enum {
+    MSSFIX_DEFAULT = 1492, /* with the outer headers: room for PPPoE */
+    MSS_MTU_LEAST = 576,   /* below that nothing sensible is left */
+};
+
+/* A cipher that the data channel can do, by name. */
+static bool have(const char *name)
+{
+    struct data_channel_options unused = {.role = OPENVPN_CLIENT};
+    return data_channel_choose(&unused, name);
+}
+
+static bool list_holds(const char *list, const char *name)
+{
+    struct bytes rest = bytes_of_text(list), word;
+    while (text_cut(&rest, ':', &word)) {
+        if (text_equal_ignoring_case(word, name))
+            return true;
+    }
+    return false;
+}
+
+bool negotiated_cipher(const struct config *config, const char *pushed,
+                       const char *peer_cipher,
+                       char out[NEGOTIATED_CIPHER_SIZE])
+{
+    const char *fallback = config->data_ciphers_fallback;
+    const char *wanted = pushed[0] ? pushed : peer_cipher;
+    bool allowed = list_holds(config->data_ciphers, wanted) ||
+                   text_equal_ignoring_case(bytes_of_text(wanted), fallback);
+    if (!wanted[0]) {
+        wanted = fallback;
+        allowed = fallback[0] != 0;
+    }
+    return allowed &&
+           text_copy(out, NEGOTIATED_CIPHER_SIZE, bytes_of_text(wanted)) &&
+           have(out);
+}
+
+void negotiated_offer(const struct config *config,
+                      char out[CONFIG_CIPHERS_SIZE])
+{
+    struct writer w = writer_of(out, CONFIG_CIPHERS_SIZE - 1);
+    struct bytes rest = bytes_of_text(config->data_ciphers), word;
+    char name[NEGOTIATED_CIPHER_SIZE];
+    while (text_cut(&rest, ':', &word)) {
+        if (!text_copy(name, sizeof name, word) || !have(name))
+            continue;
+        if (w.size > 0)
+            write_u8(&w, ':');
+        write_bytes(&w, word);
+    }
+    out[w.size] = 0;
+}
+
+uint16_t negotiated_mss_mtu(const struct config_remote *remote,
+                            const struct burst_layout *layout, uint16_t tun_mtu,
+                            uint16_t outer_overhead, uint16_t outer_mtu)
+{
+    uint32_t limit = tun_mtu;
+    uint32_t sealed = 0; /* a datagram without its outer headers; 0: any */
+    if (remote->mssfix == 0)
+        return tun_mtu;
+    if (remote->mssfix < 0 && tun_mtu == TUNNEL_MTU_DEFAULT)
+        sealed = MSSFIX_DEFAULT - outer_overhead;
+    else if (remote->mssfix > 0 && remote->mssfix_fixed)
+        limit = (uint32_t)remote->mssfix;
+    else if (remote->mssfix > 0)
+        sealed = (uint32_t)remote->mssfix -
+                 (remote->mssfix_with_outer ? outer_overhead : 0);
+    uint32_t path = outer_mtu > outer_overhead ? outer_mtu - outer_overhead : 0;
+    if (path && (sealed == 0 || sealed > path))
+        sealed = path;
+    if (sealed > UINT16_MAX) /* mssfix below the outer headers */
+        sealed = MSS_MTU_LEAST;
+    if (sealed && burst_inner_size(layout, sealed) < limit)
+        limit = burst_inner_size(layout, sealed);
+    if (limit < MSS_MTU_LEAST)
+        limit = MSS_MTU_LEAST;
+    return (uint16_t)(limit < tun_mtu ? limit : tun_mtu);
+}

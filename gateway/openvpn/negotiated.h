@@ -1,0 +1,34 @@
+/*
+ * What follows from both ends' wishes: which cipher the data channel gets,
+ * how large TCP segments may be (openvpn: ssl_ncp.c, mss.c).
+ */
+#ifndef OPENVPN_NEGOTIATED_H
+#define OPENVPN_NEGOTIATED_H
+
+#include "gateway/base/burst.h"
+#include "gateway/base/tunnel.h"
+#include "gateway/openvpn/config.h"
+
+enum { NEGOTIATED_CIPHER_SIZE = 32 };
+
+/* `pushed` is the server's choice, `peer_cipher` what its options string
+ * says; "" where there is none. The first that is there decides: the pushed
+ * one, the peer's, the profile's fallback; and it must be one that the
+ * profile allows and this program has. */
+MUST_USE bool negotiated_cipher(const struct config *config, const char *pushed,
+                                const char *peer_cipher,
+                                char out[NEGOTIATED_CIPHER_SIZE]);
+
+/* The profile's data-ciphers without those that this program lacks, as a
+ * colon list. */
+void negotiated_offer(const struct config *config,
+                      char out[CONFIG_CIPHERS_SIZE]);
+
+/* mssfix: the largest inner packet that TCP segments should be cut for.
+ * `outer_overhead` is what IP and transport add to a datagram, `outer_mtu`
+ * the path's, 0 if unknown. */
+uint16_t negotiated_mss_mtu(const struct config_remote *remote,
+                            const struct burst_layout *layout, uint16_t tun_mtu,
+                            uint16_t outer_overhead, uint16_t outer_mtu);
+
+#endif
