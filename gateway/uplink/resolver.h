@@ -1,5 +1,12 @@
-/* Host names of servers to addresses, asynchronously, by the gateway VM's own
- * resolvers (c-ares). The last good answer is kept for a reconnect. */
+/*
+ * Host names of servers to addresses, asynchronously, by the gateway VM's own
+ * resolvers (c-ares). The last good answer is kept for a reconnect: where the
+ * resolvers fail or are slow, it is given instead.
+ *
+ * Each question reads /etc/resolv.conf, /etc/hosts and /etc/nsswitch.conf
+ * anew, so that a change of the network needs no restart. Addresses come in
+ * the order of RFC 6724: those the system has no route to are last.
+ */
 #ifndef UPLINK_RESOLVER_H
 #define UPLINK_RESOLVER_H
 
@@ -20,7 +27,14 @@ typedef void resolver_answer(void *context, struct instant now,
 struct resolver *resolver_new(struct loop *loop);
 void resolver_free(struct resolver *r);
 
-/* One question at a time. `family` ADDRESS_NONE asks for both. */
+/* Other servers than the system's ("127.0.0.1:5353", comma between; NULL for
+ * the system's), and how long to wait where no earlier answer is known. From
+ * the next question on. */
+void resolver_configure(struct resolver *r, const char *servers,
+                        struct duration patience);
+
+/* One question at a time: another one cancels it. `family` ADDRESS_NONE asks
+ * for both. */
 void resolver_ask(struct resolver *r, struct instant now, const char *host,
                   enum address_family family, resolver_answer *answer,
                   void *context);
