@@ -43,6 +43,7 @@ IPSECMB_LIBS := -lIPSec_MB
 CARES_LIBS := -lcares
 JANSSON_LIBS := -ljansson
 SECCOMP_LIBS := -lseccomp
+XENVCHAN_LIBS := -lxenvchan -lxenstore
 CMOCKA_LIBS := -lcmocka
 DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
 
@@ -69,6 +70,7 @@ system_PARTS := $(gateway_PARTS)
 # The libraries an archive needs when something is linked with it.
 openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS)
 uplink_LIBS = $(CARES_LIBS)
+qubesdb_LIBS = $(XENVCHAN_LIBS)
 gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS)
 
 archives = $(foreach part,$($(1)_PARTS),$(BUILD)/$(part).a)

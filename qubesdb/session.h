@@ -1,0 +1,75 @@
+/*
+ * One conversation with a QubesDB daemon, without its socket: bytes in, bytes
+ * out, and a mirror that is kept equal to the database. There are two
+ * daemons, and each is spoken to differently:
+ *
+ *   SESSION_LOCAL  the qube's own, on its Unix socket. One WATCH of "/", then
+ *                  one MULTIREAD of everything. An EVENT names a path that
+ *                  changed, at any moment, and that path is read again. One
+ *                  request is under way at a time; events come in between.
+ *   SESSION_DOM0   dom0's, over vchan. One MULTIREAD of everything; from then
+ *                  on it pushes WRITE and RM, which are answered OK. READ,
+ *                  LIST, WATCH and a second MULTIREAD would end that daemon.
+ *
+ * Rules: an EVENT of "/qubes-firewall/IP/..." says that the rules of IP are
+ * being rewritten, so nothing that is read of them counts; the one of
+ * "/qubes-firewall/IP" says that they are complete. So a set of rules that
+ * was never complete is never told, with one exception: what stands in the
+ * database when the conversation begins is taken as it is if it has its base.
+ * As dom0 writes rules in order below an empty set, such a beginning of a set
+ * accepts no more than the whole.
+ *
+ * Failure is sticky: the owner ends the session and starts another.
+ */
+#ifndef QUBESDB_SESSION_H
+#define QUBESDB_SESSION_H
+
+#include "qubesdb/mirror.h"
+
+enum session_dialect { SESSION_LOCAL, SESSION_DOM0 };
+
+struct session_work;
+
+struct session {
+    enum session_dialect dialect;
+    struct mirror *mirror; /* borrowed */
+    bool synced;
+    const char *why_failed; /* or NULL */
+
+    struct session_work *under_way; /* sent, and not answered */
+    struct instant answer_by;
+    struct session_work *first, *last; /* to be sent */
+    size_t work_count;
+
+    struct store reading;   /* the answer so far */
+    struct store unsettled; /* bases of rules that are being rewritten */
+
+    uint8_t input[MESSAGE_SIZE_MAX];
+    size_t input_size;
+    uint8_t *output;
+    size_t output_size, output_capacity;
+};
+
+/* Begins with its first request in the output. */
+void session_init(struct session *s, struct instant now,
+                  enum session_dialect dialect, struct mirror *mirror);
+void session_clear(struct session *s);
+
+void session_receive(struct session *s, struct instant now,
+                     struct bytes stream);
+
+/* What has to be sent, borrowed until the next call. */
+struct bytes session_output(const struct session *s);
+void session_sent(struct session *s, size_t size);
+
+/* A request is answered by then or the session fails in session_expire(). */
+struct instant session_deadline(const struct session *s);
+void session_expire(struct session *s, struct instant now);
+
+/* Asks the daemon to write; the mirror has the value at once. False before
+ * everything was read, for a path or value that no daemon takes, or when too
+ * much is waiting. */
+MUST_USE bool session_write(struct session *s, struct instant now,
+                            const char *path, struct bytes value);
+
+#endif

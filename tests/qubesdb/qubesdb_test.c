@@ -1,0 +1,787 @@
+#include "qubesdb/qubesdb.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "gateway/base/log.h"
+#include "qubesdb/keys.h"
+#include "tests/qubesdb/witness.h"
+
+#define A      "10.137.0.1"
+#define B      "10.137.0.10"
+#define A_BASE "/qubes-firewall/" A
+#define B_BASE "/qubes-firewall/" B
+
+enum { RANDOM_ROUNDS = 300 };
+
+static void be_quiet(void *context, enum log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    (void)line;
+}
+
+/* Two qubes with rules, as dom0 leaves them. */
+static void fill(struct server *s)
+{
+    server_write(s, "/name", "sys-vpn");
+    server_write(s, "/qubes-ip", "10.137.0.5");
+    server_write(s, "/connected-ips", A " " B);
+    server_write(s, "/vm-config/vpn-mtu", "1400");
+    server_write(s, "/keyboard-layout", "us++");
+    server_write(s, A_BASE "/policy", "drop");
+    server_write(s, A_BASE "/0000", "action=accept");
+    server_write(s, A_BASE, "");
+    server_write(s, B_BASE "/policy", "drop");
+    server_write(s, B_BASE, "");
+}
+
+struct scene {
+    struct server *server;
+    struct witness witness;
+};
+
+static void open_scene(struct scene *scene)
+{
+    scene->server = server_new();
+    fill(scene->server);
+    server_listen(scene->server, witness_socket());
+    witness_init(&scene->witness, scene->server, witness_socket());
+}
+
+static void close_scene(struct scene *scene)
+{
+    witness_clear(&scene->witness);
+    server_free(scene->server);
+}
+
+static void open_synced(struct scene *scene)
+{
+    open_scene(scene);
+    witness_settle(&scene->witness);
+    assert_true(qubesdb_in_contact(scene->witness.client));
+}
+
+static void assert_value(const struct witness *w, const char *path,
+                         const char *expected)
+{
+    struct bytes value;
+    assert_true(store_get(qubesdb_store(w->client), path, &value));
+    assert_int_equal(value.size, strlen(expected));
+    assert_memory_equal(value.data ? value.data : (const uint8_t *)"", expected,
+                        value.size);
+}
+
+static void assert_rules(const struct witness *w, const char *source,
+                         const char *expected)
+{
+    const char *rules = witness_rules_of(w, source);
+    assert_non_null(rules);
+    assert_string_equal(rules, expected);
+}
+
+static void a_database_is_read_and_told(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_scene(&scene);
+    assert_false(qubesdb_in_contact(w->client));
+    assert_int_equal(w->synced, 0);
+    witness_settle(w);
+
+    assert_int_equal(w->synced, 1);
+    assert_true(qubesdb_in_contact(w->client));
+    assert_value(w, "/name", "sys-vpn");
+    assert_true(witness_saw_change(w, "/vm-config/vpn-mtu"));
+    assert_true(witness_saw_change(w, "/connected-ips"));
+    assert_rules(w, A, "0000=action=accept;policy=drop;");
+    assert_rules(w, B, "policy=drop;");
+    /* What nobody here reads is not kept. */
+    assert_false(store_has(qubesdb_store(w->client), "/keyboard-layout"));
+    assert_true(instant_is_never(qubesdb_deadline(w->client)));
+    close_scene(&scene);
+}
+
+static void rules_change_when_their_base_is_written(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_synced(&scene);
+    unsigned times = witness_times(w, A);
+
+    /* The order in which dom0 does it, each step seen on its own. */
+    server_remove(scene.server, A_BASE "/");
+    witness_settle(w);
+    server_write(scene.server, A_BASE "/policy", "drop");
+    witness_settle(w);
+    server_write(scene.server, A_BASE "/0000", "action=drop");
+    witness_settle(w);
+    server_write(scene.server, A_BASE "/0002", "action=accept");
+    witness_settle(w);
+    assert_int_equal(witness_times(w, A), times);
+    assert_rules(w, A, "0000=action=accept;policy=drop;");
+
+    server_write(scene.server, A_BASE, "");
+    witness_settle(w);
+    assert_int_equal(witness_times(w, A), times + 1);
+    assert_rules(w, A, "0000=action=drop;0002=action=accept;policy=drop;");
+    /* A path that begins like another is another. */
+    assert_int_equal(witness_times(w, B), 1);
+    close_scene(&scene);
+}
+
+static void rules_read_while_they_are_rewritten_are_not_told(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_synced(&scene);
+
+    server_write(scene.server, A_BASE "/0001", "action=drop");
+    server_write(scene.server, A_BASE, "");
+    while (server_turn(scene.server, 0, -1))
+        ;
+    /* The client hears of the writing and asks... */
+    while (witness_turn(w))
+        ;
+    /* ...but before the answer dom0 begins the next set. */
+    server_remove(scene.server, A_BASE "/");
+    witness_settle(w);
+    assert_int_equal(witness_times(w, A), 1);
+    assert_rules(w, A, "0000=action=accept;policy=drop;");
+
+    server_write(scene.server, A_BASE "/policy", "drop");
+    server_write(scene.server, A_BASE, "");
+    witness_settle(w);
+    assert_rules(w, A, "policy=drop;");
+    close_scene(&scene);
+}
+
+static void rules_that_go_are_told_as_absent(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_synced(&scene);
+
+    server_remove(scene.server, A_BASE);
+    witness_settle(w);
+    assert_rules(w, A, "absent");
+    assert_rules(w, B, "policy=drop;");
+
+    server_write(scene.server, A_BASE, "");
+    witness_settle(w);
+    assert_rules(w, A, "0000=action=accept;policy=drop;");
+
+    /* One event, and its path is no base. */
+    server_remove(scene.server, "/qubes-firewall/");
+    witness_settle(w);
+    assert_rules(w, A, "absent");
+    assert_rules(w, B, "absent");
+    close_scene(&scene);
+}
+
+static void an_empty_set_is_present(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_synced(&scene);
+    server_remove(scene.server, A_BASE "/");
+    server_write(scene.server, A_BASE, "");
+    witness_settle(w);
+    assert_rules(w, A, "");
+    close_scene(&scene);
+}
+
+static void rules_without_their_base_are_not_told(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_scene(&scene);
+    server_write(scene.server, "/qubes-firewall/10.137.0.66/policy", "accept");
+    server_write(scene.server, "/qubes-firewall/10.137.00.1/policy", "accept");
+    server_write(scene.server, "/qubes-firewall/10.137.00.1", "");
+    server_write(scene.server, "/qubes-firewall/everyone", "");
+    server_write(scene.server, "/qubes-firewall/fd09:24ef::A/policy", "accept");
+    server_write(scene.server, "/qubes-firewall/fd09:24ef::A", "");
+    server_write(scene.server, "/qubes-firewall/fd09:24ef::a/policy", "drop");
+    server_write(scene.server, "/qubes-firewall/fd09:24ef::a", "");
+    witness_settle(w);
+    assert_null(witness_rules_of(w, "10.137.0.66"));
+    assert_rules(w, A, "0000=action=accept;policy=drop;");
+    assert_rules(w, "fd09:24ef::a", "policy=drop;");
+    assert_int_equal(w->rules_count, 3);
+    close_scene(&scene);
+}
+
+static void keys_follow_the_database(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_synced(&scene);
+    witness_forget_changes(w);
+
+    server_write(scene.server, "/vm-config/vpn-mtu", "1300");
+    server_write(scene.server, "/vm-config/vpn-ipv6", "");
+    server_write(scene.server, "/qubes-service/vpn-gateway", "1");
+    server_write(scene.server, "/keyboard-layout", "de++");
+    witness_settle(w);
+    assert_value(w, "/vm-config/vpn-mtu", "1300");
+    assert_value(w, "/vm-config/vpn-ipv6", "");
+    assert_int_equal(w->change_count, 3);
+
+    /* The same value again is no change. */
+    witness_forget_changes(w);
+    server_write(scene.server, "/vm-config/vpn-mtu", "1300");
+    witness_settle(w);
+    assert_int_equal(w->change_count, 0);
+
+    server_remove(scene.server, "/vm-config/");
+    server_remove(scene.server, "/connected-ips");
+    witness_settle(w);
+    assert_int_equal(w->change_count, 3);
+    assert_true(witness_saw_change(w, "/vm-config/vpn-mtu"));
+    assert_true(witness_saw_change(w, "/connected-ips"));
+    assert_false(store_has(qubesdb_store(w->client), "/vm-config/vpn-mtu"));
+    assert_false(store_has(qubesdb_store(w->client), "/connected-ips"));
+    assert_true(store_has(qubesdb_store(w->client), "/qubes-ip"));
+    close_scene(&scene);
+}
+
+static void handled_rules_are_counted_from_what_is_there(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_scene(&scene);
+    server_write(scene.server, "/qubes-firewall-handled/" A, "41");
+    w->counts_handled = true;
+    witness_settle(w);
+    assert_string_equal(
+        server_value(scene.server, "/qubes-firewall-handled/" A), "42");
+    assert_string_equal(
+        server_value(scene.server, "/qubes-firewall-handled/" B), "1");
+    assert_int_equal(witness_times(w, A), 1);
+    assert_int_equal(witness_times(w, B), 1);
+    for (int i = 0; i < 5; i++) {
+        server_write(scene.server, B_BASE, "");
+        witness_settle(w);
+    }
+    assert_string_equal(
+        server_value(scene.server, "/qubes-firewall-handled/" B), "6");
+    /* Several before the first echo is back. */
+    for (int i = 0; i < 5; i++)
+        server_write(scene.server, B_BASE, "");
+    unsigned before = witness_times(w, B);
+    witness_settle(w);
+    char expected[8];
+    snprintf(expected, sizeof expected, "%u", 6 + witness_times(w, B) - before);
+    assert_string_equal(
+        server_value(scene.server, "/qubes-firewall-handled/" B), expected);
+    close_scene(&scene);
+}
+
+static void a_refused_write_ends_nothing(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_scene(&scene);
+    server_read_only(scene.server);
+    w->counts_handled = true;
+    witness_settle(w);
+    assert_true(qubesdb_in_contact(w->client));
+    assert_null(server_value(scene.server, "/qubes-firewall-handled/" A));
+    server_write(scene.server, "/vm-config/vpn-mtu", "1301");
+    witness_settle(w);
+    assert_value(w, "/vm-config/vpn-mtu", "1301");
+    assert_int_equal(w->lost, 0);
+    close_scene(&scene);
+}
+
+static void limits_are_kept_before_sending(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    static uint8_t large[MESSAGE_DATA_MAX + 1];
+    open_scene(&scene);
+    assert_false(
+        qubesdb_write(w->client, w->now, "/early", bytes_of_text("x")));
+    witness_settle(w);
+
+    memset(large, 'x', sizeof large);
+    assert_false(qubesdb_write(w->client, w->now, "/large",
+                               bytes_of(large, MESSAGE_DATA_MAX + 1)));
+    assert_false(qubesdb_write(w->client, w->now, "/a/", bytes_of_text("x")));
+    assert_false(qubesdb_write(w->client, w->now, "a", bytes_of_text("x")));
+    assert_false(qubesdb_write(w->client, w->now, "", bytes_of_text("x")));
+    assert_false(qubesdb_write(w->client, w->now, "/a b", bytes_of_text("x")));
+    assert_false(qubesdb_write(w->client, w->now, "/nul", bytes_of("a\0b", 3)));
+    assert_false(qubesdb_write(
+        w->client, w->now,
+        "/0123456789012345678901234567890123456789012345678901234567890123",
+        bytes_of_text("x")));
+    assert_true(qubesdb_write(w->client, w->now, "/large",
+                              bytes_of(large, MESSAGE_DATA_MAX)));
+    assert_true(qubesdb_write(
+        w->client, w->now,
+        "/01234567890123456789012345678901234567890123456789012345678901",
+        bytes_of_text("longest")));
+    witness_settle(w);
+    assert_int_equal(strlen(server_value(scene.server, "/large")),
+                     MESSAGE_DATA_MAX);
+    assert_string_equal(
+        server_value(
+            scene.server,
+            "/01234567890123456789012345678901234567890123456789012345678901"),
+        "longest");
+    assert_int_equal(w->lost, 0);
+    close_scene(&scene);
+}
+
+static void everything_is_read_again_after_a_loss(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_synced(&scene);
+
+    server_kill(scene.server);
+    witness_settle(w);
+    assert_int_equal(w->lost, 1);
+    assert_false(qubesdb_in_contact(w->client));
+    /* What was known stays. */
+    assert_value(w, "/vm-config/vpn-mtu", "1400");
+    assert_rules(w, A, "0000=action=accept;policy=drop;");
+
+    server_remove(scene.server, A_BASE "/");
+    server_remove(scene.server, A_BASE);
+    server_write(scene.server, B_BASE "/0000", "action=accept");
+    server_write(scene.server, B_BASE, "");
+    server_write(scene.server, "/vm-config/vpn-mtu", "1200");
+    server_remove(scene.server, "/qubes-ip");
+    witness_forget_changes(w);
+    server_listen(scene.server, witness_socket());
+    assert_true(witness_wait(w));
+
+    assert_int_equal(w->synced, 2);
+    assert_rules(w, A, "absent");
+    assert_rules(w, B, "0000=action=accept;policy=drop;");
+    assert_int_equal(w->change_count, 2);
+    assert_true(witness_saw_change(w, "/vm-config/vpn-mtu"));
+    assert_true(witness_saw_change(w, "/qubes-ip"));
+
+    /* And it is watched again. */
+    server_write(scene.server, "/qubes-ip", "10.137.0.6");
+    witness_settle(w);
+    assert_value(w, "/qubes-ip", "10.137.0.6");
+    close_scene(&scene);
+}
+
+static void attempts_become_rarer_until_there_is_contact(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_synced(&scene);
+    server_kill(scene.server);
+    witness_settle(w);
+
+    static const int64_t waits[] = {100, 200, 400, 800, 1600, 3200, 5000, 5000};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        struct duration d = instant_since(qubesdb_deadline(w->client), w->now);
+        assert_int_equal(d.us, waits[i] * 1000);
+        assert_true(witness_wait(w));
+        assert_int_equal(w->fd, -1);
+    }
+    server_listen(scene.server, witness_socket());
+    assert_true(witness_wait(w));
+    assert_true(qubesdb_in_contact(w->client));
+    server_kill(scene.server);
+    witness_settle(w);
+    struct duration d = instant_since(qubesdb_deadline(w->client), w->now);
+    assert_int_equal(d.us, 100000);
+    assert_int_equal(w->lost, 2);
+    close_scene(&scene);
+}
+
+static void a_silent_daemon_is_given_up(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_scene(&scene);
+    server_mute(scene.server);
+    witness_settle(w);
+    assert_true(w->fd >= 0);
+    struct instant began = w->now;
+    assert_true(witness_wait(w));
+    assert_int_equal(instant_since(w->now, began).us, 10000000);
+    assert_int_equal(w->fd, -1);
+    assert_int_equal(w->synced, 0);
+    close_scene(&scene);
+}
+
+static void a_stream_in_pieces_is_the_same_stream(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece < 200; piece += 33) {
+        struct scene scene;
+        struct witness *w = &scene.witness;
+        open_scene(&scene);
+        server_send_in_pieces(scene.server, piece);
+        witness_settle(w);
+        assert_int_equal(w->synced, 1);
+        assert_rules(w, A, "0000=action=accept;policy=drop;");
+        server_write(scene.server, "/vm-config/vpn-mtu", "1111");
+        witness_settle(w);
+        assert_value(w, "/vm-config/vpn-mtu", "1111");
+        close_scene(&scene);
+    }
+}
+
+/* The changes of an exchange: rules, keys, a removal, handled counts. */
+static void change_things(struct server *s)
+{
+    server_remove(s, A_BASE "/");
+    server_write(s, A_BASE "/policy", "drop");
+    server_write(s, A_BASE "/0000", "action=drop");
+    server_write(s, A_BASE, "");
+    server_write(s, "/vm-config/vpn-mtu", "1234");
+    server_remove(s, "/qubes-ip");
+}
+
+/* Everything that has to be true once all is quiet again. */
+static void assert_converged(const struct witness *w)
+{
+    assert_true(qubesdb_in_contact(w->client));
+    assert_rules(w, A, "0000=action=drop;policy=drop;");
+    /* Or nobody ever heard of them. */
+    if (witness_rules_of(w, B))
+        assert_rules(w, B, "absent");
+    assert_value(w, "/vm-config/vpn-mtu", "1235");
+    assert_false(store_has(qubesdb_store(w->client), "/qubes-ip"));
+    assert_non_null(server_value(w->server, "/qubes-firewall-handled/" A));
+}
+
+static void run_with_a_death(struct scene *scene)
+{
+    struct witness *w = &scene->witness;
+    w->counts_handled = true;
+    witness_settle(w);
+    change_things(scene->server);
+    witness_settle(w);
+    /* What happens while the daemon is away. */
+    server_write(scene->server, "/vm-config/vpn-mtu", "1235");
+    server_remove(scene->server, B_BASE);
+    witness_settle(w);
+    if (server_is_dead(scene->server)) {
+        server_kill_after_sending(scene->server, SIZE_MAX / 2);
+        server_kill_after_receiving(scene->server, SIZE_MAX / 2);
+        server_listen(scene->server, witness_socket());
+        assert_true(witness_wait(w));
+    }
+}
+
+static void a_daemon_that_dies_at_any_byte_is_survived(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    run_with_a_death(&scene);
+    assert_converged(&scene.witness);
+    assert_int_equal(scene.witness.lost, 0);
+    size_t sent = server_sent(scene.server);
+    size_t received = server_received(scene.server);
+    close_scene(&scene);
+    assert_in_range(sent, 1000, 10000);
+    assert_in_range(received, 300, 10000);
+
+    for (size_t at = 0; at <= sent; at++) {
+        open_scene(&scene);
+        server_kill_after_sending(scene.server, at);
+        run_with_a_death(&scene);
+        assert_converged(&scene.witness);
+        close_scene(&scene);
+    }
+    for (size_t at = 0; at <= received; at++) {
+        open_scene(&scene);
+        server_kill_after_receiving(scene.server, at);
+        run_with_a_death(&scene);
+        assert_converged(&scene.witness);
+        close_scene(&scene);
+    }
+}
+
+static void a_flood_of_changes_becomes_one_reading(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    char path[MESSAGE_PATH_SIZE];
+    open_synced(&scene);
+    for (int i = 0; i < 3000; i++) {
+        snprintf(path, sizeof path, "/vm-config/k%04d", i);
+        server_write(scene.server, path, "1");
+    }
+    server_write(scene.server, B_BASE "/0000", "action=accept");
+    server_write(scene.server, B_BASE, "");
+    size_t before = server_received(scene.server);
+    witness_settle(w);
+    assert_value(w, "/vm-config/k2999", "1");
+    assert_value(w, "/vm-config/k0000", "1");
+    assert_rules(w, B, "0000=action=accept;policy=drop;");
+    assert_in_range(server_received(scene.server) - before, 1,
+                    1100 * MESSAGE_HEADER_SIZE);
+    assert_int_equal(w->lost, 0);
+    close_scene(&scene);
+}
+
+static void a_database_beyond_the_limit_is_not_taken(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    char path[MESSAGE_PATH_SIZE];
+    static char large[MESSAGE_DATA_MAX + 1];
+    open_synced(&scene);
+    server_kill(scene.server);
+    witness_settle(w);
+
+    memset(large, 'x', sizeof large - 1);
+    for (int i = 0; i < 700; i++) {
+        snprintf(path, sizeof path, A_BASE "/%04d", i);
+        server_write(scene.server, path, large);
+    }
+    server_listen(scene.server, witness_socket());
+    assert_true(witness_wait(w));
+    /* Not half of it: what was known stays. */
+    assert_int_equal(w->synced, 1);
+    assert_rules(w, A, "0000=action=accept;policy=drop;");
+
+    server_remove(scene.server, A_BASE "/");
+    server_write(scene.server, A_BASE, "");
+    assert_true(witness_wait(w));
+    assert_int_equal(w->synced, 2);
+    assert_rules(w, A, "");
+    close_scene(&scene);
+}
+
+/* A daemon that answers the first request with these bytes. */
+static bool survives_answer(const void *answer, size_t size)
+{
+    struct witness w;
+    struct server *nobody = server_new();
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    memcpy(address.sun_path, witness_socket(), strlen(witness_socket()) + 1);
+    unlink(address.sun_path);
+    assert_int_equal(
+        bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(listener, 1), 0);
+
+    witness_init(&w, nobody, witness_socket());
+    witness_settle(&w);
+    int fd = accept(listener, NULL, NULL);
+    assert_int_equal(send(fd, answer, size, 0), size);
+    witness_settle(&w);
+    bool survives = w.fd >= 0;
+    assert_int_equal(w.synced, 0);
+    witness_clear(&w);
+    server_free(nobody);
+    close(fd);
+    close(listener);
+    unlink(address.sun_path);
+    return survives;
+}
+
+static void an_answer_that_makes_no_sense_ends_the_conversation(void **state)
+{
+    (void)state;
+    uint8_t answer[MESSAGE_HEADER_SIZE] = {MESSAGE_OK, '/'};
+    assert_true(survives_answer(answer, sizeof answer));
+    assert_true(survives_answer(answer, sizeof answer - 1));
+
+    for (unsigned type = 0; type < 256; type++) {
+        uint8_t other[MESSAGE_HEADER_SIZE] = {(uint8_t)type, '/', 'x'};
+        bool fits = type == MESSAGE_OK || type == MESSAGE_EVENT;
+        assert_int_equal(survives_answer(other, sizeof other), fits);
+    }
+    uint8_t endless[MESSAGE_HEADER_SIZE];
+    memset(endless, 'a', sizeof endless);
+    endless[0] = MESSAGE_OK;
+    assert_false(survives_answer(endless, sizeof endless));
+    uint8_t with_body[MESSAGE_HEADER_SIZE + 1] = {MESSAGE_OK, '/', [68] = 1};
+    assert_false(survives_answer(with_body, sizeof with_body));
+    uint8_t two[2 * MESSAGE_HEADER_SIZE] = {MESSAGE_OK, '/', [72] = MESSAGE_OK,
+                                            '/'};
+    assert_false(survives_answer(two, sizeof two));
+}
+
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return *seed >> 8;
+}
+
+static void do_something(struct server *s, uint32_t *seed)
+{
+    static const char *const paths[] = {
+        "/qubes-ip",
+        "/vm-config/vpn-mtu",
+        "/vm-config/x",
+        "/connected-ips",
+        "/other",
+        A_BASE "/policy",
+        A_BASE "/0000",
+        A_BASE "/0001",
+        A_BASE,
+        A_BASE,
+        B_BASE "/policy",
+        B_BASE,
+        "/qubes-service/vpn",
+        B_BASE "/0000",
+    };
+    static const char *const directories[] = {
+        "/vm-config/",      A_BASE "/",        B_BASE "/",
+        "/qubes-firewall/", "/qubes-service/",
+    };
+    static const char *const values[] = {"", "a", "b", "1300"};
+    uint32_t r = next_random(seed);
+    const char *path = paths[r % (sizeof paths / sizeof *paths)];
+    if (r % 7 == 0)
+        server_remove(s, path);
+    else if (r % 23 == 0)
+        server_remove(s, directories[r / 23 % 5]);
+    else
+        server_write(s, path, values[r / 64 % 4]);
+}
+
+static void assert_same(const struct scene *scene)
+{
+    static const char *const paths[] = {
+        "/qubes-ip", "/vm-config/vpn-mtu", "/vm-config/x",
+        "/name",     "/connected-ips",     "/qubes-service/vpn",
+    };
+    const struct store *store = qubesdb_store(scene->witness.client);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const char *value = server_value(scene->server, paths[i]);
+        assert_int_equal(store_has(store, paths[i]), value != NULL);
+        if (value)
+            assert_value(&scene->witness, paths[i], value);
+    }
+}
+
+static void assert_same_rules(const struct scene *scene, const char *source)
+{
+    char path[MESSAGE_PATH_SIZE], expected[WITNESS_TEXT_SIZE] = "absent";
+    static const char *const names[] = {"0000", "0001", "policy"};
+    int size = 0;
+    snprintf(path, sizeof path, "/qubes-firewall/%s", source);
+    if (server_value(scene->server, path)) {
+        expected[0] = '\0';
+        for (size_t i = 0; i < 3; i++) {
+            snprintf(path, sizeof path, "/qubes-firewall/%s/%s", source,
+                     names[i]);
+            const char *value = server_value(scene->server, path);
+            if (value)
+                size +=
+                    snprintf(expected + size, sizeof expected - (size_t)size,
+                             "%s=%s;", names[i], value);
+        }
+    }
+    assert_rules(&scene->witness, source, expected);
+}
+
+static void whatever_happens_the_mirror_ends_equal(void **state)
+{
+    (void)state;
+    for (uint32_t round = 0; round < RANDOM_ROUNDS; round++) {
+        struct scene scene;
+        struct witness *w = &scene.witness;
+        uint32_t seed = round;
+        open_scene(&scene);
+        if (round % 3 == 0)
+            server_send_in_pieces(scene.server, 1 + round % 100);
+        for (int step = 0; step < 200; step++) {
+            switch (next_random(&seed) % 8) {
+            case 0:
+            case 1:
+            case 2:
+                do_something(scene.server, &seed);
+                break;
+            case 3:
+            case 4:
+                server_turn(scene.server, 0, -1);
+                break;
+            case 5:
+            case 6:
+                witness_turn(w);
+                break;
+            case 7:
+                if (next_random(&seed) % 16 == 0) {
+                    server_kill(scene.server);
+                    server_listen(scene.server, witness_socket());
+                }
+                break;
+            }
+        }
+        witness_settle(w);
+        if (!qubesdb_in_contact(w->client))
+            assert_true(witness_wait(w));
+        /* What was left in the middle of a writing is completed. */
+        server_write(scene.server, A_BASE, "");
+        server_write(scene.server, B_BASE, "");
+        if (round % 2)
+            server_remove(scene.server, B_BASE);
+        witness_settle(w);
+        assert_true(qubesdb_in_contact(w->client));
+        assert_same(&scene);
+        assert_same_rules(&scene, A);
+        if (witness_rules_of(w, B))
+            assert_same_rules(&scene, B);
+        close_scene(&scene);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_database_is_read_and_told),
+        cmocka_unit_test(rules_change_when_their_base_is_written),
+        cmocka_unit_test(rules_read_while_they_are_rewritten_are_not_told),
+        cmocka_unit_test(rules_that_go_are_told_as_absent),
+        cmocka_unit_test(an_empty_set_is_present),
+        cmocka_unit_test(rules_without_their_base_are_not_told),
+        cmocka_unit_test(keys_follow_the_database),
+        cmocka_unit_test(handled_rules_are_counted_from_what_is_there),
+        cmocka_unit_test(a_refused_write_ends_nothing),
+        cmocka_unit_test(limits_are_kept_before_sending),
+        cmocka_unit_test(everything_is_read_again_after_a_loss),
+        cmocka_unit_test(attempts_become_rarer_until_there_is_contact),
+        cmocka_unit_test(a_silent_daemon_is_given_up),
+        cmocka_unit_test(a_stream_in_pieces_is_the_same_stream),
+        cmocka_unit_test(a_daemon_that_dies_at_any_byte_is_survived),
+        cmocka_unit_test(a_flood_of_changes_becomes_one_reading),
+        cmocka_unit_test(a_database_beyond_the_limit_is_not_taken),
+        cmocka_unit_test(an_answer_that_makes_no_sense_ends_the_conversation),
+        cmocka_unit_test(whatever_happens_the_mirror_ends_equal),
+    };
+    log_set_sink(be_quiet, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    witness_remove_socket();
+    return failed;
+}
