@@ -1,0 +1,128 @@
+/*
+ * vpn-gateway: a network VM's VPN client, firewall and network card backend
+ * in one process. This file is the table of contents: the commands, and the
+ * course of `run`.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "gateway/base/log.h"
+#include "gateway/check.h"
+#include "gateway/control_client.h"
+#include "gateway/gateway.h"
+#include "gateway/genkey.h"
+#include "gateway/profile.h"
+#include "gateway/settings.h"
+
+#ifndef VERSION
+#define VERSION "0.1.0"
+#endif
+
+enum { EXIT_USAGE = 2 };
+
+static const char usage[] =
+    "usage: vpn-gateway COMMAND [OPTIONS]\n"
+    "\n"
+    "  run --profile FILE --downstream SPEC... [--qubesdb none]\n"
+    "      [--control SOCKET] [-v]\n"
+    "          serve qubes through the VPN of the profile; SPEC is\n"
+    "          tap:IFNAME,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
+    "  check FILE\n"
+    "          say what is wrong with a profile, and what it asks for\n"
+    "  status [--json] [--watch] [--control SOCKET]\n"
+    "          what the gateway does, and what it dropped and why\n"
+    "  reconnect | stop | login [--control SOCKET]\n"
+    "          tear down and connect anew; end; answer for credentials\n"
+    "  genkey KIND [--server-key FILE] [--metadata TEXT] OUT\n"
+    "          make a key file for tls-auth, tls-crypt or tls-crypt-v2\n"
+    "  help | version\n"
+    "\n"
+    "exit: 0 done, 1 failed while running, 2 usage or profile unusable\n";
+
+/* Keys must not reach a core file or another process's ptrace. */
+static void guard_secrets(void)
+{
+    prctl(PR_SET_DUMPABLE, 0);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+}
+
+static int run(int argc, char **argv)
+{
+    struct settings settings;
+    struct config profile;
+    const char *why;
+
+    if (!settings_parse(argc, argv, &settings, &why)) {
+        fprintf(stderr, "vpn-gateway: %s\n", why);
+        return EXIT_USAGE;
+    }
+    log_set_level(settings.log_level);
+    guard_secrets();
+    if (!profile_load(settings.profile, &profile)) {
+        config_clear(&profile);
+        return EXIT_USAGE;
+    }
+
+    int result = EXIT_FAILURE;
+    struct gateway *gateway = gateway_new(&settings, &profile);
+    if (gateway && gateway_run(gateway) == OK)
+        result = EXIT_SUCCESS;
+    gateway_free(gateway);
+    config_clear(&profile);
+    return result;
+}
+
+static int check(int argc, char **argv)
+{
+    if (argc != 2) {
+        fputs("usage: vpn-gateway check FILE\n", stderr);
+        return EXIT_USAGE;
+    }
+    return check_run(argv[1], stdout);
+}
+
+static int help(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    fputs(usage, stdout);
+    return EXIT_SUCCESS;
+}
+
+static int version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    puts("vpn-gateway " VERSION);
+    return EXIT_SUCCESS;
+}
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", run},
+    {"check", check},
+    {"status", control_client},
+    {"reconnect", control_client},
+    {"stop", control_client},
+    {"login", control_client},
+    {"genkey", genkey},
+    {"help", help},
+    {"--help", help},
+    {"-h", help},
+    {"version", version},
+    {"--version", version},
+};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fputs(usage, stderr);
+    return EXIT_USAGE;
+}
