@@ -46,6 +46,7 @@ struct link_kind {
 /* First member of every link. */
 struct link {
     const struct link_kind *kind;
+    bool takes_udp_gso; /* UDP super-packets, too, may be sent to it */
     struct drop_counters drops;
 };
 

@@ -286,8 +286,9 @@ static const struct link_kind kind = {
     .close = tap_close,
 };
 
-/* Makes the descriptor one for frames of the named interface. */
-static bool attach(int fd, const char *interface)
+/* Makes the descriptor one for frames of the named interface. *udp_gso: the
+ * kernel knows UDP super-packets, as of Linux 6.2. */
+static bool attach(int fd, const char *interface, bool *udp_gso)
 {
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
     int size = VNET_HEADER_SIZE;
@@ -300,11 +301,12 @@ static bool attach(int fd, const char *interface)
         ioctl(fd, TUNSETVNETHDRSZ, &size) != 0 ||
         ioctl(fd, TUNSETVNETLE, &little_endian) != 0)
         return false;
-    return ioctl(fd, TUNSETOFFLOAD, offload | TUN_F_USO4 | TUN_F_USO6) == 0 ||
-           ioctl(fd, TUNSETOFFLOAD, offload) == 0;
+    *udp_gso = ioctl(fd, TUNSETOFFLOAD, offload | TUN_F_USO4 | TUN_F_USO6) == 0;
+    return *udp_gso || ioctl(fd, TUNSETOFFLOAD, offload) == 0;
 }
 
-static int open_interface(const char *interface, enum error *error)
+static int open_interface(const char *interface, bool *udp_gso,
+                          enum error *error)
 {
     size_t length = strlen(interface);
     if (length == 0 || length >= IFNAMSIZ || strchr(interface, '%')) {
@@ -314,7 +316,7 @@ static int open_interface(const char *interface, enum error *error)
     }
     const char *device = "/dev/net/tun";
     int fd = open(device, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || !attach(fd, interface)) {
+    if (fd < 0 || !attach(fd, interface, udp_gso)) {
         *error = error_of_errno(errno);
         log_error("tap:%s: cannot use %s: %s", interface,
                   fd < 0 ? device : "the interface", strerror(errno));
@@ -358,7 +360,8 @@ static struct tap *tap_new(const struct tap_options *options, struct loop *loop,
 struct link *tap_open(const struct tap_options *options, struct loop *loop,
                       const struct link_owner *owner, enum error *error)
 {
-    int fd = open_interface(options->interface, error);
+    bool udp_gso;
+    int fd = open_interface(options->interface, &udp_gso, error);
     if (fd < 0)
         return NULL;
     struct tap *tap = tap_new(options, loop, owner);
@@ -367,6 +370,7 @@ struct link *tap_open(const struct tap_options *options, struct loop *loop,
         *error = ERROR_MEMORY;
         return NULL;
     }
+    tap->link.takes_udp_gso = udp_gso;
     tap->watch.fd = fd;
     *error = loop_add(loop, &tap->watch, LOOP_READ);
     if (*error != OK) {
