@@ -1,6 +1,7 @@
 #include "gateway/openvpn/negotiated.h"
 
 #include "gateway/base/text.h"
+#include "gateway/openvpn/cipher_names.h"
 #include "gateway/openvpn/data_channel.h"
 
 enum {
@@ -15,23 +16,13 @@ static bool have(const char *name)
     return data_channel_choose(&unused, name);
 }
 
-static bool list_holds(const char *list, const char *name)
-{
-    struct bytes rest = bytes_of_text(list), word;
-    while (text_cut(&rest, ':', &word)) {
-        if (text_equal_ignoring_case(word, name))
-            return true;
-    }
-    return false;
-}
-
 bool negotiated_cipher(const struct config *config, const char *pushed,
                        const char *peer_cipher,
                        char out[NEGOTIATED_CIPHER_SIZE])
 {
     const char *fallback = config->data_ciphers_fallback;
     const char *wanted = pushed[0] ? pushed : peer_cipher;
-    bool allowed = list_holds(config->data_ciphers, wanted) ||
+    bool allowed = cipher_names_in_list(config->data_ciphers, wanted) ||
                    text_equal_ignoring_case(bytes_of_text(wanted), fallback);
     if (!wanted[0]) {
         wanted = fallback;
@@ -40,22 +31,6 @@ bool negotiated_cipher(const struct config *config, const char *pushed,
     return allowed &&
            text_copy(out, NEGOTIATED_CIPHER_SIZE, bytes_of_text(wanted)) &&
            have(out);
-}
-
-void negotiated_offer(const struct config *config,
-                      char out[CONFIG_CIPHERS_SIZE])
-{
-    struct writer w = writer_of(out, CONFIG_CIPHERS_SIZE - 1);
-    struct bytes rest = bytes_of_text(config->data_ciphers), word;
-    char name[NEGOTIATED_CIPHER_SIZE];
-    while (text_cut(&rest, ':', &word)) {
-        if (!text_copy(name, sizeof name, word) || !have(name))
-            continue;
-        if (w.size > 0)
-            write_u8(&w, ':');
-        write_bytes(&w, word);
-    }
-    out[w.size] = 0;
 }
 
 uint16_t negotiated_mss_mtu(const struct config_remote *remote,

@@ -19,11 +19,6 @@ MUST_USE bool negotiated_cipher(const struct config *config, const char *pushed,
                                 const char *peer_cipher,
                                 char out[NEGOTIATED_CIPHER_SIZE]);
 
-/* The profile's data-ciphers without those that this program lacks, as a
- * colon list. */
-void negotiated_offer(const struct config *config,
-                      char out[CONFIG_CIPHERS_SIZE]);
-
 /* mssfix: the largest inner packet that TCP segments should be cut for.
  * `outer_overhead` is what IP and transport add to a datagram, `outer_mtu`
  * the path's, 0 if unknown. */

@@ -61,8 +61,10 @@ struct session_options {
 struct session_data_options {
     char cipher[32]; /* OpenVPN's name */
     uint32_t peer_id;
-    bool exporter;     /* keys by the TLS exporter, not the old PRF */
-    bool dynamic_wrap; /* later negotiations under dynamic tls-crypt */
+    const char *digest; /* for CBC, by OpenVPN's name; borrowed */
+    bool exporter;      /* keys by the TLS exporter, not the old PRF */
+    bool epoch;         /* the data format of OpenVPN 2.7 */
+    bool dynamic_wrap;  /* later negotiations under dynamic tls-crypt */
     enum config_compression compression;
 };
 

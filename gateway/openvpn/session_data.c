@@ -27,6 +27,10 @@ bool session_data_derive(struct session *s, struct session_key *key)
         .library = AEAD_FASTEST,
         .key_id = key->key_id,
         .peer_id = s->data.peer_id,
+        .epoch = s->data.epoch,
+        .digest = s->data.digest,
+        .random = s->options.env.random,
+        .random_context = s->options.env.context,
         .replay_packets = s->options.replay_packets,
         .replay_seconds = s->options.replay_seconds,
     };
