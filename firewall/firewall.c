@@ -8,6 +8,7 @@
 #include "firewall/mapping.h"
 #include "firewall/mss.h"
 #include "firewall/nat.h"
+#include "firewall/rules.h"
 #include "firewall/token_bucket.h"
 
 enum {
@@ -22,6 +23,7 @@ enum {
 struct qube {
     bool present;
     struct address ipv4, ipv6;
+    const struct rules *rules4, *rules6; /* or NULL */
     struct token_bucket new_flows;
 };
 
@@ -34,6 +36,11 @@ struct firewall {
     uint32_t guaranteed;    /* flows that each qube can have */
     uint32_t guaranteed_to; /* flows that are still kept for qubes */
     uint16_t ids[ID_COUNTERS];
+    size_t resolver_count;
+    struct address resolvers[TUNNEL_RESOLVERS_MAX];
+    struct rule_names names;
+    size_t rule_set_count;
+    struct rules *rule_sets[FIREWALL_RULE_SETS_MAX];
     struct qube qubes[FIREWALL_QUBES_MAX];
 };
 
@@ -68,6 +75,8 @@ void firewall_free(struct firewall *f)
 {
     if (!f)
         return;
+    for (size_t i = 0; i < f->rule_set_count; i++)
+        rules_free(f->rule_sets[i], &f->names);
     flow_table_clear(&f->flows);
     mapping_table_clear(&f->mappings);
     free(f);
@@ -86,12 +95,26 @@ static void end_flow(struct firewall *f, uint32_t now, uint32_t index)
         f->guaranteed_to++;
 }
 
+static struct rules *rules_of(const struct firewall *f,
+                              const struct address *source)
+{
+    for (size_t i = 0; i < f->rule_set_count; i++)
+        if (address_equal(&f->rule_sets[i]->source, source))
+            return f->rule_sets[i];
+    return NULL;
+}
+
 void firewall_add_qube(struct firewall *f, uint16_t qube,
                        const struct address *ipv4, const struct address *ipv6)
 {
     assert(qube < FIREWALL_QUBES_MAX && !f->qubes[qube].present);
-    f->qubes[qube] =
-        (struct qube){.present = true, .ipv4 = *ipv4, .ipv6 = *ipv6};
+    f->qubes[qube] = (struct qube){
+        .present = true,
+        .ipv4 = *ipv4,
+        .ipv6 = *ipv6,
+        .rules4 = rules_of(f, ipv4),
+        .rules6 = rules_of(f, ipv6),
+    };
     f->guaranteed_to += f->guaranteed;
 }
 
@@ -112,12 +135,13 @@ static bool is_redirected(const struct flow *flow)
                   sizeof flow->key[0].remote) != 0;
 }
 
-static bool is_resolver(const struct tunnel *tunnel, const struct flow_key *key)
+static bool is_resolver(const struct firewall *f, uint8_t family,
+                        const uint8_t *bytes)
 {
-    for (size_t i = 0; i < tunnel->resolver_count; i++) {
-        const struct address *a = &tunnel->resolvers[i];
-        if (a->family == key->family &&
-            memcmp(a->bytes, key->remote, address_size(a->family)) == 0)
+    for (size_t i = 0; i < f->resolver_count; i++) {
+        const struct address *a = &f->resolvers[i];
+        if (a->family == family &&
+            memcmp(a->bytes, bytes, address_size(a->family)) == 0)
             return true;
     }
     return false;
@@ -130,6 +154,8 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
         [ADDRESS_IPV4] = !address_equal(&f->ipv4, &tunnel->ipv4.address),
         [ADDRESS_IPV6] = !address_equal(&f->ipv6, &tunnel->ipv6.address),
     };
+    f->resolver_count = tunnel->resolver_count;
+    memcpy(f->resolvers, tunnel->resolvers, sizeof f->resolvers);
     for (size_t qube = 0; qube < FIREWALL_QUBES_MAX; qube++) {
         uint32_t next, i = f->flows.qubes[qube].first;
         for (; i != FLOW_NONE; i = next) {
@@ -137,7 +163,8 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
             next = flow->qube_next;
             if (ended[flow->key[0].family] ||
                 (is_redirected(flow) &&
-                 !is_resolver(tunnel, &flow->key[FLOW_SIDE_TUNNEL])))
+                 !is_resolver(f, flow->key[0].family,
+                              flow->key[FLOW_SIDE_TUNNEL].remote)))
                 end_flow(f, second_of(now), i);
         }
     }
@@ -168,6 +195,109 @@ uint32_t firewall_flow_count(const struct firewall *f)
 uint32_t firewall_qube_flow_count(const struct firewall *f, uint16_t qube)
 {
     return f->flows.qubes[qube].count;
+}
+
+/* --- Rules ---------------------------------------------------------------- */
+
+/* By the keys that a flow has, or would have. */
+static enum drop judge(const struct firewall *f, struct instant now,
+                       const struct flow_key *qube,
+                       const struct flow_key *tunnel)
+{
+    const struct qube *q = &f->qubes[qube->qube];
+    bool v4 = qube->family == ADDRESS_IPV4;
+    const struct rules *rules = v4 ? q->rules4 : q->rules6;
+    if (!rules && f->accept_unruled)
+        return DROP_NONE;
+    struct rules_question question = {
+        .family = qube->family,
+        .protocol = qube->protocol,
+        .icmp_type = v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST,
+        .port = tunnel->remote_port,
+        .destination = address_from_bytes(qube->family, tunnel->remote),
+        .asked = address_from_bytes(qube->family, qube->remote),
+        .to_resolver = is_resolver(f, tunnel->family, tunnel->remote),
+    };
+    return rules_judge(rules, &f->names, now, &question);
+}
+
+static void end_forbidden(struct firewall *f, struct instant now, uint16_t qube,
+                          enum address_family family)
+{
+    uint32_t next, i = f->flows.qubes[qube].first;
+    for (; i != FLOW_NONE; i = next) {
+        const struct flow *flow = &f->flows.flows[i];
+        next = flow->qube_next;
+        if (flow->key[0].family == family &&
+            judge(f, now, &flow->key[0], &flow->key[1]) != DROP_NONE)
+            end_flow(f, second_of(now), i);
+    }
+}
+
+/* Tells the qube with that address, if there is one. */
+static void apply(struct firewall *f, struct instant now,
+                  const struct address *source, const struct rules *rules)
+{
+    for (uint16_t i = 0; i < FIREWALL_QUBES_MAX; i++) {
+        struct qube *q = &f->qubes[i];
+        bool v4 = address_equal(&q->ipv4, source);
+        if (!q->present || (!v4 && !address_equal(&q->ipv6, source)))
+            continue;
+        *(v4 ? &q->rules4 : &q->rules6) = rules;
+        end_forbidden(f, now, i, source->family);
+    }
+}
+
+void firewall_forget_rules(struct firewall *f, struct instant now,
+                           const struct address *source)
+{
+    struct rules *old = rules_of(f, source);
+    if (!old)
+        return;
+    apply(f, now, source, NULL);
+    for (size_t i = 0; i < f->rule_set_count; i++)
+        if (f->rule_sets[i] == old)
+            f->rule_sets[i] = f->rule_sets[--f->rule_set_count];
+    rules_free(old, &f->names);
+}
+
+enum error firewall_set_rules(struct firewall *f, struct instant now,
+                              const struct address *source,
+                              const struct rules_entry *entries, size_t count,
+                              char problem[RULES_PROBLEM_SIZE])
+{
+    struct rules *rules = rules_parse(source, entries, count, &f->names);
+    if (!rules) {
+        firewall_forget_rules(f, now, source);
+        return ERROR_MEMORY;
+    }
+    struct rules *old = rules_of(f, source);
+    size_t place = 0;
+    while (old && f->rule_sets[place] != old)
+        place++;
+    if (!old && f->rule_set_count == FIREWALL_RULE_SETS_MAX) {
+        rules_free(rules, &f->names);
+        return ERROR_BUSY;
+    }
+    if (!old)
+        place = f->rule_set_count++;
+    memcpy(problem, rules->problem, RULES_PROBLEM_SIZE);
+    f->rule_sets[place] = rules;
+    apply(f, now, source, rules);
+    rules_free(old, &f->names);
+    return rules->bad ? ERROR_INVALID : OK;
+}
+
+const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
+                                   enum address_family family)
+{
+    const struct qube *q = &f->qubes[qube];
+    return family == ADDRESS_IPV4 ? q->rules4 : q->rules6;
+}
+
+struct rule_names *firewall_names(struct firewall *f)
+{
+    return &f->names;
 }
 
 /* --- A first packet ------------------------------------------------------- */
@@ -227,26 +357,25 @@ enum drop firewall_open(struct firewall *f, struct instant now,
                         const struct packet *packet, const struct ip_packet *ip,
                         const struct address *redirect, uint32_t *flow)
 {
-    struct qube *q = &f->qubes[packet->qube];
     uint32_t second = second_of(now);
     struct conntrack track;
-    if (!f->accept_unruled)
-        return DROP_NO_RULES;
-    enum drop drop = conntrack_open(&track, ip);
-    if (drop != DROP_NONE)
-        return drop;
-    if (!token_bucket_take(&q->new_flows, now, FIREWALL_FLOW_RATE,
-                           FIREWALL_FLOW_BURST))
-        return DROP_FLOW_RATE;
-    drop = make_room(f, second, packet->qube);
-    if (drop != DROP_NONE)
-        return drop;
-
     struct flow_key qube = flow_key_of(ip, packet->qube, false);
     struct flow_key tunnel = qube;
     tunnel.qube = FLOW_TUNNEL_SIDE;
     if (redirect)
         memcpy(tunnel.remote, redirect->bytes, sizeof tunnel.remote);
+    enum drop drop = judge(f, now, &qube, &tunnel);
+    if (drop == DROP_NONE)
+        drop = conntrack_open(&track, ip);
+    if (drop == DROP_NONE &&
+        !token_bucket_take(&f->qubes[packet->qube].new_flows, now,
+                           FIREWALL_FLOW_RATE, FIREWALL_FLOW_BURST))
+        drop = DROP_FLOW_RATE;
+    if (drop == DROP_NONE)
+        drop = make_room(f, second, packet->qube);
+    if (drop != DROP_NONE)
+        return drop;
+
     uint32_t mapping;
     if (!map(f, second, &qube, &tunnel, &mapping))
         return DROP_PORTS_FULL;

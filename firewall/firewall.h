@@ -15,6 +15,8 @@
 #define FIREWALL_FIREWALL_H
 
 #include "firewall/ip_packet.h"
+#include "firewall/rules_parser.h"
+#include "gateway/base/error.h"
 #include "gateway/base/instant.h"
 #include "gateway/base/tunnel.h"
 
@@ -25,6 +27,8 @@ enum {
     /* New flows of one qube, so that none fills the table in a moment. */
     FIREWALL_FLOW_RATE = 2000, /* a second */
     FIREWALL_FLOW_BURST = 8000,
+    /* Sources with rules; Qubes keeps those of halted qubes too. */
+    FIREWALL_RULE_SETS_MAX = 2048,
 };
 
 #define FIREWALL_NO_FLOW UINT32_MAX
@@ -45,6 +49,26 @@ void firewall_add_qube(struct firewall *f, uint16_t qube,
 /* Ends its flows. */
 void firewall_remove_qube(struct firewall *f, struct instant now,
                           uint16_t qube);
+
+/*
+ * The rules of a source address from now on, whole or not at all; its flows
+ * that they forbid end. ERROR_INVALID: they are bad, `problem` says why, and
+ * everything from that address is dropped until better ones come. Other
+ * errors: it has no rules. The address need not be a qube's yet.
+ */
+enum error firewall_set_rules(struct firewall *f, struct instant now,
+                              const struct address *source,
+                              const struct rules_entry *entries, size_t count,
+                              char problem[RULES_PROBLEM_SIZE]);
+/* It has none any more. */
+void firewall_forget_rules(struct firewall *f, struct instant now,
+                           const struct address *source);
+/* The rules of a qube's address of that family, or NULL. */
+const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
+                                   enum address_family family);
+
+/* The host names of all rules, for whoever resolves them. */
+struct rule_names *firewall_names(struct firewall *f);
 
 /* The addresses to translate to. Flows end whose external address has
  * changed, and those that were redirected to a resolver that is gone. */

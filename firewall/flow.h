@@ -43,7 +43,6 @@ struct flow {
     uint32_t qube_next, qube_previous; /* the qube's flows, oldest first */
     uint32_t deadline;                 /* second */
     uint32_t mapping;                  /* of its external port, or NONE */
-    uint32_t generation;               /* of the rules that let it pass */
     uint16_t wheel_slot;
     struct conntrack track;
 };

@@ -8,11 +8,14 @@
 #include "firewall/icmp.h"
 #include "firewall/refusal.h"
 #include "firewall/token_bucket.h"
+#include "gateway/base/log.h"
 #include "gateway/router/dns.h"
 #include "gateway/router/route_table.h"
+#include "gateway/router/rules_file.h"
 
 enum {
     QUBE_NAME_SIZE = 64,
+    RULES_TEXT_SIZE = 256,
     /* ICMP and RST of ours, to one qube and to all; a second, at once. */
     REPLY_RATE = 100,
     REPLY_BURST = 50,
@@ -24,6 +27,7 @@ struct qube {
     bool present;
     char name[QUBE_NAME_SIZE];
     struct address ipv4, ipv6;
+    char rules[RULES_TEXT_SIZE]; /* what they are, for people */
     struct token_bucket replies;
     struct drop_counters drops;
     uint64_t packets_up, packets_down, bytes_up, bytes_down;
@@ -96,6 +100,37 @@ static bool is_qube(const struct router *r, const struct address *a)
     return false;
 }
 
+static void describe(const struct router *r, const struct rules *rules,
+                     char out[RULES_TEXT_SIZE])
+{
+    if (!rules)
+        snprintf(out, RULES_TEXT_SIZE, "%s",
+                 r->accept_unruled ? "accept (no rules configured)"
+                                   : "drop (no rules yet)");
+    else if (rules->bad)
+        snprintf(out, RULES_TEXT_SIZE, "drop (%s)", rules->problem);
+    else
+        snprintf(out, RULES_TEXT_SIZE, "%u rule%s, else %s", rules->count,
+                 rules->count == 1 ? "" : "s",
+                 rules->policy == RULE_ACCEPT ? "accept" : "drop");
+}
+
+static void describe_rules(struct router *r, uint16_t qube)
+{
+    struct qube *q = &r->qubes[qube];
+    const struct rules *rules4 =
+        firewall_rules(r->firewall, qube, ADDRESS_IPV4);
+    describe(r, rules4, q->rules);
+    if (q->ipv6.family == ADDRESS_NONE)
+        return;
+    char text4[RULES_TEXT_SIZE], text6[RULES_TEXT_SIZE];
+    memcpy(text4, q->rules, sizeof text4);
+    describe(r, firewall_rules(r->firewall, qube, ADDRESS_IPV6), text6);
+    if (strcmp(text4, text6) != 0)
+        snprintf(q->rules, sizeof q->rules, "%.110s; IPv6: %.110s", text4,
+                 text6);
+}
+
 int router_add_qube(struct router *r, struct instant now, const char *name,
                     const struct address *ipv4, const struct address *ipv6)
 {
@@ -112,6 +147,7 @@ int router_add_qube(struct router *r, struct instant now, const char *name,
         *q = (struct qube){.present = true, .ipv4 = *ipv4, .ipv6 = *ipv6};
         snprintf(q->name, sizeof q->name, "%s", name);
         firewall_add_qube(r->firewall, i, ipv4, ipv6);
+        describe_rules(r, i);
         return i;
     }
     return -1;
@@ -131,6 +167,47 @@ void router_set_gateway_address(struct router *r, const struct address *address)
         r->gateway4 = *address;
     else if (address->family == ADDRESS_IPV6)
         r->gateway6 = *address;
+}
+
+static void redescribe(struct router *r, const struct address *source)
+{
+    for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++)
+        if (has_address(&r->qubes[i], source))
+            describe_rules(r, i);
+}
+
+void router_set_rules(struct router *r, struct instant now,
+                      const struct address *source,
+                      const struct rules_entry *entries, size_t count)
+{
+    char problem[RULES_PROBLEM_SIZE], text[ADDRESS_TEXT_SIZE];
+    enum error error =
+        firewall_set_rules(r->firewall, now, source, entries, count, problem);
+    if (error != OK)
+        log_warn("firewall: all packets from %s are dropped: %s",
+                 address_format(source, text),
+                 error == ERROR_INVALID ? problem : error_text(error));
+    redescribe(r, source);
+}
+
+void router_forget_rules(struct router *r, struct instant now,
+                         const struct address *source)
+{
+    firewall_forget_rules(r->firewall, now, source);
+    redescribe(r, source);
+}
+
+bool router_load_rules(struct router *r, struct instant now, struct bytes text,
+                       size_t *line)
+{
+    struct rules_file *file = rules_file_parse(text, line);
+    if (!file)
+        return false;
+    const struct rules_file_source *s;
+    for (size_t i = 0; (s = rules_file_source(file, i)) != NULL; i++)
+        router_set_rules(r, now, &s->source, s->entries, s->count);
+    rules_file_free(file);
+    return true;
 }
 
 void router_tunnel_up(struct router *r, struct instant now,
@@ -479,8 +556,7 @@ bool router_qube_status(const struct router *r, int qube,
         .name = q->name,
         .ipv4 = q->ipv4,
         .ipv6 = q->ipv6,
-        .rules = r->accept_unruled ? "accept (no rules configured)"
-                                   : "drop (no rules yet)",
+        .rules = q->rules,
         .flows = firewall_qube_flow_count(r->firewall, (uint16_t)qube),
         .packets_up = q->packets_up,
         .packets_down = q->packets_down,

@@ -13,6 +13,7 @@
 #ifndef ROUTER_ROUTER_H
 #define ROUTER_ROUTER_H
 
+#include "firewall/rules_parser.h"
 #include "gateway/base/drop.h"
 #include "gateway/base/instant.h"
 #include "gateway/base/packet.h"
@@ -50,6 +51,25 @@ void router_remove_qube(struct router *r, int qube);
  * too. */
 void router_set_gateway_address(struct router *r,
                                 const struct address *address);
+
+/*
+ * The rules of a source address from now on, in the text of QubesDB: what
+ * stands below /qubes-firewall/<source>/ ("policy", "0000", ...). They take
+ * effect as a whole; flows that they forbid end. Where one does not parse,
+ * everything of that address is dropped, and log and status name it. The
+ * address may be a qube's that comes later.
+ */
+void router_set_rules(struct router *r, struct instant now,
+                      const struct address *source,
+                      const struct rules_entry *entries, size_t count);
+/* The address has no rules any more. */
+void router_forget_rules(struct router *r, struct instant now,
+                         const struct address *source);
+/* The same from a file's text, a line "/qubes-firewall/<source>/<key> <value>"
+ * each; empty lines and those that begin with # are skipped. False, and
+ * nothing is changed, where a line is not of that form: *line is its number. */
+MUST_USE bool router_load_rules(struct router *r, struct instant now,
+                                struct bytes text, size_t *line);
 
 /* The tunnel stands or changed. Flows that cannot survive a change of its
  * address end. `t` is copied. */

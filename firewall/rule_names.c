@@ -1,0 +1,177 @@
+#include "firewall/rule_names.h"
+
+#include <assert.h>
+
+#include "gateway/base/text.h"
+
+enum { LABEL_MAX = 63 }; /* RFC 1035 2.3.4 */
+
+static bool is_letter_or_digit(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '_';
+}
+
+/* RFC 1123 2.1, and the underscore that real names have. */
+bool rule_names_is_valid(struct bytes text)
+{
+    size_t label = 0;
+    if (text.size == 0 || text.size >= RULE_NAMES_SIZE)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (c == '.') {
+            if (label == 0 || text.data[i - 1] == '-')
+                return false;
+            label = 0;
+            continue;
+        }
+        if (!is_letter_or_digit(c) && (c != '-' || label == 0))
+            return false;
+        if (++label > LABEL_MAX)
+            return false;
+    }
+    return text.data[text.size - 1] != '-';
+}
+
+static struct rule_name_query *query_of(struct rule_name *name,
+                                        enum address_family family)
+{
+    return &name->queries[family == ADDRESS_IPV6];
+}
+
+uint16_t rule_names_use(struct rule_names *n, struct bytes text,
+                        enum address_family family)
+{
+    uint16_t place = RULE_NAMES_NONE;
+    if (!rule_names_is_valid(text))
+        return RULE_NAMES_NONE;
+    for (uint16_t i = 0; i < RULE_NAMES_MAX; i++) {
+        if (n->names[i].uses == 0) {
+            if (place == RULE_NAMES_NONE)
+                place = i;
+        } else if (text_equal_ignoring_case(text, n->names[i].text)) {
+            place = i;
+            break;
+        }
+    }
+    if (place == RULE_NAMES_NONE)
+        return RULE_NAMES_NONE;
+    struct rule_name *name = &n->names[place];
+    if (name->uses == 0) {
+        *name = (struct rule_name){0};
+        bool copied = text_copy(name->text, sizeof name->text, text);
+        assert(copied);
+    }
+    name->uses++;
+    query_of(name, family)->wanted = true;
+    return place;
+}
+
+void rule_names_drop_use(struct rule_names *n, uint16_t name)
+{
+    assert(n->names[name].uses > 0);
+    n->names[name].uses--;
+}
+
+bool rule_names_has(const struct rule_names *n, uint16_t name,
+                    const struct address *address, struct instant now)
+{
+    const struct rule_name *known = &n->names[name];
+    for (size_t i = 0; i < known->count; i++)
+        if (address_equal(&known->addresses[i].address, address))
+            return !instant_reached(now, known->addresses[i].until);
+    return false;
+}
+
+bool rule_names_next(struct rule_names *n, struct instant now,
+                     struct instant again, uint16_t *name,
+                     enum address_family *family)
+{
+    for (uint16_t i = 0; i < RULE_NAMES_MAX; i++)
+        for (int v6 = 0; v6 < 2; v6++) {
+            struct rule_name_query *q = &n->names[i].queries[v6];
+            if (n->names[i].uses == 0 || !q->wanted ||
+                !instant_reached(now, q->due))
+                continue;
+            q->due = again;
+            *name = i;
+            *family = v6 ? ADDRESS_IPV6 : ADDRESS_IPV4;
+            return true;
+        }
+    return false;
+}
+
+struct instant rule_names_deadline(const struct rule_names *n)
+{
+    struct instant deadline = INSTANT_NEVER;
+    for (size_t i = 0; i < RULE_NAMES_MAX; i++)
+        for (int v6 = 0; v6 < 2; v6++)
+            if (n->names[i].uses > 0 && n->names[i].queries[v6].wanted)
+                deadline =
+                    instant_earlier(deadline, n->names[i].queries[v6].due);
+    return deadline;
+}
+
+/* The place of an address: its own, a new one, or that of whichever would be
+ * forgotten first. */
+static struct rule_name_address *place_for(struct rule_name *name,
+                                           const struct address *address)
+{
+    size_t oldest = 0;
+    for (size_t i = 0; i < name->count; i++) {
+        if (address_equal(&name->addresses[i].address, address))
+            return &name->addresses[i];
+        if (instant_before(name->addresses[i].until,
+                           name->addresses[oldest].until))
+            oldest = i;
+    }
+    if (name->count < RULE_NAMES_ADDRESSES)
+        return &name->addresses[name->count++];
+    return &name->addresses[oldest];
+}
+
+void rule_names_answer(struct rule_names *n, struct instant now, uint16_t name,
+                       enum address_family family,
+                       const struct address *addresses, size_t count,
+                       uint32_t ttl)
+{
+    struct rule_name *known = &n->names[name];
+    struct rule_name_query *q = query_of(known, family);
+    if (ttl < RULE_NAMES_TTL_MIN)
+        ttl = RULE_NAMES_TTL_MIN;
+    if (ttl > RULE_NAMES_TTL_MAX)
+        ttl = RULE_NAMES_TTL_MAX;
+    q->failures = 0;
+    q->due = instant_after(now, duration_seconds(ttl));
+    struct instant until =
+        instant_after(q->due, duration_seconds(RULE_NAMES_REMEMBER));
+    for (size_t i = 0; i < count; i++)
+        if (addresses[i].family == family)
+            *place_for(known, &addresses[i]) =
+                (struct rule_name_address){addresses[i], until};
+}
+
+void rule_names_failed(struct rule_names *n, struct instant now, uint16_t name,
+                       enum address_family family)
+{
+    struct rule_name_query *q = query_of(&n->names[name], family);
+    int64_t pause = (int64_t)RULE_NAMES_RETRY_MIN << q->failures;
+    if (pause > RULE_NAMES_RETRY_MAX)
+        pause = RULE_NAMES_RETRY_MAX;
+    else
+        q->failures++;
+    q->due = instant_after(now, duration_seconds(pause));
+}
+
+void rule_names_hurry(struct rule_names *n, struct instant now)
+{
+    for (size_t i = 0; i < RULE_NAMES_MAX; i++)
+        for (int v6 = 0; v6 < 2; v6++) {
+            struct rule_name_query *q = &n->names[i].queries[v6];
+            if (q->failures > 0) {
+                q->failures = 0;
+                q->due = instant_earlier(q->due, now);
+            }
+        }
+}
