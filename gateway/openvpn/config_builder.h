@@ -49,6 +49,8 @@ struct config_builder {
     /* Lines whose meaning depends on others. */
     bool client, tls_client, said_dev, said_dev_type, said_data_ciphers;
     bool refused_mode; /* it was said why this is no client's profile */
+    bool cut_short;    /* a block swallowed the rest of the file */
+    bool failed_ca, failed_cert, failed_key; /* was there, but no good */
     bool no_client_certificate;
     bool protocol_forced;
     enum config_protocol forced_protocol;

@@ -208,6 +208,8 @@ static bool has_server_check(const struct config *c)
 static void check_server_identity(struct config_builder *b)
 {
     const struct config *c = b->config;
+    if (b->failed_ca)
+        return;
     if (!c->ca.data && !c->fingerprint_count && !c->pkcs12.data)
         config_builder_error(b, "there is neither `ca' nor `peer-fingerprint': "
                                 "the server could not be recognised");
@@ -221,6 +223,8 @@ static void check_server_identity(struct config_builder *b)
 static void check_own_identity(struct config_builder *b)
 {
     const struct config *c = b->config;
+    if (b->failed_cert || b->failed_key)
+        return;
     if (c->pkcs12.data && (c->cert.data || c->key.data))
         config_builder_error(b, "`pkcs12' and `cert' or `key' exclude each "
                                 "other");
@@ -254,6 +258,8 @@ static void check_tls(struct config_builder *b)
 
 void config_finish(struct config_builder *b)
 {
+    if (b->cut_short)
+        return; /* what seems to be missing may stand in the lost part */
     settle_remotes(b);
     b->line = 0;
     if (b->refused_mode)

@@ -19,59 +19,77 @@ static bool is_only_blank(const struct config_blob *blob)
     return text_trim(bytes_of(blob->data, blob->size)).size == 0;
 }
 
-/* Takes the content if it holds `mark`; an empty block is as good as none. */
-static void set_pem(struct config_builder *b, const struct config_line *line,
+/* A block may be indented, but PEM knows no blanks at the start of a line. */
+static void unindent(struct config_blob *blob)
+{
+    size_t kept = 0;
+    bool at_start = true;
+    for (size_t i = 0; i < blob->size; i++) {
+        uint8_t c = blob->data[i];
+        if (at_start && (c == ' ' || c == '\t'))
+            continue;
+        at_start = c == '\n';
+        blob->data[kept++] = c;
+    }
+    secret_wipe(blob->data + kept, blob->size - kept);
+    blob->size = kept;
+}
+
+/* Takes the content if it holds `mark`; an empty block is as good as none.
+ * False after an error. */
+static bool set_pem(struct config_builder *b, const struct config_line *line,
                     struct config_blob *field, const char *mark)
 {
     struct config_blob content;
     if (!config_builder_content(b, line, &content))
-        return;
+        return false;
+    unindent(&content);
     if (memmem(content.data, content.size, mark, strlen(mark))) {
         config_builder_free_blob(field);
         *field = content;
-        return;
+        return true;
     }
-    if (is_only_blank(&content))
+    bool blank = is_only_blank(&content);
+    config_builder_free_blob(&content);
+    if (blank)
         config_builder_warn(b, "`%s' is empty", line->name);
     else
         config_builder_error(b, "`%s' holds no `-----BEGIN ...%s'", line->name,
                              mark);
-    config_builder_free_blob(&content);
+    return blank;
 }
 
 HANDLER(ca)
 {
     (void)option;
-    set_pem(b, line, &b->config->ca, "CERTIFICATE-----");
+    b->failed_ca = !set_pem(b, line, &b->config->ca, "CERTIFICATE-----");
 }
 
 HANDLER(cert)
 {
     (void)option;
-    set_pem(b, line, &b->config->cert, "CERTIFICATE-----");
+    b->failed_cert = !set_pem(b, line, &b->config->cert, "CERTIFICATE-----");
 }
 
 HANDLER(key)
 {
     (void)option;
-    set_pem(b, line, &b->config->key, "PRIVATE KEY-----");
+    b->failed_key = !set_pem(b, line, &b->config->key, "PRIVATE KEY-----");
 }
 
 HANDLER(extra_certs)
 {
     (void)option;
-    set_pem(b, line, &b->config->extra_certs, "CERTIFICATE-----");
+    (void)!set_pem(b, line, &b->config->extra_certs, "CERTIFICATE-----");
 }
 
 HANDLER(crl_verify)
 {
     (void)option;
-    const char *kind = config_builder_argument(line, 2);
-    if (kind) {
+    if (config_builder_argument(line, 2))
         config_builder_error(b, "`crl-verify' with a directory is for servers");
-        return;
-    }
-    set_pem(b, line, &b->config->crl, "X509 CRL-----");
+    else
+        (void)!set_pem(b, line, &b->config->crl, "X509 CRL-----");
 }
 
 /* Base64 of many lines to its bytes. */

@@ -181,10 +181,6 @@ static bool is_tag(const struct config_tokens *t, char tag[TAG_SIZE])
 static void read_connection(struct config_builder *b, struct bytes content,
                             unsigned first_line)
 {
-    if (b->block) {
-        config_builder_error(b, "<connection> inside of <connection>");
-        return;
-    }
     size_t index = b->draft_count;
     b->block = config_builder_add_draft(b);
     if (!b->block)
@@ -202,8 +198,15 @@ static void read_block(struct config_builder *b, struct config_file *f,
 {
     struct bytes content;
     unsigned first_line = f->line;
+    if (b->block && !strcmp(tag, "connection")) {
+        config_builder_error(b, "<connection> inside of <connection>");
+        b->cut_short = true;
+        f->rest.size = 0;
+        return;
+    }
     if (!config_file_block(f, tag, &content)) {
         config_builder_error(b, "this block is never closed");
+        b->cut_short = true;
         return;
     }
     if (!strcmp(tag, "connection")) {

@@ -106,8 +106,8 @@ static void put_server(const struct output *out, const struct config *c)
                  : c->name_type == CONFIG_NAME_CN    ? "name"
                                                   : "a name that starts with",
                  log_quote(quoted, bytes_of_text(c->name)));
-    add(&t, "%s", t.size ? "" : "not recognised by anything");
-    put(out, "server must show", &t);
+    add(&t, "%s", t.size ? "" : "nothing");
+    put(out, "server is known by", &t);
 }
 
 static void put_authentication(const struct output *out, const struct config *c)
@@ -123,7 +123,7 @@ static void put_authentication(const struct output *out, const struct config *c)
     if (c->static_challenge)
         ADD_ITEM(&t, "answer to a challenge");
     add(&t, "%s", t.size ? "" : "none");
-    put(out, "we show", &t);
+    put(out, "authentication", &t);
 }
 
 static void put_wrapping(const struct output *out, const struct config *c)
@@ -141,7 +141,7 @@ static void put_wrapping(const struct output *out, const struct config *c)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (seen & 1u << i)
             ADD_ITEM(&t, "%s", names[i]);
-    put(out, "control channel", &t);
+    put(out, "wrapping", &t);
 }
 
 static void put_data_channel(const struct output *out, const struct config *c)
@@ -161,7 +161,7 @@ static void put_data_channel(const struct output *out, const struct config *c)
         ADD_ITEM(&t, "%s where there is no AEAD", c->auth);
     if (*framings[c->compression])
         ADD_ITEM(&t, "%s", framings[c->compression]);
-    put(out, "data channel", &t);
+    put(out, "ciphers", &t);
 }
 
 static void put_questions(const struct output *out, const struct config *c)
