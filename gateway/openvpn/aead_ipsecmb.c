@@ -8,9 +8,9 @@
 #include "gateway/openvpn/aead_ipsecmb.h"
 
 #include "gateway/base/secret.h"
+#include "gateway/openvpn/ipsecmb.h"
 
 #include <assert.h>
-#include <intel-ipsec-mb.h>
 #include <stdlib.h>
 
 struct by_ipsecmb {
@@ -31,48 +31,10 @@ static struct by_ipsecmb *of(struct aead *aead)
     return (void *)aead;
 }
 
-/* The library itself takes any CPU; this asks for what it is worth it. */
-static bool cpu_can(const IMB_MGR *manager)
-{
-    uint64_t needed =
-        IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ | IMB_FEATURE_AVX;
-    return (manager->features & needed) == needed &&
-           !(manager->features & IMB_FEATURE_AESNI_EMU);
-}
-
-static bool self_test_passed(const IMB_MGR *manager)
-{
-    return !(manager->features & IMB_FEATURE_SELF_TEST) ||
-           manager->features & IMB_FEATURE_SELF_TEST_PASS;
-}
-
-static IMB_MGR *manager_new(void)
-{
-    IMB_MGR *manager = alloc_mb_mgr(0);
-    if (!manager)
-        return NULL;
-    init_mb_mgr_auto(manager, NULL);
-    if (imb_get_errno(manager) || !cpu_can(manager) ||
-        !self_test_passed(manager)) {
-        free_mb_mgr(manager);
-        return NULL;
-    }
-    return manager;
-}
-
-/* Jobs leave key material in the manager's memory. */
-static void manager_free(IMB_MGR *manager)
-{
-    if (!manager)
-        return;
-    secret_wipe(manager->jobs, sizeof manager->jobs);
-    free_mb_mgr(manager);
-}
-
 static void destroy(struct aead *aead)
 {
     struct by_ipsecmb *a = of(aead);
-    manager_free(a->manager);
+    ipsecmb_free(a->manager);
     secret_wipe(a, sizeof *a);
     free(a);
 }
@@ -105,13 +67,13 @@ static void set_gcm_key(struct by_ipsecmb *a, const IMB_MGR *manager,
 
 static struct aead *create(enum aead_cipher cipher, const uint8_t *key)
 {
-    IMB_MGR *manager = manager_new();
+    IMB_MGR *manager = ipsecmb_new();
     if (!manager)
         return NULL;
     struct by_ipsecmb *a =
         aligned_alloc(_Alignof(struct by_ipsecmb), sizeof *a);
     if (!a) {
-        manager_free(manager);
+        ipsecmb_free(manager);
         return NULL;
     }
     *a = (struct by_ipsecmb){.aead.functions = &aead_ipsecmb};
@@ -120,7 +82,7 @@ static struct aead *create(enum aead_cipher cipher, const uint8_t *key)
         memcpy(a->chacha_key, key, sizeof a->chacha_key);
     } else {
         set_gcm_key(a, manager, cipher, key);
-        manager_free(manager);
+        ipsecmb_free(manager);
     }
     return &a->aead;
 }

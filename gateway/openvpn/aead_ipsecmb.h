@@ -1,6 +1,4 @@
-/* AEAD by libipsec-mb: only on a CPU with AES, carry-less multiplication and
- * AVX, because without them the library falls back to tables whose use tells
- * the key. */
+/* AEAD by libipsec-mb, on a CPU that ipsecmb.h takes. */
 #ifndef OPENVPN_AEAD_IPSECMB_H
 #define OPENVPN_AEAD_IPSECMB_H
 

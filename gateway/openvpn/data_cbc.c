@@ -31,7 +31,7 @@ static void add_job(struct data_cbc *c, struct datagram *d, size_t header_size)
 /* Random ivs for the whole batch at once. */
 static void seal_batch(struct data_cbc *c)
 {
-    uint8_t iv[DATA_CBC_BATCH][BLOCK];
+    uint8_t iv[CBC_HMAC_BATCH_MAX][BLOCK];
     if (c->count > 0)
         c->random(c->random_context, iv[0], c->count * BLOCK);
     for (size_t i = 0; i < c->count; i++)
@@ -67,7 +67,7 @@ static void seal(struct data_channel *channel, struct burst *burst)
         write_around(c, d);
         add_job(c, d, channel->header_size);
         data_functions_count(channel, d);
-        if (c->count == DATA_CBC_BATCH)
+        if (c->count == CBC_HMAC_BATCH_MAX)
             seal_batch(c);
     }
     seal_batch(c);
@@ -131,7 +131,7 @@ static void open(struct data_channel *channel, struct instant now,
             continue;
         }
         add_job(c, d, header);
-        if (c->count == DATA_CBC_BATCH)
+        if (c->count == CBC_HMAC_BATCH_MAX)
             open_batch(c, now);
     }
     open_batch(c, now);
@@ -144,8 +144,7 @@ static bool exhausted(const struct data_channel *channel)
 
 static const char *library(const struct data_channel *channel)
 {
-    (void)channel;
-    return "mbedtls";
+    return cbc_hmac_library_name(((const struct data_cbc *)channel)->send);
 }
 
 static void destroy(struct data_channel *channel)
@@ -169,7 +168,13 @@ static const struct data_functions functions = {
 static struct cbc_hmac *half(const struct data_channel_options *o,
                              struct key_direction d)
 {
-    return cbc_hmac_new(o->cbc_key_size, d.cipher, o->digest, d.hmac);
+    struct cbc_hmac_keys keys = {
+        .digest = o->digest,
+        .hmac = d.hmac,
+        .cipher = d.cipher,
+        .cipher_size = o->cbc_key_size,
+    };
+    return cbc_hmac_new(o->library, &keys);
 }
 
 struct data_channel *data_cbc_new(const struct data_channel_options *o,

@@ -13,7 +13,7 @@
 #include "gateway/openvpn/data_functions.h"
 #include "gateway/openvpn/replay_window.h"
 
-enum { DATA_CBC_ID_SIZE = 4, DATA_CBC_BATCH = 64 };
+enum { DATA_CBC_ID_SIZE = 4 };
 
 struct data_cbc {
     struct data_channel channel;
@@ -24,8 +24,8 @@ struct data_cbc {
     void (*random)(void *context, uint8_t *out, size_t size);
     void *random_context;
     size_t count; /* of the batch */
-    struct datagram *datagrams[DATA_CBC_BATCH];
-    struct cbc_hmac_job jobs[DATA_CBC_BATCH];
+    struct datagram *datagrams[CBC_HMAC_BATCH_MAX];
+    struct cbc_hmac_job jobs[CBC_HMAC_BATCH_MAX];
 };
 
 /* As data_channel_new(). */

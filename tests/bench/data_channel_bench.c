@@ -119,9 +119,12 @@ int main(void)
         {.cipher = "AES-128-GCM", .library = AEAD_MBEDTLS},
         {.cipher = "AES-256-GCM", .library = AEAD_MBEDTLS},
         {.cipher = "CHACHA20-POLY1305", .library = AEAD_MBEDTLS},
-        {.cipher = "AES-256-CBC", .digest = "SHA1"},
-        {.cipher = "AES-256-CBC", .digest = "SHA256"},
-        {.cipher = "AES-256-CBC", .digest = "SHA512"},
+        {.cipher = "AES-256-CBC", .digest = "SHA1", .library = AEAD_IPSECMB},
+        {.cipher = "AES-256-CBC", .digest = "SHA256", .library = AEAD_IPSECMB},
+        {.cipher = "AES-256-CBC", .digest = "SHA512", .library = AEAD_IPSECMB},
+        {.cipher = "AES-256-CBC", .digest = "SHA1", .library = AEAD_MBEDTLS},
+        {.cipher = "AES-256-CBC", .digest = "SHA256", .library = AEAD_MBEDTLS},
+        {.cipher = "AES-256-CBC", .digest = "SHA512", .library = AEAD_MBEDTLS},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         measure(&kinds[i]);
