@@ -15,12 +15,38 @@
 #include <string.h>
 #include <unistd.h>
 
+static inline bool namespace_write(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t size = (ssize_t)strlen(text);
+    bool done = write(fd, text, (size_t)size) == size;
+    close(fd);
+    return done;
+}
+
+/* Whoever we are, we are root in a user namespace of our own: programs that
+ * are started then keep their capabilities in it. */
+static inline bool namespace_become_root(void)
+{
+    char users[32];
+    char groups[32];
+    snprintf(users, sizeof users, "0 %u 1", (unsigned)geteuid());
+    snprintf(groups, sizeof groups, "0 %u 1", (unsigned)getegid());
+    return unshare(CLONE_NEWUSER) == 0 &&
+           namespace_write("/proc/self/setgroups", "deny") &&
+           namespace_write("/proc/self/uid_map", users) &&
+           namespace_write("/proc/self/gid_map", groups);
+}
+
 /* Puts the process into a new namespace; false where it may not have one. */
 static inline bool namespace_enter_new(void)
 {
     if (unshare(CLONE_NEWNET) == 0)
         return true;
-    return errno == EPERM && unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+    return errno == EPERM && namespace_become_root() &&
+           unshare(CLONE_NEWNET) == 0;
 }
 
 /* The namespace of the process, for setns(). */
