@@ -110,7 +110,7 @@ bool tls_crypt_seal(struct tls_crypt *c, uint32_t replay_id,
     write_u32(datagram, replay_time);
     uint8_t *tag = write_space(datagram, TLS_CRYPT_TAG_SIZE);
     control_packet_write_body(datagram, packet);
-    if (!writer_ok(datagram))
+    if (!tag || !writer_ok(datagram))
         return false;
 
     uint8_t *body = tag + TLS_CRYPT_TAG_SIZE;
