@@ -164,6 +164,20 @@ static void three_later_acks_repeat_at_once(void **state)
     assert_int_equal(reliable_deadline(r).us, at(100 + 4000).us);
 }
 
+static void a_repeat_counts_later_acks_anew(void **state)
+{
+    struct reliable *r = started(state);
+    uint32_t ids[RELIABLE_SEND_WINDOW];
+    for (int i = 0; i < RELIABLE_SEND_WINDOW; i++)
+        send(r, 0, "x");
+    assert_int_equal(transmit_all(r, 0, ids), 4);
+    ack(r, 1);
+    ack(r, 2);
+    assert_int_equal(transmit_all(r, 2000, ids), 2);
+    ack(r, 3);
+    assert_int_equal(transmit_all(r, 2001, ids), 0);
+}
+
 static void repeated_and_unknown_acks_count_for_nothing(void **state)
 {
     struct reliable *r = started(state);
@@ -526,6 +540,7 @@ int main(void)
         cmocka_unit_test(repeats_come_after_2_4_8_seconds),
         cmocka_unit_test(the_send_window_counts_from_the_oldest),
         cmocka_unit_test(three_later_acks_repeat_at_once),
+        cmocka_unit_test(a_repeat_counts_later_acks_anew),
         cmocka_unit_test(repeated_and_unknown_acks_count_for_nothing),
         cmocka_unit_test(an_earlier_ack_hurries_nothing),
         cmocka_unit_test(a_burst_begins_anew),

@@ -132,6 +132,18 @@ static void late_numbers_are_too_old_after_their_time(void **state)
     replay_window_clear(&w);
 }
 
+static void silence_makes_all_too_old(void **state)
+{
+    (void)state;
+    struct replay_window w = window_of(64, 15);
+    assert_true(replay_window_accept(&w, at(0), 1));
+    assert_true(replay_window_accept(&w, at(0), 2));
+    assert_true(replay_window_accept(&w, at(5), 20));
+    assert_false(replay_window_accept(&w, at(100), 15));
+    assert_true(replay_window_accept(&w, at(100), 21));
+    replay_window_clear(&w);
+}
+
 static void time_counts_under_steady_traffic(void **state)
 {
     (void)state;
@@ -203,6 +215,7 @@ int main(void)
         cmocka_unit_test(the_largest_number_works),
         cmocka_unit_test(random_orders_agree_with_a_table),
         cmocka_unit_test(late_numbers_are_too_old_after_their_time),
+        cmocka_unit_test(silence_makes_all_too_old),
         cmocka_unit_test(time_counts_under_steady_traffic),
         cmocka_unit_test(a_gap_is_fillable_for_seconds_and_not_for_twice_that),
         cmocka_unit_test(without_seconds_only_the_size_counts),

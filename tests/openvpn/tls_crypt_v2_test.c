@@ -148,6 +148,25 @@ static void a_changed_or_cut_wrapped_key_is_refused(void **state)
     tls_crypt_key_clear(&server);
 }
 
+/* Rightly sealed, but larger than any wrapped key: room is for the largest. */
+static void too_large_a_wrapped_key_is_refused(void **state)
+{
+    (void)state;
+    enum { SIZE = TLS_CRYPT_V2_WRAPPED_MAX + 500 };
+    struct tls_crypt_key server = server_key();
+    struct tls_crypt_v2_content content;
+    uint8_t *wrapped = calloc(1, SIZE);
+    assert_non_null(wrapped);
+    store_u16(wrapped + SIZE - 2, SIZE);
+    assert_true(tls_crypt_encrypt(&server, bytes_of(wrapped + SIZE - 2, 2),
+                                  wrapped + TLS_CRYPT_TAG_SIZE,
+                                  SIZE - TLS_CRYPT_TAG_SIZE - 2, wrapped));
+    assert_false(
+        tls_crypt_v2_unwrap(&server, bytes_of(wrapped, SIZE), &content));
+    free(wrapped);
+    tls_crypt_key_clear(&server);
+}
+
 static void every_truncated_file_is_refused(void **state)
 {
     (void)state;
@@ -250,6 +269,7 @@ int main(void)
         cmocka_unit_test(wrapping_gives_openvpns_bytes),
         cmocka_unit_test(every_metadata_size_makes_the_round_trip),
         cmocka_unit_test(a_changed_or_cut_wrapped_key_is_refused),
+        cmocka_unit_test(too_large_a_wrapped_key_is_refused),
         cmocka_unit_test(every_truncated_file_is_refused),
         cmocka_unit_test(a_file_of_the_other_kind_or_size_is_refused),
         cmocka_unit_test(a_datagram_is_split_at_the_length_it_ends_in),
