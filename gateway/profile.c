@@ -164,11 +164,15 @@ static void log_problem(void *context, enum config_severity severity,
                         unsigned line, const char *text)
 {
     const char *path = context;
-    enum log_level level = severity == CONFIG_ERROR ? LOG_ERROR : LOG_WARN;
+    bool is_error = severity == CONFIG_ERROR;
+    enum log_level level = is_error ? LOG_ERROR : LOG_WARN;
+    const char *kind = is_error ? "error" : "warning";
+    /* Without a scope in front: the form that compilers use and editors find.
+     */
     if (line)
-        log_line(level, "profile: %s:%u: %s", path, line, text);
+        log_line(level, "%s:%u: %s: %s", path, line, kind, text);
     else
-        log_line(level, "profile: %s: %s", path, text);
+        log_line(level, "%s: %s: %s", path, kind, text);
 }
 
 bool profile_load(const char *path, struct config *out)

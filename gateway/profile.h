@@ -15,7 +15,8 @@ enum { PROFILE_FILE_MAX = 1 << 20 }; /* bytes, each file */
 MUST_USE bool profile_read(const char *path, config_report *report,
                            void *context, struct config *out);
 
-/* The same, with problems in the log as FILE:LINE. */
+/* The same, with problems in the log as `check` prints them: FILE:LINE: error:
+ * ... */
 MUST_USE bool profile_load(const char *path, struct config *out);
 
 #endif

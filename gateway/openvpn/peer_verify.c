@@ -188,8 +188,14 @@ static void check_chain(struct peer_verify *v, const mbedtls_x509_crt *c,
     explain_chain(v, owner, flags);
     if (!(*flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED))
         return;
-    if (bytes_equal(bytes_of_buffer(&c->issuer_raw),
-                    bytes_of_buffer(&c->subject_raw)))
+    bool self_signed = bytes_equal(bytes_of_buffer(&c->issuer_raw),
+                                   bytes_of_buffer(&c->subject_raw));
+    if (self_signed && depth > 0)
+        refuse(v, flags,
+               "the %s's certificate comes from an authority that the profile "
+               "does not trust: \"%s\"",
+               v->rules->peer, quote_name(name, &c->subject_raw));
+    else if (self_signed)
         refuse(v, flags, "%s is signed by nobody but itself: \"%s\"", owner,
                quote_name(name, &c->subject_raw));
     else

@@ -349,11 +349,11 @@ static void problems_are_logged_with_file_and_line(void **state)
     config_clear(&c);
     log_set_sink(NULL, NULL);
     assert_non_null(
-        strstr(log_text, "1 profile: " PROFILES "purevpn.ovpn:10: `cipher"));
+        strstr(log_text, "1 " PROFILES "purevpn.ovpn:10: warning: `cipher"));
     assert_non_null(
-        strstr(log_text, "1 profile: " PROFILES "purevpn.ovpn: nothing says"));
+        strstr(log_text, "1 " PROFILES "purevpn.ovpn: warning: nothing says"));
     assert_non_null(
-        strstr(log_text, "0 profile: /nonexistent: there is no such file\n"));
+        strstr(log_text, "0 /nonexistent: error: there is no such file\n"));
 }
 
 int main(void)
