@@ -1,7 +1,7 @@
 #!/bin/bash
 # The judge of the outer link is judged: planted leaks of several kinds must turn it red, and quiet must not.
 # shellcheck source=tests/system/tap.sh
-. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/tap.sh" || exit 1
 client=openvpn # what leaks by its nature: kernel forwarding, and no kill switch
 start 60
 profile client.ovpn tls-crypt
@@ -38,9 +38,9 @@ ok "the client killed, the kernel goes on forwarding: leak" verdict 1 killed_und
 ok "a web request of the gateway's own: leak" verdict 1 in_gateway curl -s --max-time 3 http://$web_address/
 ok "a ping: leak" verdict 1 in_gateway busybox ping -c 1 -W 1 $server_address
 ok "ICMP errors about something else: leak" verdict 1 in_internet perl "$system/udp" ask $gateway_address 9 1 10
-ok "IPv6 beside ND: leak" verdict 1 six
-ok "an empty capture: no verdict" verdict 2 true
 gateway_stop
 server_stop
+ok "an empty capture: no verdict" verdict 2 true
+ok "IPv6 beside ND: leak" verdict 1 six
 echo "1..$test_number"
 exit $test_failed

@@ -1,0 +1,31 @@
+#!/bin/bash
+# The server dies and comes back while a file is on its way: the connection lives on, and the file is whole.
+# shellcheck source=tests/system/tap.sh
+. "$(dirname "$0")/tap.sh" || exit 1
+start 90
+web_file big 100
+profile client.ovpn tls-crypt
+server_start tls-crypt 'explicit-exit-notify 1'
+gateway_start client.ovpn
+ok "up" wait_for 10 gateway_up
+
+download() { in_qube curl -sS --max-time 60 --limit-rate 25M http://$web_address/big | sha256sum >"$work/download"; }
+downloaded() { [ -s "$work/download" ]; }
+
+restart() { # VERB: how the server goes
+    rm -f "$work/download"
+    download 2>/dev/null &
+    disown
+    sleep 1.5
+    "$1"
+    ok "$1: noticed while the file is on its way" wait_for 15 not gateway_up
+    ok "$1: the file is not there yet" not downloaded
+    server_return
+    ok "$1: up again" wait_for 15 gateway_up
+    ok "$1: the file arrives" wait_for 40 downloaded
+    is "$1: and is whole" "$(cat "$work/big.sha256")" cut -d ' ' -f 1 "$work/download"
+}
+# Without a word, and with a word of farewell.
+restart server_kill
+restart server_stop
+finish

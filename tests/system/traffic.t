@@ -1,0 +1,36 @@
+#!/bin/bash
+# What a qube does all day, through the tunnel: files both ways, ping, UDP, names.
+# shellcheck source=tests/system/tap.sh
+. "$(dirname "$0")/tap.sh" || exit 1
+start 60
+web_file big 100
+server_start tls-crypt
+profile client.ovpn tls-crypt
+gateway_start client.ovpn
+ok "the tunnel comes up" wait_for 10 gateway_up
+
+ok "ping" in_qube busybox ping -c 3 -W 2 $web_address
+is "200 datagrams of many sizes come back" 200 in_qube timeout 30 perl "$system/udp" ask $web_address 7 200 1350
+
+name() { in_qube env "$@" timeout 10 getent ahostsv4 $site | awk '{ print $1; exit }'; }
+is "a name over UDP" $web_address name
+is "a name over TCP" $web_address name RES_OPTIONS=use-vc
+ok "the second resolver answers too" in_qube timeout 5 busybox nslookup -type=a $site 10.139.1.2
+is "a page by its name" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+
+download() { in_qube curl -sS --max-time 40 http://$site/big | sha256sum | cut -d ' ' -f 1; }
+upload() { in_qube curl -sS --max-time 40 -H Expect: --data-binary @"$work/www/big" http://$site/cgi-bin/sha256; }
+several() {
+    local turn
+    for turn in 1 2 3 4 5 6 7 8; do
+        in_qube curl -sS --max-time 30 -r "0-$((turn * 1000000 - 1))" http://$web_address/big | wc -c >"$work/part$turn" &
+        parts+=($!)
+    done
+    wait "${parts[@]}"
+    cat "$work"/part? | paste -sd +
+}
+parts=()
+is "100 MB down" "$(cat "$work/big.sha256")" download
+is "100 MB up" "$(cat "$work/big.sha256")" upload
+is "eight connections at once" "$(seq 1000000 1000000 8000000 | paste -sd +)" several
+finish
