@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,7 +11,9 @@
 #include "gateway/base/secret.h"
 #include "gateway/control.h"
 #include "gateway/event/loop.h"
+#include "gateway/event/notify.h"
 #include "gateway/event/signals.h"
+#include "gateway/link/pcap.h"
 #include "gateway/link/tap.h"
 #include "gateway/openvpn/client.h"
 #include "gateway/randomness.h"
@@ -32,6 +35,9 @@ struct gateway {
     struct signals signals;
     bool signals_open;
     struct control *control;
+    struct notify notify;
+    bool notify_open;
+    enum client_state told; /* to the service manager */
 
     struct client *client;
     struct loop_timer client_timer;
@@ -49,6 +55,7 @@ struct gateway {
     size_t link_count;
     struct link *link_of_qube[ROUTER_QUBES_MAX];
 
+    struct pcap *pcap; /* or NULL */
     struct coalesce *coalesce;
     struct burst out;         /* sealed data on its way to the uplink */
     struct burst control_out; /* one control datagram */
@@ -71,11 +78,22 @@ static const struct client_env client_env = {
 
 /* --- Packets ------------------------------------------------------------- */
 
+/* What qubes send and get, in their own addresses. */
+static void record(struct gateway *g, struct instant now,
+                   const struct packet_batch *batch)
+{
+    for (size_t i = 0; g->pcap && i < batch->count; i++) {
+        if (!batch->packets[i].drop)
+            pcap_write(g->pcap, now, &batch->packets[i]);
+    }
+}
+
 /* Hands runs of packets of one link to it. */
 static void deliver(struct gateway *g, struct instant now,
                     struct packet_batch *batch)
 {
     size_t i = 0;
+    record(g, now, batch);
     while (i < batch->count) {
         struct packet *first = &batch->packets[i];
         struct link *link = first->drop ? NULL : g->link_of_qube[first->qube];
@@ -116,6 +134,7 @@ static void from_link(void *context, struct instant now,
 {
     struct gateway *g = context;
 
+    record(g, now, batch);
     packet_batch_reset(&g->replies);
     router_from_qubes(g->router, now, batch, &g->replies);
     struct burst_layout layout = client_layout(g->client);
@@ -272,9 +291,26 @@ static void perform(struct gateway *g, struct instant now,
         break;
     case CLIENT_ACTION_STOPPED:
         router_tunnel_down(g->router, now);
+        notify_stopping(&g->notify, action->text);
         loop_quit(g->loop);
         break;
     }
+}
+
+static void tell_service_manager(struct gateway *g)
+{
+    struct client_status status;
+    char line[256];
+    client_status(g->client, &status);
+    if (status.state == g->told)
+        return;
+    g->told = status.state;
+    snprintf(line, sizeof line, "tunnel %s%s%s",
+             client_state_name(status.state),
+             status.state != CLIENT_UP && status.last_error ? ": " : "",
+             status.state != CLIENT_UP && status.last_error ? status.last_error
+                                                            : "");
+    notify_status(&g->notify, line);
 }
 
 static void pump(struct gateway *g, struct instant now)
@@ -282,6 +318,7 @@ static void pump(struct gateway *g, struct instant now)
     struct client_action action;
     while (client_poll(g->client, &action))
         perform(g, now, &action);
+    tell_service_manager(g);
     update_timers(g);
 }
 
@@ -390,6 +427,28 @@ static bool open_link(struct gateway *g, const struct downstream *d)
     return true;
 }
 
+static bool open_links(struct gateway *g)
+{
+    const struct settings *s = g->settings;
+    bool udp_gso = true;
+    for (size_t i = 0; i < s->downstream_count; i++) {
+        if (!open_link(g, &s->downstreams[i]))
+            return false;
+        udp_gso = udp_gso && g->links[i]->takes_udp_gso;
+    }
+    coalesce_join_udp(g->coalesce, udp_gso);
+    return true;
+}
+
+static bool open_record(struct gateway *g)
+{
+    enum error error;
+    if (!g->settings->pcap)
+        return true;
+    g->pcap = pcap_open(g->settings->pcap, 0, g->loop, &error);
+    return g->pcap != NULL;
+}
+
 static bool open_parts(struct gateway *g, const struct config *profile)
 {
     struct router_options options = {
@@ -428,13 +487,13 @@ struct gateway *gateway_new(const struct settings *settings,
         goto failed;
     loop_add_timer(g->loop, &g->client_timer);
     loop_add_timer(g->loop, &g->router_timer);
-    for (size_t i = 0; i < settings->downstream_count; i++) {
-        if (!open_link(g, &settings->downstreams[i]))
-            goto failed;
-    }
+    if (!open_record(g) || !open_links(g))
+        goto failed;
     g->control = control_open(settings->control, g->loop, ordered, g);
     if (!g->control)
         goto failed;
+    notify_open(&g->notify, g->loop);
+    g->notify_open = true;
     return g;
 failed:
     gateway_free(g);
@@ -446,6 +505,8 @@ enum error gateway_run(struct gateway *g)
     struct instant now = loop_now(g->loop);
     log_info("gateway: serving %zu link%s, blocked until the tunnel is up",
              g->link_count, g->link_count == 1 ? "" : "s");
+    /* Ready before there is a tunnel: qubes may start, and are refused. */
+    notify_ready(&g->notify, "tunnel idle");
     client_start(g->client, now);
     pump(g, now);
     return loop_run(g->loop);
@@ -455,6 +516,8 @@ void gateway_free(struct gateway *g)
 {
     if (!g)
         return;
+    if (g->notify_open)
+        notify_close(&g->notify);
     control_close(g->control);
     for (size_t i = 0; i < g->link_count; i++)
         g->links[i]->kind->close(g->links[i]);
@@ -466,6 +529,7 @@ void gateway_free(struct gateway *g)
     client_free(g->client);
     router_free(g->router);
     coalesce_free(g->coalesce);
+    pcap_close(g->pcap);
     burst_clear(&g->out);
     burst_clear(&g->control_out);
     packet_batch_clear(&g->replies);

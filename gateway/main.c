@@ -27,7 +27,7 @@ static const char usage[] =
     "usage: vpn-gateway COMMAND [OPTIONS]\n"
     "\n"
     "  run --profile FILE --downstream SPEC... [--qubesdb none]\n"
-    "      [--control SOCKET] [-v]\n"
+    "      [--control SOCKET] [--pcap FILE] [-v]\n"
     "          serve qubes through the VPN of the profile; SPEC is\n"
     "          tap:IFNAME,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
     "  check FILE\n"
