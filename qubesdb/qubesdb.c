@@ -9,8 +9,8 @@
 enum {
     RETRY_FIRST = 100, /* ms */
     RETRY_LAST = 5000, /* ms */
-    READ_SIZE = 16384,
-    READS_A_TURN = 64, /* then others have theirs */
+    READ_SIZE = 4096,  /* a vchan's ring */
+    READS_A_TURN = 16, /* then others have theirs */
 };
 
 struct qubesdb {

@@ -190,6 +190,56 @@ static void rules_that_go_are_told_as_absent(void **state)
     close_scene(&scene);
 }
 
+static void a_set_that_was_never_complete_ends_with_all_others(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_synced(&scene);
+    server_write(scene.server, A_BASE "/0001", "action=drop");
+    witness_settle(w);
+    server_remove(scene.server, "/qubes-firewall/");
+    witness_settle(w);
+    assert_rules(w, A, "absent");
+    close_scene(&scene);
+}
+
+static void what_came_and_went_unseen_is_not_told(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    open_synced(&scene);
+    server_write(scene.server, "/qubes-firewall/10.137.0.66", "");
+    server_remove(scene.server, "/qubes-firewall/10.137.0.66");
+    witness_settle(w);
+    assert_null(witness_rules_of(w, "10.137.0.66"));
+    close_scene(&scene);
+}
+
+static void a_reading_older_than_our_writing_does_not_count(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct witness *w = &scene.witness;
+    static const char path[] = "/qubes-firewall-handled/" A;
+    open_synced(&scene);
+    server_write(scene.server, path, "7");
+    while (server_turn(scene.server, 0, -1))
+        ;
+    while (witness_turn(w))
+        ; /* It has heard and asks. */
+    assert_true(qubesdb_write(w->client, w->now, path, bytes_of_text("8")));
+    server_turn(scene.server, 0, -1);
+    while (witness_turn(w))
+        ; /* It has the answer, which is 7. */
+    assert_value(w, path, "8");
+    witness_settle(w);
+    assert_value(w, path, "8");
+    assert_string_equal(server_value(scene.server, path), "8");
+    close_scene(&scene);
+}
+
 static void an_empty_set_is_present(void **state)
 {
     (void)state;
@@ -764,6 +814,9 @@ int main(void)
         cmocka_unit_test(rules_change_when_their_base_is_written),
         cmocka_unit_test(rules_read_while_they_are_rewritten_are_not_told),
         cmocka_unit_test(rules_that_go_are_told_as_absent),
+        cmocka_unit_test(a_set_that_was_never_complete_ends_with_all_others),
+        cmocka_unit_test(what_came_and_went_unseen_is_not_told),
+        cmocka_unit_test(a_reading_older_than_our_writing_does_not_count),
         cmocka_unit_test(an_empty_set_is_present),
         cmocka_unit_test(rules_without_their_base_are_not_told),
         cmocka_unit_test(keys_follow_the_database),

@@ -70,6 +70,7 @@ struct server {
     struct entry *first; /* ascending */
     struct client clients[CLIENTS_MAX];
     size_t sent, received, send_limit, receive_limit, piece;
+    unsigned acknowledged;
     bool dead, read_only, mute;
 };
 
@@ -194,12 +195,9 @@ size_t server_received(const struct server *s)
     return s->received;
 }
 
-unsigned server_client_count(const struct server *s)
+unsigned server_acknowledged(const struct server *s)
 {
-    unsigned count = 0;
-    for (int i = 0; i < CLIENTS_MAX; i++)
-        count += s->clients[i].fd >= 0;
-    return count;
+    return s->acknowledged;
 }
 
 /* --- The database --- */
@@ -488,6 +486,8 @@ static bool on_request(struct server *s, struct client *c,
         on_unwatch(c, h);
         return true;
     case OK:
+        s->acknowledged++;
+        return h->size == 0;
     case ERROR:
         return h->size == 0;
     default:

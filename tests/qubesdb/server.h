@@ -47,7 +47,8 @@ void server_mute(struct server *s);
 /* Bytes sent so far. */
 size_t server_sent(const struct server *s);
 size_t server_received(const struct server *s);
-unsigned server_client_count(const struct server *s);
+/* How often dom0's client has answered OK. */
+unsigned server_acknowledged(const struct server *s);
 
 /* What dom0 does: with events, and pushed to dom0's client. */
 void server_write(struct server *s, const char *path, const char *value);

@@ -131,6 +131,8 @@ static void pushed_changes_are_told(void **state)
     server_remove(scene.server, "/vm-config/");
     witness_settle(w);
     assert_int_equal(w->change_count, 5);
+    /* Each is answered, whether it is of use or not. */
+    assert_int_equal(server_acknowledged(scene.server), 5);
     assert_false(
         store_get(qubesdb_store(w->client), "/vm-config/vpn-mtu", &value));
     close_scene(&scene);
