@@ -61,7 +61,7 @@ static void set_gcm_key(struct by_ipsecmb *a, const IMB_MGR *manager,
         break;
     case AEAD_CHACHA20_POLY1305:
     case AEAD_CIPHER_COUNT:
-        assert(!"not a GCM cipher");
+        assert(false && "not a GCM cipher");
     }
 }
 

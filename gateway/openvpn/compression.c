@@ -132,7 +132,7 @@ static enum drop unframe(enum config_compression kind, struct datagram *d)
     case CONFIG_COMPRESSION_STUB_V2:
         return unframe_stub_v2(d);
     }
-    assert(!"unknown framing");
+    assert(false && "unknown framing");
     return DROP_DATA_MALFORMED;
 }
 

@@ -46,6 +46,7 @@ void channel_pair_init(struct channel_pair *p, struct channel_kind kind)
     assert_non_null(p->client);
     assert_non_null(p->server);
     assert_true(burst_init(&p->out, CHANNEL_PAIR_MEMORY));
+    memset(p->out.memory, 0, CHANNEL_PAIR_MEMORY);
     assert_true(burst_init(&p->in, 0));
 }
 
