@@ -452,7 +452,13 @@ static enum drop track(struct firewall *f, uint32_t now, uint32_t index,
 static void renew_id(struct firewall *f, const struct packet *packet,
                      struct ip_packet *ip)
 {
-    if (ip->family != ADDRESS_IPV4 || ip->dont_fragment)
+    if (ip->family == ADDRESS_IPV6) {
+        if (packet->fragment_size > 0)
+            store_u32(ip->data + IPV6_HEADER_SIZE + 4,
+                      (uint32_t)mapping_random(&f->mappings));
+        return;
+    }
+    if (ip->dont_fragment)
         return;
     uint64_t hash = siphash(&f->flows.key, ip_destination(ip), 4);
     uint16_t *id = &f->ids[hash % ID_COUNTERS];

@@ -261,7 +261,32 @@ static void complete_first(const struct packet *p, const struct ip_packet *ip,
     store_u16(field, finished(ip, sum));
 }
 
-/* RFC 791 3.2, of a packet that may itself be a fragment. */
+static bool has_fragment_header(const struct ip_packet *ip)
+{
+    return ip->family == ADDRESS_IPV6 &&
+           ip->transport == IPV6_HEADER_SIZE + IPV6_FRAGMENT_SIZE &&
+           ip->data[IPV6_NEXT_HEADER] == IP_FRAGMENT;
+}
+
+static void write_fragment_header(const struct ip_packet *ip, uint8_t *out,
+                                  uint32_t offset, uint32_t size, bool more)
+{
+    memcpy(out, ip->data, ip->transport);
+    uint32_t total = ip->transport + size;
+    if (ip->family == ADDRESS_IPV6) {
+        store_u16(out + IPV6_PAYLOAD_LENGTH,
+                  (uint16_t)(total - IPV6_HEADER_SIZE));
+        store_u16(out + IPV6_HEADER_SIZE + 2, (uint16_t)(offset | more));
+        return;
+    }
+    store_u16(out + IPV4_TOTAL_LENGTH, (uint16_t)total);
+    store_u16(out + IPV4_FRAGMENT,
+              (uint16_t)(offset / 8 | (more ? IPV4_MORE_FRAGMENTS : 0)));
+    ip_write_checksum(&(struct ip_packet){
+        .data = out, .family = ADDRESS_IPV4, .transport = ip->transport});
+}
+
+/* RFC 791 3.2, RFC 8200 4.5, of a packet that may itself be a fragment. */
 static enum segment_result fragment(const struct packet *p,
                                     const struct ip_packet *ip, uint16_t mtu,
                                     const struct burst_layout *layout,
@@ -282,17 +307,12 @@ static enum segment_result fragment(const struct packet *p,
         if (!d)
             return no_room(burst);
         uint8_t *out = inner(d);
-        memcpy(out, ip->data, ip->transport);
+        write_fragment_header(
+            ip, out, ip->fragment_offset + cursor->offset, size,
+            ip->more_fragments || cursor->offset + size < left);
         copy(&from, out + ip->transport, size);
         if (cursor->offset == 0 && p->checksum == PACKET_CHECKSUM_PARTIAL)
             complete_first(p, ip, out);
-        uint32_t offset = ip->fragment_offset + cursor->offset;
-        bool more = ip->more_fragments || cursor->offset + size < left;
-        store_u16(out + IPV4_TOTAL_LENGTH, (uint16_t)(ip->transport + size));
-        store_u16(out + IPV4_FRAGMENT,
-                  (uint16_t)(offset / 8 | (more ? IPV4_MORE_FRAGMENTS : 0)));
-        ip_write_checksum(&(struct ip_packet){
-            .data = out, .family = ADDRESS_IPV4, .transport = ip->transport});
         cursor->offset += size;
     }
     return SEGMENT_DONE;
@@ -310,7 +330,10 @@ enum segment_result segment(const struct packet *packet, uint16_t mtu,
         return cut(&p, &ip, mtu, layout, cursor, burst);
     if (ip.total <= mtu)
         return whole(&p, &ip, layout, burst);
-    if (!ip.dont_fragment && !ip.options)
+    /* Its fragments found their way so far; larger ones might not. */
+    if (p.fragment_size > 0 && p.fragment_size < mtu)
+        mtu = p.fragment_size;
+    if (has_fragment_header(&ip) || (!ip.dont_fragment && !ip.options))
         return fragment(&p, &ip, mtu, layout, cursor, burst);
     return SEGMENT_REFUSED;
 }

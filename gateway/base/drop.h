@@ -36,6 +36,7 @@
     X(TTL, "firewall: time to live exceeded")                                  \
     X(TOO_BIG, "firewall: larger than the tunnel's MTU")                       \
     X(FRAGMENT, "firewall: fragment refused")                                  \
+    X(HELD, "firewall: fragment kept until its packet is whole")               \
     X(FRAGMENT_TIMEOUT, "firewall: fragments that never became whole")         \
     X(RULE, "firewall: a rule says drop")                                      \
     X(NO_RULES, "firewall: no rules for the qube yet")                         \

@@ -47,9 +47,11 @@ struct packet {
     uint16_t headroom; /* writable bytes in front of `data` */
     uint16_t gso_size; /* payload bytes of each segment, last may be less */
     uint16_t qube;     /* index of the qube it comes from or goes to */
-    uint8_t gso;       /* enum packet_gso */
-    uint8_t checksum;  /* enum packet_checksum */
-    uint8_t drop;      /* enum drop; DROP_NONE while it lives */
+    uint16_t fragment_size; /* it came in fragments, the largest of them this
+                               size, and may leave so; else 0 */
+    uint8_t gso;            /* enum packet_gso */
+    uint8_t checksum;       /* enum packet_checksum */
+    uint8_t drop;           /* enum drop; DROP_NONE while it lives */
 };
 
 struct packet_batch {

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "firewall/firewall.h"
+#include "firewall/fragments.h"
 #include "firewall/icmp.h"
-#include "firewall/refusal.h"
-#include "firewall/token_bucket.h"
 #include "gateway/base/log.h"
+#include "gateway/router/answers.h"
 #include "gateway/router/dns.h"
 #include "gateway/router/route_table.h"
 #include "gateway/router/rules_file.h"
@@ -16,11 +16,7 @@
 enum {
     QUBE_NAME_SIZE = 64,
     RULES_TEXT_SIZE = 256,
-    /* ICMP and RST of ours, to one qube and to all; a second, at once. */
-    REPLY_RATE = 100,
-    REPLY_BURST = 50,
-    REPLY_RATE_ALL = 1000,
-    REPLY_BURST_ALL = 500,
+    TUNNEL_FRAGMENTS = ROUTER_QUBES_MAX, /* the tunnel's as a source */
 };
 
 struct qube {
@@ -28,22 +24,22 @@ struct qube {
     char name[QUBE_NAME_SIZE];
     struct address ipv4, ipv6;
     char rules[RULES_TEXT_SIZE]; /* what they are, for people */
-    struct token_bucket replies;
+    struct token_bucket answers;
     struct drop_counters drops;
     uint64_t packets_up, packets_down, bytes_up, bytes_down;
 };
 
 struct router {
     struct firewall *firewall;
+    struct fragments *fragments;
     bool accept_unruled;
     bool up;
     struct instant now; /* of the last call that told it */
     struct tunnel tunnel;
     struct route_table routes;
     struct dns dns;
-    struct address gateway4, gateway6;
+    struct answers answers;
     struct address link_local; /* of fe:ff:ff:ff:ff:ff */
-    struct token_bucket replies;
     struct drop_counters drops;
     struct qube qubes[ROUTER_QUBES_MAX];
 };
@@ -64,15 +60,16 @@ struct router *router_new(const struct router_options *options)
     if (!r)
         return NULL;
     r->firewall = firewall_new(&inner);
-    if (!r->firewall) {
-        free(r);
+    r->fragments = fragments_new();
+    if (!r->firewall || !r->fragments) {
+        router_free(r);
         return NULL;
     }
     r->accept_unruled = options->accept_unruled;
     dns_init(&r->dns);
-    r->gateway4 = r->dns.virtual[0];
+    r->answers.ipv4 = r->dns.virtual[0];
     r->link_local = address_from_bytes(ADDRESS_IPV6, link_local);
-    r->gateway6 = r->link_local;
+    r->answers.ipv6 = r->link_local;
     return r;
 }
 
@@ -81,6 +78,7 @@ void router_free(struct router *r)
     if (!r)
         return;
     firewall_free(r->firewall);
+    fragments_free(r->fragments);
     free(r);
 }
 
@@ -158,15 +156,16 @@ void router_remove_qube(struct router *r, int qube)
     if (qube < 0 || qube >= ROUTER_QUBES_MAX || !r->qubes[qube].present)
         return;
     firewall_remove_qube(r->firewall, r->now, (uint16_t)qube);
+    fragments_forget(r->fragments, (uint16_t)qube);
     r->qubes[qube].present = false;
 }
 
 void router_set_gateway_address(struct router *r, const struct address *address)
 {
     if (address->family == ADDRESS_IPV4)
-        r->gateway4 = *address;
+        r->answers.ipv4 = *address;
     else if (address->family == ADDRESS_IPV6)
-        r->gateway6 = *address;
+        r->answers.ipv6 = *address;
 }
 
 static void redescribe(struct router *r, const struct address *source)
@@ -228,99 +227,61 @@ void router_tunnel_down(struct router *r, struct instant now)
     r->up = false;
 }
 
-/* Flows whose time is over must not see another packet. */
+/* --- Time and drops ------------------------------------------------------- */
+
+/* Held and answered packets are not lost, only not passed on. */
+static void count(struct drop_counters *drops, enum drop reason)
+{
+    if (reason != DROP_HELD && reason != DROP_ANSWERED)
+        drop_count(drops, reason);
+}
+
+static void expire_fragments(struct router *r, struct instant now)
+{
+    uint16_t source, lost;
+    while (fragments_expired(r->fragments, now, &source, &lost)) {
+        struct drop_counters *drops =
+            source == TUNNEL_FRAGMENTS ? &r->drops : &r->qubes[source].drops;
+        drops->count[DROP_FRAGMENT_TIMEOUT] += lost;
+    }
+}
+
+/* What has come to its end must not see another packet. */
 static void begin(struct router *r, struct instant now)
 {
     r->now = now;
     firewall_expire(r->firewall, now);
+    expire_fragments(r, now);
+    fragments_release(r->fragments);
 }
 
 void router_expire(struct router *r, struct instant now)
 {
-    begin(r, now);
+    r->now = now;
+    firewall_expire(r->firewall, now);
+    expire_fragments(r, now);
 }
 
 struct instant router_deadline(const struct router *r)
 {
-    return firewall_deadline(r->firewall);
+    return instant_earlier(firewall_deadline(r->firewall),
+                           fragments_deadline(r->fragments));
 }
 
-/* --- Answers -------------------------------------------------------------- */
-
-/* What a sender is told about a drop; nothing where `told` is false. */
-struct answer {
-    bool told;
-    uint8_t type4, code4, type6, code6;
-};
-
-#define UNREACHABLE(code4, code6)                                              \
-    {                                                                          \
-        true, ICMP_UNREACHABLE, code4, ICMPV6_UNREACHABLE, code6               \
+/* Collects fragments; DROP_NONE when the packet is whole, and *ip is it. */
+static enum drop reassemble(struct router *r, struct instant now,
+                            uint16_t source, struct packet *p,
+                            struct ip_packet *ip)
+{
+    switch (fragments_take(r->fragments, now, source, p, ip)) {
+    case FRAGMENTS_HELD:
+        return DROP_HELD;
+    case FRAGMENTS_REFUSED:
+        return DROP_FRAGMENT;
+    case FRAGMENTS_WHOLE:
+        break;
     }
-#define PROHIBITED UNREACHABLE(ICMP_CODE_PROHIBITED, ICMPV6_CODE_PROHIBITED)
-
-static const struct answer answers[DROP_COUNT] = {
-    [DROP_TUNNEL_DOWN] = UNREACHABLE(ICMP_CODE_NETWORK, ICMPV6_CODE_NO_ROUTE),
-    [DROP_NO_ROUTE] = UNREACHABLE(ICMP_CODE_NETWORK, ICMPV6_CODE_NO_ROUTE),
-    [DROP_NO_IPV6] = UNREACHABLE(ICMP_CODE_NETWORK, ICMPV6_CODE_NO_ROUTE),
-    [DROP_NO_RESOLVER] = UNREACHABLE(ICMP_CODE_PORT, ICMPV6_CODE_PORT),
-    [DROP_GATEWAY_SERVICE] = UNREACHABLE(ICMP_CODE_PORT, ICMPV6_CODE_PORT),
-    [DROP_QUBE_TO_QUBE] = PROHIBITED,
-    [DROP_HAIRPIN] = PROHIBITED,
-    [DROP_RULE] = PROHIBITED,
-    [DROP_BAD_RULES] = PROHIBITED,
-    [DROP_FLOWS_FULL] = PROHIBITED,
-    [DROP_FLOW_RATE] = PROHIBITED,
-    [DROP_PORTS_FULL] = PROHIBITED,
-    [DROP_TTL] = {true, ICMP_TIME_EXCEEDED, 0, ICMPV6_TIME_EXCEEDED, 0},
-    [DROP_TOO_BIG] = {true, ICMP_UNREACHABLE, ICMP_CODE_FRAGMENTATION_NEEDED,
-                      ICMPV6_PACKET_TOO_BIG, 0},
-    /* RFC 8200 4: unrecognized next header, at its offset. */
-    [DROP_PROTOCOL] = {true, ICMP_UNREACHABLE, ICMP_CODE_PROTOCOL,
-                       ICMPV6_PARAMETER_PROBLEM, 1},
-};
-
-static bool may_reply(struct router *r, struct qube *q, struct instant now)
-{
-    return token_bucket_take(&q->replies, now, REPLY_RATE, REPLY_BURST) &&
-           token_bucket_take(&r->replies, now, REPLY_RATE_ALL, REPLY_BURST_ALL);
-}
-
-static bool write_answer(const struct router *r, const struct packet *p,
-                         const struct ip_packet *ip, enum drop drop,
-                         struct packet *out, size_t capacity)
-{
-    const struct answer *a = &answers[drop];
-    bool v4 = ip->family == ADDRESS_IPV4;
-    uint32_t rest = 0;
-    if (drop == DROP_ANSWERED)
-        return refusal_write_echo_reply(ip, p, out, capacity);
-    if (drop == DROP_NO_FLOW)
-        return refusal_write_reset(ip, out, capacity);
-    if (drop == DROP_TOO_BIG)
-        rest = r->tunnel.mtu;
-    if (drop == DROP_PROTOCOL && !v4)
-        rest = IPV6_NEXT_HEADER;
-    return refusal_write_error(ip, p, v4 ? &r->gateway4 : &r->gateway6,
-                               v4 ? a->type4 : a->type6,
-                               v4 ? a->code4 : a->code6, rest, out, capacity);
-}
-
-static void answer(struct router *r, struct instant now, const struct packet *p,
-                   const struct ip_packet *ip, enum drop drop,
-                   struct packet_batch *replies)
-{
-    bool told = answers[drop].told || drop == DROP_ANSWERED ||
-                (drop == DROP_NO_FLOW && ip->protocol == IP_TCP);
-    if (!told || refusal_must_not_answer(ip) ||
-        replies->count == replies->capacity ||
-        !may_reply(r, &r->qubes[p->qube], now))
-        return;
-    struct packet *out = packet_batch_add(replies);
-    out->qube = p->qube;
-    if (!write_answer(r, p, ip, drop, out,
-                      replies->buffer_size - PACKET_HEADROOM))
-        replies->count--;
+    return ip_packet_parse(p, ip);
 }
 
 /* --- From qubes ----------------------------------------------------------- */
@@ -348,7 +309,8 @@ static bool is_martian(const struct address *a)
 
 static bool is_gateway(const struct router *r, const struct address *a)
 {
-    return address_equal(a, &r->gateway4) || address_equal(a, &r->gateway6) ||
+    return address_equal(a, &r->answers.ipv4) ||
+           address_equal(a, &r->answers.ipv6) ||
            address_equal(a, &r->link_local) || dns_is_virtual(&r->dns, a);
 }
 
@@ -409,11 +371,14 @@ static enum drop judge_destination(const struct router *r,
 }
 
 /* IPv4 without DF may be cut to the tunnel's MTU: a plain packet into
- * fragments, a TCP super-packet into smaller segments. */
+ * fragments, a TCP super-packet into smaller segments. What came in fragments
+ * leaves so. */
 static bool is_too_big(const struct router *r, const struct packet *p,
                        const struct ip_packet *ip)
 {
-    if (ip_largest_segment(ip, p) <= r->tunnel.mtu)
+    uint32_t size =
+        p->fragment_size > 0 ? p->fragment_size : ip_largest_segment(ip, p);
+    if (size <= r->tunnel.mtu)
         return false;
     return ip->dont_fragment || p->gso == PACKET_GSO_UDP;
 }
@@ -430,8 +395,11 @@ static enum drop from_qube(struct router *r, struct instant now,
         return DROP_SPOOFED;
     if (ip->options)
         return DROP_IP_OPTIONS;
-    if (ip_is_fragment(ip))
-        return DROP_FRAGMENT;
+    if (ip_is_fragment(ip)) {
+        enum drop drop = reassemble(r, now, p->qube, p, ip);
+        if (drop != DROP_NONE)
+            return drop;
+    }
     if (icmp_is_error(ip)) {
         if (!r->up)
             return DROP_TUNNEL_DOWN;
@@ -471,22 +439,22 @@ static void judge_from_qube(struct router *r, struct instant now,
     struct qube *q = &r->qubes[p->qube];
     struct ip_packet ip;
     enum drop drop = p->drop;
-    uint32_t size = packet_total(p);
     if (drop == DROP_NONE) {
         drop = ip_packet_parse(p, &ip);
         if (drop == DROP_NONE) {
             drop = from_qube(r, now, p, &ip);
-            if (drop != DROP_NONE && drop != DROP_SPOOFED)
-                answer(r, now, p, &ip, drop, replies);
+            if (drop != DROP_NONE)
+                answers_add(&r->answers, &q->answers, now, p, &ip, drop,
+                            r->tunnel.mtu, replies);
         }
     }
     p->drop = (uint8_t)drop;
     if (drop != DROP_NONE) {
-        drop_count(&q->drops, drop);
+        count(&q->drops, drop);
         return;
     }
     q->packets_up++;
-    q->bytes_up += size;
+    q->bytes_up += packet_total(p);
 }
 
 void router_from_qubes(struct router *r, struct instant now,
@@ -518,7 +486,9 @@ static enum drop from_tunnel(struct router *r, struct instant now,
     if (ip.options)
         return DROP_IP_OPTIONS;
     if (ip_is_fragment(&ip))
-        return DROP_FRAGMENT;
+        drop = reassemble(r, now, TUNNEL_FRAGMENTS, p, &ip);
+    if (drop != DROP_NONE)
+        return drop;
     if (!is_known_protocol(&ip))
         return DROP_PROTOCOL;
     if (ip.ttl <= 1)
@@ -532,15 +502,14 @@ void router_from_tunnel(struct router *r, struct instant now,
     begin(r, now);
     for (size_t i = 0; i < batch->count; i++) {
         struct packet *p = &batch->packets[i];
-        uint32_t size = packet_total(p);
         if (p->drop == DROP_NONE)
             p->drop = (uint8_t)from_tunnel(r, now, p);
         if (p->drop != DROP_NONE) {
-            drop_count(&r->drops, p->drop);
+            count(&r->drops, p->drop);
             continue;
         }
         r->qubes[p->qube].packets_down++;
-        r->qubes[p->qube].bytes_down += size;
+        r->qubes[p->qube].bytes_down += packet_total(p);
     }
 }
 

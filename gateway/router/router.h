@@ -83,6 +83,11 @@ void router_tunnel_down(struct router *r, struct instant now);
  * left without a drop reason leave through the tunnel. Answers to the senders
  * (ICMP errors, echo replies) are appended to `replies` with `qube` set, as
  * far as there is room.
+ *
+ * Fragments are held (DROP_HELD) until the last of their packet comes, which
+ * then stands for the whole: with `pieces`, and `fragment_size` set, because
+ * it may be larger than any MTU. It is valid until the next call of this or
+ * of router_from_tunnel().
  */
 void router_from_qubes(struct router *r, struct instant now,
                        struct packet_batch *batch,
