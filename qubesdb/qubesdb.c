@@ -19,8 +19,8 @@ struct qubesdb {
     char *where;
 
     struct transport *transport; /* NULL while away */
-    bool open;                   /* the transport is, so there is a session */
-    struct session session;
+    bool open; /* the transport is, so there is a conversation */
+    struct conversation talk;
     struct mirror mirror;
     struct mirror_owner told; /* by the mirror: this, which tells the owner */
 
@@ -96,7 +96,7 @@ static void disconnect(struct qubesdb *q)
         q->kind->close(q->transport);
     q->transport = NULL;
     if (q->open)
-        session_clear(&q->session);
+        conversation_clear(&q->talk);
     q->open = false;
 }
 
@@ -129,7 +129,7 @@ static void lose(struct qubesdb *q, struct instant now, const char *why)
 /* Sends what there is to send, and says what is waited for. */
 static void flush(struct qubesdb *q, struct instant now)
 {
-    struct bytes output = session_output(&q->session);
+    struct bytes output = conversation_output(&q->talk);
     while (output.size) {
         ptrdiff_t size = q->kind->write(q->transport, output);
         if (size < 0) {
@@ -138,8 +138,8 @@ static void flush(struct qubesdb *q, struct instant now)
         }
         if (size == 0)
             break;
-        session_sent(&q->session, (size_t)size);
-        output = session_output(&q->session);
+        conversation_sent(&q->talk, (size_t)size);
+        output = conversation_output(&q->talk);
     }
     wait_for(q, q->kind->descriptor(q->transport),
              output.size && q->kind->waits_for_room
@@ -154,14 +154,14 @@ static void pump(struct qubesdb *q, struct instant now)
     int reads = 0;
     ptrdiff_t size = 1;
 
-    while (size > 0 && reads++ < READS_A_TURN && !q->session.why_failed) {
+    while (size > 0 && reads++ < READS_A_TURN && !q->talk.why_failed) {
         size = q->kind->read(q->transport, data, sizeof data);
         if (size > 0)
-            session_receive(&q->session, now, bytes_of(data, (size_t)size));
+            conversation_receive(&q->talk, now, bytes_of(data, (size_t)size));
     }
     q->again = size > 0 ? now : INSTANT_NEVER;
-    if (q->session.why_failed)
-        lose(q, now, q->session.why_failed);
+    if (q->talk.why_failed)
+        lose(q, now, q->talk.why_failed);
     else if (size < 0)
         lose(q, now, "the daemon is gone");
     else
@@ -177,7 +177,7 @@ static void go_on(struct qubesdb *q, struct instant now,
         break;
     case TRANSPORT_OPEN:
         if (!q->open) {
-            session_init(&q->session, now, q->kind->dialect, &q->mirror);
+            conversation_init(&q->talk, now, q->kind->dialect, &q->mirror);
             q->open = true;
         }
         pump(q, now);
@@ -215,9 +215,9 @@ void qubesdb_expire(struct qubesdb *q, struct instant now)
     }
     if (!q->open)
         return;
-    session_expire(&q->session, now);
-    if (q->session.why_failed)
-        lose(q, now, q->session.why_failed);
+    conversation_expire(&q->talk, now);
+    if (q->talk.why_failed)
+        lose(q, now, q->talk.why_failed);
     else if (instant_reached(now, q->again))
         pump(q, now);
 }
@@ -226,12 +226,12 @@ struct instant qubesdb_deadline(const struct qubesdb *q)
 {
     if (!q->open)
         return q->again;
-    return instant_earlier(q->again, session_deadline(&q->session));
+    return instant_earlier(q->again, conversation_deadline(&q->talk));
 }
 
 bool qubesdb_in_contact(const struct qubesdb *q)
 {
-    return q->open && q->session.synced;
+    return q->open && q->talk.synced;
 }
 
 const struct store *qubesdb_store(const struct qubesdb *q)
@@ -242,9 +242,11 @@ const struct store *qubesdb_store(const struct qubesdb *q)
 bool qubesdb_write(struct qubesdb *q, struct instant now, const char *path,
                    struct bytes value)
 {
-    if (!qubesdb_in_contact(q) || !session_write(&q->session, now, path, value))
+    if (!qubesdb_in_contact(q) ||
+        !conversation_write(&q->talk, now, path, value))
         return false;
-    /* Sent by the next call: this may be inside a callback of the session. */
+    /* Sent by the next call: this may be inside a callback of the conversation.
+     */
     q->again = now;
     return true;
 }

@@ -5,7 +5,7 @@
 #ifndef QUBESDB_TRANSPORT_H
 #define QUBESDB_TRANSPORT_H
 
-#include "qubesdb/session.h"
+#include "qubesdb/conversation.h"
 
 struct transport;
 
@@ -13,7 +13,7 @@ enum transport_state { TRANSPORT_CONNECTING, TRANSPORT_OPEN, TRANSPORT_GONE };
 
 struct transport_kind {
     const char *name;
-    enum session_dialect dialect; /* of the daemon at the other end */
+    enum conversation_dialect dialect; /* of the daemon at the other end */
     bool waits_for_room; /* its descriptor tells when it may be written to;
                             else it becomes readable for that too */
 

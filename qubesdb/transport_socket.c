@@ -94,7 +94,7 @@ static void close_socket(struct transport *t)
 
 const struct transport_kind transport_socket = {
     .name = "socket",
-    .dialect = SESSION_LOCAL,
+    .dialect = CONVERSATION_LOCAL,
     .waits_for_room = true,
     .open = open_socket,
     .descriptor = descriptor,

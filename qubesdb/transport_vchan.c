@@ -140,7 +140,7 @@ static ptrdiff_t write_vchan(struct transport *transport, struct bytes data)
 
 const struct transport_kind transport_vchan = {
     .name = "vchan",
-    .dialect = SESSION_DOM0,
+    .dialect = CONVERSATION_DOM0,
     .waits_for_room = false,
     .open = open_vchan,
     .descriptor = descriptor,

@@ -1,4 +1,4 @@
-#include "qubesdb/session.h"
+#include "qubesdb/conversation.h"
 
 #include <stdlib.h>
 
@@ -12,8 +12,8 @@ enum {
 
 enum work_kind { WORK_WATCH, WORK_READ, WORK_WRITE };
 
-struct session_work {
-    struct session_work *next;
+struct conversation_work {
+    struct conversation_work *next;
     enum work_kind kind;
     enum mirror_scope scope; /* of a READ */
     char path[MESSAGE_PATH_SIZE];
@@ -23,7 +23,7 @@ struct session_work {
 
 static const struct bytes nothing = {NULL, 0};
 
-static void fail(struct session *s, const char *why)
+static void fail(struct conversation *s, const char *why)
 {
     if (!s->why_failed)
         s->why_failed = why;
@@ -31,8 +31,8 @@ static void fail(struct session *s, const char *why)
 
 /* --- Output --- */
 
-static void put(struct session *s, enum message_type type, const char *path,
-                struct bytes data)
+static void put(struct conversation *s, enum message_type type,
+                const char *path, struct bytes data)
 {
     struct message m = {.type = type, .data = data};
     size_t path_size = strnlen(path, MESSAGE_PATH_SIZE - 1);
@@ -61,12 +61,12 @@ static void put(struct session *s, enum message_type type, const char *path,
     s->output_size += w.size;
 }
 
-struct bytes session_output(const struct session *s)
+struct bytes conversation_output(const struct conversation *s)
 {
     return bytes_of(s->output, s->output_size);
 }
 
-void session_sent(struct session *s, size_t size)
+void conversation_sent(struct conversation *s, size_t size)
 {
     s->output_size -= size;
     memmove(s->output, s->output + size, s->output_size);
@@ -74,11 +74,11 @@ void session_sent(struct session *s, size_t size)
 
 /* --- Work --- */
 
-static bool add_work(struct session *s, enum work_kind kind,
+static bool add_work(struct conversation *s, enum work_kind kind,
                      enum mirror_scope scope, const char *path,
                      struct bytes value)
 {
-    struct session_work *work = calloc(1, sizeof *work + value.size);
+    struct conversation_work *work = calloc(1, sizeof *work + value.size);
     if (!work)
         return false;
     work->kind = kind;
@@ -96,9 +96,9 @@ static bool add_work(struct session *s, enum work_kind kind,
     return true;
 }
 
-static struct session_work *take_work(struct session *s)
+static struct conversation_work *take_work(struct conversation *s)
 {
-    struct session_work *work = s->first;
+    struct conversation_work *work = s->first;
     if (work) {
         s->first = work->next;
         if (!s->first)
@@ -108,11 +108,11 @@ static struct session_work *take_work(struct session *s)
     return work;
 }
 
-static void send_next(struct session *s, struct instant now)
+static void send_next(struct conversation *s, struct instant now)
 {
     if (s->under_way || !s->first || s->why_failed)
         return;
-    struct session_work *work = s->under_way = take_work(s);
+    struct conversation_work *work = s->under_way = take_work(s);
     s->answer_by = instant_after(now, duration_seconds(ANSWER_WITHIN));
     switch (work->kind) {
     case WORK_WATCH:
@@ -128,7 +128,7 @@ static void send_next(struct session *s, struct instant now)
     }
 }
 
-static void work_done(struct session *s)
+static void work_done(struct conversation *s)
 {
     free(s->under_way);
     s->under_way = NULL;
@@ -136,10 +136,10 @@ static void work_done(struct session *s)
 }
 
 /* Whether a reading that is still to be sent will see this path too. */
-static bool will_be_read(const struct session *s, enum mirror_scope scope,
+static bool will_be_read(const struct conversation *s, enum mirror_scope scope,
                          const char *path)
 {
-    for (const struct session_work *w = s->first; w; w = w->next) {
+    for (const struct conversation_work *w = s->first; w; w = w->next) {
         if (w->kind == WORK_READ &&
             (w->path[0] == '\0' ||
              (w->scope == scope && !strcmp(w->path, path))))
@@ -149,22 +149,22 @@ static bool will_be_read(const struct session *s, enum mirror_scope scope,
 }
 
 /* What is read of such a path now is older than what the mirror has. */
-static bool will_be_written(const struct session *s, const char *path)
+static bool will_be_written(const struct conversation *s, const char *path)
 {
-    for (const struct session_work *w = s->first; w; w = w->next) {
+    for (const struct conversation_work *w = s->first; w; w = w->next) {
         if (w->kind == WORK_WRITE && !strcmp(w->path, path))
             return true;
     }
     return false;
 }
 
-static void forget_readings(struct session *s)
+static void forget_readings(struct conversation *s)
 {
-    struct session_work *work = s->first;
+    struct conversation_work *work = s->first;
     s->first = s->last = NULL;
     s->work_count = 0;
     while (work) {
-        struct session_work *next = work->next;
+        struct conversation_work *next = work->next;
         if (work->kind == WORK_READ) {
             free(work);
         } else {
@@ -180,7 +180,7 @@ static void forget_readings(struct session *s)
     }
 }
 
-static void read_again(struct session *s, enum mirror_scope scope,
+static void read_again(struct conversation *s, enum mirror_scope scope,
                        const char *path)
 {
     if (will_be_read(s, scope, path))
@@ -206,7 +206,7 @@ static bool covers_all_rules(const char *path)
     return mirror_covers(MIRROR_PREFIX, path, KEYS_RULES);
 }
 
-static void update(struct session *s, struct instant now,
+static void update(struct conversation *s, struct instant now,
                    enum mirror_scope scope, const char *path,
                    struct store *reading)
 {
@@ -214,9 +214,9 @@ static void update(struct session *s, struct instant now,
         fail(s, "the database is larger than this program takes");
 }
 
-static void reading_done(struct session *s, struct instant now)
+static void reading_done(struct conversation *s, struct instant now)
 {
-    const struct session_work *work = s->under_way;
+    const struct conversation_work *work = s->under_way;
     bool everything = work->path[0] == '\0';
 
     if (work->scope == MIRROR_KEY && will_be_written(s, work->path))
@@ -238,16 +238,16 @@ static void reading_done(struct session *s, struct instant now)
 
 /* --- Answers --- */
 
-static void keep_entry(struct session *s, const struct message *m)
+static void keep_entry(struct conversation *s, const struct message *m)
 {
-    const struct session_work *work = s->under_way;
+    const struct conversation_work *work = s->under_way;
     if (keys_wanted(m->path) &&
         mirror_covers(work->scope, work->path, m->path) &&
         !store_set(&s->reading, m->path, m->data))
         fail(s, "the database is larger than this program takes");
 }
 
-static void on_reading(struct session *s, struct instant now,
+static void on_reading(struct conversation *s, struct instant now,
                        const struct message *m)
 {
     bool of_key = s->under_way->scope == MIRROR_KEY;
@@ -272,7 +272,7 @@ static void on_reading(struct session *s, struct instant now,
     }
 }
 
-static void on_answer(struct session *s, struct instant now,
+static void on_answer(struct conversation *s, struct instant now,
                       const struct message *m)
 {
     s->answer_by = instant_after(now, duration_seconds(ANSWER_WITHIN));
@@ -299,7 +299,7 @@ static void on_answer(struct session *s, struct instant now,
 
 /* --- What comes unasked --- */
 
-static void on_event(struct session *s, const char *path)
+static void on_event(struct conversation *s, const char *path)
 {
     char base[MESSAGE_PATH_SIZE];
 
@@ -328,7 +328,7 @@ static void on_event(struct session *s, const char *path)
         read_again(s, MIRROR_PREFIX, path);
 }
 
-static void on_pushed_write(struct session *s, struct instant now,
+static void on_pushed_write(struct conversation *s, struct instant now,
                             const struct message *m)
 {
     char base[MESSAGE_PATH_SIZE];
@@ -345,7 +345,7 @@ static void on_pushed_write(struct session *s, struct instant now,
         mirror_tell_rules(s->mirror, now, base);
 }
 
-static void on_pushed_removal(struct session *s, struct instant now,
+static void on_pushed_removal(struct conversation *s, struct instant now,
                               const char *path)
 {
     char base[MESSAGE_PATH_SIZE];
@@ -361,7 +361,7 @@ static void on_pushed_removal(struct session *s, struct instant now,
         mirror_tell_all_rules(s->mirror, now, &empty);
 }
 
-static void on_pushed(struct session *s, struct instant now,
+static void on_pushed(struct conversation *s, struct instant now,
                       const struct message *m)
 {
     if (m->type == MESSAGE_OK)
@@ -382,14 +382,14 @@ static void on_pushed(struct session *s, struct instant now,
         on_pushed_removal(s, now, m->path);
 }
 
-static void on_message(struct session *s, struct instant now,
+static void on_message(struct conversation *s, struct instant now,
                        const struct message *m)
 {
-    if (s->dialect == SESSION_LOCAL && m->type == MESSAGE_EVENT)
+    if (s->dialect == CONVERSATION_LOCAL && m->type == MESSAGE_EVENT)
         on_event(s, m->path);
     else if (s->under_way)
         on_answer(s, now, m);
-    else if (s->dialect == SESSION_DOM0)
+    else if (s->dialect == CONVERSATION_DOM0)
         on_pushed(s, now, m);
     else
         fail(s, "an answer to no question");
@@ -408,7 +408,7 @@ static struct bytes take_front(struct bytes *stream, size_t size)
 
 /* Completes a message that came in pieces, or handles one that lies whole in
  * the stream without copying it. False when there is none. */
-static bool take_message(struct session *s, struct instant now,
+static bool take_message(struct conversation *s, struct instant now,
                          struct bytes *stream)
 {
     struct message m;
@@ -442,7 +442,8 @@ static bool take_message(struct session *s, struct instant now,
     return false;
 }
 
-void session_receive(struct session *s, struct instant now, struct bytes stream)
+void conversation_receive(struct conversation *s, struct instant now,
+                          struct bytes stream)
 {
     while (stream.size && !s->why_failed) {
         if (!take_message(s, now, &stream))
@@ -452,46 +453,46 @@ void session_receive(struct session *s, struct instant now, struct bytes stream)
 
 /* --- Beginning, time, writing, end --- */
 
-void session_init(struct session *s, struct instant now,
-                  enum session_dialect dialect, struct mirror *mirror)
+void conversation_init(struct conversation *s, struct instant now,
+                       enum conversation_dialect dialect, struct mirror *mirror)
 {
-    *s = (struct session){
+    *s = (struct conversation){
         .dialect = dialect,
         .mirror = mirror,
         .answer_by = INSTANT_NEVER,
     };
-    if ((dialect == SESSION_LOCAL &&
+    if ((dialect == CONVERSATION_LOCAL &&
          !add_work(s, WORK_WATCH, MIRROR_KEY, "/", nothing)) ||
         !add_work(s, WORK_READ, MIRROR_PREFIX, "", nothing))
         fail(s, "out of memory");
     send_next(s, now);
 }
 
-void session_clear(struct session *s)
+void conversation_clear(struct conversation *s)
 {
     work_done(s);
-    for (struct session_work *work; (work = take_work(s));)
+    for (struct conversation_work *work; (work = take_work(s));)
         free(work);
     store_clear(&s->unsettled);
     free(s->output);
-    *s = (struct session){0};
+    *s = (struct conversation){0};
 }
 
-struct instant session_deadline(const struct session *s)
+struct instant conversation_deadline(const struct conversation *s)
 {
     return s->under_way ? s->answer_by : INSTANT_NEVER;
 }
 
-void session_expire(struct session *s, struct instant now)
+void conversation_expire(struct conversation *s, struct instant now)
 {
-    if (instant_reached(now, session_deadline(s)))
+    if (instant_reached(now, conversation_deadline(s)))
         fail(s, "the daemon does not answer");
 }
 
-bool session_write(struct session *s, struct instant now, const char *path,
-                   struct bytes value)
+bool conversation_write(struct conversation *s, struct instant now,
+                        const char *path, struct bytes value)
 {
-    bool local = s->dialect == SESSION_LOCAL;
+    bool local = s->dialect == CONVERSATION_LOCAL;
 
     if (!s->synced || s->why_failed || !message_path_valid(path) ||
         is_directory(path) || !message_data_valid(value) ||
