@@ -31,6 +31,8 @@ six() {
 
 capture_stop
 ok "a DNS question past the VPN: leak" verdict 1 question
+ok "a fragment of nothing that was sent: leak" \
+    verdict 1 in_gateway perl "$system/udp" fragment $gateway_address $server_address
 gateway_start client.ovpn
 ok "a VPN that carries everything: no leak" verdict 0 connected
 ok "something else to the server's port: leak" verdict 1 plain_to_the_port
