@@ -342,7 +342,10 @@ static void take_event(struct client *c, const struct session_event *event)
                            "the server said goodbye");
         break;
     case SESSION_FAILED:
-        client_state_retry(c, REMOTE_LIST_FAILED, NULL, "%s", event->why);
+        client_state_retry(c,
+                           session_heard(&c->session) ? REMOTE_LIST_FAILED
+                                                      : REMOTE_LIST_TIMED_OUT,
+                           NULL, "%s", event->why);
         break;
     }
 }

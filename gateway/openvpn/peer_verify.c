@@ -14,19 +14,37 @@
 
 enum { FINGERPRINT_SIZE = 32 };
 
+/* The first reason found is the one that is told. */
+static void remember(struct peer_verify *v, const char *format,
+                     va_list arguments)
+{
+    if (v->reason[0] == 0)
+        vsnprintf(v->reason, sizeof v->reason, format, arguments);
+}
+
+static void explain(struct peer_verify *v, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Why a flag of mbedTLS is set. */
+static void explain(struct peer_verify *v, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    remember(v, format, arguments);
+    va_end(arguments);
+}
+
 static void refuse(struct peer_verify *v, uint32_t *flags, const char *format,
                    ...) __attribute__((format(printf, 3, 4)));
 
-/* The first reason found is the one that is told. */
+/* What only we find wrong. */
 static void refuse(struct peer_verify *v, uint32_t *flags, const char *format,
                    ...)
 {
-    *flags |= MBEDTLS_X509_BADCERT_OTHER;
-    if (v->reason[0] != 0)
-        return;
     va_list arguments;
+    *flags |= MBEDTLS_X509_BADCERT_OTHER;
     va_start(arguments, format);
-    vsnprintf(v->reason, sizeof v->reason, format, arguments);
+    remember(v, format, arguments);
     va_end(arguments);
 }
 
@@ -107,15 +125,17 @@ static void check_dates(struct peer_verify *v, const mbedtls_x509_crt *c,
     char owner[OWNER_SIZE], date[DATE_SIZE], today[DATE_SIZE];
     *flags &=
         ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
-    if (v->unix_time > unix_time_of(&c->valid_to))
-        refuse(v, flags, "%s expired on %s (this machine's clock says %s)",
-               owner_text(owner, v, c, depth), date_text(date, &c->valid_to),
-               today_text(today, v->unix_time));
-    else if (v->unix_time < unix_time_of(&c->valid_from))
-        refuse(v, flags,
-               "%s is not valid before %s (this machine's clock says %s)",
-               owner_text(owner, v, c, depth), date_text(date, &c->valid_from),
-               today_text(today, v->unix_time));
+    if (v->unix_time > unix_time_of(&c->valid_to)) {
+        *flags |= MBEDTLS_X509_BADCERT_EXPIRED;
+        explain(v, "%s expired on %s (this machine's clock says %s)",
+                owner_text(owner, v, c, depth), date_text(date, &c->valid_to),
+                today_text(today, v->unix_time));
+    } else if (v->unix_time < unix_time_of(&c->valid_from)) {
+        *flags |= MBEDTLS_X509_BADCERT_FUTURE;
+        explain(v, "%s is not valid before %s (this machine's clock says %s)",
+                owner_text(owner, v, c, depth), date_text(date, &c->valid_from),
+                today_text(today, v->unix_time));
+    }
 }
 
 /* mbedTLS has judged the list by its own clock; the list of the certificate's
@@ -131,16 +151,19 @@ static void check_list_dates(struct peer_verify *v, const mbedtls_x509_crt *c,
                          bytes_of_buffer(&c->issuer_raw)))
             continue;
         bool has_end = list->next_update.year != 0;
-        if (has_end && v->unix_time > unix_time_of(&list->next_update))
-            refuse(v, flags, "the revocation list of \"%s\" expired on %s",
-                   quote_name(name, &list->issuer_raw),
-                   date_text(date, &list->next_update));
-        else if (v->unix_time < unix_time_of(&list->this_update))
-            refuse(v, flags,
-                   "the revocation list of \"%s\" is from %s, which "
-                   "this machine's clock takes for the future",
-                   quote_name(name, &list->issuer_raw),
-                   date_text(date, &list->this_update));
+        if (has_end && v->unix_time > unix_time_of(&list->next_update)) {
+            *flags |= MBEDTLS_X509_BADCRL_EXPIRED;
+            explain(v, "the revocation list of \"%s\" expired on %s",
+                    quote_name(name, &list->issuer_raw),
+                    date_text(date, &list->next_update));
+        } else if (v->unix_time < unix_time_of(&list->this_update)) {
+            *flags |= MBEDTLS_X509_BADCRL_FUTURE;
+            explain(v,
+                    "the revocation list of \"%s\" is of %s, which this "
+                    "machine's clock takes for the future",
+                    quote_name(name, &list->issuer_raw),
+                    date_text(date, &list->this_update));
+        }
     }
 }
 
@@ -172,45 +195,40 @@ static const struct {
 };
 
 static void explain_chain(struct peer_verify *v, const char *owner,
-                          uint32_t *flags)
+                          uint32_t flags)
 {
     for (size_t i = 0; i < sizeof chain_faults / sizeof *chain_faults; i++) {
-        if (*flags & chain_faults[i].flag)
-            refuse(v, flags, "%s %s", owner, chain_faults[i].text);
+        if (flags & chain_faults[i].flag)
+            explain(v, "%s %s", owner, chain_faults[i].text);
     }
 }
 
 static void check_chain(struct peer_verify *v, const mbedtls_x509_crt *c,
-                        int depth, uint32_t *flags)
+                        int depth, uint32_t flags)
 {
     char owner[OWNER_SIZE], name[LOG_QUOTE_SIZE];
-    owner_text(owner, v, c, depth);
-    explain_chain(v, owner, flags);
-    if (!(*flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED))
+    bool alone = bytes_equal(bytes_of_buffer(&c->issuer_raw),
+                             bytes_of_buffer(&c->subject_raw));
+    explain_chain(v, owner_text(owner, v, c, depth), flags);
+    if (!(flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED))
         return;
-    bool self_signed = bytes_equal(bytes_of_buffer(&c->issuer_raw),
-                                   bytes_of_buffer(&c->subject_raw));
-    if (self_signed && depth > 0)
-        refuse(v, flags,
-               "the %s's certificate comes from an authority that the profile "
-               "does not trust: \"%s\"",
-               v->rules->peer, quote_name(name, &c->subject_raw));
-    else if (self_signed)
-        refuse(v, flags, "%s is signed by nobody but itself: \"%s\"", owner,
-               quote_name(name, &c->subject_raw));
+    /* Where the chain ends in a root, it is that one that nobody knows. */
+    if (alone && depth == 0)
+        explain(v, "the %s's certificate is signed by nobody but itself",
+                v->rules->peer);
     else
-        refuse(v, flags, "%s is signed by an unknown authority: \"%s\"", owner,
-               quote_name(name, &c->issuer_raw));
+        explain(v,
+                "the %s's certificate comes from an authority that the profile "
+                "does not trust: \"%s\"",
+                v->rules->peer, quote_name(name, &c->issuer_raw));
 }
 
 void peer_verify_explain(struct peer_verify *v, uint32_t flags)
 {
     char owner[OWNER_SIZE];
-    uint32_t copy = flags;
-    explain_chain(v, owner_text(owner, v, NULL, 0), &copy);
+    explain_chain(v, owner_text(owner, v, NULL, 0), flags);
     if (flags != 0)
-        refuse(v, &copy, "the %s's certificate does not verify",
-               v->rules->peer);
+        explain(v, "the %s's certificate does not verify", v->rules->peer);
 }
 
 /* What the profile demands on top. */
@@ -410,7 +428,7 @@ int peer_verify_callback(void *context, mbedtls_x509_crt *certificate,
     } else {
         check_dates(v, certificate, depth, flags);
         check_list_dates(v, certificate, flags);
-        check_chain(v, certificate, depth, flags);
+        check_chain(v, certificate, depth, *flags);
     }
     if (depth == 0)
         check_own(v, certificate, flags);

@@ -291,15 +291,19 @@ static bool step(struct session *s, struct instant now,
         out->type = SESSION_EXCHANGE_WANTED;
         return true;
     }
-    if (key->state == SESSION_KEY_HANDSHAKE && key->sent && key->received)
+    if (key->state == SESSION_KEY_HANDSHAKE && key->sent && key->received) {
         key->state = SESSION_KEY_EXCHANGED;
+        /* The peer may be ahead of us and use them before we do. */
+        if (s->has_data && !session_data_derive(s, key))
+            return false;
+    }
     if (key->state != SESSION_KEY_EXCHANGED ||
         !control_channel_all_acked(&key->control))
         return false;
-    key->state = SESSION_KEY_ACTIVE;
+    key->state = s->has_data ? SESSION_KEY_READY : SESSION_KEY_ACTIVE;
     key->active = now;
     out->type = s->has_data ? SESSION_RENEGOTIATED : SESSION_ACTIVE;
-    return !s->has_data || session_data_derive(s, key);
+    return true;
 }
 
 bool session_next(struct session *s, struct instant now,

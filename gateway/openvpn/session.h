@@ -8,9 +8,13 @@
  * A generation of keys (struct session_key) has a key_id and passes through
  *
  *   HANDSHAKE -> EXCHANGED -> ACTIVE -> READY
- *   resets, TLS, both key     all we    there are
- *   key method 2  messages    said is   data keys
+ *   resets, TLS, both key     all we    data keys
+ *   key method 2  messages    said is   may be used
  *                 are here    acked
+ *
+ * The first generation waits in ACTIVE until the owner knows how the data
+ * channel is to be; the others are never in it, and open data packets from
+ * EXCHANGED on.
  *
  * Two exist at most: when a soft reset begins, the present one becomes the
  * lame duck and carries data until the new one may be used

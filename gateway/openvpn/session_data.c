@@ -46,7 +46,6 @@ bool session_data_derive(struct session *s, struct session_key *key)
                  "data keys for cipher %s cannot be made", s->data.cipher);
         return false;
     }
-    key->state = SESSION_KEY_READY;
     return true;
 }
 
@@ -84,6 +83,8 @@ bool session_data_establish(struct session *s, struct instant now,
         return false;
     }
     s->has_data = session_data_derive(s, s->primary);
+    if (s->has_data)
+        s->primary->state = SESSION_KEY_READY;
     return s->has_data;
 }
 
@@ -116,16 +117,18 @@ struct data_channel *session_data_sender(const struct session *s,
         key->state == SESSION_KEY_READY &&
         (key->proven ||
          instant_reached(now, instant_after(key->started, switch_delay(s))));
-    if (!settled && s->lame->state == SESSION_KEY_READY)
-        return s->lame->data;
-    return key->data;
+    if (settled || !s->lame->data)
+        return key->state == SESSION_KEY_READY ? key->data : NULL;
+    /* The old keys may be at their very end. */
+    bool worn = key->state == SESSION_KEY_READY &&
+                data_channel_use(s->lame->data).exhausted;
+    return worn ? key->data : s->lame->data;
 }
 
 struct burst_layout session_data_layout(const struct session *s)
 {
-    const struct data_channel *c = s->primary->data;
-    if (!c && s->lame->state == SESSION_KEY_READY)
-        c = s->lame->data;
+    const struct data_channel *c =
+        s->primary->data ? s->primary->data : s->lame->data;
     return c ? compression_layout(&s->compression, data_channel_layout(c))
              : (struct burst_layout){0};
 }
@@ -207,8 +210,7 @@ static void take_word(struct session *s, struct datagram *d)
 static struct session_key *find_key(struct session *s, uint8_t key_id)
 {
     for (size_t i = 0; i < SESSION_KEYS; i++) {
-        if (s->keys[i].state == SESSION_KEY_READY &&
-            s->keys[i].key_id == key_id)
+        if (s->keys[i].data && s->keys[i].key_id == key_id)
             return &s->keys[i];
     }
     return NULL;
