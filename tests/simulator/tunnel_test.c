@@ -1,0 +1,444 @@
+/* A tunnel that stands: renegotiation, silence, restarts, refusals, goodbyes,
+ * and packets of strangers. */
+#include "gateway/openvpn/credentials.h"
+#include "tests/simulator/quiet.h"
+#include "tests/simulator/world.h"
+#include "tests/unit.h"
+
+static struct world *up(const struct world_options *o)
+{
+    struct world *w = world_new(o);
+    assert_true(world_run_until(w, duration_seconds(200), CLIENT_UP));
+    return w;
+}
+
+/* Traffic both ways for so long, a packet every 50 ms. */
+static void talk(struct world *w, unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds * 20; i++) {
+        assert_true(world_client_sends(w));
+        assert_true(world_server_sends(w));
+        world_run(w, duration_milliseconds(50));
+    }
+}
+
+/* Each packet came through once, but for those that the pipes lost. */
+static void nothing_else_was_lost(struct world *w)
+{
+    world_run(w, duration_seconds(1));
+    assert_int_equal(w->downs, 0);
+    assert_int_equal(w->arrivals.count + w->down.data_lost, w->server_numbers);
+    assert_int_equal(w->server.arrivals.count + w->up.data_lost,
+                     w->client_numbers);
+    assert_int_equal(w->arrivals.repeated + w->server.arrivals.repeated, 0);
+    assert_int_equal(w->arrivals.garbled + w->server.arrivals.garbled, 0);
+}
+
+/* Renegotiation. */
+
+static void client_renegotiates(struct config *c)
+{
+    c->reneg_seconds = 30;
+}
+
+static struct pipe_faults lossy(void)
+{
+    return (struct pipe_faults){.loss = 15,
+                                .doubles = 5,
+                                .delay = duration_milliseconds(30),
+                                .jitter = duration_milliseconds(60)};
+}
+
+static void renegotiates(struct world_options *o)
+{
+    for (uint32_t seed = 1; seed <= 3; seed++) {
+        o->seed = seed;
+        struct world *w = up(o);
+        talk(w, 150);
+        nothing_else_was_lost(w);
+        assert_in_range(world_status(w).negotiations, 4, 6);
+        assert_int_equal(w->server.negotiations, world_status(w).negotiations);
+        world_free(w);
+    }
+}
+
+static void the_client_renegotiates_and_loses_nothing(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.change_config = client_renegotiates;
+    renegotiates(&o);
+    o.faults = lossy();
+    renegotiates(&o);
+}
+
+static void the_server_renegotiates_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.server.renegotiate_seconds = 30;
+    renegotiates(&o);
+    o.faults = lossy();
+    renegotiates(&o);
+}
+
+static void both_renegotiate_at_once(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.server.renegotiate_seconds = 30;
+    o.change_config = client_renegotiates;
+    renegotiates(&o);
+    o.faults = lossy();
+    renegotiates(&o);
+}
+
+static void renegotiation_works_with_the_old_prf_and_tls_crypt(void **state)
+{
+    (void)state;
+    struct static_key key;
+    memset(key.bytes, 0x33, sizeof key.bytes);
+    struct world_options o = world_usual(1);
+    o.server.renegotiate_seconds = 30;
+    o.server.data.exporter = o.server.data.dynamic_wrap = false;
+    o.server.tls_crypt = &key;
+    renegotiates(&o);
+    o.server.data.exporter = o.server.data.dynamic_wrap = true;
+    renegotiates(&o);
+}
+
+static void renegotiate_by_packets(struct config *c)
+{
+    c->reneg_seconds = 0;
+    c->reneg_packets = 400; /* 10 s of talk */
+    c->hand_window = 10;    /* and so long the old keys are used on */
+}
+
+static void so_many_packets_need_new_keys(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.change_config = renegotiate_by_packets;
+    struct world *w = up(&o);
+    talk(w, 65); /* 1300 packets each way */
+    nothing_else_was_lost(w);
+    assert_int_equal(world_status(w).negotiations, 4);
+    world_free(w);
+}
+
+/* Ten generations: key ids go round from 7 to 1. */
+static void key_ids_go_round(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.change_config = client_renegotiates;
+    struct world *w = up(&o);
+    talk(w, 300);
+    nothing_else_was_lost(w);
+    assert_true(world_status(w).negotiations >= 10);
+    world_free(w);
+}
+
+/* Keepalive. */
+
+static void pings_keep_an_idle_tunnel_up(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = up(&o);
+    world_run(w, duration_seconds(1800));
+    assert_int_equal(world_status(w).state, CLIENT_UP);
+    assert_int_equal(w->downs, 0);
+    assert_int_equal(w->arrivals.count + w->arrivals.garbled, 0);
+    /* One ping each 10 s. */
+    assert_in_range(w->up.sent, 180, 230);
+    world_free(w);
+}
+
+static void a_silent_server_is_given_up_and_found_again(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = up(&o);
+    w->server.silent = true;
+    world_run(w, duration_seconds(59));
+    assert_int_equal(w->downs, 0);
+    world_run(w, duration_seconds(3));
+    assert_int_equal(w->downs, 1);
+    assert_non_null(strstr(w->text, "silent for 60 s"));
+    assert_true(world_client_refuses(w));
+    world_run(w, duration_seconds(1000));
+    assert_int_equal(w->ups, 1);
+    /* However long it was away, it is found within a second. */
+    w->server.silent = false;
+    assert_true(world_run_until(w, duration_milliseconds(1500), CLIENT_UP));
+    talk(w, 2);
+    assert_int_equal(w->ups, 2);
+    world_free(w);
+}
+
+static void a_restarted_server_is_noticed(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = up(&o);
+    server_end_restart(&w->server);
+    world_run(w, duration_seconds(62));
+    assert_int_equal(w->downs, 1);
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    world_run(w, duration_seconds(1));
+    assert_int_equal(w->server.sessions, 2);
+    assert_int_equal(w->ups, 2);
+    world_free(w);
+}
+
+/* What the server says. */
+
+static void say(struct world *w, const char *text)
+{
+    assert_true(session_send(&w->server.session, w->now, text));
+    world_run(w, duration_milliseconds(100));
+}
+
+static void restart_means_connecting_again(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = up(&o);
+    say(w, "RESTART,be right back");
+    assert_int_equal(w->downs, 1);
+    assert_non_null(strstr(w->text, "be right back"));
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    say(w, "EXIT");
+    assert_int_equal(w->downs, 2);
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    world_free(w);
+}
+
+static void halt_means_the_end(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = up(&o);
+    say(w, "HALT,you are banned");
+    world_run(w, duration_seconds(1000));
+    assert_int_equal(world_status(w).state, CLIENT_STOPPED);
+    assert_int_equal(w->stops, 1);
+    assert_int_equal(w->connects, 1);
+    assert_non_null(strstr(w->text, "you are banned"));
+    world_free(w);
+}
+
+static void a_pushed_update_changes_the_tunnel(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = up(&o);
+    world_run(w, duration_seconds(1));
+    say(w, "PUSH_UPDATE,ifconfig 10.8.0.99 255.255.255.0,tun-mtu 1400");
+    assert_int_equal(w->ups, 2);
+    assert_int_equal(w->downs, 0);
+    assert_int_equal(address_to_ipv4(&w->tunnel.ipv4.address), 0x0a080063);
+    assert_int_equal(w->tunnel.mtu, 1400);
+    world_free(w);
+}
+
+static void with_a_password(struct config *c)
+{
+    c->auth_user_pass = true;
+    assert_true(config_set_text(&c->username, bytes_of_text("anna")));
+    assert_true(config_set_text(&c->password, bytes_of_text("wrong")));
+    c->auth_retry = CONFIG_RETRY_NOINTERACT;
+}
+
+static void refusals_are_few_and_then_a_person_is_asked(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.change_config = with_a_password;
+    o.server.refuse = "AUTH_FAILED,no such user";
+    struct world *w = world_new(&o);
+    assert_true(
+        world_run_until(w, duration_seconds(3000), CLIENT_AWAIT_CREDENTIALS));
+    world_run(w, duration_seconds(1000));
+    assert_int_equal(w->connects, CREDENTIALS_REFUSALS_MAX);
+    assert_int_equal(w->asks, 1);
+    w->server.options.refuse = NULL;
+    client_credentials(w->client, w->now, "anna", "right", NULL);
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    assert_string_equal(w->server.client_password, "right");
+    world_free(w);
+}
+
+static void a_challenge_is_answered(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.change_config = with_a_password;
+    /* "bob" */
+    o.server.refuse = "AUTH_FAILED,CRV1:R,E:state7:Ym9i:Your code?";
+    struct world *w = world_new(&o);
+    assert_true(
+        world_run_until(w, duration_seconds(30), CLIENT_AWAIT_CREDENTIALS));
+    world_run(w, duration_seconds(1));
+    assert_string_equal(w->text, "Your code?");
+    w->server.options.refuse = NULL;
+    client_credentials(w->client, w->now, NULL, NULL, "123456");
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    assert_string_equal(w->server.client_name, "bob");
+    assert_string_equal(w->server.client_password, "CRV1::state7::123456");
+    world_free(w);
+}
+
+static void a_token_takes_the_passwords_place(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.change_config = with_a_password;
+    o.server.push = "route-gateway 10.8.0.1,topology subnet,auth-token tok1,"
+                    "ping 10,ping-restart 60,ifconfig 10.8.0.2 255.255.255.0";
+    struct world *w = up(&o);
+    assert_string_equal(w->server.client_password, "wrong");
+    client_reconnect(w->client, w->now);
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    assert_string_equal(w->server.client_password, "tok1");
+    /* A token that is refused is dropped, and the password is tried again. */
+    w->server.options.refuse = "AUTH_FAILED";
+    client_reconnect(w->client, w->now);
+    world_run(w, duration_milliseconds(900));
+    w->server.options.refuse = NULL;
+    assert_true(world_run_until(w, duration_seconds(20), CLIENT_UP));
+    assert_string_equal(w->server.client_password, "wrong");
+    world_free(w);
+}
+
+/* Goodbyes. */
+
+static void stopping_says_goodbye(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = up(&o);
+    client_stop(w->client, w->now);
+    world_run(w, duration_seconds(1));
+    assert_int_equal(w->server.goodbyes, 1);
+    assert_int_equal(w->downs, 1);
+    assert_int_equal(w->disconnects, 1);
+    assert_int_equal(w->stops, 1);
+    assert_true(world_client_refuses(w));
+    world_free(w);
+}
+
+static void reconnecting_says_goodbye(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = up(&o);
+    client_reconnect(w->client, w->now);
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    world_run(w, duration_seconds(1));
+    assert_int_equal(w->downs, 1);
+    assert_int_equal(w->ups, 2);
+    assert_int_equal(w->connects, 2);
+    world_free(w);
+}
+
+/* Strangers. */
+
+static uint64_t dropped(const struct world *w, enum drop reason)
+{
+    return world_status(w).drops->count[reason];
+}
+
+static void garbage_is_dropped_and_counted(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = up(&o);
+    uint8_t bytes[600];
+    uint32_t random = 99;
+    uint64_t sum = 0;
+    for (int i = 0; i < 3000; i++) {
+        size_t size = 1 + next_random(&random) % sizeof bytes;
+        for (size_t k = 0; k < size; k++)
+            bytes[k] = (uint8_t)(next_random(&random) >> 9);
+        world_inject(w, bytes, size);
+    }
+    for (int reason = 1; reason < DROP_COUNT; reason++)
+        sum += dropped(w, (enum drop)reason);
+    assert_int_equal(sum, 3000);
+    assert_true(dropped(w, DROP_OPCODE) > 0);
+    assert_true(dropped(w, DROP_DATA_NO_KEY) > 0);
+    assert_true(dropped(w, DROP_DATA_AUTH) > 0);
+    assert_true(dropped(w, DROP_CONTROL_SESSION) > 0);
+    talk(w, 2);
+    nothing_else_was_lost(w);
+    world_free(w);
+}
+
+static void replayed_packets_are_dropped_and_counted(void **state)
+{
+    (void)state;
+    struct static_key key;
+    memset(key.bytes, 0x11, sizeof key.bytes);
+    struct world_options o = world_usual(1);
+    o.server.tls_crypt = &key;
+    o.faults.doubles = 100;
+    struct world *w = up(&o);
+    talk(w, 5);
+    nothing_else_was_lost(w);
+    assert_int_equal(dropped(w, DROP_DATA_REPLAY), w->server_numbers);
+    assert_true(dropped(w, DROP_CONTROL_REPLAY) > 0);
+    world_free(w);
+}
+
+static void altered_packets_are_dropped_and_counted(void **state)
+{
+    (void)state;
+    struct static_key key;
+    memset(key.bytes, 0x11, sizeof key.bytes);
+    struct world_options o = world_usual(1);
+    o.server.tls_crypt = &key;
+    struct world *w = up(&o);
+    struct bytes datagram;
+    uint8_t copy[SESSION_DATAGRAM_MAX];
+    assert_true(session_send(&w->server.session, w->now, "EXIT"));
+    assert_true(session_transmit(&w->server.session, w->now, &datagram));
+    for (size_t i = 0; i < datagram.size; i++) {
+        memcpy(copy, datagram.data, datagram.size);
+        copy[i] ^= 0x40;
+        world_inject(w, copy, datagram.size);
+        world_inject(w, copy, i);
+    }
+    assert_int_equal(w->downs, 0);
+    assert_true(dropped(w, DROP_CONTROL_AUTH) > 100);
+    assert_true(dropped(w, DROP_CONTROL_MALFORMED) > 20);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_client_renegotiates_and_loses_nothing),
+        cmocka_unit_test(the_server_renegotiates_and_nothing_is_lost),
+        cmocka_unit_test(both_renegotiate_at_once),
+        cmocka_unit_test(renegotiation_works_with_the_old_prf_and_tls_crypt),
+        cmocka_unit_test(so_many_packets_need_new_keys),
+        cmocka_unit_test(key_ids_go_round),
+        cmocka_unit_test(pings_keep_an_idle_tunnel_up),
+        cmocka_unit_test(a_silent_server_is_given_up_and_found_again),
+        cmocka_unit_test(a_restarted_server_is_noticed),
+        cmocka_unit_test(restart_means_connecting_again),
+        cmocka_unit_test(halt_means_the_end),
+        cmocka_unit_test(a_pushed_update_changes_the_tunnel),
+        cmocka_unit_test(refusals_are_few_and_then_a_person_is_asked),
+        cmocka_unit_test(a_challenge_is_answered),
+        cmocka_unit_test(a_token_takes_the_passwords_place),
+        cmocka_unit_test(stopping_says_goodbye),
+        cmocka_unit_test(reconnecting_says_goodbye),
+        cmocka_unit_test(garbage_is_dropped_and_counted),
+        cmocka_unit_test(replayed_packets_are_dropped_and_counted),
+        cmocka_unit_test(altered_packets_are_dropped_and_counted),
+    };
+    return cmocka_run_group_tests(tests, quiet, NULL);
+}

@@ -1,0 +1,303 @@
+#include "tests/simulator/world.h"
+
+#include <stdio.h>
+
+#include "tests/unit.h"
+
+enum { TURNS_AT_ONCE = 1000 }; /* without time passing: something spins */
+
+static void fill_random(void *context, uint8_t *out, size_t size)
+{
+    struct world *w = context;
+    for (size_t i = 0; i < size; i++)
+        out[i] = (uint8_t)(next_random(&w->random) >> 11);
+}
+
+static uint32_t unix_time(void *context)
+{
+    const struct world *w = context;
+    return WORLD_UNIX_TIME + (uint32_t)instant_to_seconds(w->now);
+}
+
+struct world_options world_usual(uint32_t seed)
+{
+    return (struct world_options){
+        .seed = seed,
+        .faults = {.delay = duration_milliseconds(20)},
+        .server =
+            {
+                .push = "route-gateway 10.8.0.1,topology subnet,ping 10,"
+                        "ping-restart 60,ifconfig 10.8.0.2 255.255.255.0",
+                .data = {.cipher = "AES-256-GCM",
+                         .peer_id = 7,
+                         .exporter = true,
+                         .dynamic_wrap = true},
+            },
+    };
+}
+
+struct pipe_faults world_bad_path(void)
+{
+    return (struct pipe_faults){
+        .loss = 30,
+        .doubles = 10,
+        .delay = duration_milliseconds(20),
+        .jitter = duration_milliseconds(20),
+    };
+}
+
+static void set_blob(struct config_blob *blob, const char *text)
+{
+    assert_true(config_set_blob(blob, bytes_of_text(text)));
+}
+
+static void make_client_config(struct world *w, const struct world_options *o)
+{
+    struct config *c = &w->client_config;
+    config_init(c);
+    c->remotes = calloc(1, sizeof *c->remotes);
+    assert_non_null(c->remotes);
+    c->remote_count = 1;
+    config_remote_init(&c->remotes[0]);
+    snprintf(c->remotes[0].host, sizeof c->remotes[0].host, "vpn.example");
+    set_blob(&c->ca, o->client_ca ? o->client_ca : pki_ca);
+    set_blob(&c->cert, pki_client_crt);
+    set_blob(&c->key, pki_client_key);
+    c->remote_cert_tls_server = true;
+    c->pull = true;
+    snprintf(c->data_ciphers, sizeof c->data_ciphers,
+             "AES-256-GCM:AES-192-GCM:AES-128-GCM:CHACHA20-POLY1305:"
+             "AES-256-CBC");
+    if (o->server.tls_crypt) {
+        char text[STATIC_KEY_TEXT_SIZE];
+        assert_true(static_key_format(o->server.tls_crypt, text, sizeof text));
+        c->remotes[0].wrap = CONFIG_WRAP_TLS_CRYPT;
+        set_blob(&c->remotes[0].wrap_key, text);
+    }
+    if (o->change_config)
+        o->change_config(c);
+}
+
+static void make_server(struct world *w, const struct world_options *o)
+{
+    struct server_end_options options = o->server;
+    struct session_env env = {w, fill_random, unix_time};
+    config_init(&w->server_config);
+    set_blob(&w->server_config.ca, pki_ca);
+    set_blob(&w->server_config.cert,
+             o->server_crt ? o->server_crt : pki_server_crt);
+    set_blob(&w->server_config.key,
+             o->server_key ? o->server_key : pki_server_key);
+    options.config = &w->server_config;
+    assert_true(server_end_init(&w->server, &options, &env));
+}
+
+struct world *world_new(const struct world_options *o)
+{
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    w->now = (struct instant){1000000};
+    w->random = o->seed * 2246822519U + 1;
+    make_client_config(w, o);
+    make_server(w, o);
+    pipe_init(&w->up, o->seed, &o->faults);
+    pipe_init(&w->down, o->seed + 0x55555555U, &o->faults);
+    struct client_env env = {w, fill_random, unix_time};
+    w->client = client_new(&w->client_config, &env);
+    assert_non_null(w->client);
+    client_start(w->client, w->now);
+    return w;
+}
+
+void world_free(struct world *w)
+{
+    client_free(w->client);
+    server_end_clear(&w->server);
+    config_clear(&w->client_config);
+    config_clear(&w->server_config);
+    free(w);
+}
+
+/* One action of the client. */
+static void perform(struct world *w, const struct client_action *a)
+{
+    switch (a->type) {
+    case CLIENT_ACTION_CONNECT:
+        assert_false(w->uplink);
+        w->uplink = true;
+        w->connects++;
+        client_connected(w->client, w->now, 28, 1500);
+        return;
+    case CLIENT_ACTION_SEND:
+        assert_true(w->uplink);
+        pipe_send(&w->up, w->now, a->bytes);
+        return;
+    case CLIENT_ACTION_DISCONNECT:
+        assert_true(w->uplink);
+        w->uplink = false;
+        w->disconnects++;
+        return;
+    case CLIENT_ACTION_UP:
+        w->tunnel = *a->tunnel;
+        w->ups++;
+        return;
+    case CLIENT_ACTION_DOWN:
+        w->downs++;
+        break;
+    case CLIENT_ACTION_ASK:
+        w->asks++;
+        break;
+    case CLIENT_ACTION_STOPPED:
+        w->stops++;
+        break;
+    }
+    snprintf(w->text, sizeof w->text, "%s", a->text);
+}
+
+/* From an exactly sized copy, so that reads beyond it are seen. */
+static void deliver_to_client(struct world *w, const uint8_t *bytes,
+                              size_t size)
+{
+    struct burst burst = {.count = 0};
+    uint8_t *copy = exact_copy(bytes, size);
+    assert_true(burst_add_view(&burst, copy, (uint16_t)size));
+    client_open(w->client, w->now, &burst);
+    const struct datagram *d = &burst.datagrams[0];
+    if (d->drop == DROP_NONE && d->inner_size > 0)
+        arrivals_take(&w->arrivals,
+                      bytes_of(d->data + d->inner_offset, d->inner_size));
+    free(copy);
+}
+
+static void deliver_to_server(struct world *w, const uint8_t *bytes,
+                              size_t size)
+{
+    uint8_t *copy = exact_copy(bytes, size);
+    server_end_receive(&w->server, w->now, copy, size);
+    free(copy);
+}
+
+void world_inject(struct world *w, const uint8_t *datagram, size_t size)
+{
+    deliver_to_client(w, datagram, size);
+}
+
+/* Everything that is to happen at this moment. */
+static void turn(struct world *w)
+{
+    struct client_action action;
+    struct bytes datagram;
+    uint8_t bytes[PIPE_DATAGRAM_MAX];
+    size_t size;
+    while (pipe_receive(&w->up, w->now, bytes, &size))
+        deliver_to_server(w, bytes, size);
+    while (pipe_receive(&w->down, w->now, bytes, &size)) {
+        if (w->uplink)
+            deliver_to_client(w, bytes, size);
+    }
+    if (instant_reached(w->now, client_deadline(w->client)))
+        client_expire(w->client, w->now);
+    if (instant_reached(w->now, server_end_deadline(&w->server)))
+        server_end_expire(&w->server, w->now);
+    while (client_poll(w->client, &action))
+        perform(w, &action);
+    while (server_end_transmit(&w->server, w->now, &datagram))
+        pipe_send(&w->down, w->now, datagram);
+}
+
+static struct instant next_event(struct world *w)
+{
+    struct instant t = client_deadline(w->client);
+    t = instant_earlier(t, server_end_deadline(&w->server));
+    t = instant_earlier(t, pipe_deadline(&w->up));
+    return instant_earlier(t, pipe_deadline(&w->down));
+}
+
+static enum client_state state_of(const struct world *w)
+{
+    return world_status(w).state;
+}
+
+static bool run(struct world *w, struct duration length,
+                enum client_state state)
+{
+    struct instant end = instant_after(w->now, length);
+    unsigned turns = 0;
+    while (true) {
+        turn(w);
+        if (state_of(w) == state)
+            return true;
+        struct instant next = next_event(w);
+        if (instant_before(end, next))
+            break;
+        turns = instant_before(w->now, next) ? 0 : turns + 1;
+        if (turns > 0)
+            assert_true(turns < TURNS_AT_ONCE);
+        if (instant_before(w->now, next))
+            w->now = next;
+    }
+    w->now = end;
+    return false;
+}
+
+void world_run(struct world *w, struct duration length)
+{
+    /* A state that no client is in: time alone ends it. */
+    run(w, length, CLIENT_STATE_COUNT);
+}
+
+bool world_run_until(struct world *w, struct duration length,
+                     enum client_state state)
+{
+    return run(w, length, state);
+}
+
+bool world_client_sends(struct world *w)
+{
+    struct burst burst;
+    struct burst_layout layout = client_layout(w->client);
+    assert_true(burst_init(&burst, PIPE_DATAGRAM_MAX));
+    struct datagram *d = burst_reserve(&burst, &layout, ARRIVALS_PACKET_SIZE);
+    assert_non_null(d);
+    arrivals_write(d->data + d->inner_offset, w->client_numbers);
+    bool sealed = client_seal(w->client, w->now, &burst);
+    if (sealed && d->drop == DROP_NONE) {
+        w->client_numbers++;
+        pipe_send(&w->up, w->now, bytes_of(d->data, d->size));
+    }
+    burst_clear(&burst);
+    return sealed;
+}
+
+bool world_client_refuses(struct world *w)
+{
+    struct burst empty = {.count = 0};
+    return !client_seal(w->client, w->now, &empty);
+}
+
+bool world_server_sends(struct world *w)
+{
+    struct burst burst;
+    struct session *s = &w->server.session;
+    if (!w->server.granted)
+        return false;
+    struct burst_layout layout = session_data_layout(s);
+    assert_true(burst_init(&burst, PIPE_DATAGRAM_MAX));
+    struct datagram *d = burst_reserve(&burst, &layout, ARRIVALS_PACKET_SIZE);
+    assert_non_null(d);
+    arrivals_write(d->data + d->inner_offset, w->server_numbers);
+    bool sealed = session_data_seal(s, w->now, &burst);
+    if (sealed && d->drop == DROP_NONE) {
+        w->server_numbers++;
+        pipe_send(&w->down, w->now, bytes_of(d->data, d->size));
+    }
+    burst_clear(&burst);
+    return sealed;
+}
+
+struct client_status world_status(const struct world *w)
+{
+    struct client_status status;
+    client_status(w->client, &status);
+    return status;
+}

@@ -1,0 +1,269 @@
+/* Certificates and keys for tests; made by tests/vectors/make_pki, which says
+ * what each one is. */
+#ifndef TESTS_VECTORS_PKI_H
+#define TESTS_VECTORS_PKI_H
+
+/* Most tests need only some of them. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-const-variable"
+
+static const char pki_ca[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBVDCB+6ADAgECAgIQADAKBggqhkjOPQQDAjASMRAwDgYDVQQDDAdUZXN0IENB\n"
+    "MCAXDTIwMDEwMTAwMDAwMFoYDzIwOTkxMjMxMjM1OTU5WjASMRAwDgYDVQQDDAdU\n"
+    "ZXN0IENBMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE9xeNj2CFhCHvznut+sXK\n"
+    "aFXeKwz2CAx6VHpLtV1qZr3KqpLxALdM6fsn6u56CbfoqloEtM60PeHbith8Cyjj\n"
+    "+6M/MD0wDwYDVR0TAQH/BAUwAwEB/zALBgNVHQ8EBAMCAQYwHQYDVR0OBBYEFHCB\n"
+    "hRhGMYFJgtSwBZmAfK0yOvTIMAoGCCqGSM49BAMCA0gAMEUCIQDv6RIQeQqvdB45\n"
+    "Uq8HS+hPPeI13RTbdDsokJScyKs36wIgdz9U9tW90TmD8Aivmu6xI1qugl9oQXCy\n"
+    "uieB4/2ayqo=\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_other_ca[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBVjCB/aADAgECAgIQATAKBggqhkjOPQQDAjATMREwDwYDVQQDDAhPdGhlciBD\n"
+    "QTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk5MTIzMTIzNTk1OVowEzERMA8GA1UEAwwI\n"
+    "T3RoZXIgQ0EwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARdj3XOlTI+U6XBAa4Q\n"
+    "5MfRSgJPJCFzh72KFf3i/zxd2AI6HN1mgXs7QUlCzRj6koHg/GcsyHFC5viZSn6y\n"
+    "ydJ/oz8wPTAPBgNVHRMBAf8EBTADAQH/MAsGA1UdDwQEAwIBBjAdBgNVHQ4EFgQU\n"
+    "pJy58rQtBdqmnDZRzq0wQ2v9gAIwCgYIKoZIzj0EAwIDSAAwRQIgfGZFkk6vidxr\n"
+    "/7yInDiXi9adU2GIgzYPsbXlVqPrqCwCIQDuvV1Nyh7+jtgqWa1S03ijpIr5KFU4\n"
+    "c3O6dqxv6TsgKA==\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_server_crt[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBrTCCAVSgAwIBAgICEAMwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD\n"
+    "QTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk5MTIzMTIzNTk1OVowOzELMAkGA1UEBhMC\n"
+    "REUxFjAUBgNVBAoMDUV4YW1wbGUsIEx0ZC4xFDASBgNVBAMMC3Zwbi5leGFtcGxl\n"
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEpBacruRh8LGJO/VCxNFSoSUpYG37\n"
+    "zTlqqjvnHDPxB9s5j8chW1oNpCpQOGPZzJCr+aSbrtDf2HP2jo/HQ2dNLaNvMG0w\n"
+    "CQYDVR0TBAIwADALBgNVHQ8EBAMCBaAwEwYDVR0lBAwwCgYIKwYBBQUHAwEwHwYD\n"
+    "VR0jBBgwFoAUcIGFGEYxgUmC1LAFmYB8rTI69MgwHQYDVR0OBBYEFIXJFqpwzZaG\n"
+    "aXLKloiLqXN7g0cJMAoGCCqGSM49BAMCA0cAMEQCIBMNPQDmyQGj40OuqSqaB+5t\n"
+    "QWJZ/V/9LHRLmtUCN0XHAiAqvwNzQHwlvTjsVnJLnj865WI5rJA0JvsMu4J5T/d1\n"
+    "/w==\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_server_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgHZwK89yM/zAnemsf\n"
+    "D07eZy1h65khX+B5oE5M1UcHFXahRANCAASkFpyu5GHwsYk79ULE0VKhJSlgbfvN\n"
+    "OWqqO+ccM/EH2zmPxyFbWg2kKlA4Y9nMkKv5pJuu0N/Yc/aOj8dDZ00t\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char pki_expired_crt[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBiDCCAS2gAwIBAgICEAUwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD\n"
+    "QTAeFw0yMDAxMDEwMDAwMDBaFw0yMTAyMDMwNDA1MDZaMBYxFDASBgNVBAMMC3Zw\n"
+    "bi5leGFtcGxlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEws12kSc6rVdXEENw\n"
+    "GXVoFQr3MkOPGt1cy6p8/oCQoELxRHJ7letg1O/QRClIquQIhJOMc1LoqUepPekB\n"
+    "MM9RFKNvMG0wCQYDVR0TBAIwADALBgNVHQ8EBAMCBaAwEwYDVR0lBAwwCgYIKwYB\n"
+    "BQUHAwEwHwYDVR0jBBgwFoAUcIGFGEYxgUmC1LAFmYB8rTI69MgwHQYDVR0OBBYE\n"
+    "FOp46b5zPOKQ6AoueO6lG2nWmu1nMAoGCCqGSM49BAMCA0kAMEYCIQDDNfNTWxsO\n"
+    "BEanNPxKAv3SlHBoxvWOaautVCEyg8QShAIhAKizinYJWtcsMB0bKSDYh5jco4oH\n"
+    "pAVWE1o7nEIx6iTs\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_expired_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyWeG44HHa1Gulr90\n"
+    "Dygm025aPFAIg1rivJk67nOqT7uhRANCAATCzXaRJzqtV1cQQ3AZdWgVCvcyQ48a\n"
+    "3VzLqnz+gJCgQvFEcnuV62DU79BEKUiq5AiEk4xzUuipR6k96QEwz1EU\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char pki_future_crt[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBizCCATGgAwIBAgICEAYwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD\n"
+    "QTAiGA8yMDkwMDYwNzA4MDkxMFoYDzIwOTkxMjMxMjM1OTU5WjAWMRQwEgYDVQQD\n"
+    "DAt2cG4uZXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNjigbGTOqF5\n"
+    "cMXEhGW8Xe+8bBRonOR1OdQqTUUtUHxwVLeBlVTAfYBq9pPGjMyzC/593syvtOwA\n"
+    "fliNwm2jeTyjbzBtMAkGA1UdEwQCMAAwCwYDVR0PBAQDAgWgMBMGA1UdJQQMMAoG\n"
+    "CCsGAQUFBwMBMB8GA1UdIwQYMBaAFHCBhRhGMYFJgtSwBZmAfK0yOvTIMB0GA1Ud\n"
+    "DgQWBBQoDFcOMd+mwdLMeFsmDbqAcGZzEzAKBggqhkjOPQQDAgNIADBFAiEAmxQL\n"
+    "MZD+pjOZHvCom9agFQWnUIMMCK0bGW5xrwkPND4CICjI/+L+VRiwvcQ2oxtDzeEh\n"
+    "kKU8Y4UOqBSIy9lofyAD\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_future_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggscXTztjix5o9qFA\n"
+    "MNxWUnDZTU8mDKxh6zCc8GL/0byhRANCAATY4oGxkzqheXDFxIRlvF3vvGwUaJzk\n"
+    "dTnUKk1FLVB8cFS3gZVUwH2AavaTxozMswv+fd7Mr7TsAH5YjcJto3k8\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char pki_bare_crt[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBaDCCAQ2gAwIBAgICEAcwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD\n"
+    "QTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk5MTIzMTIzNTk1OVowFjEUMBIGA1UEAwwL\n"
+    "dnBuLmV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATfbVacSRTsnY5h\n"
+    "hg1RF5NZyKFt5WlEVVA/NCq9TS3zfjCl1AncTtypYD72RjX9bLOjZtq3nY1e4os6\n"
+    "SgH/ZxgTo00wSzAJBgNVHRMEAjAAMB0GA1UdDgQWBBR3Tt+eaj24xZVfOFn9x+6g\n"
+    "h8NgGjAfBgNVHSMEGDAWgBRwgYUYRjGBSYLUsAWZgHytMjr0yDAKBggqhkjOPQQD\n"
+    "AgNJADBGAiEAr8wRNMB9euX0zEBcd3mCNljHR/CrcffGM/BF+DfsY1UCIQDdMI+W\n"
+    "n0OJ9G/UttCQ5jhbq4M2tNezzGSKYDmDF+iizw==\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_bare_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgdxqWw6l6nf6DM4Xh\n"
+    "f9WwOquskUZ597ACWBpQVQeeuhOhRANCAATfbVacSRTsnY5hhg1RF5NZyKFt5WlE\n"
+    "VVA/NCq9TS3zfjCl1AncTtypYD72RjX9bLOjZtq3nY1e4os6SgH/ZxgT\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char pki_netscape_crt[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBezCCASCgAwIBAgICEAgwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD\n"
+    "QTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk5MTIzMTIzNTk1OVowFjEUMBIGA1UEAwwL\n"
+    "dnBuLmV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATCNoi1Ya1Jj7k9\n"
+    "F0zAl3UUPPkJE3I/zUYgbpPRe1wORi6QBFldazWyMBq4AaTsWN0/Eg+AfAcnQv3S\n"
+    "N5PCvVvdo2AwXjAJBgNVHRMEAjAAMBEGCWCGSAGG+EIBAQQEAwIGQDAdBgNVHQ4E\n"
+    "FgQUlAOSrAA9v4n9XChBJ8mtjNqABo8wHwYDVR0jBBgwFoAUcIGFGEYxgUmC1LAF\n"
+    "mYB8rTI69MgwCgYIKoZIzj0EAwIDSQAwRgIhAP20Qmksilef6dUEegoy2u7EBnyY\n"
+    "ALH4vNumYaJoZhmOAiEAmQZjUsmmKQn5MiZlM+5FkWijw7D5qT+QPddcfekduNA=\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_netscape_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgI98Jt6UcrxsaF7Gc\n"
+    "qRdMJGf37lB09QZuTQsnDfGwqWKhRANCAATCNoi1Ya1Jj7k9F0zAl3UUPPkJE3I/\n"
+    "zUYgbpPRe1wORi6QBFldazWyMBq4AaTsWN0/Eg+AfAcnQv3SN5PCvVvd\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char pki_sha1_crt[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBhzCCAS6gAwIBAgICEAkwCQYHKoZIzj0EATASMRAwDgYDVQQDDAdUZXN0IENB\n"
+    "MCAXDTIwMDEwMTAwMDAwMFoYDzIwOTkxMjMxMjM1OTU5WjAWMRQwEgYDVQQDDAt2\n"
+    "cG4uZXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABDSLX0kggA/ILyZ4\n"
+    "83i0PUMVVXXPYLC0aNSb9lS+UArcs+stTm5wtD4xvEcfuvxlb29ztF3NTbfbmCYs\n"
+    "iRnZLqCjbzBtMAkGA1UdEwQCMAAwCwYDVR0PBAQDAgWgMBMGA1UdJQQMMAoGCCsG\n"
+    "AQUFBwMBMB8GA1UdIwQYMBaAFHCBhRhGMYFJgtSwBZmAfK0yOvTIMB0GA1UdDgQW\n"
+    "BBQOk/F3zX260Wt74iE6rkjCic6zeDAJBgcqhkjOPQQBA0gAMEUCIAvQNJzoKxcJ\n"
+    "I4N8FCvO5w68HIvTBNAlYKJrmz70wJ76AiEAlOClU5I1Qic/Wn58yj4Y71Xh2SHV\n"
+    "creNH/oL3Aqq9KQ=\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_sha1_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgHDEQy23GHaTSUV7B\n"
+    "I5nN4sD1NL7WYR0s/htD4+tbCCmhRANCAAQ0i19JIIAPyC8mePN4tD1DFVV1z2Cw\n"
+    "tGjUm/ZUvlAK3LPrLU5ucLQ+MbxHH7r8ZW9vc7RdzU2325gmLIkZ2S6g\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char pki_revoked_crt[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBiTCCAS+gAwIBAgICEAowCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD\n"
+    "QTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk5MTIzMTIzNTk1OVowFjEUMBIGA1UEAwwL\n"
+    "dnBuLmV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAT9kKlLJwinxg3S\n"
+    "jo1/25/7zU0cW+2WuwGjDnzgGlUp5uNzej7wPUJfOqifQu2hTzKAiZo+Pzz7U6ot\n"
+    "yWo3Lf0zo28wbTAJBgNVHRMEAjAAMAsGA1UdDwQEAwIFoDATBgNVHSUEDDAKBggr\n"
+    "BgEFBQcDATAfBgNVHSMEGDAWgBRwgYUYRjGBSYLUsAWZgHytMjr0yDAdBgNVHQ4E\n"
+    "FgQUXKzwCOGPX3azaYNVPACshVrYzNswCgYIKoZIzj0EAwIDSAAwRQIhALPlVNa/\n"
+    "wUwbmAXDsFFyQcr0Tc7hCjkB07nfCxxGm2KwAiAovrusJOKBl8czKfhYn7nqqstD\n"
+    "ffAc3r+UHQtCYTR4qw==\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_revoked_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQglBk6qumwok6Af/Du\n"
+    "FNO3jaydbrGER5v4zSLcsDP3E6KhRANCAAT9kKlLJwinxg3Sjo1/25/7zU0cW+2W\n"
+    "uwGjDnzgGlUp5uNzej7wPUJfOqifQu2hTzKAiZo+Pzz7U6otyWo3Lf0z\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char pki_alone_crt[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBcTCCARagAwIBAgICEAswCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNYWxvbmUu\n"
+    "ZXhhbXBsZTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk5MTIzMTIzNTk1OVowGDEWMBQG\n"
+    "A1UEAwwNYWxvbmUuZXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIox\n"
+    "EGewCDl9cpMbef54yHtQpJvltApazCQby6C5eItAtvqdcIBmQQCjssxnSc5qga9R\n"
+    "WJzeAFcCayKymaxhRjmjTjBMMAkGA1UdEwQCMAAwCwYDVR0PBAQDAgWgMBMGA1Ud\n"
+    "JQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBS4iVOBkxmEbN8QH/WUWb51EvoHiDAK\n"
+    "BggqhkjOPQQDAgNJADBGAiEArp0hmARmiaZ4S0XELa2q2QNZgg+ZQQR7kf7nfqBU\n"
+    "mg8CIQD7+/oR2iiX+5x+hPlQwANcYfinOjMQ2h9fR/B62OPzxQ==\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_alone_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQga92m/o1hEV8koAxZ\n"
+    "UZzEeLC5dVfcgE4fp3+CZ0FAk3qhRANCAASKMRBnsAg5fXKTG3n+eMh7UKSb5bQK\n"
+    "WswkG8uguXiLQLb6nXCAZkEAo7LMZ0nOaoGvUVic3gBXAmsispmsYUY5\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char pki_client_crt[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBgzCCASigAwIBAgICEAwwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD\n"
+    "QTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk5MTIzMTIzNTk1OVowDzENMAsGA1UEAwwE\n"
+    "cXViZTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIHmwRWUsFYqFyFKlBj5xp7q\n"
+    "IIY3tkN0/jaw5jqwq5xZnC0ktJqZHQAMDG7c2ZktX64XIFbIVM9MM/F12CUDSlCj\n"
+    "bzBtMAkGA1UdEwQCMAAwCwYDVR0PBAQDAgeAMBMGA1UdJQQMMAoGCCsGAQUFBwMC\n"
+    "MB8GA1UdIwQYMBaAFHCBhRhGMYFJgtSwBZmAfK0yOvTIMB0GA1UdDgQWBBTxKuaO\n"
+    "P2LYITak/9KQMsBau/gWSjAKBggqhkjOPQQDAgNJADBGAiEAuruAq1prTpKtHEmu\n"
+    "PwsAzaneeTmpgpy6O7bdHg+A3rMCIQCsQxH2gbvlgL39DYfzZYz+tJ+LT/8ACmrS\n"
+    "Jyf3fB3ISg==\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_client_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgI1AZOUPOQ/Y4hPAx\n"
+    "vYIwh2c9jWPB38xOWaY0+lY9lQ2hRANCAASB5sEVlLBWKhchSpQY+cae6iCGN7ZD\n"
+    "dP42sOY6sKucWZwtJLSamR0ADAxu3NmZLV+uFyBWyFTPTDPxddglA0pQ\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char pki_chained_crt[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBnTCCAUOgAwIBAgICEAQwCgYIKoZIzj0EAwIwJjEQMA4GA1UECgwHRXhhbXBs\n"
+    "ZTESMBAGA1UEAwwJTWlkZGxlIENBMCAXDTIwMDEwMTAwMDAwMFoYDzIwOTkxMjMx\n"
+    "MjM1OTU5WjAWMRQwEgYDVQQDDAt2cG4uZXhhbXBsZTBZMBMGByqGSM49AgEGCCqG\n"
+    "SM49AwEHA0IABOuTWS9A49c6CaII+zjJa/lHq79Ajx/fC7ompsZse0DIdHWVEobB\n"
+    "AAdh5qsk02N/L6r6i6ULecBYx04W0mhcOOKjbzBtMAkGA1UdEwQCMAAwCwYDVR0P\n"
+    "BAQDAgWgMBMGA1UdJQQMMAoGCCsGAQUFBwMBMB8GA1UdIwQYMBaAFOy6XVoOiA5m\n"
+    "zxdwcEUR9/Hm9xDXMB0GA1UdDgQWBBTiczMBpQ0ldWwU1rb6LEWTLbYLNzAKBggq\n"
+    "hkjOPQQDAgNIADBFAiAH8LonKm1FG+eVjXkMRn8mzYMYPn5BHqCHI9cIlll8OQIh\n"
+    "AJ3N0RjIhSG2H4vpQvV7+waEAinjKddL3G6nVN7mrY4G\n"
+    "-----END CERTIFICATE-----\n"
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBiTCCATCgAwIBAgICEAIwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBD\n"
+    "QTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk5MTIzMTIzNTk1OVowJjEQMA4GA1UECgwH\n"
+    "RXhhbXBsZTESMBAGA1UEAwwJTWlkZGxlIENBMFkwEwYHKoZIzj0CAQYIKoZIzj0D\n"
+    "AQcDQgAEvixgy9LbxL6AxnisPEt7VSJgivyYxX9iNTm5WWduU+i15q1BFtv4bFFH\n"
+    "Pu754kbxy8cb5JQA8JOre5GtTHx5daNgMF4wDwYDVR0TAQH/BAUwAwEB/zALBgNV\n"
+    "HQ8EBAMCAQYwHQYDVR0OBBYEFOy6XVoOiA5mzxdwcEUR9/Hm9xDXMB8GA1UdIwQY\n"
+    "MBaAFHCBhRhGMYFJgtSwBZmAfK0yOvTIMAoGCCqGSM49BAMCA0cAMEQCIAssTKy+\n"
+    "xx+vJ+NJlFueMfHbHNo+e8Nd2qtA2xrf+7+8AiAKtitaEoUNGsDJ/7w2wVfxwtVW\n"
+    "3NrSbKl2v5IUVgTfAQ==\n"
+    "-----END CERTIFICATE-----\n";
+
+static const char pki_chained_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgtnDV6TRK1LL8mmgw\n"
+    "ATWlYKH05xEXcbo4zYwF/GAHUHehRANCAATrk1kvQOPXOgmiCPs4yWv5R6u/QI8f\n"
+    "3wu6JqbGbHtAyHR1lRKGwQAHYearJNNjfy+q+oulC3nAWMdOFtJoXDji\n"
+    "-----END PRIVATE KEY-----\n";
+
+static const char pki_encrypted_key[] =
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+    "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgXFHzir/aDhwICCAAw\n"
+    "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEEQwFTIpZg3N37RMvPhhyysEgZDv\n"
+    "f5A3kqD5UOz/7LkaUG/mxD/N961W7PjhYWy49bmaOvRawdwWfw1uUdbb0Gs+DNyV\n"
+    "v+QzIRvjSzpMv/BsDcM8kvBb/CwXvqVwGmqtQWCEHSgvWIsopSXfPFNzj1wupLkg\n"
+    "1U226tOEVq60b5Dm9AkU+B/9BCHQii3rCP9LINU6WCzDPzc1fHO9x+Ya5vJICCk=\n"
+    "-----END ENCRYPTED PRIVATE KEY-----\n";
+
+static const char pki_crl[] =
+    "-----BEGIN X509 CRL-----\n"
+    "MIGuMFcwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHVGVzdCBDQRcNMjYxMTIxMDgz\n"
+    "MTMyWhgPMjA5MjA4MDYwODMxMzJaMBUwEwICEAoXDTI2MTEyMTA4MzEzMlowCgYI\n"
+    "KoZIzj0EAwIDRwAwRAIgUpCQbyCj66iVQFYCE/ytD3MBtEFf2GdpCYbtGQTE4HgC\n"
+    "IEU0F8mcYR3POX1t0MIPdS5eWYtE5hPuiEEpBQkAKahl\n"
+    "-----END X509 CRL-----\n";
+
+/* SHA-256 of alone_crt's DER */
+static const unsigned char pki_alone_fingerprint[32] = {
+    0x5f, 0x31, 0x2c, 0xc9, 0x0d, 0x2a, 0x82, 0x20, 0x98, 0xe4, 0x0e,
+    0x19, 0xdd, 0x48, 0x0f, 0xd1, 0x04, 0xea, 0xc3, 0x52, 0x44, 0xb1,
+    0xa3, 0x24, 0x6a, 0x69, 0xed, 0xe9, 0x62, 0x4c, 0x64, 0x0e,
+};
+
+#pragma GCC diagnostic pop
+
+#endif
