@@ -1,0 +1,102 @@
+#include "firewall/icmp.h"
+
+#include <stdlib.h>
+
+#include "firewall/firewall.h"
+#include "tests/firewall/craft.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static const struct address qube4 = {ADDRESS_IPV4, {10, 137, 0, 5}};
+static const struct address qube6 = {ADDRESS_IPV6, {0xfd, 9, [15] = 5}};
+static const struct address far4 = {ADDRESS_IPV4, {198, 51, 100, 7}};
+static const struct address far6 = {ADDRESS_IPV6, {0x20, 1, [15] = 7}};
+static const struct address router4 = {ADDRESS_IPV4, {203, 0, 113, 1}};
+static const struct address router6 = {ADDRESS_IPV6, {0x20, 2, [15] = 1}};
+static const struct tunnel tunnel = {
+    .ipv4 = {{ADDRESS_IPV4, {10, 8, 0, 2}}, 24},
+    .ipv6 = {{ADDRESS_IPV6, {0xfd, 8, [15] = 2}}, 64},
+    .mtu = 1400,
+};
+
+/* Sends a packet of the flow that the errors are about; its bytes. */
+static struct packet open_flow(struct firewall *f, bool v6, uint8_t protocol)
+{
+    struct craft c = {
+        .source = v6 ? qube6 : qube4,
+        .destination = v6 ? far6 : far4,
+        .protocol = protocol,
+        .source_port = 4000,
+        .destination_port = 443,
+        .sequence = 1000,
+        .flags = 2,
+        .icmp_type = v6 ? 128 : 8,
+        .icmp_rest = 0x0fa00001,
+        .payload = {(const uint8_t *)"payload", 7},
+    };
+    struct packet p = craft_packet(&c);
+    struct ip_packet ip;
+    struct instant now = {1000000};
+    uint32_t flow;
+    check(ip_packet_parse(&p, &ip) == DROP_NONE &&
+          firewall_open(f, now, &p, &ip, NULL, &flow) == DROP_NONE &&
+          firewall_send(f, now, flow, &p, &ip) == DROP_NONE);
+    return p;
+}
+
+/* An error from either side that quotes the packet, bent by the input: byte
+ * pairs of (where, what to xor), after the choices of the first four. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 4 || size > 200)
+        return 0;
+    static const uint8_t protocols[] = {6, 17, 1, 6, 17, 58};
+    bool v6 = data[0] % 6 >= 3, down = data[1] & 1;
+    struct firewall_options options = {.flows = 8, .accept_unruled = true};
+    struct firewall *f = firewall_new(&options);
+    check(f != NULL);
+    firewall_add_qube(f, 0, &qube4, &qube6);
+    firewall_set_tunnel(f, (struct instant){0}, &tunnel);
+    struct packet sent = open_flow(f, v6, protocols[data[0] % 6]);
+
+    static uint8_t quoted[256];
+    size_t quoted_size = data[2] < sent.size ? data[2] : sent.size;
+    memcpy(quoted, sent.data, quoted_size);
+    for (size_t i = 4; i + 1 < size; i += 2)
+        quoted[data[i]] ^= data[i + 1];
+    struct craft c = {
+        .source = down ? (v6 ? router6 : router4) : (v6 ? qube6 : qube4),
+        .destination = down ? (v6 ? tunnel.ipv6.address : tunnel.ipv4.address)
+                            : (v6 ? far6 : far4),
+        .protocol = v6 ? 58 : 1,
+        .icmp_type = v6            ? 1 + data[3] % 4
+                     : data[3] & 1 ? 3
+                                   : 11,
+        .icmp_code = data[3] >> 4,
+        .icmp_rest = 1400,
+        .payload = bytes_of(quoted, quoted_size),
+    };
+    struct packet p = craft_packet(&c);
+    struct ip_packet ip;
+    if (ip_packet_parse(&p, &ip) == DROP_NONE && icmp_is_error(&ip)) {
+        uint8_t before[600];
+        memcpy(before, p.data, p.size);
+        enum drop drop =
+            down ? firewall_receive(f, (struct instant){1000000}, &p, &ip)
+                 : firewall_send_error(f, &p, &ip);
+        if (drop == DROP_NONE)
+            check(craft_checksums_right(p.data, p.size));
+        else
+            check(memcmp(before, p.data, p.size) == 0);
+    }
+    free(p.data);
+    free(sent.data);
+    firewall_free(f);
+    return 0;
+}
