@@ -9,6 +9,7 @@
 #include "firewall/segment.h"
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/connection.h"
 #include "gateway/control.h"
 #include "gateway/event/loop.h"
 #include "gateway/event/notify.h"
@@ -19,8 +20,6 @@
 #include "gateway/randomness.h"
 #include "gateway/router/router.h"
 #include "gateway/status.h"
-#include "gateway/uplink/resolver.h"
-#include "gateway/uplink/udp.h"
 
 enum {
     OUT_BYTES = 128 * 1024, /* stays in the second-level cache */
@@ -41,11 +40,7 @@ struct gateway {
 
     struct client *client;
     struct loop_timer client_timer;
-    struct resolver *resolver;
-    struct uplink *uplink;
-    struct drop_counters uplink_drops; /* of uplinks gone by */
-    const struct config_remote *remote;
-    uint32_t attempt; /* picks among a name's addresses */
+    struct connection *connection;
     char *question;
 
     struct router *router;
@@ -109,8 +104,9 @@ static void deliver(struct gateway *g, struct instant now,
 
 static void flush(struct gateway *g, struct instant now)
 {
-    if (g->out.count > 0 && g->uplink && client_seal(g->client, now, &g->out))
-        g->uplink->kind->send(g->uplink, &g->out);
+    struct uplink *uplink = connection_uplink(g->connection);
+    if (g->out.count > 0 && uplink && client_seal(g->client, now, &g->out))
+        uplink->kind->send(uplink, &g->out);
     burst_reset(&g->out);
 }
 
@@ -187,21 +183,11 @@ static void qube_removed(void *context, int qube)
 
 /* --- Performing what the client asks for --------------------------------- */
 
-static void close_uplink(struct gateway *g)
-{
-    resolver_cancel(g->resolver);
-    if (!g->uplink)
-        return;
-    for (unsigned i = 0; i < DROP_COUNT; i++)
-        g->uplink_drops.count[i] += g->uplink->drops.count[i];
-    g->uplink->kind->close(g->uplink);
-    g->uplink = NULL;
-}
-
 static void uplink_connected(void *context, struct instant now)
 {
     struct gateway *g = context;
-    client_connected(g->client, now, g->uplink->overhead, g->uplink->mtu);
+    const struct uplink *uplink = connection_uplink(g->connection);
+    client_connected(g->client, now, uplink->overhead, uplink->mtu);
     pump(g, now);
 }
 
@@ -212,50 +198,18 @@ static void uplink_failed(void *context, struct instant now, const char *why)
     pump(g, now);
 }
 
-static void server_found(void *context, struct instant now,
-                         const struct address *addresses, size_t count,
-                         const char *why)
-{
-    struct gateway *g = context;
-    const struct uplink_owner owner = {g, uplink_connected, uplink_failed,
-                                       from_uplink};
-    enum error error = OK;
-
-    if (count > 0) {
-        struct endpoint server = {addresses[g->attempt++ % count],
-                                  g->remote->port};
-        g->uplink = udp_open(&server, g->loop, &owner, &error);
-        why = error_text(error);
-    }
-    if (!g->uplink) {
-        client_failed(g->client, now, why);
-        pump(g, now);
-    }
-}
-
-static void connect_to(struct gateway *g, struct instant now,
-                       const struct config_remote *remote)
-{
-    close_uplink(g);
-    g->remote = remote;
-    if (remote->protocol != CONFIG_UDP) {
-        client_failed(g->client, now, "TCP is not supported yet");
-        return;
-    }
-    resolver_ask(g->resolver, now, remote->host, remote->family, server_found,
-                 g);
-}
-
 static void send_control(struct gateway *g, struct bytes datagram)
 {
     static const struct burst_layout bare = {.block = 1};
+    struct uplink *uplink = connection_uplink(g->connection);
     burst_reset(&g->control_out);
     struct datagram *d =
         burst_reserve(&g->control_out, &bare, (uint32_t)datagram.size);
-    if (!d || !g->uplink)
+    if (!d || !uplink)
         return;
+    d->inner_size = 0; /* no qube's packet */
     memcpy(d->data, datagram.data, datagram.size);
-    g->uplink->kind->send(g->uplink, &g->control_out);
+    uplink->kind->send(uplink, &g->control_out);
 }
 
 static void set_question(struct gateway *g, const char *question)
@@ -269,13 +223,13 @@ static void perform(struct gateway *g, struct instant now,
 {
     switch (action->type) {
     case CLIENT_ACTION_CONNECT:
-        connect_to(g, now, action->remote);
+        connection_start(g->connection, now, action->remote);
         break;
     case CLIENT_ACTION_SEND:
         send_control(g, action->bytes);
         break;
     case CLIENT_ACTION_DISCONNECT:
-        close_uplink(g);
+        connection_end(g->connection);
         break;
     case CLIENT_ACTION_UP:
         set_question(g, NULL);
@@ -366,8 +320,8 @@ static json_t *report(struct gateway *g, struct instant now)
         .now = now,
         .client = g->client,
         .router = g->router,
-        .uplink = g->uplink,
-        .uplink_drops = &g->uplink_drops,
+        .uplink = connection_uplink(g->connection),
+        .uplink_drops = connection_drops(g->connection),
         .question = g->question,
         .links = g->links,
         .link_count = g->link_count,
@@ -455,6 +409,8 @@ static bool open_parts(struct gateway *g, const struct config *profile)
         .flows = ROUTER_FLOWS_DEFAULT,
         .accept_unruled = true, /* nothing but --qubesdb none is there yet */
     };
+    const struct uplink_owner owner = {g, uplink_connected, uplink_failed,
+                                       from_uplink};
     randomness_fill(NULL, options.seed, sizeof options.seed);
     g->loop = loop_new();
     g->router = router_new(&options);
@@ -468,10 +424,12 @@ static bool open_parts(struct gateway *g, const struct config *profile)
         log_error("gateway: out of memory");
         return false;
     }
-    g->resolver = resolver_new(g->loop);
     g->signals_open = signals_open(&g->signals, g->loop, signalled, g) == OK;
     g->client = client_new(profile, &client_env);
-    return g->resolver && g->signals_open && g->client;
+    if (!g->signals_open || !g->client)
+        return false;
+    g->connection = connection_new(g->loop, g->client, &owner);
+    return g->connection != NULL;
 }
 
 struct gateway *gateway_new(const struct settings *settings,
@@ -521,9 +479,7 @@ void gateway_free(struct gateway *g)
     control_close(g->control);
     for (size_t i = 0; i < g->link_count; i++)
         g->links[i]->kind->close(g->links[i]);
-    if (g->resolver)
-        close_uplink(g);
-    resolver_free(g->resolver);
+    connection_free(g->connection);
     if (g->signals_open)
         signals_close(&g->signals);
     client_free(g->client);

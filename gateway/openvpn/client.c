@@ -61,6 +61,21 @@ void client_start(struct client *c, struct instant now)
         client_state_connect(c);
 }
 
+bool client_address(const struct client *c, struct address *out)
+{
+    return remote_list_address(&c->remotes, out);
+}
+
+void client_resolved(struct client *c, struct instant now,
+                     const struct address *addresses, size_t count)
+{
+    c->now = now;
+    if (c->state != CLIENT_CONNECTING)
+        return;
+    remote_list_resolved(&c->remotes, addresses, count);
+    c->deadline = client_state_silence_limit(c);
+}
+
 void client_connected(struct client *c, struct instant now,
                       uint16_t outer_overhead, uint16_t outer_mtu)
 {
@@ -101,6 +116,7 @@ void client_reconnect(struct client *c, struct instant now)
     client_state_disconnect(c);
     snprintf(c->last_error, sizeof c->last_error, "told to reconnect");
     log_info("openvpn: told to reconnect");
+    remote_list_stay(&c->remotes);
     client_state_connect(c);
 }
 

@@ -47,8 +47,9 @@ enum client_state {
 };
 
 enum client_action_type {
-    CLIENT_ACTION_CONNECT,    /* open an uplink to `remote`, then say
-                                 client_connected() or client_failed() */
+    CLIENT_ACTION_CONNECT,    /* open an uplink to `remote` at
+                                 client_address(), then say client_connected()
+                                 or client_failed() */
     CLIENT_ACTION_SEND,       /* one control datagram, `bytes` */
     CLIENT_ACTION_DISCONNECT, /* close the uplink */
     CLIENT_ACTION_UP,         /* the tunnel stands: `tunnel`. Comes again when
@@ -74,6 +75,12 @@ struct client *client_new(const struct config *config,
 void client_free(struct client *c);
 
 void client_start(struct client *c, struct instant now);
+/* Which address of the last CONNECT's remote, or of its proxy, to use. False:
+ * the name is to be resolved, client_resolved() to be told, and this to be
+ * asked again; if it says no once more none fits. */
+MUST_USE bool client_address(const struct client *c, struct address *out);
+void client_resolved(struct client *c, struct instant now,
+                     const struct address *addresses, size_t count);
 /* The uplink of the last CONNECT stands; `outer_overhead` is what IP and
  * transport add to a datagram (28 for UDP over IPv4), `outer_mtu` the path's
  * MTU. */

@@ -7,8 +7,9 @@
 #include "gateway/openvpn/client_wrap.h"
 
 enum {
-    FAILOVER_AFTER = 10,           /* s without an answer, with another remote
-                                      to try and no connect-timeout set */
+    FAILOVER_AFTER = 10,           /* s without an answer, with another
+                                      address or remote to try and no
+                                      connect-timeout set */
     CONNECT_TIMEOUT_DEFAULT = 120, /* s; openvpn: options.c */
 };
 
@@ -46,6 +47,15 @@ void client_state_become(struct client *c, enum client_state state,
 struct instant client_state_in_seconds(const struct client *c, int64_t seconds)
 {
     return instant_after(c->now, duration_seconds(seconds));
+}
+
+struct instant client_state_silence_limit(const struct client *c)
+{
+    uint32_t seconds = c->remote->connect_timeout;
+    bool others = c->config->remote_count > 1 || c->remotes.address_count > 1;
+    if (others && seconds == CONNECT_TIMEOUT_DEFAULT)
+        seconds = FAILOVER_AFTER;
+    return client_state_in_seconds(c, seconds);
 }
 
 static uint32_t unix_time(const struct client *c)
@@ -190,8 +200,13 @@ void client_state_connect(struct client *c)
     }
     c->remote = remote_list_current(&c->remotes);
     c->tell_connect = true;
-    client_state_become(c, CLIENT_CONNECTING,
-                        client_state_in_seconds(c, c->remote->connect_timeout));
+    /* A look-up may take longer than a silent server is given. */
+    struct address known;
+    client_state_become(
+        c, CLIENT_CONNECTING,
+        remote_list_address(&c->remotes, &known)
+            ? client_state_silence_limit(c)
+            : client_state_in_seconds(c, c->remote->connect_timeout));
     log_info("openvpn: connecting to %s port %u", c->remote->host,
              c->remote->port);
 }
@@ -221,15 +236,6 @@ static bool open_session(struct client *c)
     return session_init(&c->session, &options, c->now);
 }
 
-/* How long a silent server is waited for. */
-static struct instant silence_limit(const struct client *c)
-{
-    uint32_t seconds = c->remote->connect_timeout;
-    if (c->config->remote_count > 1 && seconds == CONNECT_TIMEOUT_DEFAULT)
-        seconds = FAILOVER_AFTER;
-    return client_state_in_seconds(c, seconds);
-}
-
 void client_state_negotiate(struct client *c)
 {
     if (!open_session(c)) {
@@ -237,7 +243,7 @@ void client_state_negotiate(struct client *c)
                            "no session can be opened");
         return;
     }
-    client_state_become(c, CLIENT_NEGOTIATING, silence_limit(c));
+    client_state_become(c, CLIENT_NEGOTIATING, client_state_silence_limit(c));
     c->repeat = client_state_in_seconds(c, CLIENT_HELLO_EVERY);
     session_start(&c->session, c->now);
 }

@@ -92,6 +92,9 @@ void client_state_connect(struct client *c);
 /* The uplink stands: the first packet. */
 void client_state_negotiate(struct client *c);
 
+/* How long a silent server is waited for. */
+struct instant client_state_silence_limit(const struct client *c);
+
 struct instant client_state_in_seconds(const struct client *c, int64_t seconds);
 
 #endif

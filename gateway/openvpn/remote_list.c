@@ -126,18 +126,19 @@ static void next_remote(struct remote_list *l)
     l->position = (l->position + 1) % l->config->remote_count;
 }
 
-static void stay(struct remote_list *l)
+void remote_list_stay(struct remote_list *l)
 {
     l->last = (struct address){0};
     (void)!remote_list_address(l, &l->last);
+    l->address_count = l->address = 0;
 }
 
-/* True if the remote had another. */
+/* True if the remote had another. It is not asked for again, because
+ * resolvers turn their answers round: that could go on for ever. */
 static bool next_address(struct remote_list *l)
 {
     if (l->address + 1 < l->address_count) {
         l->address++;
-        stay(l); /* on the new one, if the name is resolved again */
         return true;
     }
     next_remote(l);
@@ -158,7 +159,7 @@ static bool step(struct remote_list *l, enum remote_list_end end,
     if (advance == REMOTE_LIST_NEXT_REMOTE)
         next_remote(l);
     else
-        stay(l);
+        remote_list_stay(l);
     return false;
 }
 

@@ -66,12 +66,18 @@ void remote_list_clear(struct remote_list *l);
 const struct config_remote *remote_list_current(const struct remote_list *l);
 
 /* What the current remote's name resolved to; those of the wrong family are
- * left out. Where the list stays on a remote, it stays on its address too. */
+ * left out. Where the list stays on a remote, it stays on its address too, if
+ * the name still has it. */
 void remote_list_resolved(struct remote_list *l,
                           const struct address *addresses, size_t count);
-/* The address to try now. False if none is known. */
+/* The address to try now. False if none is known: the name is to be resolved,
+ * for the first time or because the list stays. */
 MUST_USE bool remote_list_address(const struct remote_list *l,
                                   struct address *out);
+
+/* The same remote once more, but its name is resolved again: the server or we
+ * may have moved. */
+void remote_list_stay(struct remote_list *l);
 
 /* The tunnel stands: the next attempt will be made here again. */
 void remote_list_succeeded(struct remote_list *l);

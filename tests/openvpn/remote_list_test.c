@@ -126,9 +126,18 @@ static void a_name_that_is_resolved_again_keeps_its_place(void **state)
     (void)next(&f, REMOTE_LIST_FAILED);
     remote_list_succeeded(&f.list);
     (void)next(&f, REMOTE_LIST_LOST);
+    assert_false(remote_list_address(&f.list, &a));
     remote_list_resolved(&f.list, turned, 2);
     assert_true(remote_list_address(&f.list, &a));
     assert_int_equal(address_to_ipv4(&a), 2);
+
+    /* Told to, without any failure; the server has moved meanwhile. */
+    const struct address moved[] = {address_ipv4(4), address_ipv4(3)};
+    remote_list_stay(&f.list);
+    assert_false(remote_list_address(&f.list, &a));
+    remote_list_resolved(&f.list, moved, 2);
+    assert_true(remote_list_address(&f.list, &a));
+    assert_int_equal(address_to_ipv4(&a), 4);
     remote_list_clear(&f.list);
 }
 
@@ -203,6 +212,7 @@ static void the_servers_advice_wins_over_the_rules(void **state)
     const struct address two[] = {address_ipv4(1), address_ipv4(2)};
     remote_list_resolved(&f.list, two, 2);
     (void)advised(&f, REMOTE_LIST_FAILED, REMOTE_LIST_STAY, 0);
+    remote_list_resolved(&f.list, two, 2);
     assert_int_equal(f.list.address, 0);
     (void)advised(&f, REMOTE_LIST_AUTH_FAILED, REMOTE_LIST_NEXT_ADDRESS, 0);
     assert_int_equal(current(&f), 'a');
