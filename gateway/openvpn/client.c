@@ -114,6 +114,7 @@ void client_reconnect(struct client *c, struct instant now)
         return;
     client_state_say_goodbye(c);
     client_state_disconnect(c);
+    c->reconnects++;
     snprintf(c->last_error, sizeof c->last_error, "told to reconnect");
     log_info("openvpn: told to reconnect");
     remote_list_stay(&c->remotes);

@@ -126,7 +126,8 @@ struct client_status {
     const struct tunnel *tunnel; /* or NULL */
     uint64_t packets_sealed, packets_opened;
     uint64_t bytes_sealed, bytes_opened; /* inner bytes */
-    uint64_t negotiations, reconnects;
+    uint64_t negotiations; /* TLS handshakes that came to an end */
+    uint64_t reconnects;   /* connections given up, for whatever reason */
     const struct drop_counters *drops;
 };
 void client_status(const struct client *c, struct client_status *out);
