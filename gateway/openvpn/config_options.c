@@ -523,7 +523,9 @@ const char *config_options_nearest(const char *name)
     /* A third of the letters may differ, and never more than two. */
     size_t least = least_of(size / 3, 2) + 1;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        if (strlen(table[i].name) > NAME_MAX)
+        size_t other = strlen(table[i].name);
+        /* Every letter too many or too few is one edit. */
+        if (other > NAME_MAX || other >= size + least || size >= other + least)
             continue;
         size_t d = distance(name, table[i].name);
         if (d < least) {

@@ -43,11 +43,12 @@ static void warn_unknown(struct config_builder *b, const char *name,
                          size_t words)
 {
     const char *nearest = config_options_nearest(name);
+    char quoted[LOG_QUOTE_SIZE];
     if (nearest)
         config_builder_warn(b,
                             "unknown option `%s' is ignored; did you mean "
                             "`%s'?",
-                            name, nearest);
+                            log_quote(quoted, bytes_of_text(name)), nearest);
     else if (looks_like_option(name, words))
         config_builder_warn(b, "unknown option `%s' is ignored", name);
     else

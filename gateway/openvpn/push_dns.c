@@ -49,7 +49,7 @@ static bool parse_server_address(const char *text, struct address *address,
         rest = bytes_of(text + 1, rest.size - 1);
     if (!text_cut(&rest, bracketed ? ']' : ':', &host) ||
         !address_parse(host, address) ||
-        (address->family == ADDRESS_IPV6) != bracketed)
+        (address->family == ADDRESS_IPV6) != bracketed || !rest.data)
         return false;
     if (bracketed && rest.size == 0)
         return true;
