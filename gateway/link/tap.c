@@ -6,9 +6,7 @@
  */
 #include "gateway/link/tap.h"
 #include "gateway/base/log.h"
-#include "gateway/link/arp.h"
-#include "gateway/link/ethernet.h"
-#include "gateway/link/ndp.h"
+#include "gateway/link/frame.h"
 #include "gateway/link/vnet_header.h"
 
 #include <assert.h>
@@ -88,32 +86,6 @@ static void answer(struct tap *tap, const uint8_t *frame, size_t size)
         drop(tap, DROP_LINK_QUEUE_FULL);
 }
 
-static void receive_arp(struct tap *tap, struct bytes payload)
-{
-    struct arp_packet request;
-    uint8_t frame[ARP_FRAME_SIZE];
-    if (!arp_parse(payload, &request))
-        drop(tap, DROP_LINK_MALFORMED);
-    else if (arp_answer(&request, &tap->ipv4, frame))
-        answer(tap, frame, sizeof frame);
-}
-
-static void receive_ndp(struct tap *tap, const uint8_t mac[6],
-                        struct bytes packet)
-{
-    struct ndp_solicitation solicitation;
-    uint8_t frame[NDP_FRAME_SIZE];
-    /* Without an IPv6 address the qube has no IPv6 here, and all that a
-     * kernel says by itself is no error of anybody. */
-    if (!address_is_set(&tap->ipv6) ||
-        packet.data[40] != NDP_NEIGHBOUR_SOLICITATION)
-        return;
-    if (!ndp_parse(packet, &solicitation))
-        drop(tap, DROP_LINK_MALFORMED);
-    else if (ndp_answer(&solicitation, mac, &tap->ipv6, frame))
-        answer(tap, frame, sizeof frame);
-}
-
 static bool is_from_qube(const struct tap *tap, struct bytes packet)
 {
     if (packet.size >= 20 && packet.data[0] >> 4 == 4)
@@ -139,38 +111,32 @@ static void learn_mac(struct tap *tap, const uint8_t mac[6],
 static bool take_frame(struct tap *tap, size_t size, struct packet *packet)
 {
     uint8_t *start = packet->data - HEADERS_SIZE;
-    struct ethernet_header ethernet;
-    struct bytes payload;
-    if (size < HEADERS_SIZE ||
-        !ethernet_parse(
-            bytes_of(start + VNET_HEADER_SIZE, size - VNET_HEADER_SIZE),
-            &ethernet, &payload) ||
-        payload.size > PACKET_SIZE_MAX) {
+    struct frame frame;
+    if (size < HEADERS_SIZE) {
         drop(tap, DROP_LINK_MALFORMED);
         return false;
     }
-    if (ethernet.type == ETHERTYPE_ARP) {
-        receive_arp(tap, payload);
+    switch (frame_take(
+        bytes_of(start + VNET_HEADER_SIZE, size - VNET_HEADER_SIZE), &tap->ipv4,
+        &tap->ipv6, &frame)) {
+    case FRAME_DROPPED:
+        drop(tap, frame.drop);
         return false;
-    }
-    /* The version nibble must say what the EtherType says. */
-    uint8_t version = payload.size ? payload.data[0] >> 4 : 0;
-    if (ethernet.type != ETHERTYPE_IPV4 && ethernet.type != ETHERTYPE_IPV6) {
-        drop(tap, DROP_LINK_NOT_IP);
+    case FRAME_QUESTION:
+        answer(tap, frame.answer, frame.answer_size);
         return false;
+    case FRAME_SILENCE:
+        return false;
+    case FRAME_PACKET:
+        break;
     }
-    packet->size = (uint32_t)payload.size;
-    if (version != (ethernet.type == ETHERTYPE_IPV4 ? 4 : 6) ||
-        !vnet_header_read(start, packet)) {
+    packet->size = (uint32_t)frame.packet.size;
+    if (!vnet_header_read(start, packet)) {
         drop(tap, DROP_LINK_MALFORMED);
-        return false;
-    }
-    if (ndp_is(payload)) {
-        receive_ndp(tap, ethernet.source, payload);
         return false;
     }
     if (!tap->mac_known)
-        learn_mac(tap, ethernet.source, payload);
+        learn_mac(tap, frame.ethernet.source, frame.packet);
     packet->qube = (uint16_t)tap->qube;
     return true;
 }
