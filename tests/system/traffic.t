@@ -11,6 +11,7 @@ ok "the tunnel comes up" wait_for 10 gateway_up
 
 ok "ping" in_qube busybox ping -c 3 -W 2 $web_address
 is "200 datagrams of all sizes up to the MTU come back" 200 in_qube timeout 30 perl "$system/udp" ask $web_address 7 200 1472
+is "40 datagrams in fragments come back" 40 in_qube timeout 60 perl "$system/udp" ask $web_address 7 40 8000
 ok "ping as large as the qube's MTU" in_qube busybox ping -c 2 -W 2 -s 1472 $web_address
 
 name() { in_qube env "$@" timeout 10 getent ahostsv4 $site | awk '{ print $1; exit }'; }
