@@ -20,7 +20,12 @@ static const char *const directories[] = {
     KEYS_RULES, HANDLED, MAPPED, SERVICE, VM_CONFIG,
 };
 
-static const char *const single_keys[] = {
+static const char *const connected_keys[] = {
+    CONNECTED_IPS,
+    CONNECTED_IPS6,
+};
+
+static const char *const own_keys[] = {
     "/name",
     "/type",
     "/qubes-vm-type",
@@ -37,18 +42,40 @@ static const char *const single_keys[] = {
     "/qubes-netvm-netmask",
     "/qubes-netvm-primary-dns",
     "/qubes-netvm-secondary-dns",
-    CONNECTED_IPS,
-    CONNECTED_IPS6,
 };
 
 enum {
     DIRECTORY_COUNT = sizeof directories / sizeof *directories,
-    SINGLE_KEY_COUNT = sizeof single_keys / sizeof *single_keys,
+    CONNECTED_KEY_COUNT = sizeof connected_keys / sizeof *connected_keys,
+    OWN_KEY_COUNT = sizeof own_keys / sizeof *own_keys,
 };
 
 static bool starts_with(const char *text, const char *prefix)
 {
     return !strncmp(text, prefix, strlen(prefix));
+}
+
+static bool is_among(const char *path, const char *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(path, keys[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_above(const char *prefix, const char *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (starts_with(keys[i], prefix))
+            return true;
+    }
+    return false;
+}
+
+bool keys_is_own(const char *path)
+{
+    return is_among(path, own_keys, OWN_KEY_COUNT);
 }
 
 bool keys_wanted(const char *path)
@@ -57,25 +84,19 @@ bool keys_wanted(const char *path)
         if (starts_with(path, directories[i]))
             return true;
     }
-    for (size_t i = 0; i < SINGLE_KEY_COUNT; i++) {
-        if (!strcmp(path, single_keys[i]))
-            return true;
-    }
-    return false;
+    return keys_is_own(path) ||
+           is_among(path, connected_keys, CONNECTED_KEY_COUNT);
 }
 
 bool keys_wanted_below(const char *prefix)
 {
     for (size_t i = 0; i < DIRECTORY_COUNT; i++) {
-        if (starts_with(directories[i], prefix) ||
-            starts_with(prefix, directories[i]))
+        if (starts_with(prefix, directories[i]))
             return true;
     }
-    for (size_t i = 0; i < SINGLE_KEY_COUNT; i++) {
-        if (starts_with(single_keys[i], prefix))
-            return true;
-    }
-    return false;
+    return is_above(prefix, directories, DIRECTORY_COUNT) ||
+           is_above(prefix, own_keys, OWN_KEY_COUNT) ||
+           is_above(prefix, connected_keys, CONNECTED_KEY_COUNT);
 }
 
 enum keys_rules keys_rules_of(const char *path, char base[MESSAGE_PATH_SIZE])

@@ -65,6 +65,8 @@ struct keys_own {
 };
 
 void keys_own(const struct store *s, struct keys_own *out);
+/* Whether the key at this path is part of that. */
+bool keys_is_own(const char *path);
 
 /* The addresses of connected qubes, to be walked: while
  * (keys_connected_next(&rest, &address)). Malformed ones are passed over.

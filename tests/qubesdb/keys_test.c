@@ -268,6 +268,9 @@ static void what_is_wanted_is_known(void **state)
     assert_true(keys_wanted("/vm-config/x"));
     assert_false(keys_wanted("/vm-config"));
     assert_false(keys_wanted("/qubes-random-seed"));
+    assert_true(keys_is_own("/qubes-ip"));
+    assert_false(keys_is_own("/connected-ips"));
+    assert_false(keys_is_own("/vm-config/x"));
     assert_true(keys_wanted_below("/"));
     assert_true(keys_wanted_below("/vm-config/"));
     assert_true(keys_wanted_below("/mapped-ip/10.137.0.1/"));

@@ -1,0 +1,307 @@
+/* In a real loop, beside a QubesDB server that takes its turns in it. */
+#include "gateway/dom0.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/qubesdb/server.h"
+
+#define RULES    "/qubes-firewall/10.137.0.20"
+#define ONE_RULE "1 rule, else drop"
+#define NO_RULES "drop (no rules yet)"
+
+enum { GIVE_UP = 20 /* s */ };
+
+struct world {
+    char directory[32], socket[48];
+    struct loop *loop;
+    struct loop_timer turns;
+    struct server *server;
+    struct router *router;
+    int qube;
+    struct dom0 *dom0;
+    struct instant began;
+    bool (*awaited)(const struct world *w);
+    unsigned synced, owns;
+    unsigned settings[VM_CONFIG_KEY_COUNT];
+    char warnings[2048];
+};
+
+static void keep_warnings(void *context, enum log_level level, const char *line)
+{
+    struct world *w = context;
+    size_t size = strlen(w->warnings);
+    if (level <= LOG_WARN)
+        snprintf(w->warnings + size, sizeof w->warnings - size, "%s\n", line);
+}
+
+static void take_turns(void *context, struct instant now)
+{
+    struct world *w = context;
+    while (server_turn(w->server, 0, -1))
+        ;
+    if (w->awaited(w))
+        loop_quit(w->loop);
+    assert_true(instant_since(now, w->began).us < GIVE_UP * 1000000LL);
+    loop_timer_set(&w->turns, instant_after(now, duration_milliseconds(1)));
+}
+
+static void on_setting(void *context, struct instant now,
+                       enum vm_config_key key)
+{
+    struct world *w = context;
+    (void)now;
+    w->settings[key]++;
+}
+
+static void on_own(void *context, struct instant now,
+                   const struct keys_own *own)
+{
+    struct world *w = context;
+    (void)now;
+    (void)own;
+    w->owns++;
+}
+
+static void on_synced(void *context, struct instant now)
+{
+    struct world *w = context;
+    (void)now;
+    w->synced++;
+}
+
+static void run_until(struct world *w, bool (*awaited)(const struct world *))
+{
+    w->awaited = awaited;
+    w->began = loop_now(w->loop);
+    loop_timer_set(&w->turns, w->began);
+    assert_int_equal(loop_run(w->loop), OK);
+}
+
+static const char *rules_of_qube(const struct world *w)
+{
+    struct router_qube_status status;
+    assert_true(router_qube_status(w->router, w->qube, &status));
+    return status.rules;
+}
+
+static bool is_synced(const struct world *w)
+{
+    return w->synced == 1;
+}
+
+static struct world *world_new(void)
+{
+    struct world *w = calloc(1, sizeof *w);
+    const struct router_options options = {.flows = 256};
+    const struct dom0_owner owner = {w, on_setting, on_own, on_synced};
+    struct address qube = address_ipv4(0x0a890014); /* 10.137.0.20 */
+
+    log_set_sink(keep_warnings, w);
+    strcpy(w->directory, "/tmp/dom0-test-XXXXXX");
+    assert_non_null(mkdtemp(w->directory));
+    snprintf(w->socket, sizeof w->socket, "%s/socket", w->directory);
+    w->loop = loop_new();
+    w->turns = (struct loop_timer){INSTANT_NEVER, take_turns, w, NULL};
+    loop_add_timer(w->loop, &w->turns);
+    w->router = router_new(&options);
+    w->qube =
+        router_add_qube(w->router, loop_now(w->loop), "qube", &qube, NULL);
+    w->server = server_new();
+    server_write(w->server, "/name", "sys-vpn");
+    server_write(w->server, "/qubes-netvm-gateway", "10.137.0.5");
+    server_write(w->server, "/connected-ips", "10.137.0.20 192.168.1.2");
+    server_write(w->server, "/mapped-ip/10.137.0.21/visible-ip", "192.168.1.2");
+    server_write(w->server, "/qubes-service/vpn-gateway", "1");
+    server_write(w->server, "/vm-config/vpn-mtu", "1300");
+    server_write(w->server, RULES "/policy", "drop");
+    server_write(w->server, RULES "/0000", "action=accept");
+    server_write(w->server, RULES, "");
+    server_listen(w->server, w->socket);
+    w->dom0 = dom0_open(w->socket, w->loop, w->router, &owner);
+    assert_non_null(w->dom0);
+    return w;
+}
+
+static struct world *world_synced(void)
+{
+    struct world *w = world_new();
+    run_until(w, is_synced);
+    return w;
+}
+
+static void world_free(struct world *w)
+{
+    dom0_close(w->dom0);
+    server_free(w->server);
+    router_free(w->router);
+    loop_remove_timer(w->loop, &w->turns);
+    loop_free(w->loop);
+    rmdir(w->directory);
+    log_set_sink(NULL, NULL);
+    free(w);
+}
+
+static bool is_handled(const struct world *w)
+{
+    return server_value(w->server, "/qubes-firewall-handled/10.137.0.20");
+}
+
+static void the_beginning_reaches_router_and_owner(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    assert_string_equal(rules_of_qube(w), NO_RULES);
+    run_until(w, is_synced);
+    assert_true(dom0_in_contact(w->dom0));
+    assert_string_equal(rules_of_qube(w), ONE_RULE);
+    assert_int_equal(w->settings[VM_CONFIG_MTU], 1);
+    assert_int_equal(dom0_config(w->dom0)->values.mtu, 1300);
+    assert_int_equal(w->owns, 1);
+    assert_string_equal(dom0_own(w->dom0)->name, "sys-vpn");
+    assert_int_equal(dom0_service(w->dom0, "vpn-gateway"), KEYS_SWITCH_ON);
+    run_until(w, is_handled);
+    assert_string_equal(w->warnings, "");
+    world_free(w);
+}
+
+static bool has_two_rules(const struct world *w)
+{
+    return !strcmp(rules_of_qube(w), "2 rules, else drop");
+}
+
+static bool has_no_rules(const struct world *w)
+{
+    return !strcmp(rules_of_qube(w), NO_RULES);
+}
+
+static bool handled_thrice(const struct world *w)
+{
+    const char *value =
+        server_value(w->server, "/qubes-firewall-handled/10.137.0.20");
+    return value && !strcmp(value, "3");
+}
+
+static void rules_are_swapped_broken_and_removed(void **state)
+{
+    (void)state;
+    struct world *w = world_synced();
+    server_remove(w->server, RULES "/");
+    server_write(w->server, RULES "/policy", "drop");
+    server_write(w->server, RULES "/0000", "action=drop");
+    server_write(w->server, RULES "/0001", "action=accept");
+    server_write(w->server, RULES, "");
+    run_until(w, has_two_rules);
+
+    server_write(w->server, RULES "/0001", "action=maybe");
+    server_write(w->server, RULES, "");
+    run_until(w, handled_thrice);
+    assert_non_null(strstr(rules_of_qube(w), "maybe"));
+
+    server_write(w->server, RULES "/0001", "action=accept");
+    server_remove(w->server, "/qubes-firewall/");
+    run_until(w, has_no_rules);
+    world_free(w);
+}
+
+static bool mtu_changed_twice(const struct world *w)
+{
+    return w->settings[VM_CONFIG_MTU] == 2;
+}
+
+static bool mtu_is_kept(const struct world *w)
+{
+    return dom0_config(w->dom0)->states[VM_CONFIG_MTU] == VM_CONFIG_KEPT;
+}
+
+static bool mtu_is_unset(const struct world *w)
+{
+    return dom0_config(w->dom0)->states[VM_CONFIG_MTU] == VM_CONFIG_UNSET;
+}
+
+static void settings_follow_and_wrong_ones_are_named(void **state)
+{
+    (void)state;
+    struct world *w = world_synced();
+    server_write(w->server, "/vm-config/vpn-mtu", "1200");
+    run_until(w, mtu_changed_twice);
+    assert_int_equal(dom0_config(w->dom0)->values.mtu, 1200);
+
+    server_write(w->server, "/vm-config/vpn-colour", "red");
+    server_write(w->server, "/vm-config/other", "not ours");
+    server_write(w->server, "/vm-config/vpn-mtu", "12000");
+    run_until(w, mtu_is_kept);
+    assert_int_equal(dom0_config(w->dom0)->values.mtu, 1200);
+    assert_int_equal(w->settings[VM_CONFIG_MTU], 2);
+    assert_non_null(strstr(w->warnings, "vpn-colour: there is no such"));
+    assert_null(strstr(w->warnings, "other"));
+    assert_non_null(strstr(w->warnings, "vpn-mtu: an MTU is"));
+    assert_non_null(strstr(w->warnings, "stays in force"));
+
+    server_remove(w->server, "/vm-config/");
+    run_until(w, mtu_is_unset);
+    assert_int_equal(w->settings[VM_CONFIG_MTU], 3);
+    world_free(w);
+}
+
+static bool is_out_of_contact(const struct world *w)
+{
+    return !dom0_in_contact(w->dom0);
+}
+
+static bool is_synced_again(const struct world *w)
+{
+    return w->synced == 2;
+}
+
+static void what_was_said_stays_until_it_is_said_anew(void **state)
+{
+    (void)state;
+    struct world *w = world_synced();
+    server_kill(w->server);
+    run_until(w, is_out_of_contact);
+    assert_string_equal(rules_of_qube(w), ONE_RULE);
+    assert_int_equal(dom0_config(w->dom0)->values.mtu, 1300);
+
+    server_remove(w->server, RULES "/");
+    server_remove(w->server, RULES);
+    server_write(w->server, "/vm-config/vpn-mtu", "1250");
+    server_write(w->server, "/name", "sys-vpn-2");
+    server_listen(w->server, w->socket);
+    run_until(w, is_synced_again);
+    assert_string_equal(rules_of_qube(w), NO_RULES);
+    assert_int_equal(dom0_config(w->dom0)->values.mtu, 1250);
+    assert_string_equal(dom0_own(w->dom0)->name, "sys-vpn-2");
+    assert_int_equal(w->owns, 2);
+    world_free(w);
+}
+
+static void qubes_are_expected_by_what_they_are_known_as(void **state)
+{
+    (void)state;
+    struct world *w = world_synced();
+    struct address a = address_ipv4(0x0a890014);
+    assert_true(dom0_expects(w->dom0, &a));
+    a = address_ipv4(0x0a890015); /* seen as 192.168.1.2 */
+    assert_true(dom0_expects(w->dom0, &a));
+    a = address_ipv4(0x0a890016);
+    assert_false(dom0_expects(w->dom0, &a));
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_beginning_reaches_router_and_owner),
+        cmocka_unit_test(rules_are_swapped_broken_and_removed),
+        cmocka_unit_test(settings_follow_and_wrong_ones_are_named),
+        cmocka_unit_test(what_was_said_stays_until_it_is_said_anew),
+        cmocka_unit_test(qubes_are_expected_by_what_they_are_known_as),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
