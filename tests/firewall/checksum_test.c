@@ -31,7 +31,7 @@ static void every_size_and_alignment_sums_as_the_slow_way(void **state)
 {
     (void)state;
     uint64_t seed = 7;
-    for (size_t size = 0; size < 300; size++) {
+    for (size_t size = 0; size < 700; size++) {
         size_t shift = size % 9;
         uint8_t *data = malloc(size + shift + 1), *copy = malloc(size + 1);
         craft_fill(&seed, data, size + shift);

@@ -1,0 +1,184 @@
+#include "firewall/mapping.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct mapping_table *table(uint32_t capacity)
+{
+    uint8_t seed[32];
+    struct mapping_table *t = calloc(1, sizeof *t);
+    for (size_t i = 0; i < sizeof seed; i++)
+        seed[i] = (uint8_t)(i * 7 + 1);
+    assert_true(mapping_table_init(t, capacity, seed));
+    return t;
+}
+
+static void free_table(struct mapping_table *t)
+{
+    mapping_table_clear(t);
+    free(t);
+}
+
+static struct flow_key key(uint16_t qube, uint16_t port, uint8_t protocol)
+{
+    return (struct flow_key){.qube = qube,
+                             .local_port = port,
+                             .protocol = protocol,
+                             .family = ADDRESS_IPV4};
+}
+
+static uint16_t port_of(const struct mapping_table *t, uint32_t mapping)
+{
+    assert_int_not_equal(mapping, MAPPING_NONE);
+    return t->mappings[mapping].external_port;
+}
+
+static void a_port_is_shared_by_its_flows_and_kept_if_free(void **state)
+{
+    (void)state;
+    struct mapping_table *t = table(64);
+    struct flow_key a = key(1, 5000, IP_UDP), b = key(2, 5000, IP_UDP),
+                    c = key(2, 5000, IP_TCP);
+    uint32_t first = mapping_acquire(t, &a, 0, true);
+    assert_int_equal(port_of(t, first), 5000);
+    assert_int_equal(mapping_acquire(t, &a, 0, true), first);
+    assert_int_not_equal(port_of(t, mapping_acquire(t, &b, 0, true)), 5000);
+    /* Protocols have their own ports. */
+    assert_int_equal(port_of(t, mapping_acquire(t, &c, 0, true)), 5000);
+    /* One of its own, although there is one to share. */
+    uint32_t own = mapping_acquire(t, &a, 0, false);
+    assert_int_not_equal(own, first);
+    assert_int_equal(mapping_acquire(t, &a, 0, true), first);
+    free_table(t);
+}
+
+static void ports_stay_in_their_class(void **state)
+{
+    (void)state;
+    struct mapping_table *t = table(4096);
+    for (uint16_t qube = 0; qube < 200; qube++) {
+        struct flow_key low = key(qube, 123, IP_UDP),
+                        high = key(qube, 40000, IP_UDP);
+        uint16_t port = port_of(t, mapping_acquire(t, &low, 0, true));
+        assert_true(port > 0 && port < 1024);
+        assert_true(port_of(t, mapping_acquire(t, &high, 0, true)) >= 1024);
+    }
+    free_table(t);
+}
+
+static void every_port_can_be_had_once(void **state)
+{
+    (void)state;
+    struct mapping_table *t = table(70000);
+    uint8_t *seen = calloc(65536, 1);
+    for (uint32_t i = 0; i < 64512; i++) {
+        struct flow_key k = key((uint16_t)(i / 32000), 30000, IP_TCP);
+        uint16_t port = port_of(t, mapping_acquire(t, &k, 0, false));
+        assert_true(port >= 1024 && !seen[port]);
+        seen[port] = 1;
+    }
+    struct flow_key k = key(9, 30000, IP_TCP);
+    assert_int_equal(mapping_acquire(t, &k, 0, true), MAPPING_NONE);
+    k.protocol = IP_UDP;
+    assert_int_equal(port_of(t, mapping_acquire(t, &k, 0, true)), 30000);
+    free(seen);
+    free_table(t);
+}
+
+static void a_port_rests_before_a_stranger_gets_it(void **state)
+{
+    (void)state;
+    struct mapping_table *t = table(64);
+    struct flow_key a = key(1, 5000, IP_UDP), b = key(2, 5000, IP_UDP);
+    uint32_t first = mapping_acquire(t, &a, 0, true);
+    mapping_release(t, first, 100);
+    uint32_t other = mapping_acquire(t, &b, 219, true);
+    assert_int_not_equal(port_of(t, other), 5000);
+    /* Its own qube has it back at once. */
+    assert_int_equal(mapping_acquire(t, &a, 219, true), first);
+    mapping_release(t, first, 219);
+    mapping_release(t, other, 219);
+    assert_int_equal(port_of(t, mapping_acquire(t, &b, 339, true)), 5000);
+    free_table(t);
+}
+
+static void where_all_is_taken_the_longest_rest_ends(void **state)
+{
+    (void)state;
+    struct mapping_table *t = table(3);
+    struct flow_key k[4];
+    uint32_t m[4];
+    for (uint16_t i = 0; i < 4; i++)
+        k[i] = key(i, (uint16_t)(5000 + i), IP_UDP);
+    for (size_t i = 0; i < 3; i++)
+        m[i] = mapping_acquire(t, &k[i], 0, true);
+    assert_int_equal(mapping_acquire(t, &k[3], 0, true), MAPPING_NONE);
+    mapping_release(t, m[1], 10);
+    mapping_release(t, m[0], 20);
+    assert_int_equal(port_of(t, mapping_acquire(t, &k[3], 21, true)), 5003);
+    /* The later one still rests for its qube. */
+    assert_int_equal(mapping_acquire(t, &k[0], 22, true), m[0]);
+    assert_int_equal(mapping_acquire(t, &k[1], 22, true), MAPPING_NONE);
+    free_table(t);
+}
+
+static void a_qube_that_has_gone_leaves_nothing_to_its_successor(void **state)
+{
+    (void)state;
+    struct mapping_table *t = table(64);
+    struct flow_key a = key(1, 5000, IP_UDP);
+    mapping_release(t, mapping_acquire(t, &a, 0, true), 0);
+    mapping_forget(t, 1);
+    assert_int_not_equal(port_of(t, mapping_acquire(t, &a, 1, true)), 5000);
+    free_table(t);
+}
+
+static void random_use_keeps_the_books(void **state)
+{
+    (void)state;
+    struct mapping_table *t = table(128);
+    uint32_t held[200], count = 0;
+    for (uint32_t i = 0; i < 100000; i++) {
+        uint64_t r = mapping_random(t);
+        struct flow_key k = key((uint16_t)(r % 5), (uint16_t)(r >> 8 & 15),
+                                r >> 20 & 1 ? IP_TCP : IP_UDP);
+        k.local_port = (uint16_t)(k.local_port + 2000);
+        if (count < 200 && (r >> 32) % 5 < 3) {
+            uint32_t m = mapping_acquire(t, &k, i / 100, r >> 21 & 1);
+            if (m != MAPPING_NONE)
+                held[count++] = m;
+        } else if (count > 0) {
+            size_t n = (r >> 40) % count;
+            mapping_release(t, held[n], i / 100);
+            held[n] = held[--count];
+        }
+    }
+    while (count > 0)
+        mapping_release(t, held[--count], 1000);
+    mapping_expire(t, 1000 + MAPPING_REST);
+    for (size_t s = 0; s < MAPPING_SPACES; s++)
+        for (size_t i = 0; i < MAPPING_PORTS / 64; i++)
+            assert_int_equal(t->used[s][i], 0);
+    uint32_t free_count = 0;
+    for (uint32_t m = t->free; m != MAPPING_NONE; m = t->mappings[m].next)
+        free_count++;
+    assert_int_equal(free_count, 128);
+    free_table(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_port_is_shared_by_its_flows_and_kept_if_free),
+        cmocka_unit_test(ports_stay_in_their_class),
+        cmocka_unit_test(every_port_can_be_had_once),
+        cmocka_unit_test(a_port_rests_before_a_stranger_gets_it),
+        cmocka_unit_test(where_all_is_taken_the_longest_rest_ends),
+        cmocka_unit_test(a_qube_that_has_gone_leaves_nothing_to_its_successor),
+        cmocka_unit_test(random_use_keeps_the_books),
+    };
+    return cmocka_run_group_tests_name("mapping", tests, NULL, NULL);
+}
