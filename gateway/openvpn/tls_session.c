@@ -207,7 +207,7 @@ bool tls_session_read(struct tls_session *t, uint8_t *out, size_t capacity,
 
 bool tls_session_write(struct tls_session *t, struct bytes plaintext)
 {
-    if (t->state != TLS_ESTABLISHED || plaintext.size > TLS_RECORD_MAX)
+    if (t->state != TLS_ESTABLISHED || plaintext.size > TLS_WRITE_MAX)
         return false;
     int result = mbedtls_ssl_write(&t->ssl, plaintext.data, plaintext.size);
     if (result >= 0 && (size_t)result == plaintext.size)

@@ -15,7 +15,8 @@
 #include "gateway/openvpn/tls_context.h"
 
 enum {
-    TLS_RECORD_MAX = 16384,      /* plaintext of one record */
+    TLS_RECORD_MAX = 16384,      /* plaintext of one record, received */
+    TLS_WRITE_MAX = 4096,        /* and sent */
     TLS_OUTPUT_MAX = 256 * 1024, /* more outstanding is a failure */
     TLS_ERROR_SIZE = PEER_VERIFY_REASON_SIZE + 64,
 };
