@@ -116,6 +116,10 @@ void client_state_disconnect(struct client *c)
 
 static void remember_error(struct client *c, const char *format,
                            va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static void remember_error(struct client *c, const char *format,
+                           va_list arguments)
 {
     vsnprintf(c->last_error, sizeof c->last_error, format, arguments);
 }

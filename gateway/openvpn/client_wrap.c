@@ -10,7 +10,8 @@ static bool init_tls_auth(struct control_wrap *w, const struct static_key *key,
 {
     const mbedtls_md_info_t *info = mbedtls_md_info_from_string(digest);
     return info && control_wrap_init_tls_auth(
-                       w, key, direction, mbedtls_md_get_type(info), unix_time);
+                       w, key, direction, (uint8_t)mbedtls_md_get_type(info),
+                       unix_time);
 }
 
 static bool init_tls_crypt_v2(struct control_wrap *w, struct static_key *key,

@@ -14,6 +14,9 @@
 
 enum { FINGERPRINT_SIZE = 32 };
 
+static void remember(struct peer_verify *v, const char *format,
+                     va_list arguments) __attribute__((format(printf, 2, 0)));
+
 /* The first reason found is the one that is told. */
 static void remember(struct peer_verify *v, const char *format,
                      va_list arguments)

@@ -115,7 +115,8 @@ bool tls_context_key_is_encrypted(struct bytes key)
     static const char *const marks[] = {"BEGIN ENCRYPTED PRIVATE KEY",
                                         "Proc-Type: 4,ENCRYPTED"};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
-        if (memmem(key.data, key.size, marks[i], strlen(marks[i])))
+        if (key.size > 0 &&
+            memmem(key.data, key.size, marks[i], strlen(marks[i])))
             return true;
     }
     return false;
