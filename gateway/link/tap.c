@@ -116,9 +116,9 @@ static bool take_frame(struct tap *tap, size_t size, struct packet *packet)
         drop(tap, DROP_LINK_MALFORMED);
         return false;
     }
-    switch (frame_take(
-        bytes_of(start + VNET_HEADER_SIZE, size - VNET_HEADER_SIZE), &tap->ipv4,
-        &tap->ipv6, &frame)) {
+    switch (
+        frame_take(bytes_of(start + VNET_HEADER_SIZE, size - VNET_HEADER_SIZE),
+                   &tap->ipv4, &tap->ipv6, &frame)) {
     case FRAME_DROPPED:
         drop(tap, frame.drop);
         return false;
