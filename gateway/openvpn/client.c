@@ -121,11 +121,26 @@ void client_reconnect(struct client *c, struct instant now)
     client_state_connect(c);
 }
 
+/* CR_TEXT: asked and answered while the server holds back its push. */
+static void answer_challenge(struct client *c, const char *answer)
+{
+    char message[CONTROL_MESSAGE_MAX];
+    struct writer w = writer_of(message, sizeof message);
+    if (!answer || !control_message_write_response(bytes_of_text(answer), &w))
+        return;
+    c->challenged = !session_send(&c->session, c->now, message);
+    secret_wipe(message, sizeof message);
+}
+
 void client_credentials(struct client *c, struct instant now,
                         const char *username, const char *password,
                         const char *response)
 {
     c->now = now;
+    if (c->state == CLIENT_AWAIT_PUSH_REPLY && c->challenged) {
+        answer_challenge(c, response ? response : password);
+        return;
+    }
     credentials_answer(&c->credentials, username, password, response);
     if (c->state == CLIENT_AWAIT_CREDENTIALS)
         client_state_connect(c);
@@ -151,7 +166,8 @@ static void in_negotiating(struct client *c)
                            "no answer from %s port %u", c->remote->host,
                            c->remote->port);
     } else if (instant_reached(c->now, c->repeat)) {
-        session_hasten(&c->session, c->now);
+        if (c->remote->protocol == CONFIG_UDP)
+            session_hasten(&c->session, c->now);
         c->repeat = client_state_in_seconds(c, CLIENT_HELLO_EVERY);
     }
 }
@@ -270,6 +286,8 @@ static bool poll_send(struct client *c, struct client_action *out)
     if (!take_flag(&c->ping_due))
         return false;
     out->bytes = session_data_ping(&c->session, c->now);
+    /* Between two keys there is none to send it with: next time. */
+    keepalive_sent(&c->session.keepalive, c->now);
     return out->bytes.size > 0;
 }
 
@@ -292,7 +310,8 @@ bool client_poll(struct client *c, struct client_action *out)
         out->type = CLIENT_ACTION_STOPPED;
     } else if (take_flag(&c->tell_ask)) {
         out->type = CLIENT_ACTION_ASK;
-        out->text = credentials_question(&c->credentials);
+        out->text = c->question[0] ? c->question
+                                   : credentials_question(&c->credentials);
     } else if (take_flag(&c->tell_connect)) {
         c->uplink_open = true;
         c->parting_count = c->parting_next = 0;

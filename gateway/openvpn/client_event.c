@@ -32,6 +32,7 @@ static void send_exchange(struct client *c)
     struct peer_info about = {
         .version = CLIENT_VERSION,
         .protocol = PROTOCOL_BITS,
+        .sso = "webauth,openurl,crtext",
     };
     struct key_exchange message = {0};
     if (!options_string_format(&ours, options) ||
@@ -64,11 +65,13 @@ static void report_push(void *context, const char *text)
 
 static void await_push(struct client *c)
 {
+    const struct tls_session *tls = &c->session.primary->control.tls;
+    char quoted[LOG_QUOTE_SIZE];
     c->negotiations++;
-    tls_session_describe(&c->session.primary->control.tls, c->tls_text,
-                         sizeof c->tls_text);
+    tls_session_describe(tls, c->tls_text, sizeof c->tls_text);
     log_info("openvpn: %s is \"%s\", %s", c->remote->host,
-             c->session.primary->control.tls.verify.common_name, c->tls_text);
+             log_quote(quoted, bytes_of_text(tls->verify.common_name)),
+             c->tls_text);
     push_options_init(&c->push, c->config, report_push, c);
     c->push.tun_mtu = c->remote->tun_mtu;
     c->push_open = true;
@@ -152,6 +155,8 @@ static void go_up(struct client *c)
             ? client_state_in_seconds(c, c->push.session_timeout)
             : INSTANT_NEVER);
     c->last_error[0] = 0;
+    c->question[0] = 0;
+    c->challenged = false;
     c->tell_up = true;
     log_info("openvpn: up, %s", c->session.data.cipher);
 }
@@ -252,14 +257,22 @@ static void take_auth_pending(struct client *c, struct bytes rest)
         c->deadline = client_state_in_seconds(c, c->config->hand_window);
 }
 
-/* Shown, never opened and never run. */
+/* Shown, never opened and never run. What the server wants done before it
+ * pushes becomes a question. */
 static void take_info(struct client *c, struct bytes rest)
 {
     struct control_info info;
-    char text[LOG_QUOTE_SIZE];
-    (void)c;
+    char quoted[LOG_QUOTE_SIZE];
     control_message_info(rest, &info);
-    log_info("openvpn: the server says: %s", log_quote(text, info.text));
+    if (info.kind == CONTROL_INFO_TEXT || c->state != CLIENT_AWAIT_PUSH_REPLY) {
+        log_info("openvpn: the server says: %s", log_quote(quoted, info.text));
+        return;
+    }
+    c->challenged = info.kind == CONTROL_INFO_CHALLENGE;
+    snprintf(c->question, sizeof c->question, "%s%.*s",
+             c->challenged ? "" : "Log in with a browser: ",
+             (int)info.text.size, (const char *)info.text.data);
+    c->tell_ask = true;
 }
 
 static void take_signal(struct client *c, bool halt, struct bytes rest)

@@ -106,6 +106,8 @@ void client_state_disconnect(struct client *c)
     if (c->push_open)
         push_options_clear(&c->push);
     c->push_open = false;
+    c->challenged = false;
+    c->question[0] = 0;
     c->ping_due = false;
     c->tell_up = false;
     c->tell_down = c->up_told;

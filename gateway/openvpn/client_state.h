@@ -20,6 +20,7 @@ enum {
     CLIENT_PARTING_MAX = 4, /* datagrams on the way out */
     CLIENT_ERROR_SIZE = 1024,
     CLIENT_TLS_TEXT_SIZE = 96,
+    CLIENT_QUESTION_SIZE = CONTROL_MESSAGE_MAX + 64,
 };
 
 /* A copy of what is sent after its session is gone. */
@@ -42,7 +43,9 @@ struct client {
     bool tls_ready;
     bool session_open;
     bool push_open;
-    bool waiting_for_rest; /* a push in several messages */
+    bool waiting_for_rest;               /* a push in several messages */
+    bool challenged;                     /* a CR_TEXT waits for its answer */
+    char question[CLIENT_QUESTION_SIZE]; /* of the server; "" if none */
     char peer_cipher[NEGOTIATED_CIPHER_SIZE];
     /* Inactivity. */
     struct instant idle_since;

@@ -38,6 +38,15 @@ static void add_variables(struct writer *w, const struct config *config)
     }
 }
 
+/* A profile may know better. */
+static bool tells_sso(const struct config *config)
+{
+    for (size_t i = 0; i < config->peer_info_count; i++)
+        if (text_starts_with(bytes_of_text(config->peer_info[i]), "IV_SSO="))
+            return true;
+    return false;
+}
+
 bool peer_info_format(const struct peer_info *p, const struct config *config,
                       char out[PEER_INFO_SIZE])
 {
@@ -55,6 +64,8 @@ bool peer_info_format(const struct peer_info *p, const struct config *config,
     if (p->lzo)
         add(&w, "IV_LZO=1\n");
     add(&w, "IV_LZO_STUB=1\nIV_COMP_STUB=1\nIV_COMP_STUBv2=1\n");
+    if (p->sso && !tells_sso(config))
+        add(&w, "IV_SSO=%s\n", p->sso);
     if (!writer_ok(&w))
         return false;
     add_variables(&w, config);

@@ -33,6 +33,7 @@ struct peer_info {
     const char *version; /* dotted, of this program */
     uint32_t protocol;   /* bits above */
     bool lzo;            /* compressed packets can be read */
+    const char *sso;     /* ways to log in outside; NULL: none */
 };
 
 /* Variables of the profile (UV_...) that no longer fit are left out. False if

@@ -302,6 +302,9 @@ static bool step(struct session *s, struct instant now,
         return false;
     key->state = s->has_data ? SESSION_KEY_READY : SESSION_KEY_ACTIVE;
     key->active = now;
+    /* The lame duck has only packets to open from now on. */
+    if (s->lame->state != SESSION_KEY_NONE)
+        tls_session_clear(&s->lame->control.tls);
     out->type = s->has_data ? SESSION_RENEGOTIATED : SESSION_ACTIVE;
     return true;
 }

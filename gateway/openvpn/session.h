@@ -35,6 +35,7 @@ enum {
     SESSION_KEYS = 2,
     SESSION_KEY_ID_LAST = 7, /* 0 only first, then 1..7 and 1 again */
     SESSION_DATAGRAM_MAX = CONTROL_PACKET_SIZE_MAX,
+    SESSION_RECORD_MAX = 8192, /* OpenVPN 2 sends 2048 at most */
     SESSION_TEXT_SIZE = TLS_ERROR_SIZE,
 };
 
@@ -116,7 +117,7 @@ struct session {
     struct keepalive keepalive; /* its owner sets the seconds */
     struct bytes texts; /* control messages of `record` not yet handed out */
     char why[SESSION_TEXT_SIZE];
-    uint8_t record[TLS_RECORD_MAX];
+    uint8_t record[SESSION_RECORD_MAX];
     uint8_t scratch[CONTROL_WRAP_SCRATCH];
     uint8_t datagram[SESSION_DATAGRAM_MAX];
 };

@@ -394,6 +394,11 @@ bool tls_context_init(struct tls_context *t, enum openvpn_role role,
     mbedtls_x509_crt_init(&t->own);
     mbedtls_x509_crl_init(&t->revoked);
     mbedtls_pk_init(&t->key);
+    if (config->pkcs12.size > 0) {
+        log_error("openvpn: pkcs12 cannot be read; `openssl pkcs12 -nodes` "
+                  "makes ca, cert and key of it");
+        return false;
+    }
     if (config->ca.size == 0 && config->fingerprint_count == 0) {
         log_error("openvpn: neither ca nor peer-fingerprint: the %s cannot be "
                   "recognised",

@@ -118,6 +118,9 @@ static void take_event(struct server_end *s, struct instant now,
     case SESSION_MESSAGE:
         if (event->message.type == CONTROL_MESSAGE_PUSH_REQUEST)
             grant(s, now);
+        if (event->message.type == CONTROL_MESSAGE_CR_RESPONSE &&
+            !text_copy(s->response, sizeof s->response, event->message.rest))
+            s->response[0] = 0;
         s->goodbyes += event->message.type == CONTROL_MESSAGE_EXIT;
         break;
     case SESSION_PEER_EXIT:

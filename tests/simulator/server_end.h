@@ -33,6 +33,7 @@ struct server_end {
     struct arrivals arrivals;
     struct drop_counters drops;
     char client_options[512], client_name[128], client_password[128];
+    char response[128]; /* to a CR_TEXT */
 };
 
 MUST_USE bool server_end_init(struct server_end *s,

@@ -312,6 +312,46 @@ static void a_token_takes_the_passwords_place(void **state)
     world_free(w);
 }
 
+static void hold_back(struct world *w, const char *text)
+{
+    w->server.options.refuse = text;
+    assert_true(
+        world_run_until(w, duration_seconds(5), CLIENT_AWAIT_PUSH_REPLY));
+    world_run(w, duration_seconds(1));
+}
+
+static void a_question_before_the_push_is_answered(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = world_new(&o);
+    hold_back(w, "INFO_PRE,CR_TEXT:R,E:Your code?");
+    assert_string_equal(w->text, "Your code?");
+    client_credentials(w->client, w->now, NULL, NULL, "123456");
+    world_run(w, duration_milliseconds(200));
+    assert_string_equal(w->server.response, "MTIzNDU2");
+    w->server.options.refuse = NULL;
+    assert_true(world_run_until(w, duration_seconds(10), CLIENT_UP));
+    world_free(w);
+}
+
+static void a_browser_login_is_shown_and_waited_for(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = world_new(&o);
+    hold_back(w, "INFO_PRE,WEB_AUTH::https://login.example/x?y=1");
+    assert_string_equal(w->text,
+                        "Log in with a browser: https://login.example/x?y=1");
+    w->server.options.refuse = "AUTH_PENDING,timeout 300";
+    world_run(w, duration_seconds(250));
+    assert_int_equal(world_status(w).state, CLIENT_AWAIT_PUSH_REPLY);
+    w->server.options.refuse = NULL;
+    assert_true(world_run_until(w, duration_seconds(10), CLIENT_UP));
+    assert_int_equal(w->connects, 1);
+    world_free(w);
+}
+
 /* Goodbyes. */
 
 static void stopping_says_goodbye(void **state)
@@ -434,6 +474,8 @@ int main(void)
         cmocka_unit_test(refusals_are_few_and_then_a_person_is_asked),
         cmocka_unit_test(a_challenge_is_answered),
         cmocka_unit_test(a_token_takes_the_passwords_place),
+        cmocka_unit_test(a_question_before_the_push_is_answered),
+        cmocka_unit_test(a_browser_login_is_shown_and_waited_for),
         cmocka_unit_test(stopping_says_goodbye),
         cmocka_unit_test(reconnecting_says_goodbye),
         cmocka_unit_test(garbage_is_dropped_and_counted),
