@@ -24,7 +24,7 @@ connected() { wait_for 10 gateway_up && page; }
 killed_under_way() { end_process KILL "$client_pid"; page; }
 plain_to_the_port() { in_gateway perl "$system/udp" garbage $gateway_address 5000 $server_address $server_port 20; }
 six() {
-    in_gateway sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.uplink.disable_ipv6=0
+    kernel "$gateway" ipv6/conf/all/disable_ipv6 0
     ip -n "$gateway" address add 2001:db8::2/64 dev uplink nodad
     in_gateway busybox ping6 -c 1 -W 1 2001:db8::1
 }

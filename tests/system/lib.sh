@@ -87,6 +87,11 @@ tear_down() {
     [ -z "$work" ] || rm -rf "$work"
 }
 
+# A setting of a namespace's kernel, as a path below /proc/sys/net.
+kernel() { # NAMESPACE PATH VALUE
+    ip netns exec "$1" sh -c "echo $3 >/proc/sys/net/$2"
+}
+
 in_gateway() { ip netns exec "$gateway" "$@"; }
 in_internet() { ip netns exec "$internet" "$@"; }
 # `ip netns exec` gives the command its own view of mounts, so nobody else sees this resolv.conf.
@@ -133,11 +138,13 @@ topology() {
         ip netns add "$name"
         ip -n "$name" link set lo up
         # Nothing but the program may move a packet from one side to the other.
-        ip netns exec "$name" sysctl -qw net.ipv4.ip_forward=0
+        kernel "$name" ipv4/ip_forward 0
     done
     # The outer link speaks IPv4 only: a multicast report of the kernel's own would be noise in the capture.
-    in_gateway sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
-    in_internet sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    for name in "$gateway" "$internet"; do
+        kernel "$name" ipv6/conf/all/disable_ipv6 1
+        kernel "$name" ipv6/conf/default/disable_ipv6 1
+    done
     ip link add uplink netns "$gateway" type veth peer name wan netns "$internet"
     in_gateway ethtool -K uplink gro on
     in_internet ethtool -K wan gro on
@@ -350,13 +357,13 @@ classic_start() { # PROFILE
 	    }
 	}
 	END
-    in_gateway sysctl -qw net.ipv4.ip_forward=1
+    kernel "$gateway" ipv4/ip_forward 1
     spawn "$work/gateway.log" "$gateway" openvpn --config "$work/$1" --dev tun0 --disable-dco
     client_pid=$spawned
 }
 
 classic_clear() {
-    in_gateway sysctl -qw net.ipv4.ip_forward=0
+    kernel "$gateway" ipv4/ip_forward 0
     in_gateway nft delete table ip classic
     ip -n "$gateway" link del vif
     # What openvpn left when it was killed.
