@@ -124,6 +124,8 @@ UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES) $(SIMULATOR_SOURCES))
 SYSTEM_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/system/*.c))) \
     $(patsubst %.c,$(BUILD)/%.so,$(sort $(wildcard tests/system/preload/*.c)))
 SYSTEM_TESTS := $(sort $(wildcard tests/system/*.t))
+XEN_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/xen/*.c)))
+XEN_TESTS := $(sort $(wildcard tests/xen/*.t))
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*_bench.c)))
 FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 
@@ -177,6 +179,12 @@ test-system: program $(SYSTEM_PROGRAMS) ## real OpenVPN in network namespaces; n
 	$(ask_for_root)
 	$(call prove,$(SYSTEM_TESTS))
 
+test-xen: ## real Xen with its domains in an emulated computer; downloads Debian's, installs only QEMU
+	@rpm/deps xen
+	@$(MAKE) --no-print-directory run-test-xen
+run-test-xen: program $(XEN_PROGRAMS)
+	$(call prove,$(XEN_TESTS))
+
 # Warnings are judged in the plain build: the sanitizers' extra code makes gcc see ghosts.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 test-asan: deps ## unit tests and simulator under the address and undefined-behaviour sanitizers
@@ -228,5 +236,5 @@ help: ## this list
 
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb tests)) /dev/null -name '*.d')
 
-.PHONY: all program libraries-present test run-tests test-unit test-system test-asan fuzz run-fuzz lint \
+.PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan fuzz run-fuzz lint \
     lint-reproducible format demo run-demo bench run-bench install deps clean help always
