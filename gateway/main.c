@@ -120,9 +120,15 @@ static const struct command {
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
+    if (argc < 2) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    if (argc == 3 && strcmp(argv[2], "--help") == 0)
+        return help(argc, argv);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    fputs(usage, stderr);
+    fprintf(stderr, "vpn-gateway: unknown command '%s'\n%s", argv[1], usage);
     return EXIT_USAGE;
 }
