@@ -70,6 +70,7 @@ system_PARTS := $(gateway_PARTS)
 # The libraries an archive needs when something is linked with it.
 openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS)
 uplink_LIBS = $(CARES_LIBS)
+router_LIBS = $(CARES_LIBS)
 qubesdb_LIBS = $(XENVCHAN_LIBS)
 gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS)
 
