@@ -7,6 +7,7 @@
 
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
+#include "gateway/openvpn/pkcs12.h"
 
 #define HANDLER(verb)                                                          \
     void config_options_##verb(struct config_builder *b,                       \
@@ -147,10 +148,12 @@ HANDLER(pkcs12)
     struct config_blob content;
     if (!config_builder_content(b, line, &content))
         return;
-    enum { DER_SEQUENCE = 0x30 };
-    if ((line->is_inline && !decode_block(&content)) || content.size == 0 ||
-        content.data[0] != DER_SEQUENCE) {
-        config_builder_error(b, "`pkcs12' does not hold a PKCS#12 container");
+    enum pkcs12_result result = PKCS12_MALFORMED;
+    if (!line->is_inline || decode_block(&content))
+        result = pkcs12_inspect(bytes_of(content.data, content.size));
+    if (result != PKCS12_OK) {
+        config_builder_error(b, "`pkcs12' cannot be used: %s",
+                             pkcs12_text(result));
         config_builder_free_blob(&content);
         return;
     }

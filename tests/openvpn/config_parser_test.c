@@ -711,15 +711,20 @@ static void a_certificate_may_stand_in_for_a_password(void **state)
     config_trial_clear(&t);
 }
 
-static void base64_of_pkcs12_is_decoded(void **state)
+static void a_container_is_looked_into(void **state)
 {
     (void)state;
-    struct config_trial t = {0};
-    accept(&t, "<pkcs12>\nMIIB\r\n  AgME\nBQ==\n</pkcs12>");
-    static const uint8_t expected[] = {0x30, 0x82, 1, 2, 3, 4, 5};
-    assert_bytes_equal(bytes_of(t.config.pkcs12.data, t.config.pkcs12.size),
-                       bytes_of(expected, sizeof expected));
-    config_trial_clear(&t);
+    static const char *const contents[] = {"MIIB\r\n  AgME\nBQ==\n", "MII\n",
+                                           "", "****\n"};
+    for (size_t i = 0; i < COUNT(contents); i++) {
+        struct config_trial t = {0};
+        char text[128];
+        snprintf(text, sizeof text, "<pkcs12>\n%s</pkcs12>", contents[i]);
+        config_trial_with(&t, text);
+        assert_true(config_trial_said(&t, CONFIG_ERROR, 4, "not a PKCS#12"));
+        assert_null(t.config.pkcs12.data);
+        config_trial_clear(&t);
+    }
 }
 
 static void without_a_check_of_the_server_there_is_a_warning(void **state)
@@ -1050,7 +1055,7 @@ int main(void)
         cmocka_unit_test(fragment_matters_only_for_udp),
         cmocka_unit_test(keys_come_from_files_too),
         cmocka_unit_test(a_certificate_may_stand_in_for_a_password),
-        cmocka_unit_test(base64_of_pkcs12_is_decoded),
+        cmocka_unit_test(a_container_is_looked_into),
         cmocka_unit_test(without_a_check_of_the_server_there_is_a_warning),
         cmocka_unit_test(fingerprints_replace_the_authority),
         cmocka_unit_test(certificates_and_lists_are_looked_into),
