@@ -44,6 +44,7 @@ CARES_LIBS := -lcares
 JANSSON_LIBS := -ljansson
 SECCOMP_LIBS := -lseccomp
 XENVCHAN_LIBS := -lxenvchan -lxenstore
+XEN_LIBS := -lxengnttab -lxenevtchn -lxenstore
 CMOCKA_LIBS := -lcmocka
 DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
 
@@ -69,8 +70,8 @@ system_PARTS := $(gateway_PARTS)
 
 # The libraries an archive needs when something is linked with it.
 openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS)
+link_LIBS = $(XEN_LIBS)
 uplink_LIBS = $(CARES_LIBS)
-router_LIBS = $(CARES_LIBS)
 qubesdb_LIBS = $(XENVCHAN_LIBS)
 gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS)
 

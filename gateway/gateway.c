@@ -14,6 +14,7 @@
 #include "gateway/event/loop.h"
 #include "gateway/event/notify.h"
 #include "gateway/event/signals.h"
+#include "gateway/link/netback.h"
 #include "gateway/link/pcap.h"
 #include "gateway/link/tap.h"
 #include "gateway/openvpn/client.h"
@@ -24,7 +25,7 @@
 enum {
     OUT_BYTES = 128 * 1024, /* stays in the second-level cache */
     REPLIES = 64,
-    REPLY_BYTES = PACKET_HEADROOM + 1500, /* the answer to a full-size ping */
+    REPLY_BYTES = PACKET_HEADROOM + 1280, /* an ICMPv6 error at its largest */
     INBOUND_PACKETS = 128,
 };
 
@@ -286,14 +287,7 @@ static void client_due(void *context, struct instant now)
 static void router_due(void *context, struct instant now)
 {
     struct gateway *g = context;
-    struct burst_layout layout = client_layout(g->client);
-
     router_expire(g->router, now);
-    packet_batch_reset(&g->replies);
-    router_own_packets(g->router, now, &g->replies);
-    for (size_t i = 0; i < g->replies.count; i++)
-        cut(g, now, &g->replies.packets[i], &layout);
-    flush(g, now);
     update_timers(g);
 }
 
@@ -373,15 +367,31 @@ static json_t *ordered(void *context, struct instant now, const json_t *request)
 
 /* --- Opening and closing ------------------------------------------------- */
 
-static bool open_link(struct gateway *g, const struct downstream *d)
+static struct link *open_tap(struct gateway *g, const struct downstream *d,
+                             const struct link_owner *owner)
 {
-    const struct link_owner owner = {g, from_link, qube_added, qube_removed};
     struct tap_options options = {
         .interface = d->interface, .ipv4 = d->ipv4, .ipv6 = d->ipv6};
     enum error error;
 
     memcpy(options.mac, d->mac, sizeof options.mac);
-    struct link *link = tap_open(&options, g->loop, &owner, &error);
+    return tap_open(&options, g->loop, owner, &error);
+}
+
+static bool open_link(struct gateway *g, const struct downstream *d)
+{
+    const struct link_owner owner = {g, from_link, qube_added, qube_removed};
+    struct link *link = NULL;
+    enum error error;
+
+    switch (d->kind) {
+    case DOWNSTREAM_TAP:
+        link = open_tap(g, d, &owner);
+        break;
+    case DOWNSTREAM_XEN:
+        link = netback_open(NETBACK_KERNEL_MODULE, g->loop, &owner, &error);
+        break;
+    }
     if (!link)
         return false;
     g->links[g->link_count++] = link;

@@ -26,9 +26,9 @@ enum { EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: vpn-gateway COMMAND [OPTIONS]\n"
     "\n"
-    "  run --profile FILE --downstream SPEC... [--qubesdb none]\n"
+    "  run --profile FILE [--downstream SPEC]... [--qubesdb none]\n"
     "      [--control SOCKET] [--pcap FILE] [-v]\n"
-    "          serve qubes through the VPN of the profile; SPEC is\n"
+    "          serve qubes through the VPN of the profile; SPEC is xen or\n"
     "          tap:IFNAME,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
     "  check FILE\n"
     "          say what is wrong with a profile, and what it asks for\n"

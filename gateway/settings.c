@@ -1,6 +1,7 @@
 #include "gateway/settings.h"
 
 #include <getopt.h>
+#include <unistd.h>
 
 #include "gateway/base/text.h"
 
@@ -53,9 +54,13 @@ bool settings_parse_downstream(const char *spec, struct downstream *out,
     struct downstream d = {.kind = DOWNSTREAM_TAP};
     struct bytes rest = bytes_of_text(spec), kind, part;
 
+    if (text_equal(rest, "xen")) {
+        *out = (struct downstream){.kind = DOWNSTREAM_XEN};
+        return true;
+    }
     if (!text_cut(&rest, ':', &kind) || !text_equal(kind, "tap")) {
-        *why = "--downstream: SPEC is tap:IFNAME,ip=ADDRESS[,ip6=ADDRESS]"
-               "[,mac=MAC]";
+        *why = "--downstream: SPEC is xen or tap:IFNAME,ip=ADDRESS"
+               "[,ip6=ADDRESS][,mac=MAC]";
         return false;
     }
     if (!text_cut(&rest, ',', &part) || part.size == 0 ||
@@ -82,16 +87,28 @@ static bool add_downstream(struct settings *s, const char *spec,
         *why = "--downstream: too many";
         return false;
     }
-    return settings_parse_downstream(
-        spec, &s->downstreams[s->downstream_count++], why);
+    struct downstream *d = &s->downstreams[s->downstream_count];
+    if (!settings_parse_downstream(spec, d, why))
+        return false;
+    for (size_t i = 0; i < s->downstream_count; i++) {
+        if (d->kind == DOWNSTREAM_XEN &&
+            s->downstreams[i].kind == DOWNSTREAM_XEN) {
+            *why = "--downstream: xen stands for all vifs, once";
+            return false;
+        }
+    }
+    s->downstream_count++;
+    return true;
 }
 
-static bool check_complete(const struct settings *s, const char **why)
+static bool complete(struct settings *s, const char **why)
 {
     if (!s->profile) {
         *why = "--profile FILE is missing";
         return false;
     }
+    if (s->downstream_count == 0 && access(SETTINGS_XEN_DEVICE, F_OK) == 0)
+        s->downstreams[s->downstream_count++].kind = DOWNSTREAM_XEN;
     if (s->downstream_count == 0) {
         *why = "--downstream SPEC is missing: nobody to serve";
         return false;
@@ -151,7 +168,7 @@ bool settings_parse(int argc, char **argv, struct settings *out,
         *why = "unexpected argument behind the options";
         return false;
     }
-    if (!check_complete(&s, why))
+    if (!complete(&s, why))
         return false;
     *out = s;
     return true;

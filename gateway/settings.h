@@ -12,9 +12,9 @@ enum { SETTINGS_DOWNSTREAMS_MAX = 64, SETTINGS_INTERFACE_SIZE = 16 };
 
 #define SETTINGS_CONTROL_DEFAULT "/run/vpn-gateway/control"
 
-enum downstream_kind { DOWNSTREAM_TAP };
+enum downstream_kind { DOWNSTREAM_TAP, DOWNSTREAM_XEN };
 
-/* One --downstream SPEC. */
+/* One --downstream SPEC; of the rest XEN has nothing. */
 struct downstream {
     enum downstream_kind kind;
     char interface[SETTINGS_INTERFACE_SIZE];
@@ -36,7 +36,10 @@ struct settings {
 MUST_USE bool settings_parse(int argc, char **argv, struct settings *out,
                              const char **why);
 
-/* "tap:IFNAME,ip=A[,ip6=A][,mac=M]". */
+/* Where Xen's grant device is, "xen" is the default. */
+#define SETTINGS_XEN_DEVICE "/dev/xen/gntdev"
+
+/* "tap:IFNAME,ip=A[,ip6=A][,mac=M]" or "xen". */
 MUST_USE bool settings_parse_downstream(const char *spec,
                                         struct downstream *out,
                                         const char **why);

@@ -61,6 +61,20 @@ static void what_is_missing_or_unknown_is_refused(void **state)
     assert_false(PARSE(&s, "--profile"));
 }
 
+static void xen_is_one_downstream_for_all_vifs(void **state)
+{
+    (void)state;
+    struct settings s;
+    assert_true(PARSE(&s, "--profile", "a", "--downstream", "xen"));
+    assert_int_equal(s.downstream_count, 1);
+    assert_int_equal(s.downstreams[0].kind, DOWNSTREAM_XEN);
+    assert_true(PARSE(&s, "--profile", "a", "--downstream", "xen",
+                      "--downstream", "tap:q,ip=192.0.2.1"));
+    assert_int_equal(s.downstreams[1].kind, DOWNSTREAM_TAP);
+    assert_false(PARSE(&s, "--profile", "a", "--downstream", "xen",
+                       "--downstream", "xen"));
+}
+
 static void a_broken_downstream_is_refused(void **state)
 {
     (void)state;
@@ -82,6 +96,8 @@ static void a_broken_downstream_is_refused(void **state)
         "tap:q,ip=192.0.2.1,colour=red",
         "tap:name-of-16-chars,ip=192.0.2.1",
         "wire:q,ip=192.0.2.1",
+        "xen:q,ip=192.0.2.1",
+        "xen,",
     };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         struct downstream d;
@@ -97,6 +113,7 @@ int main(void)
         cmocka_unit_test(a_whole_command_line_is_read),
         cmocka_unit_test(the_control_socket_has_a_default),
         cmocka_unit_test(what_is_missing_or_unknown_is_refused),
+        cmocka_unit_test(xen_is_one_downstream_for_all_vifs),
         cmocka_unit_test(a_broken_downstream_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
