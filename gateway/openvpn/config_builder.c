@@ -31,9 +31,21 @@ void config_builder_clear(struct config_builder *b)
 static void report(struct config_builder *b, enum config_severity severity,
                    const char *format, va_list arguments)
 {
+    b->failed = b->failed || severity == CONFIG_ERROR ||
+                b->reports + 1 >= CONFIG_REPORTS_MAX;
+    if (config_builder_is_silent(b))
+        return;
     char text[REPORT_SIZE];
     vsnprintf(text, sizeof text, format, arguments);
     b->env->report(b->env->context, severity, b->line, text);
+    if (++b->reports == CONFIG_REPORTS_MAX)
+        b->env->report(b->env->context, CONFIG_ERROR, b->line,
+                       "this is too much; what follows is not told");
+}
+
+bool config_builder_is_silent(const struct config_builder *b)
+{
+    return b->reports >= CONFIG_REPORTS_MAX;
 }
 
 void config_builder_error(struct config_builder *b, const char *format, ...)
@@ -42,7 +54,6 @@ void config_builder_error(struct config_builder *b, const char *format, ...)
     va_start(arguments, format);
     report(b, CONFIG_ERROR, format, arguments);
     va_end(arguments);
-    b->failed = true;
 }
 
 void config_builder_warn(struct config_builder *b, const char *format, ...)

@@ -33,13 +33,14 @@ struct config_draft {
     bool has_host;
 };
 
-enum { CONFIG_IGNORABLE_MAX = 64 };
+enum { CONFIG_IGNORABLE_MAX = 64, CONFIG_REPORTS_MAX = 200 };
 
 struct config_builder {
     const struct config_parser_env *env;
     struct config *config;
     unsigned line;
-    bool failed; /* an error was reported */
+    bool failed; /* an error was found */
+    size_t reports;
 
     struct config_draft common;
     struct config_draft *drafts;
@@ -72,11 +73,15 @@ void config_builder_init(struct config_builder *b, struct config *config,
                          const struct config_parser_env *env);
 void config_builder_clear(struct config_builder *b);
 
-/* One sentence about the line that is being read; never a secret. */
+/* One sentence about the line that is being read; never a secret. Past the
+ * first CONFIG_REPORTS_MAX they are not told: such a file is no profile. */
 void config_builder_error(struct config_builder *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void config_builder_warn(struct config_builder *b, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Nothing more will be told: what only finds a text can be left out. */
+bool config_builder_is_silent(const struct config_builder *b);
 
 /* What a connection option is about: the open block, or all drafts. */
 struct config_draft *config_builder_draft(struct config_builder *b);

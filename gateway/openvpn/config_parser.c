@@ -42,6 +42,8 @@ static bool is_ignorable(const struct config_builder *b, const char *name)
 static void warn_unknown(struct config_builder *b, const char *name,
                          size_t words)
 {
+    if (config_builder_is_silent(b))
+        return;
     const char *nearest = config_options_nearest(name);
     char quoted[LOG_QUOTE_SIZE];
     if (nearest)

@@ -968,6 +968,23 @@ static const char everything[] =
     "</ca>\n<askpass>\nx\n</askpass>\nignore-unknown-option q\nq\n"
     "-----BEGIN X-----\n-----END X-----\nconnect-retry 1 2\nreneg-bytes 1\n";
 
+static void a_file_of_rubbish_is_not_told_line_by_line(void **state)
+{
+    (void)state;
+    enum { LINES = 400000 };
+    char *text = malloc(LINES * 2);
+    assert_non_null(text);
+    for (size_t i = 0; i < LINES; i++)
+        memcpy(text + 2 * i, "x\n", 2);
+    struct config_trial t = {0};
+    config_trial_run(&t, bytes_of(text, LINES * 2));
+    assert_false(t.usable);
+    assert_int_equal(t.warnings, CONFIG_REPORTS_MAX);
+    assert_int_equal(t.errors, 1);
+    config_trial_clear(&t);
+    free(text);
+}
+
 static void every_truncation_is_survived(void **state)
 {
     (void)state;
@@ -1032,6 +1049,7 @@ int main(void)
         cmocka_unit_test(numbers_reach_their_fields),
         cmocka_unit_test(defaults_are_openvpns),
         cmocka_unit_test(more_arguments_than_wanted_are_a_warning),
+        cmocka_unit_test(a_file_of_rubbish_is_not_told_line_by_line),
         cmocka_unit_test(every_truncation_is_survived),
         cmocka_unit_test(every_change_of_a_byte_is_survived),
     };

@@ -731,6 +731,10 @@ static void the_first_pull_filter_that_fits_decides(void **state)
     assert_int_equal(f.o.tunnel.route_count, 1);
     is_prefix(&f.o.tunnel.routes[0].prefix, "10.1.0.0/16");
     assert_int_equal(f.o.tunnel.routes[0].metric, 5);
+    /* The marks of an update do not get past a filter. */
+    assert_true(add(&f, "PUSH_UPDATE,?route 10.9.0.0 255.255.0.0"));
+    assert_true(finish(&f));
+    is_prefix(&f.o.tunnel.routes[0].prefix, "10.1.0.0/16");
     assert_true(add(&f, "PUSH_REPLY,comp-lzo no"));
     assert_true(f.o.rejected);
     push_options_clear(&f.o);
