@@ -25,7 +25,7 @@
 enum {
     OUT_BYTES = 128 * 1024, /* stays in the second-level cache */
     REPLIES = 64,
-    REPLY_BYTES = PACKET_HEADROOM + 1280, /* an ICMPv6 error at its largest */
+    REPLY_BYTES = PACKET_HEADROOM + 1500, /* the answer to a full-size ping */
     INBOUND_PACKETS = 128,
 };
 
@@ -287,7 +287,14 @@ static void client_due(void *context, struct instant now)
 static void router_due(void *context, struct instant now)
 {
     struct gateway *g = context;
+    struct burst_layout layout = client_layout(g->client);
+
     router_expire(g->router, now);
+    packet_batch_reset(&g->replies);
+    router_own_packets(g->router, now, &g->replies);
+    for (size_t i = 0; i < g->replies.count; i++)
+        cut(g, now, &g->replies.packets[i], &layout);
+    flush(g, now);
     update_timers(g);
 }
 

@@ -10,6 +10,7 @@
 #include "gateway/base/log.h"
 #include "gateway/router/answers.h"
 #include "gateway/router/dns.h"
+#include "gateway/router/name_queries.h"
 #include "gateway/router/route_table.h"
 #include "gateway/router/rules_file.h"
 
@@ -38,6 +39,7 @@ struct router {
     struct tunnel tunnel;
     struct route_table routes;
     struct dns dns;
+    struct name_queries names;
     struct answers answers;
     struct address link_local; /* of fe:ff:ff:ff:ff:ff */
     struct drop_counters drops;
@@ -67,6 +69,7 @@ struct router *router_new(const struct router_options *options)
     }
     r->accept_unruled = options->accept_unruled;
     dns_init(&r->dns);
+    name_queries_init(&r->names, r->firewall);
     r->answers.ipv4 = r->dns.virtual[0];
     r->link_local = address_from_bytes(ADDRESS_IPV6, link_local);
     r->answers.ipv6 = r->link_local;
@@ -219,6 +222,7 @@ void router_tunnel_up(struct router *r, struct instant now,
     route_table_build(&r->routes, &r->tunnel);
     dns_set_tunnel(&r->dns, &r->tunnel);
     firewall_set_tunnel(r->firewall, now, &r->tunnel);
+    name_queries_restart(&r->names, now);
 }
 
 void router_tunnel_down(struct router *r, struct instant now)
@@ -262,10 +266,26 @@ void router_expire(struct router *r, struct instant now)
     expire_fragments(r, now);
 }
 
+static bool can_resolve(const struct router *r)
+{
+    return r->up && r->tunnel.ipv4.address.family != ADDRESS_NONE &&
+           r->dns.resolvers[0].family != ADDRESS_NONE;
+}
+
+void router_own_packets(struct router *r, struct instant now,
+                        struct packet_batch *out)
+{
+    if (can_resolve(r))
+        name_queries_ask(&r->names, now, &r->dns, &r->tunnel.ipv4.address, out);
+}
+
 struct instant router_deadline(const struct router *r)
 {
-    return instant_earlier(firewall_deadline(r->firewall),
-                           fragments_deadline(r->fragments));
+    struct instant deadline = instant_earlier(firewall_deadline(r->firewall),
+                                              fragments_deadline(r->fragments));
+    if (can_resolve(r))
+        deadline = instant_earlier(deadline, name_queries_deadline(&r->names));
+    return deadline;
 }
 
 /* Collects fragments; DROP_NONE when the packet is whole, and *ip is it. */
@@ -493,7 +513,10 @@ static enum drop from_tunnel(struct router *r, struct instant now,
         return DROP_PROTOCOL;
     if (ip.ttl <= 1)
         return DROP_TTL;
-    return firewall_receive(r->firewall, now, p, &ip);
+    drop = firewall_receive(r->firewall, now, p, &ip);
+    if (drop == DROP_NO_FLOW && name_queries_receive(&r->names, now, p, &ip))
+        drop = DROP_ANSWERED;
+    return drop;
 }
 
 void router_from_tunnel(struct router *r, struct instant now,

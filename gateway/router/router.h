@@ -98,6 +98,11 @@ void router_from_qubes(struct router *r, struct instant now,
 void router_from_tunnel(struct router *r, struct instant now,
                         struct packet_batch *batch);
 
+/* Appends the gateway's own packets that are to leave through the tunnel now:
+ * questions for the host names in rules. To be called at router_deadline(). */
+void router_own_packets(struct router *r, struct instant now,
+                        struct packet_batch *out);
+
 /* Housekeeping of flows and fragments. */
 void router_expire(struct router *r, struct instant now);
 struct instant router_deadline(const struct router *r);
