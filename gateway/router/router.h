@@ -71,6 +71,11 @@ void router_forget_rules(struct router *r, struct instant now,
 MUST_USE bool router_load_rules(struct router *r, struct instant now,
                                 struct bytes text, size_t *line);
 
+/* Resolvers to use instead of those that the server pushed; none: the pushed
+ * ones again. They too are reached through the tunnel only. */
+void router_set_resolvers(struct router *r, struct instant now,
+                          const struct address *resolvers, size_t count);
+
 /* The tunnel stands or changed. Flows that cannot survive a change of its
  * address end. `t` is copied. */
 void router_tunnel_up(struct router *r, struct instant now,

@@ -157,7 +157,7 @@ static void refusals_are_answered_at_once(void **state)
         const uint8_t *t = w->replies.packets[0].data + (v6 ? 40 : 20);
         assert_int_equal(load_u32(t + 4), 1500);
         c.payload.size = 10;
-        c.protocol = 132;
+        c.protocol = 136;
         assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_PROTOCOL);
         expect_error(w, v6 ? 4 : 3, v6 ? 1 : 2);
         c.protocol = 17;
@@ -346,6 +346,71 @@ static void one_resolver_serves_both_from_the_same_port(void **state)
     world_free(w);
 }
 
+/* Which resolver a question from a new port goes to: 0 or 1. */
+static int asked(struct world *w, const char *virtual)
+{
+    static uint16_t port = 5000;
+    struct craft c = sample(false, 17);
+    c.destination_port = 53;
+    c.source_port = port++;
+    assert_int_equal(up_to(w, &c, virtual), DROP_NONE);
+    return memcmp(w->out + 16, w->tunnel.resolvers[0].bytes, 4) != 0;
+}
+
+static void a_silent_resolver_is_passed_over_for_a_while(void **state)
+{
+    (void)state;
+    struct world *w = world_new(256);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(asked(w, "10.139.1.1"), 0);
+    w->now.us += 2999999;
+    assert_int_equal(asked(w, "10.139.1.1"), 0);
+    w->now.us++;
+    assert_int_equal(asked(w, "10.139.1.1"), 1);
+    struct packet answer = echoed(w);
+    assert_int_equal(down(w, answer), DROP_NONE);
+    assert_memory_equal(w->out + 12, "\x0a\x8b\x01\x01", 4);
+    assert_int_equal(asked(w, "10.139.1.2"), 1);
+    /* It is tried again, and is back when it answers. */
+    w->now.us += 57 * 1000000;
+    assert_int_equal(asked(w, "10.139.1.1"), 0);
+    answer = echoed(w);
+    assert_int_equal(down(w, answer), DROP_NONE);
+    for (int i = 0; i < 10; i++) {
+        w->now.us += 1000000;
+        assert_int_equal(asked(w, "10.139.1.1"), 0);
+        answer = echoed(w);
+        assert_int_equal(down(w, answer), DROP_NONE);
+    }
+    /* Where both are silent, each is asked what it is asked. */
+    for (int i = 0; i < 4; i++) {
+        w->now.us += 1000000;
+        (void)asked(w, "10.139.1.1");
+        (void)asked(w, "10.139.1.2");
+    }
+    assert_int_equal(asked(w, "10.139.1.1"), 0);
+    assert_int_equal(asked(w, "10.139.1.2"), 1);
+    world_free(w);
+}
+
+static void the_user_s_resolvers_take_the_place_of_the_pushed(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct address own = craft_address("192.0.2.53");
+    assert_int_equal(asked(w, "10.139.1.1"), 0);
+    router_set_resolvers(w->router, w->now, &own, 1);
+    assert_int_equal(router_flow_count(w->router), 0);
+    (void)asked(w, "10.139.1.2");
+    assert_memory_equal(w->out + 16, own.bytes, 4);
+    router_tunnel_up(w->router, w->now, &w->tunnel);
+    (void)asked(w, "10.139.1.1");
+    assert_memory_equal(w->out + 16, own.bytes, 4);
+    router_set_resolvers(w->router, w->now, NULL, 0);
+    assert_int_equal(asked(w, "10.139.1.1"), 0);
+    world_free(w);
+}
+
 static void without_resolvers_dns_is_refused(void **state)
 {
     (void)state;
@@ -378,6 +443,8 @@ int main(void)
         cmocka_unit_test(a_connection_from_before_is_reset),
         cmocka_unit_test(dns_goes_to_the_tunnels_resolvers_only),
         cmocka_unit_test(one_resolver_serves_both_from_the_same_port),
+        cmocka_unit_test(a_silent_resolver_is_passed_over_for_a_while),
+        cmocka_unit_test(the_user_s_resolvers_take_the_place_of_the_pushed),
         cmocka_unit_test(without_resolvers_dns_is_refused),
     };
     return cmocka_run_group_tests_name("router_answers", tests, NULL, NULL);

@@ -125,6 +125,42 @@ static void one_port_stands_for_one_port_everywhere(void **state)
     world_free(w);
 }
 
+/* ESP, GRE and SCTP have no port to be told apart by: whoever was first with
+ * a remote address has it. */
+static void protocols_without_ports_are_told_apart_by_address(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    static const uint8_t protocols[] = {47, 50, 132};
+    for (size_t i = 0; i < 3; i++) {
+        struct craft c = sample(false, protocols[i]), other = c;
+        other.source = craft_address("10.137.0.6");
+        assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NONE);
+        assert_memory_equal(w->out + 12, w->tunnel.ipv4.address.bytes, 4);
+        struct packet back = echoed(w);
+        struct craft error = {
+            .source = craft_address("203.0.113.9"),
+            .destination = w->tunnel.ipv4.address,
+            .protocol = 1,
+            .icmp_type = 3,
+            .icmp_code = 1,
+            .payload = bytes_of(w->out, w->out_size),
+        };
+        struct packet unreachable = craft_packet(&error);
+        assert_int_equal(up(w, w->second, craft_packet(&other)),
+                         DROP_PORTS_FULL);
+        other.destination = craft_address("198.51.100.8");
+        assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
+        assert_int_equal(down(w, unreachable), DROP_NONE);
+        assert_int_equal(w->packet.qube, w->first);
+        assert_int_equal(down(w, back), DROP_NONE);
+        assert_int_equal(w->packet.qube, w->first);
+        assert_memory_equal(w->out + 16, c.source.bytes, 4);
+        assert_memory_equal(w->out + 20, "\x00\x00", 2);
+    }
+    world_free(w);
+}
+
 static void mss_is_lowered_both_ways(void **state)
 {
     (void)state;
@@ -352,6 +388,7 @@ int main(void)
         cmocka_unit_test(what_comes_back_is_what_was_sent),
         cmocka_unit_test(a_super_packet_goes_the_way_of_its_segments),
         cmocka_unit_test(one_port_stands_for_one_port_everywhere),
+        cmocka_unit_test(protocols_without_ports_are_told_apart_by_address),
         cmocka_unit_test(mss_is_lowered_both_ways),
         cmocka_unit_test(nothing_comes_in_without_a_flow),
         cmocka_unit_test(random_packets_from_outside_open_nothing),
