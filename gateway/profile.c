@@ -5,6 +5,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -98,22 +99,65 @@ static const char *below(const struct profile_reader *r, const char *path)
     return path;
 }
 
+/* Opens below the profile's directory, or sets errno. */
+static int open_below(const struct profile_reader *r, const char *path)
+{
+    const struct open_how how = {
+        /* A pipe without a writer must not stop us. */
+        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+    };
+    return (int)syscall(SYS_openat2, r->directory, path, &how, sizeof how);
+}
+
+static void warn_moved(const struct profile_reader *r, const char *path,
+                       const char *found)
+{
+    char quoted[2][LOG_QUOTE_SIZE], text[3 * LOG_QUOTE_SIZE];
+    snprintf(text, sizeof text, "for `%s' the profile's own `%s' is taken",
+             log_quote(quoted[0], bytes_of_text(path)),
+             log_quote(quoted[1], bytes_of_text(found)));
+    r->report(r->context, CONFIG_WARNING, 0, text);
+}
+
+/* Profiles that were written for one machine name files by their place there,
+ * and come with them to another: `/etc/openvpn/keys/ca.crt' is looked for as
+ * keys/ca.crt and as ca.crt. Errno is that of the path itself. */
+static int open_moved(const struct profile_reader *r, const char *path)
+{
+    int number = errno;
+    char copy[PATH_MAX];
+    size_t size = strlen(path);
+    bool windows = size > 2 && path[1] == ':';
+    if ((path[0] != '/' && !windows) || size >= sizeof copy)
+        return -1;
+    memcpy(copy, path, size + 1);
+    for (char *c = copy; windows && (c = strchr(c, '\\'));)
+        *c = '/';
+    for (char *c = copy; (c = strchr(c, '/'));) {
+        c += strspn(c, "/");
+        int file = *c ? open_below(r, c) : -1;
+        if (file >= 0) {
+            warn_moved(r, path, c);
+            return file;
+        }
+    }
+    errno = number;
+    return -1;
+}
+
 static const char *read_referenced(void *context, const char *path,
                                    struct config_blob *out)
 {
     const struct profile_reader *r = context;
     if (r->directory < 0)
         return "the profile's directory cannot be opened";
-    const struct open_how how = {
-        /* A pipe without a writer must not stop us. */
-        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-    };
-    long file =
-        syscall(SYS_openat2, r->directory, below(r, path), &how, sizeof how);
+    int file = open_below(r, below(r, path));
+    if (file < 0)
+        file = open_moved(r, path);
     if (file < 0)
         return why_not(errno);
-    return read_regular((int)file, out);
+    return read_regular(file, out);
 }
 
 static void pass_on(void *context, enum config_severity severity, unsigned line,

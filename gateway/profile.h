@@ -1,7 +1,8 @@
 /*
  * Profiles as files. What a profile refers to is read only from its own
  * directory and below: a profile comes from somebody else, and
- * `auth-user-pass /etc/shadow` would send two lines of a file away.
+ * `auth-user-pass /etc/shadow` would send two lines of a file away. An
+ * absolute path that leads elsewhere is looked for there by its end.
  */
 #ifndef GATEWAY_PROFILE_H
 #define GATEWAY_PROFILE_H

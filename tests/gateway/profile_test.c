@@ -311,8 +311,32 @@ static void files_come_from_the_profiles_directory_only(void **state)
         assert_non_null(strstr(r.last, "outside of the profile's directory"));
     }
     /* The start of a name is not a directory. */
-    snprintf(line, sizeof line, "ca %sx/ca.crt", folder);
+    snprintf(line, sizeof line, "ca %sx/keys", folder);
     assert_false(reads(line, &r));
+}
+
+static void files_that_moved_with_the_profile_are_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *found;
+    } cases[] = {
+        {"ca /etc/openvpn/ca.crt", "`ca.crt'"},
+        {"ca /etc/openvpn/keys/ca.crt", "`keys/ca.crt'"},
+        {"ca //ca.crt", "`ca.crt'"},
+        {"ca \"C:\\\\Program Files\\\\keys\\\\ca.crt\"", "`keys/ca.crt'"},
+    };
+    struct reports r;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_true(reads(cases[i].line, &r));
+        assert_int_equal(r.warnings, 1);
+        assert_non_null(strstr(r.last, cases[i].found));
+    }
+    /* Not by the end of a relative path, and never upwards or by a link. */
+    static const char *const lost[] = {"ca other/ca.crt", "ca /x/../../ca.crt/",
+                                       "ca /x/outside", "ca /"};
+    for (size_t i = 0; i < sizeof lost / sizeof lost[0]; i++)
+        assert_false(reads(lost[i], &r));
 }
 
 static void only_regular_files_of_a_sane_size_are_read(void **state)
@@ -380,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_file_of_credentials_is_read),
         cmocka_unit_test(a_container_in_base64_opens),
         cmocka_unit_test(files_come_from_the_profiles_directory_only),
+        cmocka_unit_test(files_that_moved_with_the_profile_are_found),
         cmocka_unit_test(only_regular_files_of_a_sane_size_are_read),
         cmocka_unit_test(unreadable_credentials_are_asked_for),
         cmocka_unit_test(problems_are_logged_with_file_and_line),
