@@ -6,6 +6,7 @@
  */
 #include "gateway/uplink/udp.h"
 #include "gateway/base/log.h"
+#include "gateway/uplink/socket_name.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -46,8 +47,11 @@ struct udp {
     bool closed;   /* who closed us meanwhile */
     bool segments; /* the path can do UDP_SEGMENT */
     uint64_t icmp_errors;
-    int last_refusal; /* errno of the last send that was logged */
-    uint8_t *memory;  /* BUFFERS of BUFFER_SIZE */
+    int last_refusal;               /* errno of the last send that was logged */
+    uint8_t header[UDP_HEADER_MAX]; /* in front of each that is sent */
+    uint16_t header_size;
+    struct iovec out_parts[2 * BURST_DATAGRAMS_MAX];
+    uint8_t *memory; /* BUFFERS of BUFFER_SIZE */
     struct mmsghdr in[BUFFERS];
     struct iovec in_parts[BUFFERS];
     struct control in_controls[BUFFERS];
@@ -125,14 +129,14 @@ static struct run next_run(const struct udp *udp, const struct burst *burst,
     run.count = 1;
 
     uint16_t size = all[from].size;
-    uint32_t total = size;
+    uint32_t total = (uint32_t)size + udp->header_size;
     if (!udp->segments || size == 0 ||
         size + udp->uplink.overhead > udp->uplink.mtu)
         return run;
     for (uint16_t i = (uint16_t)(from + 1); i < burst->count; i++) {
         const struct datagram *d = &all[i];
         const struct datagram *before = &all[i - 1];
-        total += d->size;
+        total += (uint32_t)d->size + udp->header_size;
         if (d->drop != DROP_NONE || d->data != before->data + before->size ||
             d->size == 0 || d->size > size || before->size < size ||
             total > PAYLOAD_MAX || run.count == BURST_SEGMENTS_MAX)
@@ -142,31 +146,55 @@ static struct run next_run(const struct udp *udp, const struct burst *burst,
     return run;
 }
 
-static void make_message(const struct burst *burst, struct run run,
-                         struct msghdr *message, struct iovec *part,
-                         struct control *control)
+/* The run's bytes; how many parts they are. */
+static size_t gather(struct udp *udp, const struct burst *burst, struct run run,
+                     struct iovec *parts)
 {
     const struct datagram *first = &burst->datagrams[run.first];
-    const struct datagram *last = &burst->datagrams[run.first + run.count - 1];
-    *part = (struct iovec){first->data,
-                           (size_t)(last->data - first->data) + last->size};
-    *message = (struct msghdr){.msg_iov = part, .msg_iovlen = 1};
+    const struct datagram *last = first + run.count - 1;
+    size_t count = 0;
+    if (udp->header_size == 0) {
+        parts[0] = (struct iovec){
+            first->data, (size_t)(last->data - first->data) + last->size};
+        return 1;
+    }
+    for (const struct datagram *d = first; d <= last; d++) {
+        parts[count++] = (struct iovec){udp->header, udp->header_size};
+        parts[count++] = (struct iovec){d->data, d->size};
+    }
+    return count;
+}
+
+/* How many of the parts it took. */
+static size_t make_message(struct udp *udp, const struct burst *burst,
+                           struct run run, struct msghdr *message,
+                           struct iovec *parts, struct control *control)
+{
+    size_t count = gather(udp, burst, run, parts);
+    *message = (struct msghdr){.msg_iov = parts, .msg_iovlen = count};
     if (run.count == 1)
-        return;
+        return count;
+    uint16_t size =
+        (uint16_t)(burst->datagrams[run.first].size + udp->header_size);
     message->msg_control = control;
     message->msg_controllen = CMSG_SPACE(sizeof(uint16_t));
     struct cmsghdr *header = CMSG_FIRSTHDR(message);
     header->cmsg_level = SOL_UDP;
     header->cmsg_type = UDP_SEGMENT;
     header->cmsg_len = CMSG_LEN(sizeof(uint16_t));
-    memcpy(CMSG_DATA(header), &first->size, sizeof first->size);
+    memcpy(CMSG_DATA(header), &size, sizeof size);
+    return count;
 }
 
-static enum drop send_single(struct udp *udp, const struct datagram *d)
+static enum drop send_single(struct udp *udp, const struct burst *burst,
+                             uint16_t index)
 {
+    struct iovec parts[2];
+    struct msghdr message;
+    make_message(udp, burst, (struct run){index, 1}, &message, parts, NULL);
     /* Once more, because the first may only have fetched what ICMP left. */
     for (int attempt = 0; attempt < 2; attempt++) {
-        if (send(udp->watch.fd, d->data, d->size, MSG_DONTWAIT) >= 0)
+        if (sendmsg(udp->watch.fd, &message, MSG_DONTWAIT) >= 0)
             return DROP_NONE;
         switch (errno) {
         case EAGAIN:
@@ -189,7 +217,7 @@ static enum drop send_single(struct udp *udp, const struct datagram *d)
 static void send_singly(struct udp *udp, struct burst *burst, struct run run)
 {
     for (uint16_t i = run.first; i < run.first + run.count; i++) {
-        enum drop reason = send_single(udp, &burst->datagrams[i]);
+        enum drop reason = send_single(udp, burst, i);
         if (reason != DROP_NONE)
             drop_run(udp, burst, (struct run){i, 1}, reason);
     }
@@ -219,11 +247,11 @@ static void send_runs(struct udp *udp, struct burst *burst,
                       const struct run *runs, unsigned count)
 {
     struct mmsghdr messages[RUNS_MAX];
-    struct iovec parts[RUNS_MAX];
     struct control controls[RUNS_MAX];
+    size_t used = 0;
     for (unsigned i = 0; i < count; i++)
-        make_message(burst, runs[i], &messages[i].msg_hdr, &parts[i],
-                     &controls[i]);
+        used += make_message(udp, burst, runs[i], &messages[i].msg_hdr,
+                             udp->out_parts + used, &controls[i]);
 
     unsigned done = 0;
     while (done < count) {
@@ -376,16 +404,9 @@ static const struct uplink_kind kind = {
 
 static bool connect_to(int fd, const struct endpoint *server)
 {
-    if (server->address.family == ADDRESS_IPV4) {
-        struct sockaddr_in to = {.sin_family = AF_INET,
-                                 .sin_port = htons(server->port)};
-        memcpy(&to.sin_addr, server->address.bytes, sizeof to.sin_addr);
-        return connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
-    }
-    struct sockaddr_in6 to = {.sin6_family = AF_INET6,
-                              .sin6_port = htons(server->port)};
-    memcpy(&to.sin6_addr, server->address.bytes, sizeof to.sin6_addr);
-    return connect(fd, (const struct sockaddr *)&to, sizeof to) == 0;
+    union socket_name name;
+    socklen_t size = socket_name_of(server, &name);
+    return connect(fd, &name.any, size) == 0;
 }
 
 /* The forced form passes the system's limit and needs CAP_NET_ADMIN. */
@@ -420,16 +441,21 @@ static int open_socket(const struct endpoint *server)
     return -1;
 }
 
-static struct udp *udp_new(const struct endpoint *server, struct loop *loop,
-                           const struct uplink_owner *owner)
+static struct udp *udp_new(const struct endpoint *server, struct bytes header,
+                           struct loop *loop, const struct uplink_owner *owner)
 {
+    assert(header.size <= UDP_HEADER_MAX);
     struct udp *udp = calloc(1, sizeof *udp);
     if (!udp)
         return NULL;
     bool ipv4 = server->address.family == ADDRESS_IPV4;
     udp->uplink.kind = &kind;
     udp->uplink.server = *server;
-    udp->uplink.overhead = ipv4 ? IPV4_OVERHEAD : IPV6_OVERHEAD;
+    udp->header_size = (uint16_t)header.size;
+    if (header.size > 0)
+        memcpy(udp->header, header.data, header.size);
+    udp->uplink.overhead =
+        (uint16_t)((ipv4 ? IPV4_OVERHEAD : IPV6_OVERHEAD) + header.size);
     udp->loop = loop;
     udp->watch = (struct loop_watch){-1, ready, udp};
     udp->start = (struct loop_timer){.expired = tell_connected, .context = udp};
@@ -454,9 +480,17 @@ static struct udp *udp_new(const struct endpoint *server, struct loop *loop,
 struct uplink *udp_open(const struct endpoint *server, struct loop *loop,
                         const struct uplink_owner *owner, enum error *error)
 {
+    return udp_open_with_header(server, bytes_of(NULL, 0), loop, owner, error);
+}
+
+struct uplink *udp_open_with_header(const struct endpoint *server,
+                                    struct bytes header, struct loop *loop,
+                                    const struct uplink_owner *owner,
+                                    enum error *error)
+{
     char text[ENDPOINT_TEXT_SIZE];
     assert(address_is_set(&server->address));
-    struct udp *udp = udp_new(server, loop, owner);
+    struct udp *udp = udp_new(server, header, loop, owner);
     if (!udp) {
         *error = ERROR_MEMORY;
         return NULL;

@@ -20,4 +20,13 @@
 struct uplink *udp_open(const struct endpoint *server, struct loop *loop,
                         const struct uplink_owner *owner, enum error *error);
 
+enum { UDP_HEADER_MAX = 320 };
+
+/* The same to a relay: with the header, which is copied, in front of each
+ * datagram that is sent. What is received is given as it came. */
+struct uplink *udp_open_with_header(const struct endpoint *server,
+                                    struct bytes header, struct loop *loop,
+                                    const struct uplink_owner *owner,
+                                    enum error *error);
+
 #endif
