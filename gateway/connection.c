@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "gateway/uplink/resolver.h"
+#include "gateway/uplink/tcp.h"
 #include "gateway/uplink/udp.h"
+#include "gateway/uplink/udp_socks.h"
 
 struct connection {
     struct loop *loop;
@@ -20,12 +22,39 @@ static void fail(struct connection *c, struct instant now, const char *why)
     c->owner.failed(c->owner.context, now, why);
 }
 
+static struct proxy proxy_of(const struct config_remote *remote)
+{
+    static const enum proxy_kind kinds[] = {
+        [CONFIG_PROXY_NONE] = PROXY_NONE,
+        [CONFIG_PROXY_HTTP] = PROXY_HTTP,
+        [CONFIG_PROXY_SOCKS] = PROXY_SOCKS,
+    };
+    return (struct proxy){
+        .kind = kinds[remote->proxy.kind],
+        .host = remote->host,
+        .port = remote->port,
+        .username = remote->proxy.username,
+        .password = remote->proxy.password,
+        .headers = remote->proxy.headers,
+        .http_1_1 = remote->proxy.http_1_1,
+    };
+}
+
 static void open_uplink(struct connection *c, struct instant now,
                         const struct address *address)
 {
-    struct endpoint server = {*address, c->remote->port};
+    const struct config_remote *r = c->remote;
+    struct proxy proxy = proxy_of(r);
+    bool direct = proxy.kind == PROXY_NONE;
+    struct endpoint peer = {*address, direct ? r->port : r->proxy.port};
     enum error error = OK;
-    c->uplink = udp_open(&server, c->loop, &c->owner, &error);
+    if (r->protocol == CONFIG_TCP)
+        c->uplink =
+            tcp_open(&peer, direct ? NULL : &proxy, c->loop, &c->owner, &error);
+    else if (direct)
+        c->uplink = udp_open(&peer, c->loop, &c->owner, &error);
+    else
+        c->uplink = udp_socks_open(&peer, &proxy, c->loop, &c->owner, &error);
     if (!c->uplink)
         fail(c, now, error_text(error));
 }
@@ -43,18 +72,21 @@ static void found(void *context, struct instant now,
         fail(c, now, why ? why : "no address of the protocol's family");
 }
 
+/* A proxy looks for the server itself: of that name not even a question leaves
+ * us. */
 void connection_start(struct connection *c, struct instant now,
                       const struct config_remote *remote)
 {
     struct address address;
+    bool direct = remote->proxy.kind == CONFIG_PROXY_NONE;
     connection_end(c);
     c->remote = remote;
-    if (remote->protocol != CONFIG_UDP)
-        fail(c, now, "TCP is not supported yet");
-    else if (client_address(c->client, &address))
+    if (client_address(c->client, &address))
         open_uplink(c, now, &address);
     else
-        resolver_ask(c->resolver, now, remote->host, remote->family, found, c);
+        resolver_ask(c->resolver, now,
+                     direct ? remote->host : remote->proxy.host, remote->family,
+                     found, c);
 }
 
 void connection_end(struct connection *c)

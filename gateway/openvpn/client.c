@@ -378,10 +378,13 @@ static void open_control(struct client *c, struct datagram *d)
     client_event_settle(c);
 }
 
-static void count_opened(struct client *c, const struct burst *burst)
+/* How many of them were no packets of the server's. */
+static size_t count_opened(struct client *c, const struct burst *burst)
 {
+    size_t forged = 0;
     for (size_t i = 0; i < burst->count; i++) {
         const struct datagram *d = &burst->datagrams[i];
+        forged += d->drop == DROP_DATA_AUTH;
         if (d->drop != DROP_NONE) {
             drop_count(&c->drops, d->drop);
         } else if (d->inner_size > 0) {
@@ -389,6 +392,7 @@ static void count_opened(struct client *c, const struct burst *burst)
             c->bytes_opened += d->inner_size;
         }
     }
+    return forged;
 }
 
 void client_open(struct client *c, struct instant now, struct burst *burst)
@@ -409,7 +413,13 @@ void client_open(struct client *c, struct instant now, struct burst *burst)
             drop_all(burst, first, count, DROP_DATA_NO_KEY);
     }
     client_event_settle(c);
-    count_opened(c, burst);
+    size_t forged = count_opened(c, burst);
+    /* A stream has one sender: what is forged or garbled in it will go on so
+     * (openvpn: forward.c, "Fatal decryption error"). */
+    if (forged && c->state == CLIENT_UP && c->remote->protocol == CONFIG_TCP)
+        client_state_retry(c, REMOTE_LIST_LOST, NULL,
+                           "a data packet in the TCP connection fails "
+                           "authentication");
 }
 
 /* Status. */

@@ -250,6 +250,7 @@ void client_state_negotiate(struct client *c)
         return;
     }
     client_state_become(c, CLIENT_NEGOTIATING, client_state_silence_limit(c));
-    c->repeat = client_state_in_seconds(c, CLIENT_HELLO_EVERY);
+    if (c->remote->protocol == CONFIG_UDP)
+        c->repeat = client_state_in_seconds(c, CLIENT_HELLO_EVERY);
     session_start(&c->session, c->now);
 }

@@ -15,8 +15,9 @@
 #include "gateway/openvpn/tls_context.h"
 
 enum {
-    CLIENT_HELLO_EVERY = 1, /* s; the first packet, until it is answered: a
-                               server that comes back is found within this */
+    CLIENT_HELLO_EVERY = 1, /* s; the first packet over UDP, until it is
+                               answered: a server that comes back is found
+                               within this */
     CLIENT_PARTING_MAX = 4, /* datagrams on the way out */
     CLIENT_ERROR_SIZE = 1024,
     CLIENT_TLS_TEXT_SIZE = 96,

@@ -86,12 +86,15 @@ static bool inherit(struct config_draft *to, const struct config_draft *from)
     return inherit_proxy(to, from, missing);
 }
 
-/* A literal address decides the family whatever `proto` says. */
+/* A literal address decides the family whatever `proto` says: that of what we
+ * connect to, which is the proxy if there is one. */
 static void settle_family(struct config_builder *b, struct config_draft *draft)
 {
     struct address literal;
     struct config_remote *r = &draft->remote;
-    if (!address_parse(bytes_of_text(r->host), &literal))
+    const char *host =
+        r->proxy.kind == CONFIG_PROXY_NONE ? r->host : r->proxy.host;
+    if (!address_parse(bytes_of_text(host), &literal))
         return;
     if (r->family != ADDRESS_NONE && r->family != literal.family)
         config_builder_warn(b, "the address is not of the protocol's family");
