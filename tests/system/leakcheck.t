@@ -24,9 +24,8 @@ connected() { wait_for 10 gateway_up && page; }
 killed_under_way() { end_process KILL "$client_pid"; page; }
 plain_to_the_port() { in_gateway perl "$system/udp" garbage $gateway_address 5000 $server_address $server_port 20; }
 six() {
-    kernel "$gateway" ipv6/conf/all/disable_ipv6 0
-    ip -n "$gateway" address add 2001:db8::2/64 dev uplink nodad
-    in_gateway busybox ping6 -c 1 -W 1 2001:db8::1
+    outer_ipv6
+    in_gateway busybox ping6 -c 1 -W 1 $server_ipv6
 }
 
 capture_stop
@@ -42,6 +41,10 @@ ok "a ping: leak" verdict 1 in_gateway busybox ping -c 1 -W 1 $server_address
 ok "ICMP errors about something else: leak" verdict 1 in_internet perl "$system/udp" ask $gateway_address 9 1 10
 gateway_stop
 server_stop
+flows=("tcp/$gateway_address/$server_address/$server_port")
+ok "UDP where TCP is the VPN: leak" verdict 1 plain_to_the_port
+ok "TCP to another port: leak" verdict 1 in_gateway curl -s --max-time 1 http://$server_address:81/
+ok "TCP to the server's port: no leak" verdict 0 in_gateway curl -s --max-time 1 http://$server_address:$server_port/
 ok "an empty capture: no verdict" verdict 2 true
 ok "IPv6 beside ND: leak" verdict 1 six
 echo "1..$test_number"

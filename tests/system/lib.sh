@@ -28,10 +28,17 @@ qube_address=10.137.0.10
 qube_router=10.138.0.1
 gateway_address=192.0.2.2
 server_address=192.0.2.1
+gateway_ipv6=2001:db8::2
+server_ipv6=2001:db8::1
 server_port=1194
 web_address=198.51.100.80
 resolver_address=203.0.113.53
 site=www.example.net # only the resolver behind the VPN knows it
+
+# How the profile finds the server, where that listens, and what may be seen of it on the outer link.
+remotes=('proto udp4' "remote $server_address $server_port")
+listen=('proto udp4' "local $server_address")
+flows=("udp/$gateway_address/$server_address/$server_port")
 
 work=
 client_pid=
@@ -160,6 +167,14 @@ topology() {
     echo 'hosts: files dns' >"$work/nsswitch.conf"
 }
 
+# The outer link speaks IPv6, too, with addresses ready at once.
+outer_ipv6() {
+    kernel "$gateway" ipv6/conf/all/disable_ipv6 0
+    kernel "$internet" ipv6/conf/all/disable_ipv6 0
+    ip -n "$gateway" address add $gateway_ipv6/64 dev uplink nodad
+    ip -n "$internet" address add $server_ipv6/64 dev wan nodad
+}
+
 # What is to be found behind the VPN.
 services() {
     mkdir -p "$work/www/cgi-bin"
@@ -212,7 +227,7 @@ profile() { # FILE WRAP [LINE]...
     local file=$1 wrap=$2
     shift 2
     {
-        printf '%s\n' client 'dev tun' 'proto udp4' "remote $server_address $server_port" nobind \
+        printf '%s\n' client 'dev tun' "${remotes[@]}" nobind \
             'remote-cert-tls server' 'verify-x509-name server.example.net name' \
             'connect-retry 1 2' 'auth-nocache' "$@"
         inline ca "${profile_authority:-authority}.crt"
@@ -238,7 +253,7 @@ server_start() { # WRAP [LINE]...
     shift
     server_preload=()
     {
-        printf '%s\n' 'server 10.8.0.0 255.255.255.0' 'topology subnet' 'proto udp4' "local $server_address" \
+        printf '%s\n' 'server 10.8.0.0 255.255.255.0' 'topology subnet' "${listen[@]}" \
             "port $server_port" 'dev tun0' 'disable-dco' 'keepalive 1 4' 'dh none' 'verb 3' \
             "ca $work/authority.crt" "cert $work/server.example.net.crt" "key $work/server.example.net.key" \
             'push "redirect-gateway def1"' "push \"dhcp-option DNS $resolver_address\"" "$@"
@@ -397,5 +412,5 @@ leak_check() {
     # shellcheck disable=SC2086 # three numbers
     set -- $said
     [ $# = 3 ] && [ "$1" = "$2" ] && [ "$3" = 0 ] || { cat "$work/capture.log"; return 3; }
-    "$system/leakcheck" "$work/outer.pcap" $gateway_address $server_address $server_port
+    "$system/leakcheck" "$work/outer.pcap" "${flows[@]}"
 }
