@@ -72,6 +72,7 @@ system_PARTS := $(gateway_PARTS)
 openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS)
 link_LIBS = $(XEN_LIBS)
 uplink_LIBS = $(CARES_LIBS)
+router_LIBS = $(CARES_LIBS)
 qubesdb_LIBS = $(XENVCHAN_LIBS)
 gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS)
 

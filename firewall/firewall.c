@@ -8,7 +8,7 @@
 #include "firewall/mapping.h"
 #include "firewall/mss.h"
 #include "firewall/nat.h"
-#include "firewall/rules.h"
+#include "firewall/rule_sets.h"
 #include "firewall/token_bucket.h"
 
 enum {
@@ -18,6 +18,7 @@ enum {
     QUBE_MOST_PART = 2, /* and the most that one can have */
     /* Counters of IPv4 identification, by destination. */
     ID_COUNTERS = 1024,
+    PORT_UNPRIVILEGED = 1024, /* a bit that makes a port no small one */
 };
 
 struct qube {
@@ -38,9 +39,7 @@ struct firewall {
     uint16_t ids[ID_COUNTERS];
     size_t resolver_count;
     struct address resolvers[TUNNEL_RESOLVERS_MAX];
-    struct rule_names names;
-    size_t rule_set_count;
-    struct rules *rule_sets[FIREWALL_RULE_SETS_MAX];
+    struct rule_sets rule_sets;
     struct qube qubes[FIREWALL_QUBES_MAX];
 };
 
@@ -75,8 +74,7 @@ void firewall_free(struct firewall *f)
 {
     if (!f)
         return;
-    for (size_t i = 0; i < f->rule_set_count; i++)
-        rules_free(f->rule_sets[i], &f->names);
+    rule_sets_clear(&f->rule_sets);
     flow_table_clear(&f->flows);
     mapping_table_clear(&f->mappings);
     free(f);
@@ -95,15 +93,6 @@ static void end_flow(struct firewall *f, uint32_t now, uint32_t index)
         f->guaranteed_to++;
 }
 
-static struct rules *rules_of(const struct firewall *f,
-                              const struct address *source)
-{
-    for (size_t i = 0; i < f->rule_set_count; i++)
-        if (address_equal(&f->rule_sets[i]->source, source))
-            return f->rule_sets[i];
-    return NULL;
-}
-
 void firewall_add_qube(struct firewall *f, uint16_t qube,
                        const struct address *ipv4, const struct address *ipv6)
 {
@@ -112,8 +101,8 @@ void firewall_add_qube(struct firewall *f, uint16_t qube,
         .present = true,
         .ipv4 = *ipv4,
         .ipv6 = *ipv6,
-        .rules4 = rules_of(f, ipv4),
-        .rules6 = rules_of(f, ipv6),
+        .rules4 = rule_sets_find(&f->rule_sets, ipv4),
+        .rules6 = rule_sets_find(&f->rule_sets, ipv6),
     };
     f->guaranteed_to += f->guaranteed;
 }
@@ -218,7 +207,7 @@ static enum drop judge(const struct firewall *f, struct instant now,
         .asked = address_from_bytes(qube->family, qube->remote),
         .to_resolver = is_resolver(f, tunnel->family, tunnel->remote),
     };
-    return rules_judge(rules, &f->names, now, &question);
+    return rules_judge(rules, &f->rule_sets.names, now, &question);
 }
 
 static void end_forbidden(struct firewall *f, struct instant now, uint16_t qube,
@@ -251,14 +240,11 @@ static void apply(struct firewall *f, struct instant now,
 void firewall_forget_rules(struct firewall *f, struct instant now,
                            const struct address *source)
 {
-    struct rules *old = rules_of(f, source);
-    if (!old)
-        return;
+    struct rules *old;
+    bool swapped = rule_sets_swap(&f->rule_sets, source, NULL, &old);
+    assert(swapped);
     apply(f, now, source, NULL);
-    for (size_t i = 0; i < f->rule_set_count; i++)
-        if (f->rule_sets[i] == old)
-            f->rule_sets[i] = f->rule_sets[--f->rule_set_count];
-    rules_free(old, &f->names);
+    rules_free(old, &f->rule_sets.names);
 }
 
 enum error firewall_set_rules(struct firewall *f, struct instant now,
@@ -266,25 +252,19 @@ enum error firewall_set_rules(struct firewall *f, struct instant now,
                               const struct rules_entry *entries, size_t count,
                               char problem[RULES_PROBLEM_SIZE])
 {
-    struct rules *rules = rules_parse(source, entries, count, &f->names);
+    struct rule_names *names = &f->rule_sets.names;
+    struct rules *old, *rules = rules_parse(source, entries, count, names);
     if (!rules) {
         firewall_forget_rules(f, now, source);
         return ERROR_MEMORY;
     }
-    struct rules *old = rules_of(f, source);
-    size_t place = 0;
-    while (old && f->rule_sets[place] != old)
-        place++;
-    if (!old && f->rule_set_count == FIREWALL_RULE_SETS_MAX) {
-        rules_free(rules, &f->names);
+    if (!rule_sets_swap(&f->rule_sets, source, rules, &old)) {
+        rules_free(rules, names);
         return ERROR_BUSY;
     }
-    if (!old)
-        place = f->rule_set_count++;
     memcpy(problem, rules->problem, RULES_PROBLEM_SIZE);
-    f->rule_sets[place] = rules;
     apply(f, now, source, rules);
-    rules_free(old, &f->names);
+    rules_free(old, names);
     return rules->bad ? ERROR_INVALID : OK;
 }
 
@@ -295,9 +275,37 @@ const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
     return family == ADDRESS_IPV4 ? q->rules4 : q->rules6;
 }
 
+uint64_t firewall_random(struct firewall *f)
+{
+    return mapping_random(&f->mappings);
+}
+
+/* As one more qube, which no packet comes from. */
+bool firewall_lend_port(struct firewall *f, struct instant now,
+                        struct firewall_port *out)
+{
+    const struct flow_key own = {
+        .local_port = (uint16_t)(firewall_random(f) | PORT_UNPRIVILEGED),
+        .qube = FIREWALL_QUBES_MAX,
+        .protocol = IP_UDP,
+        .family = ADDRESS_IPV4,
+    };
+    uint32_t m = mapping_acquire(&f->mappings, &own, second_of(now), false);
+    if (m == MAPPING_NONE)
+        return false;
+    *out = (struct firewall_port){f->mappings.mappings[m].external_port, m};
+    return true;
+}
+
+void firewall_return_port(struct firewall *f, struct instant now,
+                          const struct firewall_port *port)
+{
+    mapping_release(&f->mappings, port->mapping, second_of(now));
+}
+
 struct rule_names *firewall_names(struct firewall *f)
 {
-    return &f->names;
+    return &f->rule_sets.names;
 }
 
 /* --- A first packet ------------------------------------------------------- */

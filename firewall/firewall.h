@@ -27,8 +27,6 @@ enum {
     /* New flows of one qube, so that none fills the table in a moment. */
     FIREWALL_FLOW_RATE = 2000, /* a second */
     FIREWALL_FLOW_BURST = 8000,
-    /* Sources with rules; Qubes keeps those of halted qubes too. */
-    FIREWALL_RULE_SETS_MAX = 2048,
 };
 
 #define FIREWALL_NO_FLOW UINT32_MAX
@@ -69,6 +67,18 @@ const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
 
 /* The host names of all rules, for whoever resolves them. */
 struct rule_names *firewall_names(struct firewall *f);
+
+/* A UDP port of the tunnel's IPv4 address for the gateway's own use. */
+struct firewall_port {
+    uint16_t number;
+    uint32_t mapping;
+};
+MUST_USE bool firewall_lend_port(struct firewall *f, struct instant now,
+                                 struct firewall_port *out);
+void firewall_return_port(struct firewall *f, struct instant now,
+                          const struct firewall_port *port);
+/* A number that nobody outside can foretell. */
+uint64_t firewall_random(struct firewall *f);
 
 /* The addresses to translate to. Flows end whose external address has
  * changed, and those that were redirected to a resolver that is gone. */

@@ -246,7 +246,7 @@ bool ip_packet_parse_quoted(uint8_t *data, size_t size, struct ip_packet *out)
         ip.icmp_type = t[0];
         ip.icmp_code = t[1];
         ip.source_port = ip.destination_port = load_u16(t + ICMP_ID);
-    } else {
+    } else if (ip.protocol == IP_TCP || ip.protocol == IP_UDP) {
         ip.source_port = load_u16(t);
         ip.destination_port = load_u16(t + 2);
     }

@@ -21,9 +21,11 @@ enum ip_protocol {
     IP_UDP = 17,
     IP_ROUTING = 43,
     IP_FRAGMENT = 44,
-    IP_AUTHENTICATION = 51,
+    IP_GRE = 47,
+    IP_ESP = 50,
     IP_ICMPV6 = 58,
     IP_DESTINATION_OPTIONS = 60,
+    IP_SCTP = 132,
 };
 
 enum ip_layout {
@@ -96,7 +98,7 @@ struct ip_packet {
     uint32_t fragment_id;
     uint8_t tcp_flags;
     uint8_t icmp_type, icmp_code;
-    /* TCP and UDP; ICMP echo has its identifier in both */
+    /* TCP and UDP; ICMP echo has its identifier in both, others zero */
     uint16_t source_port, destination_port;
 };
 

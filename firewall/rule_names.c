@@ -34,10 +34,10 @@ bool rule_names_is_valid(struct bytes text)
     return text.data[text.size - 1] != '-';
 }
 
-static struct rule_name_query *query_of(struct rule_name *name,
+static struct rule_name_query *query_of(struct rule_names *n, uint16_t name,
                                         enum address_family family)
 {
-    return &name->queries[family == ADDRESS_IPV6];
+    return &n->queries[name][family == ADDRESS_IPV6];
 }
 
 uint16_t rule_names_use(struct rule_names *n, struct bytes text,
@@ -60,18 +60,22 @@ uint16_t rule_names_use(struct rule_names *n, struct bytes text,
     struct rule_name *name = &n->names[place];
     if (name->uses == 0) {
         *name = (struct rule_name){0};
+        memset(n->queries[place], 0, sizeof n->queries[place]);
+        if (n->limit <= place)
+            n->limit = (uint16_t)(place + 1);
         bool copied = text_copy(name->text, sizeof name->text, text);
         assert(copied);
     }
     name->uses++;
-    query_of(name, family)->wanted = true;
+    query_of(n, place, family)->wanted = true;
     return place;
 }
 
 void rule_names_drop_use(struct rule_names *n, uint16_t name)
 {
     assert(n->names[name].uses > 0);
-    n->names[name].uses--;
+    if (--n->names[name].uses == 0)
+        n->queries[name][0].wanted = n->queries[name][1].wanted = false;
 }
 
 bool rule_names_has(const struct rule_names *n, uint16_t name,
@@ -88,11 +92,10 @@ bool rule_names_next(struct rule_names *n, struct instant now,
                      struct instant again, uint16_t *name,
                      enum address_family *family)
 {
-    for (uint16_t i = 0; i < RULE_NAMES_MAX; i++)
+    for (uint16_t i = 0; i < n->limit; i++)
         for (int v6 = 0; v6 < 2; v6++) {
-            struct rule_name_query *q = &n->names[i].queries[v6];
-            if (n->names[i].uses == 0 || !q->wanted ||
-                !instant_reached(now, q->due))
+            struct rule_name_query *q = &n->queries[i][v6];
+            if (!q->wanted || !instant_reached(now, q->due))
                 continue;
             q->due = again;
             *name = i;
@@ -105,11 +108,10 @@ bool rule_names_next(struct rule_names *n, struct instant now,
 struct instant rule_names_deadline(const struct rule_names *n)
 {
     struct instant deadline = INSTANT_NEVER;
-    for (size_t i = 0; i < RULE_NAMES_MAX; i++)
+    for (size_t i = 0; i < n->limit; i++)
         for (int v6 = 0; v6 < 2; v6++)
-            if (n->names[i].uses > 0 && n->names[i].queries[v6].wanted)
-                deadline =
-                    instant_earlier(deadline, n->names[i].queries[v6].due);
+            if (n->queries[i][v6].wanted)
+                deadline = instant_earlier(deadline, n->queries[i][v6].due);
     return deadline;
 }
 
@@ -137,7 +139,7 @@ void rule_names_answer(struct rule_names *n, struct instant now, uint16_t name,
                        uint32_t ttl)
 {
     struct rule_name *known = &n->names[name];
-    struct rule_name_query *q = query_of(known, family);
+    struct rule_name_query *q = query_of(n, name, family);
     if (ttl < RULE_NAMES_TTL_MIN)
         ttl = RULE_NAMES_TTL_MIN;
     if (ttl > RULE_NAMES_TTL_MAX)
@@ -155,7 +157,7 @@ void rule_names_answer(struct rule_names *n, struct instant now, uint16_t name,
 void rule_names_failed(struct rule_names *n, struct instant now, uint16_t name,
                        enum address_family family)
 {
-    struct rule_name_query *q = query_of(&n->names[name], family);
+    struct rule_name_query *q = query_of(n, name, family);
     int64_t pause = (int64_t)RULE_NAMES_RETRY_MIN << q->failures;
     if (pause > RULE_NAMES_RETRY_MAX)
         pause = RULE_NAMES_RETRY_MAX;
@@ -166,9 +168,9 @@ void rule_names_failed(struct rule_names *n, struct instant now, uint16_t name,
 
 void rule_names_hurry(struct rule_names *n, struct instant now)
 {
-    for (size_t i = 0; i < RULE_NAMES_MAX; i++)
+    for (size_t i = 0; i < n->limit; i++)
         for (int v6 = 0; v6 < 2; v6++) {
-            struct rule_name_query *q = &n->names[i].queries[v6];
+            struct rule_name_query *q = &n->queries[i][v6];
             if (q->failures > 0) {
                 q->failures = 0;
                 q->due = instant_earlier(q->due, now);

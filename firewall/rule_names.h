@@ -40,14 +40,16 @@ struct rule_name_query {
 };
 
 struct rule_name {
-    char text[RULE_NAMES_SIZE]; /* "" where the place is free */
-    uint32_t uses;
-    struct rule_name_query queries[2]; /* IPv4, IPv6 */
+    char text[RULE_NAMES_SIZE];
+    uint32_t uses; /* 0: the place is free */
     uint8_t count;
     struct rule_name_address addresses[RULE_NAMES_ADDRESSES];
 };
 
+/* The queries lie apart, because they are looked through often. */
 struct rule_names {
+    uint16_t limit; /* places at and above it were never used */
+    struct rule_name_query queries[RULE_NAMES_MAX][2]; /* IPv4, IPv6 */
     struct rule_name names[RULE_NAMES_MAX];
 };
 

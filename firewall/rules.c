@@ -1,5 +1,7 @@
 #include "firewall/rules.h"
 
+#include <stdio.h>
+
 enum { PORT_DNS = 53 };
 
 static bool has_ports(const struct rules_question *q)
@@ -62,4 +64,19 @@ enum drop rules_judge(const struct rules *rules, const struct rule_names *names,
             return rules->rules[i].action == RULE_ACCEPT ? DROP_NONE
                                                          : DROP_RULE;
     return rules->policy == RULE_ACCEPT ? DROP_NONE : DROP_RULE;
+}
+
+void rules_describe(const struct rules *rules, bool accept_unruled,
+                    char out[RULES_TEXT_SIZE])
+{
+    if (!rules)
+        snprintf(out, RULES_TEXT_SIZE, "%s",
+                 accept_unruled ? "accept (no rules configured)"
+                                : "drop (no rules yet)");
+    else if (rules->bad)
+        snprintf(out, RULES_TEXT_SIZE, "drop (%s)", rules->problem);
+    else
+        snprintf(out, RULES_TEXT_SIZE, "%u rule%s, else %s", rules->count,
+                 rules->count == 1 ? "" : "s",
+                 rules->policy == RULE_ACCEPT ? "accept" : "drop");
 }

@@ -13,6 +13,7 @@
 enum {
     RULES_MAX = 4096, /* of one address */
     RULES_PROBLEM_SIZE = 160,
+    RULES_TEXT_SIZE = 256,
 };
 
 enum rule_action { RULE_DROP, RULE_ACCEPT };
@@ -56,5 +57,9 @@ MUST_USE enum drop rules_judge(const struct rules *rules,
                                const struct rule_names *names,
                                struct instant now,
                                const struct rules_question *question);
+
+/* What they are, for people; of NULL what it means to have none. */
+void rules_describe(const struct rules *rules, bool accept_unruled,
+                    char out[RULES_TEXT_SIZE]);
 
 #endif

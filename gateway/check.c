@@ -1,9 +1,13 @@
 #include "gateway/check.h"
 
+#include <string.h>
 #include <unistd.h>
 
+#include "gateway/base/log.h"
 #include "gateway/openvpn/config_summary.h"
+#include "gateway/openvpn/tls_context.h"
 #include "gateway/profile.h"
+#include "gateway/randomness.h"
 
 enum colour { RED, YELLOW, BOLD, PLAIN };
 
@@ -41,6 +45,66 @@ static void print_problem(void *context, enum config_severity severity,
             is_error ? "error" : "warning", colour(c, PLAIN), text);
 }
 
+/* --- Certificates and keys, as `run` would take them --- */
+
+static void print_logged(void *context, enum log_level level, const char *line)
+{
+    static const char scope[] = "openvpn: ";
+    if (!strncmp(line, scope, sizeof scope - 1))
+        line += sizeof scope - 1;
+    if (level <= LOG_WARN)
+        print_problem(context,
+                      level == LOG_ERROR ? CONFIG_ERROR : CONFIG_WARNING, 0,
+                      line);
+}
+
+/* Only warnings: the clock that judges may itself be wrong. */
+static void check_dates(struct check *c, const char *what,
+                        const mbedtls_x509_crt *chain)
+{
+    for (; chain && chain->raw.len; chain = chain->next) {
+        const mbedtls_x509_time *from = &chain->valid_from;
+        const mbedtls_x509_time *to = &chain->valid_to;
+        char text[128];
+        if (mbedtls_x509_time_is_past(to))
+            snprintf(text, sizeof text,
+                     "a certificate in `%s' expired on %04d-%02d-%02d", what,
+                     to->year, to->mon, to->day);
+        else if (mbedtls_x509_time_is_future(from))
+            snprintf(text, sizeof text,
+                     "a certificate in `%s' is not valid before "
+                     "%04d-%02d-%02d",
+                     what, from->year, from->mon, from->day);
+        else
+            continue;
+        print_problem(c, CONFIG_WARNING, 0, text);
+    }
+}
+
+static bool check_keys(struct check *c, const struct config *config)
+{
+    static const struct tls_random random = {NULL, randomness_fill};
+    struct config shown = *config;
+    /* What an absent password hides cannot be looked at. */
+    if (tls_context_needs_password(config) && !config->key_password.data) {
+        shown.cert = shown.key = (struct config_blob){0};
+        if (shown.pkcs12.size && !shown.ca.size && !shown.fingerprint_count)
+            return true; /* and who the server is, is in there as well */
+        shown.pkcs12 = (struct config_blob){0};
+    }
+
+    struct tls_context context;
+    log_set_sink(print_logged, c);
+    bool good = tls_context_init(
+        &context, OPENVPN_CLIENT, &shown,
+        bytes_of(shown.key_password.data, shown.key_password.size), &random);
+    log_set_sink(NULL, NULL);
+    check_dates(c, "ca", &context.authorities);
+    check_dates(c, "cert", &context.own);
+    tls_context_clear(&context);
+    return good;
+}
+
 static void print_line(void *context, const char *topic, const char *text)
 {
     const struct check *c = context;
@@ -58,7 +122,8 @@ int check_run(const char *file, FILE *out)
     struct check c = {
         .file = file, .out = out, .coloured = isatty(fileno(out)) == 1};
     struct config config;
-    bool usable = profile_read(file, print_problem, &c, &config);
+    bool usable = profile_read(file, print_problem, &c, &config) &&
+                  check_keys(&c, &config);
     fprintf(out, "%s: %susable%s", file, usable ? "" : "not ",
             c.errors + c.warnings ? "" : "\n");
     if (c.errors + c.warnings)

@@ -59,8 +59,8 @@ static json_t *server_json(const struct status_source *s,
     if (!c->remote)
         return json_null();
     char text[ENDPOINT_TEXT_SIZE] = "";
-    if (s->uplink)
-        endpoint_format(&s->uplink->server, text);
+    if (s->vpn.uplink)
+        endpoint_format(&s->vpn.uplink->server, text);
     return json_pack("{s:s,s:i,s:s,s:s?}", "host", c->remote->host, "port",
                      c->remote->port, "protocol",
                      c->remote->protocol == CONFIG_TCP ? "tcp" : "udp",
@@ -96,9 +96,9 @@ static json_t *all_drops(const struct status_source *s,
     struct router_qube_status q;
     add_drops(drops, c->drops);
     add_drops(drops, router_drops(s->router));
-    add_drops(drops, s->uplink_drops);
-    if (s->uplink)
-        add_drops(drops, &s->uplink->drops);
+    add_drops(drops, s->vpn.uplink_drops);
+    if (s->vpn.uplink)
+        add_drops(drops, &s->vpn.uplink->drops);
     for (size_t i = 0; i < s->link_count; i++)
         add_drops(drops, &s->links[i]->drops);
     for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
@@ -119,7 +119,7 @@ static json_t *traffic_json(const struct client_status *c)
 json_t *status_json(const struct status_source *s)
 {
     struct client_status c;
-    client_status(s->client, &c);
+    client_status(s->vpn.client, &c);
     json_t *o = json_object();
 
     json_object_set_new(o, "state", json_string(client_state_name(c.state)));
@@ -133,7 +133,8 @@ json_t *status_json(const struct status_source *s)
     json_object_set_new(o, "last_error",
                         c.last_error ? json_string(c.last_error) : json_null());
     json_object_set_new(o, "question",
-                        s->question ? json_string(s->question) : json_null());
+                        s->vpn.question ? json_string(s->vpn.question)
+                                        : json_null());
     json_object_set_new(o, "server", server_json(s, &c));
     json_object_set_new(o, "cipher",
                         c.cipher ? json_string(c.cipher) : json_null());

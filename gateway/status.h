@@ -8,18 +8,14 @@
 
 #include "gateway/base/instant.h"
 #include "gateway/link/link.h"
-#include "gateway/openvpn/client.h"
 #include "gateway/router/router.h"
-#include "gateway/uplink/uplink.h"
+#include "gateway/vpn.h"
 
 /* Borrowed for the call. */
 struct status_source {
     struct instant now;
-    const struct client *client;
+    struct vpn_view vpn;
     const struct router *router;
-    const struct uplink *uplink;              /* or NULL */
-    const struct drop_counters *uplink_drops; /* of uplinks gone by */
-    const char *question; /* what a login would answer, or NULL */
     struct link *const *links;
     size_t link_count;
 };

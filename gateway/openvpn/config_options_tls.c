@@ -1,11 +1,13 @@
 #include "gateway/openvpn/config_options.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
-#include "gateway/base/log.h"
+#include <mbedtls/x509_crl.h>
+#include <mbedtls/x509_crt.h>
+
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
+#include "gateway/openvpn/pkcs12.h"
 
 #define HANDLER(verb)                                                          \
     void config_options_##verb(struct config_builder *b,                       \
@@ -59,16 +61,39 @@ static bool set_pem(struct config_builder *b, const struct config_line *line,
     return blank;
 }
 
+/* The same, and each certificate in it is one. */
+static bool set_certificates(struct config_builder *b,
+                             const struct config_line *line,
+                             struct config_blob *field)
+{
+    if (!set_pem(b, line, field, "CERTIFICATE-----"))
+        return false;
+    if (field->size == 0)
+        return true;
+    mbedtls_x509_crt chain;
+    mbedtls_x509_crt_init(&chain);
+    int unread = mbedtls_x509_crt_parse(&chain, field->data, field->size + 1);
+    bool some = chain.raw.len > 0;
+    mbedtls_x509_crt_free(&chain);
+    if (!some)
+        config_builder_error(b, "the certificate in `%s' cannot be read",
+                             line->name);
+    else if (unread)
+        config_builder_warn(b, "%d of the certificates in `%s' cannot be read",
+                            unread, line->name);
+    return some;
+}
+
 HANDLER(ca)
 {
     (void)option;
-    b->failed_ca = !set_pem(b, line, &b->config->ca, "CERTIFICATE-----");
+    b->failed_ca = !set_certificates(b, line, &b->config->ca);
 }
 
 HANDLER(cert)
 {
     (void)option;
-    b->failed_cert = !set_pem(b, line, &b->config->cert, "CERTIFICATE-----");
+    b->failed_cert = !set_certificates(b, line, &b->config->cert);
 }
 
 HANDLER(key)
@@ -80,16 +105,24 @@ HANDLER(key)
 HANDLER(extra_certs)
 {
     (void)option;
-    (void)!set_pem(b, line, &b->config->extra_certs, "CERTIFICATE-----");
+    (void)!set_certificates(b, line, &b->config->extra_certs);
 }
 
 HANDLER(crl_verify)
 {
     (void)option;
-    if (config_builder_argument(line, 2))
+    struct config_blob *field = &b->config->crl;
+    if (config_builder_argument(line, 2)) {
         config_builder_error(b, "`crl-verify' with a directory is for servers");
-    else
-        (void)!set_pem(b, line, &b->config->crl, "X509 CRL-----");
+        return;
+    }
+    if (!set_pem(b, line, field, "X509 CRL-----") || field->size == 0)
+        return;
+    mbedtls_x509_crl list;
+    mbedtls_x509_crl_init(&list);
+    if (mbedtls_x509_crl_parse(&list, field->data, field->size + 1) != 0)
+        config_builder_error(b, "the list in `crl-verify' cannot be read");
+    mbedtls_x509_crl_free(&list);
 }
 
 /* Base64 of many lines to its bytes. */
@@ -115,10 +148,12 @@ HANDLER(pkcs12)
     struct config_blob content;
     if (!config_builder_content(b, line, &content))
         return;
-    enum { DER_SEQUENCE = 0x30 };
-    if ((line->is_inline && !decode_block(&content)) || content.size == 0 ||
-        content.data[0] != DER_SEQUENCE) {
-        config_builder_error(b, "`pkcs12' does not hold a PKCS#12 container");
+    enum pkcs12_result result = PKCS12_MALFORMED;
+    if (!line->is_inline || decode_block(&content))
+        result = pkcs12_inspect(bytes_of(content.data, content.size));
+    if (result != PKCS12_OK) {
+        config_builder_error(b, "`pkcs12' cannot be used: %s",
+                             pkcs12_text(result));
         config_builder_free_blob(&content);
         return;
     }

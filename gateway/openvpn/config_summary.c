@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "gateway/base/log.h"
+#include "gateway/openvpn/tls_context.h"
 
 enum { TEXT_SIZE = 1024, REMOTES_SHOWN = 8 };
 
@@ -92,6 +93,8 @@ static void put_server(const struct output *out, const struct config *c)
     char quoted[LOG_QUOTE_SIZE];
     if (c->ca.data)
         ADD_ITEM(&t, "a certificate of the profile's authority");
+    else if (c->pkcs12.data && !c->fingerprint_count)
+        ADD_ITEM(&t, "a certificate of an authority in PKCS#12");
     if (c->fingerprint_count)
         ADD_ITEM(&t, "%zu known fingerprint%s", c->fingerprint_count,
                  c->fingerprint_count == 1 ? "" : "s");
@@ -117,7 +120,7 @@ static void put_authentication(const struct output *out, const struct config *c)
         ADD_ITEM(&t, "certificate and key in PKCS#12");
     if (c->cert.data)
         ADD_ITEM(&t, "certificate and%s key",
-                 config_summary_key_is_encrypted(c) ? " encrypted" : "");
+                 tls_context_needs_password(c) ? " encrypted" : "");
     if (c->auth_user_pass)
         ADD_ITEM(&t, "user name and password");
     if (c->static_challenge)
@@ -174,8 +177,7 @@ static void put_questions(const struct output *out, const struct config *c)
         ADD_ITEM(&t, "password");
     if (c->static_challenge)
         ADD_ITEM(&t, "answer to the challenge");
-    if ((c->pkcs12.data || config_summary_key_is_encrypted(c)) &&
-        !c->key_password.data)
+    if (tls_context_needs_password(c) && !c->key_password.data)
         ADD_ITEM(&t, "password of the key");
     for (size_t i = 0; i < c->remote_count; i++)
         proxy_password = proxy_password || (c->remotes[i].proxy.username &&
@@ -184,18 +186,6 @@ static void put_questions(const struct output *out, const struct config *c)
         ADD_ITEM(&t, "password of the proxy");
     if (t.size)
         put(out, "will be asked for", &t);
-}
-
-static bool blob_holds(const struct config_blob *blob, const char *text)
-{
-    return blob->data &&
-           memmem(blob->data, blob->size, text, strlen(text)) != NULL;
-}
-
-bool config_summary_key_is_encrypted(const struct config *c)
-{
-    return blob_holds(&c->key, "BEGIN ENCRYPTED PRIVATE KEY") ||
-           blob_holds(&c->key, "Proc-Type: 4,ENCRYPTED");
 }
 
 void config_summary(const struct config *c, config_summary_line *line,

@@ -12,7 +12,4 @@ typedef void config_summary_line(void *context, const char *topic,
 void config_summary(const struct config *c, config_summary_line *line,
                     void *context);
 
-/* The private key is encrypted, so that a password is needed. */
-bool config_summary_key_is_encrypted(const struct config *c);
-
 #endif

@@ -26,8 +26,7 @@ static void replace(char **text, const char *with)
 void credentials_init(struct credentials *c, const struct config *config)
 {
     *c = (struct credentials){.config = config};
-    c->key_encrypted = tls_context_key_is_encrypted(
-        bytes_of(config->key.data, config->key.size));
+    c->key_encrypted = tls_context_needs_password(config);
 }
 
 static void drop_token(struct credentials *c)

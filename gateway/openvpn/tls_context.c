@@ -9,6 +9,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/openvpn/pkcs12.h"
 
 static int fill_random(void *context, unsigned char *out, size_t size)
 {
@@ -76,9 +77,76 @@ static bool parse_key(struct tls_context *t, const struct config_blob *blob,
     return true;
 }
 
+static bool key_belongs_to(struct tls_context *t, const struct config_blob *der)
+{
+    mbedtls_x509_crt certificate;
+    mbedtls_x509_crt_init(&certificate);
+    bool belongs =
+        mbedtls_x509_crt_parse_der(&certificate, der->data, der->size) == 0 &&
+        mbedtls_pk_check_pair(&certificate.pk, &t->key, fill_random,
+                              &t->random) == 0;
+    mbedtls_x509_crt_free(&certificate);
+    return belongs;
+}
+
+/* Ours first, and the others behind it; but where the profile names nobody
+ * else to recognise the server by, they are its authorities, as OpenVPN has
+ * it. */
+static bool take_pkcs12(struct tls_context *t, const struct config *config,
+                        const struct pkcs12 *p)
+{
+    int result = mbedtls_pk_parse_key(&t->key, p->key.data, p->key.size, NULL,
+                                      0, fill_random, &t->random);
+    if (result != 0)
+        return report("the private key in pkcs12", result);
+    size_t own = 0;
+    while (own < p->certificate_count &&
+           !key_belongs_to(t, &p->certificates[own]))
+        own++;
+    if (own == p->certificate_count) {
+        log_error("openvpn: pkcs12: no certificate belongs to the private key");
+        return false;
+    }
+    bool trusted = config->ca.size == 0 && config->fingerprint_count == 0;
+    result = mbedtls_x509_crt_parse_der(&t->own, p->certificates[own].data,
+                                        p->certificates[own].size);
+    for (size_t i = 0; i < p->certificate_count && result == 0; i++)
+        if (i != own)
+            result = mbedtls_x509_crt_parse_der(
+                trusted ? &t->authorities : &t->own, p->certificates[i].data,
+                p->certificates[i].size);
+    if (result != 0)
+        return report("a certificate in pkcs12", result);
+    if (trusted && t->authorities.raw.len == 0) {
+        log_error("openvpn: neither ca nor an authority in pkcs12: the %s "
+                  "cannot be recognised",
+                  t->rules.peer);
+        return false;
+    }
+    result = mbedtls_ssl_conf_own_cert(&t->config, &t->own, &t->key);
+    return result == 0 || report("pkcs12", result);
+}
+
+static bool load_pkcs12(struct tls_context *t, const struct config *config,
+                        struct bytes password)
+{
+    struct pkcs12 p;
+    enum pkcs12_result result = pkcs12_open(
+        bytes_of(config->pkcs12.data, config->pkcs12.size), password, &p);
+    if (result != PKCS12_OK) {
+        log_error("openvpn: pkcs12: %s", pkcs12_text(result));
+        return false;
+    }
+    bool good = take_pkcs12(t, config, &p);
+    pkcs12_clear(&p);
+    return good;
+}
+
 static bool load_own(struct tls_context *t, const struct config *config,
                      struct bytes password)
 {
+    if (config->pkcs12.size)
+        return load_pkcs12(t, config, password);
     if (config->cert.size == 0 && config->key.size == 0)
         return true;
     if (config->cert.size == 0 || config->key.size == 0) {
@@ -120,6 +188,24 @@ bool tls_context_key_is_encrypted(struct bytes key)
             return true;
     }
     return false;
+}
+
+/* Containers without a password are common, and cannot be told by looking. */
+static bool pkcs12_is_locked(const struct config_blob *blob)
+{
+    struct pkcs12 p;
+    enum pkcs12_result result =
+        pkcs12_open(bytes_of(blob->data, blob->size), bytes_of(NULL, 0), &p);
+    if (result == PKCS12_OK)
+        pkcs12_clear(&p);
+    return result == PKCS12_PASSWORD;
+}
+
+bool tls_context_needs_password(const struct config *config)
+{
+    return tls_context_key_is_encrypted(
+               bytes_of(config->key.data, config->key.size)) ||
+           (config->pkcs12.size && pkcs12_is_locked(&config->pkcs12));
 }
 
 /* What the profile allows in a chain. */
@@ -394,12 +480,8 @@ bool tls_context_init(struct tls_context *t, enum openvpn_role role,
     mbedtls_x509_crt_init(&t->own);
     mbedtls_x509_crl_init(&t->revoked);
     mbedtls_pk_init(&t->key);
-    if (config->pkcs12.size > 0) {
-        log_error("openvpn: pkcs12 cannot be read; `openssl pkcs12 -nodes` "
-                  "makes ca, cert and key of it");
-        return false;
-    }
-    if (config->ca.size == 0 && config->fingerprint_count == 0) {
+    if (config->ca.size == 0 && config->fingerprint_count == 0 &&
+        config->pkcs12.size == 0) {
         log_error("openvpn: neither ca nor peer-fingerprint: the %s cannot be "
                   "recognised",
                   t->rules.peer);

@@ -42,8 +42,11 @@ MUST_USE bool tls_context_init(struct tls_context *t, enum openvpn_role role,
 /* Wipes the key. */
 void tls_context_clear(struct tls_context *t);
 
-/* The private key of the profile is encrypted, so that a password must be
- * asked for. */
+/* The PEM of a private key says that it is encrypted. */
 bool tls_context_key_is_encrypted(struct bytes key);
+/* The private key or PKCS#12 container of the profile is encrypted, so that a
+ * password is needed. Tries a container with an empty one: not for the way of
+ * packets. */
+bool tls_context_needs_password(const struct config *config);
 
 #endif

@@ -30,6 +30,7 @@ void dns_set_tunnel(struct dns *d, const struct tunnel *tunnel)
             d->resolvers[found++] = tunnel->resolvers[i];
     if (found == 1)
         d->resolvers[1] = d->resolvers[0];
+    memset(d->health, 0, sizeof d->health);
 }
 
 bool dns_is_virtual(const struct dns *d, const struct address *address)
@@ -38,12 +39,43 @@ bool dns_is_virtual(const struct dns *d, const struct address *address)
            address_equal(address, &d->virtual[1]);
 }
 
-const struct address *dns_resolver(const struct dns *d,
+static bool is_silent(const struct dns_health *h, struct instant now)
+{
+    return h->unanswered >= DNS_SILENT_QUESTIONS &&
+           instant_reached(
+               now,
+               instant_after(h->since, duration_seconds(DNS_SILENT_AFTER))) &&
+           instant_before(now, instant_after(h->since, duration_seconds(
+                                                           DNS_SILENT_UNTIL)));
+}
+
+const struct address *dns_resolver(const struct dns *d, struct instant now,
                                    const struct address *address)
 {
+    size_t wanted = address_equal(address, &d->virtual[0]) ? 0 : 1;
+    if (!dns_is_virtual(d, address) ||
+        d->resolvers[wanted].family == ADDRESS_NONE)
+        return NULL;
+    if (is_silent(&d->health[wanted], now) &&
+        !is_silent(&d->health[!wanted], now))
+        wanted = !wanted;
+    return &d->resolvers[wanted];
+}
+
+void dns_asked(struct dns *d, struct instant now,
+               const struct address *resolver)
+{
+    struct dns_health *h = &d->health[!address_equal(resolver, d->resolvers)];
+    struct instant over =
+        instant_after(h->since, duration_seconds(DNS_SILENT_UNTIL));
+    if (h->unanswered == 0 || instant_reached(now, over))
+        *h = (struct dns_health){.since = now};
+    h->unanswered++;
+}
+
+void dns_answered(struct dns *d, const struct address *resolver)
+{
     for (size_t i = 0; i < 2; i++)
-        if (address_equal(address, &d->virtual[i]) &&
-            d->resolvers[i].family != ADDRESS_NONE)
-            return &d->resolvers[i];
-    return NULL;
+        if (address_equal(&d->resolvers[i], resolver))
+            d->health[i].unanswered = 0;
 }

@@ -10,12 +10,12 @@
 #include "gateway/base/log.h"
 #include "gateway/router/answers.h"
 #include "gateway/router/dns.h"
+#include "gateway/router/name_queries.h"
 #include "gateway/router/route_table.h"
 #include "gateway/router/rules_file.h"
 
 enum {
     QUBE_NAME_SIZE = 64,
-    RULES_TEXT_SIZE = 256,
     TUNNEL_FRAGMENTS = ROUTER_QUBES_MAX, /* the tunnel's as a source */
 };
 
@@ -34,13 +34,18 @@ struct router {
     struct fragments *fragments;
     bool accept_unruled;
     bool up;
-    struct instant now; /* of the last call that told it */
-    struct tunnel tunnel;
+    struct instant now;    /* of the last call that told it */
+    struct tunnel granted; /* by the server */
+    struct tunnel tunnel;  /* with what the user has set instead */
+    uint16_t resolver_count;
+    struct address resolvers[TUNNEL_RESOLVERS_MAX]; /* set by the user */
     struct route_table routes;
     struct dns dns;
+    struct name_queries names;
     struct answers answers;
     struct address link_local; /* of fe:ff:ff:ff:ff:ff */
     struct drop_counters drops;
+    uint16_t limit; /* places of qubes at and above it were never used */
     struct qube qubes[ROUTER_QUBES_MAX];
 };
 
@@ -67,6 +72,7 @@ struct router *router_new(const struct router_options *options)
     }
     r->accept_unruled = options->accept_unruled;
     dns_init(&r->dns);
+    name_queries_init(&r->names, r->firewall);
     r->answers.ipv4 = r->dns.virtual[0];
     r->link_local = address_from_bytes(ADDRESS_IPV6, link_local);
     r->answers.ipv6 = r->link_local;
@@ -92,25 +98,10 @@ static bool has_address(const struct qube *q, const struct address *a)
 
 static bool is_qube(const struct router *r, const struct address *a)
 {
-    for (size_t i = 0; i < ROUTER_QUBES_MAX; i++)
+    for (size_t i = 0; i < r->limit; i++)
         if (has_address(&r->qubes[i], a))
             return true;
     return false;
-}
-
-static void describe(const struct router *r, const struct rules *rules,
-                     char out[RULES_TEXT_SIZE])
-{
-    if (!rules)
-        snprintf(out, RULES_TEXT_SIZE, "%s",
-                 r->accept_unruled ? "accept (no rules configured)"
-                                   : "drop (no rules yet)");
-    else if (rules->bad)
-        snprintf(out, RULES_TEXT_SIZE, "drop (%s)", rules->problem);
-    else
-        snprintf(out, RULES_TEXT_SIZE, "%u rule%s, else %s", rules->count,
-                 rules->count == 1 ? "" : "s",
-                 rules->policy == RULE_ACCEPT ? "accept" : "drop");
 }
 
 static void describe_rules(struct router *r, uint16_t qube)
@@ -118,12 +109,13 @@ static void describe_rules(struct router *r, uint16_t qube)
     struct qube *q = &r->qubes[qube];
     const struct rules *rules4 =
         firewall_rules(r->firewall, qube, ADDRESS_IPV4);
-    describe(r, rules4, q->rules);
+    rules_describe(rules4, r->accept_unruled, q->rules);
     if (q->ipv6.family == ADDRESS_NONE)
         return;
     char text4[RULES_TEXT_SIZE], text6[RULES_TEXT_SIZE];
     memcpy(text4, q->rules, sizeof text4);
-    describe(r, firewall_rules(r->firewall, qube, ADDRESS_IPV6), text6);
+    rules_describe(firewall_rules(r->firewall, qube, ADDRESS_IPV6),
+                   r->accept_unruled, text6);
     if (strcmp(text4, text6) != 0)
         snprintf(q->rules, sizeof q->rules, "%.110s; IPv6: %.110s", text4,
                  text6);
@@ -144,6 +136,8 @@ int router_add_qube(struct router *r, struct instant now, const char *name,
             continue;
         *q = (struct qube){.present = true, .ipv4 = *ipv4, .ipv6 = *ipv6};
         snprintf(q->name, sizeof q->name, "%s", name);
+        if (r->limit <= i)
+            r->limit = (uint16_t)(i + 1);
         firewall_add_qube(r->firewall, i, ipv4, ipv6);
         describe_rules(r, i);
         return i;
@@ -209,16 +203,40 @@ bool router_load_rules(struct router *r, struct instant now, struct bytes text,
     return true;
 }
 
-void router_tunnel_up(struct router *r, struct instant now,
-                      const struct tunnel *t)
+/* Takes the tunnel as the server granted it, but for what the user has set. */
+static void adopt_tunnel(struct router *r, struct instant now)
 {
-    r->tunnel = *t;
-    if (t->block_ipv6)
+    r->tunnel = r->granted;
+    if (r->tunnel.block_ipv6)
         r->tunnel.ipv6 = (struct prefix){0};
-    r->up = true;
+    if (r->resolver_count > 0) {
+        r->tunnel.resolver_count = r->resolver_count;
+        memcpy(r->tunnel.resolvers, r->resolvers, sizeof r->resolvers);
+    }
     route_table_build(&r->routes, &r->tunnel);
     dns_set_tunnel(&r->dns, &r->tunnel);
     firewall_set_tunnel(r->firewall, now, &r->tunnel);
+    name_queries_restart(&r->names, now);
+}
+
+void router_tunnel_up(struct router *r, struct instant now,
+                      const struct tunnel *t)
+{
+    r->granted = *t;
+    r->up = true;
+    adopt_tunnel(r, now);
+}
+
+void router_set_resolvers(struct router *r, struct instant now,
+                          const struct address *resolvers, size_t count)
+{
+    if (count > TUNNEL_RESOLVERS_MAX)
+        count = TUNNEL_RESOLVERS_MAX;
+    r->resolver_count = (uint16_t)count;
+    if (count > 0)
+        memcpy(r->resolvers, resolvers, count * sizeof r->resolvers[0]);
+    if (r->up)
+        adopt_tunnel(r, now);
 }
 
 void router_tunnel_down(struct router *r, struct instant now)
@@ -262,10 +280,26 @@ void router_expire(struct router *r, struct instant now)
     expire_fragments(r, now);
 }
 
+static bool can_resolve(const struct router *r)
+{
+    return r->up && r->tunnel.ipv4.address.family != ADDRESS_NONE &&
+           r->dns.resolvers[0].family != ADDRESS_NONE;
+}
+
+void router_own_packets(struct router *r, struct instant now,
+                        struct packet_batch *out)
+{
+    if (can_resolve(r))
+        name_queries_ask(&r->names, now, &r->dns, &r->tunnel.ipv4.address, out);
+}
+
 struct instant router_deadline(const struct router *r)
 {
-    return instant_earlier(firewall_deadline(r->firewall),
-                           fragments_deadline(r->fragments));
+    struct instant deadline = instant_earlier(firewall_deadline(r->firewall),
+                                              fragments_deadline(r->fragments));
+    if (can_resolve(r))
+        deadline = instant_earlier(deadline, name_queries_deadline(&r->names));
+    return deadline;
 }
 
 /* Collects fragments; DROP_NONE when the packet is whole, and *ip is it. */
@@ -323,7 +357,8 @@ static bool is_tunnel_end(const struct router *r, const struct address *a)
 
 /* To an address that is ours: ping is answered, DNS goes to the tunnel's
  * resolver, there is nothing else. */
-static enum drop to_gateway(const struct router *r, const struct ip_packet *ip,
+static enum drop to_gateway(const struct router *r, struct instant now,
+                            const struct ip_packet *ip,
                             const struct address *destination,
                             const struct address **redirect)
 {
@@ -336,7 +371,7 @@ static enum drop to_gateway(const struct router *r, const struct ip_packet *ip,
         return DROP_GATEWAY_SERVICE;
     if (!r->up)
         return DROP_TUNNEL_DOWN;
-    *redirect = dns_resolver(&r->dns, destination);
+    *redirect = dns_resolver(&r->dns, now, destination);
     return *redirect ? DROP_NONE : DROP_NO_RESOLVER;
 }
 
@@ -352,13 +387,13 @@ static enum drop route(const struct router *r, const struct address *to)
 }
 
 /* May a packet without a flow go where it wants to? */
-static enum drop judge_destination(const struct router *r,
+static enum drop judge_destination(const struct router *r, struct instant now,
                                    const struct ip_packet *ip,
                                    const struct address **redirect)
 {
     struct address to = address_from_bytes(ip->family, ip_destination(ip));
     if (is_gateway(r, &to))
-        return to_gateway(r, ip, &to, redirect);
+        return to_gateway(r, now, ip, &to, redirect);
     if (is_martian(&to))
         return DROP_MARTIAN;
     if (is_qube(r, &to))
@@ -383,9 +418,13 @@ static bool is_too_big(const struct router *r, const struct packet *p,
     return ip->dont_fragment || p->gso == PACKET_GSO_UDP;
 }
 
+/* Those without ports are told apart by their ends alone; only such pass whose
+ * checksums do not cover the addresses. */
 static bool is_known_protocol(const struct ip_packet *ip)
 {
-    return ip->protocol == IP_TCP || ip->protocol == IP_UDP || icmp_is(ip);
+    return ip->protocol == IP_TCP || ip->protocol == IP_UDP || icmp_is(ip) ||
+           ip->protocol == IP_GRE || ip->protocol == IP_ESP ||
+           ip->protocol == IP_SCTP;
 }
 
 static enum drop from_qube(struct router *r, struct instant now,
@@ -414,15 +453,18 @@ static enum drop from_qube(struct router *r, struct instant now,
     if (r->up)
         flow = firewall_find(r->firewall, p, ip);
     if (flow == FIREWALL_NO_FLOW)
-        drop = judge_destination(r, ip, &redirect);
+        drop = judge_destination(r, now, ip, &redirect);
     if (drop == DROP_NONE && ip->ttl <= 1)
         drop = DROP_TTL;
     if (drop == DROP_NONE && !is_known_protocol(ip))
         drop = DROP_PROTOCOL;
     if (drop == DROP_NONE && is_too_big(r, p, ip))
         drop = DROP_TOO_BIG;
-    if (drop == DROP_NONE && flow == FIREWALL_NO_FLOW)
+    if (drop == DROP_NONE && flow == FIREWALL_NO_FLOW) {
         drop = firewall_open(r->firewall, now, p, ip, redirect, &flow);
+        if (drop == DROP_NONE && redirect)
+            dns_asked(&r->dns, now, redirect);
+    }
     if (drop == DROP_NONE)
         drop = firewall_send(r->firewall, now, flow, p, ip);
     return drop;
@@ -493,7 +535,14 @@ static enum drop from_tunnel(struct router *r, struct instant now,
         return DROP_PROTOCOL;
     if (ip.ttl <= 1)
         return DROP_TTL;
-    return firewall_receive(r->firewall, now, p, &ip);
+    if (ip.source_port == DNS_PORT) {
+        struct address from = address_from_bytes(ip.family, ip_source(&ip));
+        dns_answered(&r->dns, &from);
+    }
+    drop = firewall_receive(r->firewall, now, p, &ip);
+    if (drop == DROP_NO_FLOW && name_queries_receive(&r->names, now, p, &ip))
+        drop = DROP_ANSWERED;
+    return drop;
 }
 
 void router_from_tunnel(struct router *r, struct instant now,

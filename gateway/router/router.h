@@ -71,6 +71,11 @@ void router_forget_rules(struct router *r, struct instant now,
 MUST_USE bool router_load_rules(struct router *r, struct instant now,
                                 struct bytes text, size_t *line);
 
+/* Resolvers to use instead of those that the server pushed; none: the pushed
+ * ones again. They too are reached through the tunnel only. */
+void router_set_resolvers(struct router *r, struct instant now,
+                          const struct address *resolvers, size_t count);
+
 /* The tunnel stands or changed. Flows that cannot survive a change of its
  * address end. `t` is copied. */
 void router_tunnel_up(struct router *r, struct instant now,
@@ -97,6 +102,11 @@ void router_from_qubes(struct router *r, struct instant now,
  * to the link of `qube`. Packets may be super-packets of coalesce. */
 void router_from_tunnel(struct router *r, struct instant now,
                         struct packet_batch *batch);
+
+/* Appends the gateway's own packets that are to leave through the tunnel now:
+ * questions for the host names in rules. To be called at router_deadline(). */
+void router_own_packets(struct router *r, struct instant now,
+                        struct packet_batch *out);
 
 /* Housekeeping of flows and fragments. */
 void router_expire(struct router *r, struct instant now);

@@ -26,7 +26,8 @@ static const struct tunnel tunnel = {
 };
 
 /* Sends a packet of the flow that the errors are about; its bytes. */
-static struct packet open_flow(struct firewall *f, bool v6, uint8_t protocol)
+static struct packet open_flow(struct firewall *f, struct instant now, bool v6,
+                               uint8_t protocol)
 {
     struct craft c = {
         .source = v6 ? qube6 : qube4,
@@ -42,7 +43,6 @@ static struct packet open_flow(struct firewall *f, bool v6, uint8_t protocol)
     };
     struct packet p = craft_packet(&c);
     struct ip_packet ip;
-    struct instant now = {1000000};
     uint32_t flow;
     check(ip_packet_parse(&p, &ip) == DROP_NONE &&
           firewall_open(f, now, &p, &ip, NULL, &flow) == DROP_NONE &&
@@ -58,12 +58,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     static const uint8_t protocols[] = {6, 17, 1, 6, 17, 58};
     bool v6 = data[0] % 6 >= 3, down = data[1] & 1;
-    struct firewall_options options = {.flows = 8, .accept_unruled = true};
-    struct firewall *f = firewall_new(&options);
-    check(f != NULL);
+    static struct firewall *f;
+    static struct instant now = {1000000};
+    if (!f) {
+        struct firewall_options options = {.flows = 8, .accept_unruled = true};
+        f = firewall_new(&options);
+        check(f != NULL);
+        firewall_set_tunnel(f, now, &tunnel);
+    }
+    /* An hour later nothing is left of the input before. */
+    now.us += 3600 * 1000000LL;
+    firewall_expire(f, now);
     firewall_add_qube(f, 0, &qube4, &qube6);
-    firewall_set_tunnel(f, (struct instant){0}, &tunnel);
-    struct packet sent = open_flow(f, v6, protocols[data[0] % 6]);
+    struct packet sent = open_flow(f, now, v6, protocols[data[0] % 6]);
 
     static uint8_t quoted[256];
     size_t quoted_size = data[2] < sent.size ? data[2] : sent.size;
@@ -87,9 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ip_packet_parse(&p, &ip) == DROP_NONE && icmp_is_error(&ip)) {
         uint8_t before[600];
         memcpy(before, p.data, p.size);
-        enum drop drop =
-            down ? firewall_receive(f, (struct instant){1000000}, &p, &ip)
-                 : firewall_send_error(f, &p, &ip);
+        enum drop drop = down ? firewall_receive(f, now, &p, &ip)
+                              : firewall_send_error(f, &p, &ip);
         if (drop == DROP_NONE)
             check(craft_checksums_right(p.data, p.size));
         else
@@ -97,6 +103,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     free(p.data);
     free(sent.data);
-    firewall_free(f);
+    firewall_remove_qube(f, now, 0);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
+#include "gateway/openvpn/pkcs12.h"
 
 #define PROFILES "tests/vectors/profiles/"
 #define DEFAULTS "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305"
@@ -211,6 +212,20 @@ static void a_file_of_credentials_is_read(void **state)
     config_clear(&c);
 }
 
+static void a_container_in_base64_opens(void **state)
+{
+    (void)state;
+    struct config c;
+    struct pkcs12 p;
+    read_style("opnsense_pkcs12", &c);
+    assert_int_equal(pkcs12_open(bytes_of(c.pkcs12.data, c.pkcs12.size),
+                                 bytes_of_text("test"), &p),
+                     PKCS12_OK);
+    assert_int_equal(p.certificate_count, 2);
+    pkcs12_clear(&p);
+    config_clear(&c);
+}
+
 /* --- Files that a profile names --- */
 
 static char folder[] = "/tmp/profile-test-XXXXXX";
@@ -387,6 +402,7 @@ int main(void)
         cmocka_unit_test(blocks_inherit_and_differ),
         cmocka_unit_test(what_a_server_is_told_is_kept),
         cmocka_unit_test(a_file_of_credentials_is_read),
+        cmocka_unit_test(a_container_in_base64_opens),
         cmocka_unit_test(files_come_from_the_profiles_directory_only),
         cmocka_unit_test(files_that_moved_with_the_profile_are_found),
         cmocka_unit_test(only_regular_files_of_a_sane_size_are_read),

@@ -15,7 +15,7 @@ enum { FIRST_LINE = 4 };
 #define STATIC_KEY                                                             \
     "-----BEGIN OpenVPN Static key V1-----\n00\n"                              \
     "-----END OpenVPN Static key V1-----\n"
-#define CERTIFICATE "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
+#define CERTIFICATE CONFIG_TRIAL_CERTIFICATE
 #define PRIVATE_KEY                                                            \
     "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
 
@@ -103,7 +103,7 @@ static void every_supported_option_is_taken_without_a_word(void **state)
         "verify-x509-name server name",
         "verify-x509-name s name-prefix",
         "verify-x509-name 'C=DE, CN=s' subject",
-        "<crl-verify>\n-----BEGIN X509 CRL-----\n</crl-verify>",
+        "<crl-verify>\n" CONFIG_TRIAL_CRL "</crl-verify>",
         "auth-user-pass",
         "auth-user-pass stdin",
         "auth-nocache",
@@ -711,15 +711,20 @@ static void a_certificate_may_stand_in_for_a_password(void **state)
     config_trial_clear(&t);
 }
 
-static void base64_of_pkcs12_is_decoded(void **state)
+static void a_container_is_looked_into(void **state)
 {
     (void)state;
-    struct config_trial t = {0};
-    accept(&t, "<pkcs12>\nMIIB\r\n  AgME\nBQ==\n</pkcs12>");
-    static const uint8_t expected[] = {0x30, 0x82, 1, 2, 3, 4, 5};
-    assert_bytes_equal(bytes_of(t.config.pkcs12.data, t.config.pkcs12.size),
-                       bytes_of(expected, sizeof expected));
-    config_trial_clear(&t);
+    static const char *const contents[] = {"MIIB\r\n  AgME\nBQ==\n", "MII\n",
+                                           "", "****\n"};
+    for (size_t i = 0; i < COUNT(contents); i++) {
+        struct config_trial t = {0};
+        char text[128];
+        snprintf(text, sizeof text, "<pkcs12>\n%s</pkcs12>", contents[i]);
+        config_trial_with(&t, text);
+        assert_true(config_trial_said(&t, CONFIG_ERROR, 4, "not a PKCS#12"));
+        assert_null(t.config.pkcs12.data);
+        config_trial_clear(&t);
+    }
 }
 
 static void without_a_check_of_the_server_there_is_a_warning(void **state)
@@ -741,7 +746,7 @@ static void without_a_check_of_the_server_there_is_a_warning(void **state)
     assert_true(config_trial_said(&t, CONFIG_WARNING, 0, "remote-cert-tls"));
     config_trial_clear(&t);
     for (size_t i = 0; i < COUNT(checks); i++) {
-        char text[512];
+        char text[2048];
         snprintf(text, sizeof text, "%s%s\n", head, checks[i]);
         config_trial_parse(&t, text);
         assert_true(t.usable);
@@ -769,6 +774,34 @@ static void fingerprints_replace_the_authority(void **state)
     for (uint8_t i = 0; i < 32; i++)
         assert_int_equal(t.config.fingerprints[0].data[i], i);
     config_trial_clear(&t);
+}
+
+static void certificates_and_lists_are_looked_into(void **state)
+{
+    (void)state;
+    static const char cut[] =
+        "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIU\n"
+        "-----END CERTIFICATE-----\n";
+    struct config_trial t = {.file_name = "c.pem", .file_content = cut};
+    config_trial_with(&t, "ca c.pem");
+    assert_true(config_trial_said(&t, CONFIG_ERROR, 4, "`ca' cannot be read"));
+    config_trial_clear(&t);
+
+    t.file_name = "c.pem";
+    t.file_content = "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n";
+    config_trial_with(&t, "crl-verify c.pem");
+    assert_true(config_trial_said(&t, CONFIG_ERROR, 4, "cannot be read"));
+    config_trial_clear(&t);
+
+    char *both = NULL;
+    assert_true(asprintf(&both, "%s%s", CERTIFICATE, cut) > 0);
+    t.file_name = "c.pem";
+    t.file_content = both;
+    config_trial_with(&t, "extra-certs c.pem");
+    assert_true(t.usable);
+    assert_true(config_trial_said(&t, CONFIG_WARNING, 4, "1 of the"));
+    config_trial_clear(&t);
+    free(both);
 }
 
 static void identity_checks_are_kept(void **state)
@@ -1039,9 +1072,10 @@ int main(void)
         cmocka_unit_test(fragment_matters_only_for_udp),
         cmocka_unit_test(keys_come_from_files_too),
         cmocka_unit_test(a_certificate_may_stand_in_for_a_password),
-        cmocka_unit_test(base64_of_pkcs12_is_decoded),
+        cmocka_unit_test(a_container_is_looked_into),
         cmocka_unit_test(without_a_check_of_the_server_there_is_a_warning),
         cmocka_unit_test(fingerprints_replace_the_authority),
+        cmocka_unit_test(certificates_and_lists_are_looked_into),
         cmocka_unit_test(identity_checks_are_kept),
         cmocka_unit_test(openssls_words_leave_the_librarys_defaults),
         cmocka_unit_test(the_profiles_cipher_is_offered_unless_it_is_weak),

@@ -57,8 +57,8 @@ void config_trial_with(struct config_trial *t, const char *lines)
                                "dev tun\n"
                                "remote vpn.example.org 1194 udp\n";
     static const char tail[] =
-        "\nremote-cert-tls server\nauth-user-pass\n<ca>\n"
-        "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n</ca>\n";
+        "\nremote-cert-tls "
+        "server\nauth-user-pass\n<ca>\n" CONFIG_TRIAL_CERTIFICATE "</ca>\n";
     char *all = NULL;
     if (asprintf(&all, "%s%s%s", head, lines, tail) < 0)
         abort();

@@ -6,6 +6,29 @@
 
 enum { CONFIG_TRIAL_REPORTS = 64 };
 
+/* Test material: an authority of nothing, and its empty list. */
+#define CONFIG_TRIAL_CERTIFICATE                                               \
+    "-----BEGIN CERTIFICATE-----\n"                                            \
+    "MIIBzDCCAXOgAwIBAgIUAvaVidceRZMLyndM8/h7hHLanScwCgYIKoZIzj0EAwIw\n"       \
+    "MzEWMBQGA1UECgwNVGVzdCBtYXRlcmlhbDEZMBcGA1UEAwwQVGVzdCBtYXRlcmlh\n"       \
+    "bCBDQTAgFw0yNjExMjEwODI0MzdaGA8yMTI2MTAyODA4MjQzN1owMzEWMBQGA1UE\n"       \
+    "CgwNVGVzdCBtYXRlcmlhbDEZMBcGA1UEAwwQVGVzdCBtYXRlcmlhbCBDQTBZMBMG\n"       \
+    "ByqGSM49AgEGCCqGSM49AwEHA0IABGhxT+Oea5NRbJJVZzE8f9zznbPAf02K+9nu\n"       \
+    "B8pC8KkQTUBTL0fUfcJF1vBe4K1hv895ZAjAHjFpkViS0YbVrR2jYzBhMB0GA1Ud\n"       \
+    "DgQWBBSvAukK5GpXrCtHiS94CS8lWC+XtTAfBgNVHSMEGDAWgBSvAukK5GpXrCtH\n"       \
+    "iS94CS8lWC+XtTAPBgNVHRMBAf8EBTADAQH/MA4GA1UdDwEB/wQEAwIBBjAKBggq\n"       \
+    "hkjOPQQDAgNHADBEAiBuSuybP/WaL8fAW4ZylT8PlpMpobhzK2DqWsQ+CoBjtgIg\n"       \
+    "akEYBy1K0yMai27cxebPVPjPhVKVqYIr5dtv3aF9i34=\n"                           \
+    "-----END CERTIFICATE-----\n"
+#define CONFIG_TRIAL_CRL                                                       \
+    "-----BEGIN X509 CRL-----\n"                                               \
+    "MIHMMHQCAQEwCgYIKoZIzj0EAwIwMzEWMBQGA1UECgwNVGVzdCBtYXRlcmlhbDEZ\n"       \
+    "MBcGA1UEAwwQVGVzdCBtYXRlcmlhbCBDQRcNMjYxMTIxMDgyNDM3WhgPMjEyNjEw\n"       \
+    "MjgwODI0MzdaoA4wDDAKBgNVHRQEAwIBATAKBggqhkjOPQQDAgNIADBFAiB8A0z5\n"       \
+    "PW4OhmBOPVYBZnXbY+vpMiOzObVJWQV8HbZVegIhAPZzvOHP2WX7E/lJ1qv9Zyz3\n"       \
+    "RZEE59i/huhGVvo//mAy\n"                                                   \
+    "-----END X509 CRL-----\n"
+
 struct config_trial_report {
     enum config_severity severity;
     unsigned line;

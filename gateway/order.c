@@ -1,0 +1,39 @@
+#include "gateway/order.h"
+
+static const char *const names[] = {
+    [ORDER_STATUS] = "status",
+    [ORDER_RECONNECT] = "reconnect",
+    [ORDER_STOP] = "stop",
+    [ORDER_LOGIN] = "login",
+};
+
+static const char *text_of(const json_t *request, const char *key)
+{
+    return json_string_value(json_object_get(request, key));
+}
+
+static bool parse_type(const char *command, enum order_type *type)
+{
+    for (size_t i = 0; command && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(command, names[i]) == 0) {
+            *type = (enum order_type)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool order_parse(const json_t *request, struct order *out)
+{
+    struct order order = {
+        .username = text_of(request, "username"),
+        .password = text_of(request, "password"),
+        .response = text_of(request, "response"),
+    };
+    if (!parse_type(text_of(request, "command"), &order.type))
+        return false;
+    if (order.type == ORDER_LOGIN && (!order.username || !order.password))
+        return false;
+    *out = order;
+    return true;
+}

@@ -1,0 +1,33 @@
+/*
+ * What a local user may order through the control socket: one JSON object,
+ * {"command": NAME} and what the command takes. It comes from whoever may
+ * open the socket.
+ *
+ *   status | reconnect | stop
+ *   login     username, password[, response]
+ */
+#ifndef GATEWAY_ORDER_H
+#define GATEWAY_ORDER_H
+
+#include <jansson.h>
+
+#include "gateway/base/bytes.h"
+
+enum order_type {
+    ORDER_STATUS,
+    ORDER_RECONNECT,
+    ORDER_STOP,
+    ORDER_LOGIN,
+};
+
+/* Text is borrowed from the request. */
+struct order {
+    enum order_type type;
+    const char *username, *password;
+    const char *response; /* or NULL */
+};
+
+/* False if it is none of these, or lacks what it takes. */
+MUST_USE bool order_parse(const json_t *request, struct order *out);
+
+#endif

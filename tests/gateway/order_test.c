@@ -1,0 +1,91 @@
+#include "gateway/order.h"
+
+#include "tests/unit.h"
+
+/* The request must be usable as long as the order is. */
+static bool parse(const char *text, json_t **request, struct order *out)
+{
+    *request = json_loads(text, 0, NULL);
+    assert_non_null(*request);
+    return order_parse(*request, out);
+}
+
+static void every_order_is_known_by_its_name(void **state)
+{
+    static const struct {
+        const char *text;
+        enum order_type type;
+    } orders[] = {
+        {"{\"command\":\"status\"}", ORDER_STATUS},
+        {"{\"command\":\"reconnect\"}", ORDER_RECONNECT},
+        {"{\"command\":\"stop\",\"more\":[1]}", ORDER_STOP},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        json_t *request;
+        struct order order;
+        assert_true(parse(orders[i].text, &request, &order));
+        assert_int_equal(order.type, orders[i].type);
+        json_decref(request);
+    }
+}
+
+static void a_login_needs_name_and_password(void **state)
+{
+    json_t *request;
+    struct order order;
+    (void)state;
+    assert_true(parse("{\"command\":\"login\",\"username\":\"ann\","
+                      "\"password\":\"p\"}",
+                      &request, &order));
+    assert_int_equal(order.type, ORDER_LOGIN);
+    assert_string_equal(order.username, "ann");
+    assert_string_equal(order.password, "p");
+    assert_null(order.response);
+    json_decref(request);
+
+    assert_true(parse("{\"command\":\"login\",\"username\":\"ann\","
+                      "\"password\":\"p\",\"response\":\"42\"}",
+                      &request, &order));
+    assert_string_equal(order.response, "42");
+    json_decref(request);
+}
+
+static void what_is_none_is_refused_and_changes_nothing(void **state)
+{
+    static const char *const none[] = {
+        "{}",
+        "[]",
+        "7",
+        "{\"command\":null}",
+        "{\"command\":7}",
+        "{\"command\":\"\"}",
+        "{\"command\":\"Status\"}",
+        "{\"command\":\"statusx\"}",
+        "{\"command\":[\"status\"]}",
+        "{\"command\":\"login\"}",
+        "{\"command\":\"login\",\"username\":\"ann\"}",
+        "{\"command\":\"login\",\"password\":\"p\"}",
+        "{\"command\":\"login\",\"username\":\"ann\",\"password\":7}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        json_t *request = json_loads(none[i], JSON_DECODE_ANY, NULL);
+        struct order order = {.type = ORDER_STOP};
+        assert_non_null(request);
+        assert_false(order_parse(request, &order));
+        assert_int_equal(order.type, ORDER_STOP);
+        assert_null(order.username);
+        json_decref(request);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_order_is_known_by_its_name),
+        cmocka_unit_test(a_login_needs_name_and_password),
+        cmocka_unit_test(what_is_none_is_refused_and_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

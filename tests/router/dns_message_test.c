@@ -1,0 +1,122 @@
+#include "gateway/router/dns_message.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/firewall/craft.h"
+
+/* www.example.org, A, IN, recursion desired, with an OPT record of 1232. */
+static const uint8_t known_query[] = {
+    0x12, 0x34, 1,   0,   0,   1,   0,   0,   0,   0, 0,   1,   3,   'w', 'w',
+    'w',  7,    'e', 'x', 'a', 'm', 'p', 'l', 'e', 3, 'o', 'r', 'g', 0,   0,
+    1,    0,    1,   0,   0,   41,  4,   208, 0,   0, 0,   0,   0,   0};
+
+/* An answer to it: an alias, and the address 192.0.2.33 of what it is for. */
+static const uint8_t known_answer[] = {
+    0x12, 0x34, 0x81, 0x80, 0,   1,    0,   2,    0,   0,    0,  0,   3,   'w',
+    'w',  'w',  7,    'e',  'x', 'a',  'm', 'p',  'l', 'e',  3,  'o', 'r', 'g',
+    0,    0,    1,    0,    1,   0xc0, 12,  0,    5,   0,    1,  0,   0,   0,
+    90,   0,    6,    3,    'c', 'd',  'n', 0xc0, 16,  0xc0, 45, 0,   1,   0,
+    1,    0,    0,    1,    44,  0,    4,   192,  0,   2,    33};
+
+static void a_query_is_what_the_rfc_says(void **state)
+{
+    (void)state;
+    uint8_t out[DNS_MESSAGE_QUERY_MAX];
+    assert_int_equal(
+        dns_message_query(out, "www.example.org", ADDRESS_IPV4, 0x1234),
+        sizeof known_query);
+    assert_memory_equal(out, known_query, sizeof known_query);
+    assert_true(dns_message_query(out, "www.example.org", ADDRESS_IPV6, 1) > 0);
+    assert_int_equal(out[30], 28);
+    char label[70];
+    memset(label, 'a', 64);
+    label[64] = 0;
+    assert_int_equal(dns_message_query(out, label, ADDRESS_IPV4, 1), 0);
+}
+
+static bool parse(struct bytes message, bool *usable,
+                  struct dns_message_answer *out)
+{
+    return dns_message_parse(message, bytes_of(known_query, sizeof known_query),
+                             ADDRESS_IPV4, usable, out);
+}
+
+static void an_answer_gives_addresses_and_the_least_ttl(void **state)
+{
+    (void)state;
+    struct dns_message_answer a;
+    bool usable;
+    assert_true(
+        parse(bytes_of(known_answer, sizeof known_answer), &usable, &a));
+    assert_true(usable);
+    assert_int_equal(a.count, 1);
+    struct address expected = craft_address("192.0.2.33");
+    assert_true(address_equal(&a.addresses[0], &expected));
+    assert_int_equal(a.ttl, 90);
+}
+
+static void every_truncation_is_refused_or_unusable(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < sizeof known_answer; size++) {
+        struct dns_message_answer a;
+        bool usable = false;
+        uint8_t *copy = malloc(size ? size : 1);
+        memcpy(copy, known_answer, size);
+        assert_false(parse(bytes_of(copy, size), &usable, &a) && usable &&
+                     a.count > 0);
+        free(copy);
+    }
+}
+
+static void what_answers_another_question_is_refused(void **state)
+{
+    (void)state;
+    struct dns_message_answer a;
+    bool usable;
+    uint8_t m[sizeof known_answer];
+    static const size_t places[] = {0, 1, 2, 5, 14, 20, 30, 32};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        memcpy(m, known_answer, sizeof m);
+        m[places[i]] ^= 0x80;
+        assert_false(parse(bytes_of(m, sizeof m), &usable, &a));
+    }
+}
+
+static void failures_and_missing_names_are_told_apart(void **state)
+{
+    (void)state;
+    struct dns_message_answer a;
+    bool usable;
+    uint8_t m[sizeof known_answer];
+    memcpy(m, known_answer, sizeof m);
+    m[3] = 0x82; /* server failure */
+    assert_true(parse(bytes_of(m, sizeof m), &usable, &a));
+    assert_false(usable);
+    m[3] = 0x83; /* no such name */
+    m[7] = 0;
+    assert_true(parse(bytes_of(m, 33), &usable, &a));
+    assert_true(usable);
+    assert_int_equal(a.count, 0);
+    assert_int_equal(a.ttl, DNS_MESSAGE_NO_NAME_TTL);
+    m[3] = 0x80; /* a name, but no such address */
+    assert_true(parse(bytes_of(m, 33), &usable, &a));
+    assert_true(usable);
+    assert_int_equal(a.count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_query_is_what_the_rfc_says),
+        cmocka_unit_test(an_answer_gives_addresses_and_the_least_ttl),
+        cmocka_unit_test(every_truncation_is_refused_or_unusable),
+        cmocka_unit_test(what_answers_another_question_is_refused),
+        cmocka_unit_test(failures_and_missing_names_are_told_apart),
+    };
+    return cmocka_run_group_tests_name("dns_message", tests, NULL, NULL);
+}

@@ -1,0 +1,127 @@
+#include "tests/router/world.h"
+
+/* --- Fragments ------------------------------------------------------------ */
+
+/* The datagrams that a packet leaves in, in `b`. */
+static void cut(const struct packet *p, uint16_t mtu, struct burst *b)
+{
+    static const struct burst_layout layout = {.head = 24, .tail = 16};
+    struct segment_cursor cursor = {0};
+    burst_reset(b);
+    assert_int_equal(segment(p, mtu, &layout, &cursor, b), SEGMENT_DONE);
+}
+
+static struct packet nth_of(const struct burst *b, size_t i)
+{
+    const struct datagram *d = &b->datagrams[i];
+    struct packet p = {.data = malloc(d->inner_size), .size = d->inner_size};
+    memcpy(p.data, d->data + d->inner_offset, p.size);
+    return p;
+}
+
+/* Up or down, alone in a batch; the packet's first part is copied, because
+ * it may no longer be what was given. */
+static enum drop pass(struct world *w, bool is_up, struct packet given,
+                      struct packet *out)
+{
+    *out = given;
+    struct packet_batch batch = {.packets = out, .count = 1, .capacity = 1};
+    packet_batch_reset(&w->replies);
+    if (is_up)
+        router_from_qubes(w->router, w->now, &batch, &w->replies);
+    else
+        router_from_tunnel(w->router, w->now, &batch);
+    free(given.data);
+    return out->drop;
+}
+
+static void fragments_pass_as_the_packet_they_are_of(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct burst *b = calloc(1, sizeof *b), *left = calloc(1, sizeof *left);
+    assert_true(burst_init(b, 1 << 20) && burst_init(left, 1 << 20));
+    struct packet out;
+    for (int i = 0; i < 40; i++) {
+        struct craft c = sample(false, i % 3 ? 17 : 1);
+        c.dont_fragment = false;
+        c.id = (uint16_t)i;
+        c.payload = bytes_of(w->payload, 1600 + craft_below(&w->seed, 20000));
+        struct packet whole = craft_packet(&c);
+        cut(&whole, (uint16_t)(600 + 100 * (i % 9)), b);
+        for (size_t k = 0; k + 1 < b->count; k++)
+            assert_int_equal(pass(w, true, nth_of(b, k), &out), DROP_HELD);
+        assert_int_equal(pass(w, true, nth_of(b, b->count - 1), &out),
+                         DROP_NONE);
+        assert_int_equal(out.fragment_size, b->datagrams[0].inner_size);
+        uint8_t *flat = flatten(&out);
+        assert_true(craft_checksums_right(flat, packet_total(&out)));
+        assert_memory_equal(flat + 28, whole.data + 28, whole.size - 28);
+        cut(&out, 1500, left);
+        assert_int_equal(left->count, b->count);
+
+        /* And its echo comes back in fragments, out of order. */
+        free(w->packet.data);
+        w->packet = (struct packet){0};
+        memcpy(w->out, flat, packet_total(&out));
+        w->out_size = packet_total(&out);
+        free(flat);
+        struct packet reply = echoed(w);
+        cut(&reply, 1400, b);
+        for (size_t k = b->count; k > 1; k--)
+            assert_int_equal(pass(w, false, nth_of(b, k - 1), &out), DROP_HELD);
+        assert_int_equal(pass(w, false, nth_of(b, 0), &out), DROP_NONE);
+        assert_int_equal(out.qube, w->first);
+        flat = flatten(&out);
+        assert_true(craft_checksums_right(flat, packet_total(&out)));
+        assert_memory_equal(flat + 16, c.source.bytes, 4);
+        assert_memory_equal(flat + 28, whole.data + 28, whole.size - 28);
+        free(flat);
+        free(reply.data);
+        free(whole.data);
+    }
+    burst_clear(b);
+    burst_clear(left);
+    free(b);
+    free(left);
+    world_free(w);
+}
+
+static void a_qube_s_fragments_are_its_own(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct burst *b = calloc(1, sizeof *b);
+    assert_true(burst_init(b, 1 << 20));
+    struct packet out;
+    struct craft c = sample(false, 17);
+    c.dont_fragment = false;
+    c.payload = bytes_of(w->payload, 3000);
+    struct packet whole = craft_packet(&c);
+    cut(&whole, 1500, b);
+    struct packet last = nth_of(b, 2);
+    assert_int_equal(pass(w, true, nth_of(b, 0), &out), DROP_HELD);
+    assert_int_equal(pass(w, true, nth_of(b, 1), &out), DROP_HELD);
+    last.qube = (uint16_t)w->second;
+    assert_int_equal(pass(w, true, last, &out), DROP_SPOOFED);
+    struct router_qube_status status;
+    w->now.us += 15000000;
+    assert_true(router_deadline(w->router).us <= w->now.us);
+    router_expire(w->router, w->now);
+    assert_true(router_qube_status(w->router, w->first, &status));
+    assert_int_equal(status.drops->count[DROP_FRAGMENT_TIMEOUT], 2);
+    assert_int_equal(status.drops->count[DROP_HELD], 0);
+    free(whole.data);
+    burst_clear(b);
+    free(b);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fragments_pass_as_the_packet_they_are_of),
+        cmocka_unit_test(a_qube_s_fragments_are_its_own),
+    };
+    return cmocka_run_group_tests_name("router_fragments", tests, NULL, NULL);
+}
