@@ -40,6 +40,7 @@ MBEDTLS_CFLAGS := $(shell pkg-config --cflags 'mbedtls >= 3.6' 2>/dev/null)
 MBEDTLS_LIBS := $(shell pkg-config --libs 'mbedtls >= 3.6' mbedx509 mbedcrypto 2>/dev/null)
 endif
 IPSECMB_LIBS := -lIPSec_MB
+LZO_LIBS := -llzo2
 CARES_LIBS := -lcares
 JANSSON_LIBS := -ljansson
 SECCOMP_LIBS := -lseccomp
@@ -69,7 +70,7 @@ bench_PARTS := $(gateway_PARTS)
 system_PARTS := $(gateway_PARTS)
 
 # The libraries an archive needs when something is linked with it.
-openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS)
+openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS) $(LZO_LIBS)
 link_LIBS = $(XEN_LIBS)
 uplink_LIBS = $(CARES_LIBS)
 router_LIBS = $(CARES_LIBS)

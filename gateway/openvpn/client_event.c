@@ -32,6 +32,9 @@ static void send_exchange(struct client *c)
     struct peer_info about = {
         .version = CLIENT_VERSION,
         .protocol = PROTOCOL_BITS,
+        /* It would be an invitation to compress, so only who has it in the
+         * profile says it. */
+        .lzo = c->config->compression == CONFIG_COMPRESSION_LZO,
         .sso = "webauth,openurl,crtext",
     };
     struct key_exchange message = {0};

@@ -13,6 +13,12 @@ enum {
     V2_SNAPPY = 3,
 };
 
+void compression_clear(struct compression *c)
+{
+    compression_lzo_free(c->lzo);
+    c->lzo = NULL;
+}
+
 struct burst_layout compression_layout(const struct compression *c,
                                        struct burst_layout channel)
 {
@@ -75,13 +81,24 @@ static void skip(struct datagram *d, uint16_t size)
     d->inner_size = (uint16_t)(d->inner_size - size);
 }
 
-static enum drop unframe_lzo(struct datagram *d)
+static enum drop expand(struct compression *c, struct datagram *d)
+{
+    if (!c->lzo)
+        c->lzo = compression_lzo_new();
+    if (!c->lzo)
+        return DROP_DATA_COMPRESSED;
+    return compression_lzo_expand(c->lzo, d) ? DROP_NONE : DROP_DATA_MALFORMED;
+}
+
+static enum drop unframe_lzo(struct compression *c, struct datagram *d)
 {
     switch (d->data[d->inner_offset]) {
     case PLAIN:
         skip(d, 1);
         return DROP_NONE;
     case BY_LZO:
+        skip(d, 1);
+        return expand(c, d);
     case BY_LZ4:
         return DROP_DATA_COMPRESSED;
     default:
@@ -120,13 +137,13 @@ static enum drop unframe_stub_v2(struct datagram *d)
     return DROP_NONE;
 }
 
-static enum drop unframe(enum config_compression kind, struct datagram *d)
+static enum drop unframe(struct compression *c, struct datagram *d)
 {
-    switch (kind) {
+    switch (c->kind) {
     case CONFIG_COMPRESSION_NONE:
         return DROP_NONE;
     case CONFIG_COMPRESSION_LZO:
-        return unframe_lzo(d);
+        return unframe_lzo(c, d);
     case CONFIG_COMPRESSION_STUB:
         return unframe_stub(d);
     case CONFIG_COMPRESSION_STUB_V2:
@@ -136,7 +153,7 @@ static enum drop unframe(enum config_compression kind, struct datagram *d)
     return DROP_DATA_MALFORMED;
 }
 
-void compression_unframe(const struct compression *c, struct burst *burst,
+void compression_unframe(struct compression *c, struct burst *burst,
                          size_t first, size_t count)
 {
     assert(first + count <= burst->count);
@@ -146,7 +163,7 @@ void compression_unframe(const struct compression *c, struct burst *burst,
         struct datagram *d = &burst->datagrams[i];
         if (d->inner_size == 0 || d->drop != DROP_NONE)
             continue;
-        enum drop drop = unframe(c->kind, d);
+        enum drop drop = unframe(c, d);
         if (drop == DROP_NONE && d->inner_size == 0)
             drop = DROP_DATA_MALFORMED; /* a frame around nothing */
         d->drop = (uint8_t)drop;

@@ -9,17 +9,24 @@
  *   STUB     FB packet's bytes 1.. packet's byte 0
  *   STUB_V2  packet, or 50 00 packet if that starts with 50 (no IP does)
  *
- * What comes compressed is dropped and counted as such.
+ *
+ * Coming in, 66 in the place of FA is followed by LZO1X, which is read. Other
+ * compressed packets are dropped and counted as such.
  */
 #ifndef OPENVPN_COMPRESSION_H
 #define OPENVPN_COMPRESSION_H
 
 #include "gateway/base/burst.h"
+#include "gateway/openvpn/compression_lzo.h"
 #include "gateway/openvpn/config.h"
 
 struct compression {
     enum config_compression kind;
+    struct compression_lzo *lzo; /* NULL until the first packet needs it */
 };
+
+/* Frees and wipes what came to be in use. */
+void compression_clear(struct compression *c);
 
 /* Makes the room that framing needs in a data channel's layout. */
 struct burst_layout compression_layout(const struct compression *c,
@@ -32,7 +39,7 @@ void compression_frame(const struct compression *c, struct burst *burst);
 /* Takes the framing off datagrams [first, first + count) after
  * data_channel_open(): inner_offset and inner_size are the packet's, or there
  * is a drop reason. */
-void compression_unframe(const struct compression *c, struct burst *burst,
+void compression_unframe(struct compression *c, struct burst *burst,
                          size_t first, size_t count);
 
 #endif

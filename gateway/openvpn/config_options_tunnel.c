@@ -216,7 +216,7 @@ HANDLER(auth)
                          bytes_of_text(digest));
 }
 
-/* --- Compression: its framing only, nothing is ever compressed --- */
+/* --- Compression: nothing is ever compressed --- */
 
 HANDLER(compress)
 {

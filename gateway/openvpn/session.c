@@ -85,6 +85,7 @@ bool session_init(struct session *s, const struct session_options *o,
     s->renegotiation_due = s->peer_exit = false;
     s->failed = s->failure_told = false;
     s->texts = bytes_of(NULL, 0);
+    s->compression = (struct compression){0};
     s->why[0] = 0;
     for (size_t i = 0; i < SESSION_KEYS; i++)
         s->keys[i].state = SESSION_KEY_NONE;
@@ -101,6 +102,7 @@ void session_clear(struct session *s)
 {
     for (size_t i = 0; i < SESSION_KEYS; i++)
         key_close(&s->keys[i]);
+    compression_clear(&s->compression);
     control_wrap_clear(&s->wrap);
     if (s->has_dynamic_wrap)
         control_wrap_clear(&s->dynamic_wrap);

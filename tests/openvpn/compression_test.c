@@ -1,5 +1,7 @@
 #include "gateway/openvpn/compression.h"
 
+#include <lzo/lzo1x.h>
+
 #include "tests/openvpn/channel_pair.h"
 #include "tests/unit.h"
 
@@ -16,7 +18,7 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 static struct bytes framed(enum config_compression kind, struct burst *burst,
                            struct bytes inner)
 {
-    struct compression c = {kind};
+    struct compression c = {.kind = kind};
     struct burst_layout layout =
         compression_layout(&c, (struct burst_layout){0});
     burst_reset(burst);
@@ -55,17 +57,19 @@ static void frames_are_openvpns(void **state)
 static enum drop unframed(enum config_compression kind, struct bytes wire,
                           uint8_t *out, size_t *size)
 {
-    struct compression c = {kind};
+    struct compression c = {.kind = kind};
     struct burst burst = {0};
     uint8_t *copy = exact_copy(wire.data, wire.size);
     assert_true(burst_add_view(&burst, copy, (uint16_t)wire.size));
     struct datagram *d = &burst.datagrams[0];
     d->inner_size = (uint16_t)wire.size;
     compression_unframe(&c, &burst, 0, 1);
-    assert_true(d->inner_offset + d->inner_size <= wire.size);
+    assert_true(d->inner_offset + d->inner_size <= d->size);
+    assert_true(c.lzo || d->data == copy);
     if (d->inner_size > 0)
-        memcpy(out, copy + d->inner_offset, d->inner_size);
+        memcpy(out, d->data + d->inner_offset, d->inner_size);
     *size = d->inner_size;
+    compression_clear(&c);
     free(copy);
     return d->drop;
 }
@@ -106,7 +110,6 @@ static void compressed_packets_are_dropped(void **state)
 {
     (void)state;
     enum drop compressed = DROP_DATA_COMPRESSED;
-    check_drop(CONFIG_COMPRESSION_LZO, "\x66\x01\x02", 3, compressed);
     check_drop(CONFIG_COMPRESSION_LZO, "\x69\x01\x02", 3, compressed);
     check_drop(CONFIG_COMPRESSION_STUB, "\x66\x01\x02", 3, compressed);
     check_drop(CONFIG_COMPRESSION_STUB, "\x69\x01\x02", 3, compressed);
@@ -120,6 +123,10 @@ static void malformed_frames_are_dropped(void **state)
     (void)state;
     enum drop malformed = DROP_DATA_MALFORMED;
     check_drop(CONFIG_COMPRESSION_LZO, "\xfa", 1, malformed);
+    check_drop(CONFIG_COMPRESSION_LZO, "\x66", 1, malformed);
+    check_drop(CONFIG_COMPRESSION_LZO, "\x66\x01\x02", 3, malformed);
+    /* the end of an LZO1X stream and nothing before it */
+    check_drop(CONFIG_COMPRESSION_LZO, "\x66\x11\x00\x00", 4, malformed);
     check_drop(CONFIG_COMPRESSION_LZO, "\x45\x00\x00", 3, malformed);
     check_drop(CONFIG_COMPRESSION_LZO, "\xfb\x00\x00", 3, malformed);
     check_drop(CONFIG_COMPRESSION_STUB, "\xfb", 1, malformed);
@@ -129,6 +136,104 @@ static void malformed_frames_are_dropped(void **state)
     check_drop(CONFIG_COMPRESSION_STUB_V2, "\x50\x00", 2, malformed);
     check_drop(CONFIG_COMPRESSION_STUB_V2, "\x50\x04\x00", 3, malformed);
     check_drop(CONFIG_COMPRESSION_NONE, "\xfa", 1, DROP_NONE);
+}
+
+/* As a server with `comp-lzo yes` sends it, by the library's compressor. */
+static size_t packed(struct bytes packet, uint8_t *wire)
+{
+    static uint8_t memory[LZO1X_1_MEM_COMPRESS];
+    lzo_uint size = 0;
+    wire[0] = 0x66;
+    assert_int_equal(
+        lzo1x_1_compress(packet.data, packet.size, wire + 1, &size, memory),
+        LZO_E_OK);
+    return 1 + size;
+}
+
+enum { PACKED_MOST = 8192 };
+
+/* An IPv4 packet of so many bytes, half of which repeat. */
+static struct bytes compressible(uint8_t *packet, size_t size)
+{
+    uint32_t random = 5;
+    memset(packet, 0x45, size);
+    random_bytes(&random, packet + 1, size / 2);
+    return bytes_of(packet, size);
+}
+
+static void what_lzo_packed_is_unpacked(void **state)
+{
+    (void)state;
+    uint8_t packet[COMPRESSION_LZO_PACKET_MAX], wire[PACKED_MOST];
+    uint8_t out[COMPRESSION_LZO_PACKET_MAX];
+    for (size_t size = 20; size <= sizeof packet; size++) {
+        struct bytes inner = compressible(packet, size);
+        struct bytes sent = bytes_of(wire, packed(inner, wire));
+        size_t left;
+        assert_int_equal(unframed(CONFIG_COMPRESSION_LZO, sent, out, &left),
+                         DROP_NONE);
+        assert_bytes_equal(bytes_of(out, left), inner);
+    }
+}
+
+static void lzo_cut_short_or_followed_by_more_is_dropped(void **state)
+{
+    (void)state;
+    uint8_t packet[600], wire[PACKED_MOST], out[COMPRESSION_LZO_PACKET_MAX];
+    struct bytes inner = compressible(packet, sizeof packet);
+    size_t left, size = packed(inner, wire);
+    for (size_t cut = 1; cut < size; cut++)
+        assert_int_equal(
+            unframed(CONFIG_COMPRESSION_LZO, bytes_of(wire, cut), out, &left),
+            DROP_DATA_MALFORMED);
+    wire[size] = 0;
+    assert_int_equal(
+        unframed(CONFIG_COMPRESSION_LZO, bytes_of(wire, size + 1), out, &left),
+        DROP_DATA_MALFORMED);
+}
+
+static void lzo_that_grows_beyond_its_place_is_dropped(void **state)
+{
+    (void)state;
+    static uint8_t packet[60000];
+    static const size_t sizes[] = {COMPRESSION_LZO_PACKET_MAX + 1, 4000, 60000};
+    uint8_t wire[PACKED_MOST], out[COMPRESSION_LZO_PACKET_MAX];
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t left, size = packed(bytes_of(packet, sizes[i]), wire);
+        assert_in_range(size, 2, 300);
+        assert_int_equal(
+            unframed(CONFIG_COMPRESSION_LZO, bytes_of(wire, size), out, &left),
+            DROP_DATA_MALFORMED);
+    }
+}
+
+/* Each has a place of its own until the next burst. */
+static void a_full_burst_is_unpacked(void **state)
+{
+    (void)state;
+    static uint8_t wires[BURST_DATAGRAMS_MAX][200];
+    struct compression c = {.kind = CONFIG_COMPRESSION_LZO};
+    static struct burst burst;
+    for (int turn = 0; turn < 2; turn++) {
+        burst = (struct burst){0};
+        for (unsigned i = 0; i < BURST_DATAGRAMS_MAX; i++) {
+            uint8_t packet[100] = {0x45, (uint8_t)i, (uint8_t)(i >> 8)};
+            size_t size = packed(bytes_of(packet, sizeof packet), wires[i]);
+            assert_true(burst_add_view(&burst, wires[i], (uint16_t)size));
+            burst.datagrams[i].inner_size = (uint16_t)size;
+        }
+        compression_unframe(&c, &burst, 0, 100);
+        compression_unframe(&c, &burst, 100, BURST_DATAGRAMS_MAX - 100);
+        for (unsigned i = 0; i < BURST_DATAGRAMS_MAX; i++) {
+            const struct datagram *d = &burst.datagrams[i];
+            uint8_t packet[100] = {0x45, (uint8_t)i, (uint8_t)(i >> 8)};
+            assert_int_equal(d->drop, DROP_NONE);
+            assert_bytes_equal(
+                bytes_of(d->data + d->inner_offset, d->inner_size),
+                bytes_of(packet, sizeof packet));
+        }
+    }
+    compression_clear(&c);
 }
 
 static void stub_v2_takes_its_escape_off(void **state)
@@ -149,7 +254,7 @@ static void stub_v2_takes_its_escape_off(void **state)
 static void stub_v2_sends_nothing_that_looks_like_its_escape(void **state)
 {
     (void)state;
-    struct compression c = {CONFIG_COMPRESSION_STUB_V2};
+    struct compression c = {.kind = CONFIG_COMPRESSION_STUB_V2};
     struct burst_layout none = {0};
     struct burst burst;
     assert_true(burst_init(&burst, 100));
@@ -165,7 +270,7 @@ static void what_is_dropped_or_empty_is_left_alone(void **state)
     (void)state;
     uint8_t data[] = {0x66, 1, 2}, before[] = {0x66, 1, 2};
     for (size_t i = 0; i < KINDS; i++) {
-        struct compression c = {kinds[i]};
+        struct compression c = {.kind = kinds[i]};
         struct burst burst = {0};
         for (int k = 0; k < 3; k++)
             assert_true(burst_add_view(&burst, data, sizeof data));
@@ -220,7 +325,7 @@ static void frames_go_through_every_data_channel(void **state)
     };
     for (size_t i = 0; i < KINDS; i++)
         for (size_t k = 0; k < sizeof channels / sizeof *channels; k++)
-            check_channel((struct compression){kinds[i]}, channels[k]);
+            check_channel((struct compression){.kind = kinds[i]}, channels[k]);
 }
 
 int main(void)
@@ -230,6 +335,10 @@ int main(void)
         cmocka_unit_test(every_size_goes_round),
         cmocka_unit_test(compressed_packets_are_dropped),
         cmocka_unit_test(malformed_frames_are_dropped),
+        cmocka_unit_test(what_lzo_packed_is_unpacked),
+        cmocka_unit_test(lzo_cut_short_or_followed_by_more_is_dropped),
+        cmocka_unit_test(lzo_that_grows_beyond_its_place_is_dropped),
+        cmocka_unit_test(a_full_burst_is_unpacked),
         cmocka_unit_test(stub_v2_takes_its_escape_off),
         cmocka_unit_test(stub_v2_sends_nothing_that_looks_like_its_escape),
         cmocka_unit_test(what_is_dropped_or_empty_is_left_alone),
