@@ -21,7 +21,7 @@ bool flow_table_init(struct flow_table *t, uint32_t capacity,
         .head_mask = heads - 1,
         .capacity = capacity,
         .key = *key,
-        .free = capacity ? 0 : FLOW_NONE,
+        .free = FLOW_NONE,
     };
     if (!t->flows || !t->heads) {
         flow_table_clear(t);
@@ -29,8 +29,6 @@ bool flow_table_init(struct flow_table *t, uint32_t capacity,
     }
     memset(t->heads, 0xff, heads * sizeof *t->heads);
     memset(t->wheel, 0xff, sizeof t->wheel);
-    for (uint32_t i = 0; i < capacity; i++)
-        t->flows[i].next[0] = i + 1 < capacity ? i + 1 : FLOW_NONE;
     for (size_t i = 0; i < FLOW_QUBES_MAX; i++)
         t->qubes[i] = (struct flow_list){FLOW_NONE, FLOW_NONE, 0};
     return true;
@@ -180,16 +178,25 @@ static void list_remove(struct flow_table *t, struct flow_list *list,
     list->count--;
 }
 
+static uint32_t take_place(struct flow_table *t)
+{
+    uint32_t flow = t->free;
+    if (flow != FLOW_NONE)
+        t->free = t->flows[flow].next[0];
+    else if (t->fresh < t->capacity)
+        flow = t->fresh++;
+    return flow;
+}
+
 uint32_t flow_insert(struct flow_table *t, const struct flow_key *qube_side,
                      const struct flow_key *tunnel_side, uint32_t now,
                      uint32_t timeout)
 {
     assert(qube_side->qube < FLOW_QUBES_MAX);
-    uint32_t flow = t->free;
+    uint32_t flow = take_place(t);
     if (flow == FLOW_NONE)
         return FLOW_NONE;
     struct flow *f = &t->flows[flow];
-    t->free = f->next[0];
     t->count++;
     *f = (struct flow){
         .key = {*qube_side, *tunnel_side},

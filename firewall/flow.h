@@ -57,7 +57,8 @@ struct flow_table {
     uint32_t head_mask;
     uint32_t capacity;
     uint32_t count;
-    uint32_t free; /* chained by next[0] */
+    uint32_t free;  /* chained by next[0] */
+    uint32_t fresh; /* from here on they were never used, nor touched */
     uint32_t second;
     struct siphash_key key;
     uint32_t wheel[FLOW_WHEEL_SLOTS];

@@ -19,7 +19,7 @@ bool mapping_table_init(struct mapping_table *t, uint32_t capacity,
         .heads = malloc(heads * sizeof *t->heads),
         .head_mask = heads - 1,
         .capacity = capacity,
-        .free = capacity ? 0 : MAPPING_NONE,
+        .free = MAPPING_NONE,
         .key = {load_u64(seed), load_u64(seed + 8)},
         .random_key = {load_u64(seed + 16), load_u64(seed + 24)},
     };
@@ -28,8 +28,6 @@ bool mapping_table_init(struct mapping_table *t, uint32_t capacity,
         return false;
     }
     memset(t->heads, 0xff, heads * sizeof *t->heads);
-    for (uint32_t i = 0; i < capacity; i++)
-        t->mappings[i].next = i + 1 < capacity ? i + 1 : MAPPING_NONE;
     for (size_t i = 0; i < MAPPING_SPACES; i++)
         t->resting[i] = (struct mapping_rest){MAPPING_NONE, MAPPING_NONE};
     return true;
@@ -224,19 +222,29 @@ static bool discard_oldest(struct mapping_table *t, uint8_t space)
 
 /* --- Mappings ------------------------------------------------------------- */
 
+/* There is one. */
+static uint32_t take_place(struct mapping_table *t)
+{
+    uint32_t m = t->free;
+    if (m == MAPPING_NONE)
+        return t->fresh++;
+    t->free = t->mappings[m].next;
+    return m;
+}
+
 static uint32_t make(struct mapping_table *t, const struct flow_key *qube,
                      uint8_t space, bool shared)
 {
     uint16_t port;
-    if (t->free == MAPPING_NONE && !discard_oldest(t, MAPPING_SPACES))
+    if (t->free == MAPPING_NONE && t->fresh == t->capacity &&
+        !discard_oldest(t, MAPPING_SPACES))
         return MAPPING_NONE;
     if (!choose_port(t, space, qube->local_port, &port) &&
         (!discard_oldest(t, space) ||
          !choose_port(t, space, qube->local_port, &port)))
         return MAPPING_NONE;
-    uint32_t m = t->free;
+    uint32_t m = take_place(t);
     struct mapping *mapping = &t->mappings[m];
-    t->free = mapping->next;
     *mapping = (struct mapping){
         .qube = qube->qube,
         .internal_port = qube->local_port,

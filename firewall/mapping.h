@@ -43,7 +43,8 @@ struct mapping_table {
     uint32_t *heads;
     uint32_t head_mask;
     uint32_t capacity;
-    uint32_t free;
+    uint32_t free;  /* chained by next */
+    uint32_t fresh; /* from here on they were never used, nor touched */
     struct siphash_key key;
     struct siphash_key random_key;
     uint64_t random_counter;
