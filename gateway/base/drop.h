@@ -62,6 +62,13 @@
     X(DATA_AUTH, "tunnel: data packet fails authentication")                   \
     X(DATA_REPLAY, "tunnel: data packet replayed or too old")                  \
     X(DATA_COMPRESSED, "tunnel: compressed data packet")                       \
+    /* server */                                                               \
+    X(SERVER_COOKIE, "server: session cookie wrong or too old")                \
+    X(SERVER_RATE, "server: first packets come too fast")                      \
+    X(SERVER_FULL, "server: no room for another client")                       \
+    X(CLIENT_SPOOFED, "server: source is not the client's own address")        \
+    X(CLIENT_TO_CLIENT, "server: from client to client")                       \
+    X(NO_CLIENT, "server: no client has the destination")                      \
     /* tunnel, sent */                                                         \
     X(SEAL_NO_KEY, "tunnel: no key to send with")                              \
     X(SEAL_LIMIT, "tunnel: the key's packet numbers are used up")              \

@@ -7,24 +7,15 @@
 #include "gateway/link/tap.h"
 #include "gateway/base/log.h"
 #include "gateway/link/frame.h"
+#include "gateway/link/tun_device.h"
 #include "gateway/link/vnet_header.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/uio.h>
 #include <unistd.h>
-
-/* Linux 6.2; the headers of Debian 12 are older. */
-#ifndef TUN_F_USO4
-#define TUN_F_USO4 0x20
-#define TUN_F_USO6 0x40
-#endif
 
 enum {
     HEADERS_SIZE = VNET_HEADER_SIZE + ETHERNET_HEADER_SIZE,
@@ -131,7 +122,7 @@ static bool take_frame(struct tap *tap, size_t size, struct packet *packet)
         break;
     }
     packet->size = (uint32_t)frame.packet.size;
-    if (!vnet_header_read(start, packet)) {
+    if (!vnet_header_read(start, ETHERNET_HEADER_SIZE, packet)) {
         drop(tap, DROP_LINK_MALFORMED);
         return false;
     }
@@ -196,24 +187,13 @@ static enum drop send_packet(struct tap *tap, const struct packet *packet)
         return DROP_LINK_ERROR;
     if (!tap->mac_known)
         return DROP_LINK_NO_MAC;
-    if (packet->size == 0 || packet->piece_count > PACKET_PIECES_MAX ||
-        !vnet_header_write(packet, headers))
+    if (packet->size == 0 ||
+        !vnet_header_write(packet, ETHERNET_HEADER_SIZE, headers))
         return DROP_LINK_MALFORMED;
     ethernet_write(headers + VNET_HEADER_SIZE,
                    &tap->to_qube[packet->data[0] >> 4 == 6]);
 
-    struct iovec parts[2 + PACKET_PIECES_MAX] = {
-        {headers, sizeof headers},
-        {packet->data, packet->size},
-    };
-    for (size_t i = 0; i < packet->piece_count; i++) {
-        const struct bytes *piece = &packet->pieces[i];
-        parts[2 + i] =
-            (struct iovec){(void *)(uintptr_t)piece->data, piece->size};
-    }
-    if (writev(tap->watch.fd, parts, 2 + packet->piece_count) >= 0)
-        return DROP_NONE;
-    return errno == EAGAIN ? DROP_LINK_QUEUE_FULL : DROP_LINK_ERROR;
+    return tun_device_write(tap->watch.fd, headers, sizeof headers, packet);
 }
 
 static void tap_send(struct link *link, struct instant now,
@@ -252,47 +232,6 @@ static const struct link_kind kind = {
     .close = tap_close,
 };
 
-/* Makes the descriptor one for frames of the named interface. *udp_gso: the
- * kernel knows UDP super-packets, as of Linux 6.2. */
-static bool attach(int fd, const char *interface, bool *udp_gso)
-{
-    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-    int size = VNET_HEADER_SIZE;
-    int little_endian = 1;
-    unsigned long offload =
-        TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-
-    memcpy(request.ifr_name, interface, strlen(interface) + 1);
-    if (ioctl(fd, TUNSETIFF, &request) != 0 ||
-        ioctl(fd, TUNSETVNETHDRSZ, &size) != 0 ||
-        ioctl(fd, TUNSETVNETLE, &little_endian) != 0)
-        return false;
-    *udp_gso = ioctl(fd, TUNSETOFFLOAD, offload | TUN_F_USO4 | TUN_F_USO6) == 0;
-    return *udp_gso || ioctl(fd, TUNSETOFFLOAD, offload) == 0;
-}
-
-static int open_interface(const char *interface, bool *udp_gso,
-                          enum error *error)
-{
-    size_t length = strlen(interface);
-    if (length == 0 || length >= IFNAMSIZ || strchr(interface, '%')) {
-        log_error("tap: \"%s\" is not a name of an interface", interface);
-        *error = ERROR_INVALID;
-        return -1;
-    }
-    const char *device = "/dev/net/tun";
-    int fd = open(device, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || !attach(fd, interface, udp_gso)) {
-        *error = error_of_errno(errno);
-        log_error("tap:%s: cannot use %s: %s", interface,
-                  fd < 0 ? device : "the interface", strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 /* All but the descriptor; NULL when memory is short. */
 static struct tap *tap_new(const struct tap_options *options, struct loop *loop,
                            const struct link_owner *owner)
@@ -327,7 +266,8 @@ struct link *tap_open(const struct tap_options *options, struct loop *loop,
                       const struct link_owner *owner, enum error *error)
 {
     bool udp_gso;
-    int fd = open_interface(options->interface, &udp_gso, error);
+    int fd = tun_device_open(TUN_DEVICE_ETHERNET, options->interface, &udp_gso,
+                             error);
     if (fd < 0)
         return NULL;
     struct tap *tap = tap_new(options, loop, owner);

@@ -1,5 +1,4 @@
 #include "gateway/link/vnet_header.h"
-#include "gateway/link/ethernet.h"
 #include "gateway/link/offload.h"
 
 enum {
@@ -16,7 +15,7 @@ struct fields {
     uint8_t gso_type;
     uint16_t header_size;
     uint16_t gso_size;
-    uint16_t checksum_start; /* both from the Ethernet header on */
+    uint16_t checksum_start; /* from behind this header on */
     uint16_t checksum_offset;
 };
 
@@ -54,7 +53,7 @@ static bool gso_of(uint8_t type, enum offload_gso *out)
     }
 }
 
-bool vnet_header_read(const uint8_t header[VNET_HEADER_SIZE],
+bool vnet_header_read(const uint8_t header[VNET_HEADER_SIZE], uint16_t between,
                       struct packet *packet)
 {
     struct fields f = {
@@ -77,7 +76,7 @@ bool vnet_header_read(const uint8_t header[VNET_HEADER_SIZE],
     struct offload_transport t;
     enum offload_gso gso;
     return gso_of(f.gso_type, &gso) && offload_locate(packet, &t) &&
-           f.checksum_start == ETHERNET_HEADER_SIZE + t.start &&
+           f.checksum_start == between + t.start &&
            f.checksum_offset == t.checksum_offset &&
            offload_claim(packet, &t, gso, f.gso_size);
 }
@@ -91,7 +90,7 @@ static uint8_t gso_type(const struct packet *packet,
     return t->flags & OFFLOAD_TCP_CWR ? type | GSO_TCP_ECN : type;
 }
 
-bool vnet_header_write(const struct packet *packet,
+bool vnet_header_write(const struct packet *packet, uint16_t between,
                        uint8_t header[VNET_HEADER_SIZE])
 {
     struct fields f = {0};
@@ -100,9 +99,9 @@ bool vnet_header_write(const struct packet *packet,
         if (!offload_find(bytes_of(packet->data, packet->size), &t))
             return false;
         f.flags = FLAG_NEEDS_CHECKSUM;
-        f.checksum_start = (uint16_t)(ETHERNET_HEADER_SIZE + t.start);
+        f.checksum_start = (uint16_t)(between + t.start);
         f.checksum_offset = t.checksum_offset;
-        f.header_size = (uint16_t)(ETHERNET_HEADER_SIZE + t.payload);
+        f.header_size = (uint16_t)(between + t.payload);
         if (packet->gso != PACKET_GSO_NONE) {
             if ((packet->gso == PACKET_GSO_TCP) != (t.protocol == OFFLOAD_TCP))
                 return false;

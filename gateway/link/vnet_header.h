@@ -1,5 +1,5 @@
 /*
- * The header that a TAP device with IFF_VNET_HDR puts in front of each frame
+ * The header that a TAP or TUN device with IFF_VNET_HDR puts in front of each frame
  * (virtio 1.2 section 5.1.6.1, little endian, ten bytes), to and from the
  * offload data of `struct packet`:
  *
@@ -16,14 +16,17 @@
 
 enum { VNET_HEADER_SIZE = 10 };
 
-/* Sets the offload fields of `packet`, whose data is the IP packet that
- * follows the Ethernet header. False: malformed. */
-MUST_USE bool vnet_header_read(const uint8_t header[VNET_HEADER_SIZE],
-                               struct packet *packet);
+/* `between` below: the bytes between this header and the IP packet, those of
+ * Ethernet or none. */
 
-/* The header for `packet` behind an Ethernet header. False: its offload data
- * does not fit what it is. */
-MUST_USE bool vnet_header_write(const struct packet *packet,
+/* Sets the offload fields of `packet`, whose data is the IP packet. False:
+ * malformed. */
+MUST_USE bool vnet_header_read(const uint8_t header[VNET_HEADER_SIZE],
+                               uint16_t between, struct packet *packet);
+
+/* The header for `packet`. False: its offload data does not fit what it
+ * is. */
+MUST_USE bool vnet_header_write(const struct packet *packet, uint16_t between,
                                 uint8_t header[VNET_HEADER_SIZE]);
 
 #endif

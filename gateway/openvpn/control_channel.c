@@ -32,6 +32,12 @@ void control_channel_start(struct control_channel *c, struct instant now,
     assert(queued); /* the window of a new channel is empty */
 }
 
+void control_channel_adopt(struct control_channel *c)
+{
+    c->peer_reset = true;
+    reliable_skip_first(&c->reliable);
+}
+
 static bool is_reset(uint8_t opcode)
 {
     return opcode == OPCODE_CONTROL_SOFT_RESET_V1 ||

@@ -47,6 +47,9 @@ void control_channel_clear(struct control_channel *c);
 void control_channel_start(struct control_channel *c, struct instant now,
                            uint8_t opcode);
 
+/* Instead: the resets were exchanged before there was a channel. */
+void control_channel_adopt(struct control_channel *c);
+
 /* Takes in a packet of this key_id that authenticated and belongs to the
  * session. */
 enum drop control_channel_receive(struct control_channel *c, struct instant now,

@@ -59,6 +59,15 @@ bool control_wrap_init_tls_crypt_v2(struct control_wrap *w,
     return true;
 }
 
+void control_wrap_restart(struct control_wrap *w, uint32_t unix_time)
+{
+    w->send_id = 0;
+    w->send_time = unix_time;
+    w->receive_time = 0;
+    if (w->kind != CONTROL_WRAP_NONE)
+        replay_window_reset(&w->seen);
+}
+
 void control_wrap_clear(struct control_wrap *w)
 {
     switch (w->kind) {

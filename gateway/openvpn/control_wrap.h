@@ -56,6 +56,9 @@ MUST_USE bool control_wrap_init_tls_crypt_v2(struct control_wrap *w,
                                              const struct static_key *key,
                                              struct bytes wrapped_key,
                                              uint32_t unix_time);
+/* Forgets all numbers, seen and sent, as if it had just been made: for a
+ * listener that answers strangers and remembers none of them. */
+void control_wrap_restart(struct control_wrap *w, uint32_t unix_time);
 /* Wipes the keys. */
 void control_wrap_clear(struct control_wrap *w);
 

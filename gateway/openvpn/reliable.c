@@ -218,6 +218,12 @@ enum reliable_verdict reliable_receive(struct reliable *r, uint32_t id,
     return RELIABLE_STORED;
 }
 
+void reliable_skip_first(struct reliable *r)
+{
+    r->next_send_id = r->next_receive_id = 1;
+    put_first(r->acks_sent, &r->acks_sent_count, 0);
+}
+
 static const struct reliable_slot *next_in_order(const struct reliable *r)
 {
     for (size_t i = 0; i < RELIABLE_RECEIVE_WINDOW; i++)

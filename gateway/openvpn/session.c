@@ -124,6 +124,15 @@ void session_start(struct session *s, struct instant now)
     control_channel_start(&s->primary->control, now, reset_opcode(s));
 }
 
+void session_adopt(struct session *s, const struct session_id *own,
+                   const struct session_id *peer)
+{
+    s->own = *own;
+    s->peer = *peer;
+    s->peer_known = true;
+    control_channel_adopt(&s->primary->control);
+}
+
 /* Soft reset. */
 
 static uint8_t next_key_id(const struct session *s)

@@ -131,6 +131,10 @@ void session_clear(struct session *s);
 
 /* The client speaks first. */
 void session_start(struct session *s, struct instant now);
+/* Instead, for a server that has answered the client's reset without keeping
+ * anything of it: `own` is the session id of that answer. */
+void session_adopt(struct session *s, const struct session_id *own,
+                   const struct session_id *peer);
 
 /* Takes in one control datagram. */
 enum drop session_receive(struct session *s, struct instant now,

@@ -1,3 +1,4 @@
+#include "gateway/link/ethernet.h"
 #include "gateway/link/vnet_header.h"
 
 #include <stdlib.h>
@@ -16,10 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(copy, data + VNET_HEADER_SIZE, left);
     struct packet packet = {.data = copy, .size = (uint32_t)left};
-    if (vnet_header_read(data, &packet)) {
+    if (vnet_header_read(data, ETHERNET_HEADER_SIZE, &packet)) {
         struct packet again = packet;
-        if (packet.size > left || !vnet_header_write(&packet, header) ||
-            !vnet_header_read(header, &again) || again.gso != packet.gso ||
+        if (packet.size > left || !vnet_header_write(&packet, ETHERNET_HEADER_SIZE, header) ||
+            !vnet_header_read(header, ETHERNET_HEADER_SIZE, &again) || again.gso != packet.gso ||
             again.gso_size != packet.gso_size ||
             again.checksum != packet.checksum || again.size != packet.size)
             abort();

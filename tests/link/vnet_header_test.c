@@ -1,3 +1,4 @@
+#include "gateway/link/ethernet.h"
 #include "gateway/link/vnet_header.h"
 #include "tests/unit.h"
 
@@ -64,7 +65,7 @@ static void make_tcp6(struct sample *s, unsigned extensions)
 
 static bool reads(struct sample *s)
 {
-    return vnet_header_read(s->header, &s->packet);
+    return vnet_header_read(s->header, ETHERNET_HEADER_SIZE, &s->packet);
 }
 
 static void a_tcp_super_packet_is_recognised(void **state)
@@ -201,7 +202,7 @@ static void no_size_is_read_beyond(void **state)
             assert_int_equal(reads(&s), size >= headers);
             uint8_t header[VNET_HEADER_SIZE];
             s.packet.checksum = PACKET_CHECKSUM_PARTIAL;
-            assert_int_equal(vnet_header_write(&s.packet, header),
+            assert_int_equal(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header),
                              size >= headers);
             free(copy);
         }
@@ -221,7 +222,7 @@ static void what_was_read_is_written_again(void **state)
         else
             make_tcp6(&s, (unsigned)kind - 2);
         assert_true(reads(&s));
-        assert_true(vnet_header_write(&s.packet, header));
+        assert_true(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header));
         /* hdr_len is ours to say: up to the payload. */
         uint16_t size = (uint16_t)(s.header[START] + (kind == 1 ? 8 : 20));
         s.header[2] = (uint8_t)size;
@@ -237,7 +238,7 @@ static void congestion_is_told(void **state)
     make_tcp4(&s);
     assert_true(reads(&s));
     s.bytes[20 + 13] = 0x80; /* CWR */
-    assert_true(vnet_header_write(&s.packet, header));
+    assert_true(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header));
     assert_int_equal(header[GSO_TYPE], TCP4 | ECN);
 }
 
@@ -249,10 +250,10 @@ static void checksums_are_told(void **state)
     static const uint8_t none[VNET_HEADER_SIZE];
     static const uint8_t valid[VNET_HEADER_SIZE] = {2};
     make_tcp4(&s);
-    assert_true(vnet_header_write(&s.packet, header));
+    assert_true(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header));
     assert_memory_equal(header, none, sizeof header);
     s.packet.checksum = PACKET_CHECKSUM_VALID;
-    assert_true(vnet_header_write(&s.packet, header));
+    assert_true(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header));
     assert_memory_equal(header, valid, sizeof header);
 }
 
@@ -264,12 +265,12 @@ static void contradictions_are_not_written(void **state)
     make_tcp4(&s);
     s.packet.gso = PACKET_GSO_TCP;
     s.packet.gso_size = 1400;
-    assert_false(vnet_header_write(&s.packet, header)); /* not PARTIAL */
+    assert_false(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header)); /* not PARTIAL */
     s.packet.checksum = PACKET_CHECKSUM_PARTIAL;
     s.packet.gso = PACKET_GSO_UDP;
-    assert_false(vnet_header_write(&s.packet, header));
+    assert_false(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header));
     s.packet.gso = PACKET_GSO_TCP;
-    assert_true(vnet_header_write(&s.packet, header));
+    assert_true(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header));
 }
 
 int main(void)
