@@ -222,11 +222,11 @@ static bool configure(const struct tun_options *o)
     int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (s < 0)
         return false;
-    bool good = (!address_is_set(&o->ipv4.address) ||
-                 set_ipv4(s, o->interface, &o->ipv4)) &&
-                bring_up(s, o->interface, o->mtu) &&
-                (!address_is_set(&o->ipv6.address) ||
-                 set_ipv6(o->interface, &o->ipv6));
+    bool good =
+        (!address_is_set(&o->ipv4.address) ||
+         set_ipv4(s, o->interface, &o->ipv4)) &&
+        bring_up(s, o->interface, o->mtu) &&
+        (!address_is_set(&o->ipv6.address) || set_ipv6(o->interface, &o->ipv6));
     for (size_t i = 0; good && i < o->route_count; i++)
         good = add_route(s, o->interface, &o->routes[i]);
     int number = errno;

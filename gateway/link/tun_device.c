@@ -20,9 +20,8 @@ static bool attach(int fd, enum tun_device_kind kind, const char *interface,
                    bool *udp_gso)
 {
     struct ifreq request = {
-        .ifr_flags =
-            (short)((kind == TUN_DEVICE_ETHERNET ? IFF_TAP : IFF_TUN) |
-                    IFF_NO_PI | IFF_VNET_HDR),
+        .ifr_flags = (short)((kind == TUN_DEVICE_ETHERNET ? IFF_TAP : IFF_TUN) |
+                             IFF_NO_PI | IFF_VNET_HDR),
     };
     int size = VNET_HEADER_SIZE;
     int little_endian = 1;

@@ -1,6 +1,6 @@
 /*
- * The header that a TAP or TUN device with IFF_VNET_HDR puts in front of each frame
- * (virtio 1.2 section 5.1.6.1, little endian, ten bytes), to and from the
+ * The header that a TAP or TUN device with IFF_VNET_HDR puts in front of each
+ * frame (virtio 1.2 section 5.1.6.1, little endian, ten bytes), to and from the
  * offload data of `struct packet`:
  *
  *   flags(1) gso_type(1) hdr_len(2) gso_size(2) csum_start(2) csum_offset(2)

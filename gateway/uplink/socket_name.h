@@ -16,5 +16,10 @@ union socket_name {
 /* The size of what was written. */
 socklen_t socket_name_of(const struct endpoint *endpoint,
                          union socket_name *out);
+/* The same for a socket of both families: IPv4 as ::ffff:a.b.c.d. */
+socklen_t socket_name_mapped_of(const struct endpoint *endpoint,
+                                union socket_name *out);
+/* The other way round; a mapped address becomes IPv4 again. */
+struct endpoint socket_name_endpoint(const union socket_name *name);
 
 #endif
