@@ -135,7 +135,7 @@ FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c
 
 # What one folder's tests share with another's.
 router_BORROWS := tests/firewall/craft.c
-fuzz_BORROWS := tests/firewall/craft.c
+fuzz_BORROWS := tests/firewall/craft.c tests/link/fake_frontend.c
 bench_BORROWS := tests/firewall/craft.c
 gateway_BORROWS := tests/qubesdb/server.c
 system_BORROWS := tests/firewall/craft.c tests/qubesdb/server.c
@@ -195,6 +195,13 @@ test-asan: deps ## unit tests and simulator under the address and undefined-beha
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan WERROR= HARDENING= \
 	    CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)' test-unit
 
+# What two threads share in it, two domains share outside.
+test-tsan: deps ## the shared rings under the thread sanitizer
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan WERROR= HARDENING= \
+	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread -Wno-tsan' run-test-tsan
+run-test-tsan: $(BUILD)/tests/link/netback_ring_test
+	$(call prove,$^)
+
 fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus in tests/fuzz/corpus
 	@rpm/deps fuzz
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang WERROR= HARDENING= LDFLAGS=-fsanitize=fuzzer \
@@ -240,5 +247,5 @@ help: ## this list
 
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb tests)) /dev/null -name '*.d')
 
-.PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan fuzz run-fuzz lint \
+.PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan test-tsan run-test-tsan fuzz run-fuzz lint \
     lint-reproducible format demo run-demo bench run-bench install deps clean help always
