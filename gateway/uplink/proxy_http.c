@@ -142,7 +142,8 @@ static void take_status_line(struct proxy_http *p)
               bytes_of(l + VERSION_SIZE + 1, p->line_size - VERSION_SIZE - 1));
     p->status =
         (unsigned)((l[9] - '0') * 100 + (l[10] - '0') * 10 + l[11] - '0');
-    if (p->status == 407) {
+    /* Some say 401 to a wrong login, though that is a web server's word. */
+    if (p->status == 407 || p->status == 401) {
         say_why(p, "%s", wants_login);
     } else if (p->status / 100 != 2) {
         say_why(p, "the HTTP proxy refuses: %s", quoted);

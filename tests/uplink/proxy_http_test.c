@@ -161,6 +161,8 @@ static void a_proxy_that_wants_credentials_is_understood(void **state)
     expect_why(&plain, "HTTP/1.1 407 No\r\n\r\n",
                "the HTTP proxy wants a name and a password "
                "(http-proxy-user-pass)");
+    expect_why(&known, "HTTP/1.1 401 Unauthorized\r\nServer: x\r\n\r\n",
+               "the HTTP proxy refuses the name and the password");
     /* It may hang up in the middle of that; then the reason is known. */
     assert_int_equal(answer(&plain, "HTTP/1.1 407 No\r\nConn"), PROXY_TALKING);
     assert_string_equal(talk.talk.why, "the HTTP proxy wants a name and a "
