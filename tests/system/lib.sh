@@ -39,6 +39,9 @@ site=www.example.net # only the resolver behind the VPN knows it
 remotes=('proto udp4' "remote $server_address $server_port")
 listen=('proto udp4' "local $server_address")
 flows=("udp/$gateway_address/$server_address/$server_port")
+# What the resolver knows besides, as options of dnsmasq; and what starts a program that asks it outside of the tunnel.
+names=()
+outside=()
 
 work=
 client_pid=
@@ -175,6 +178,14 @@ outer_ipv6() {
     ip -n "$internet" address add $server_ipv6/64 dev wan nodad
 }
 
+# The gateway VM and the internet's machines ask the internet's resolver.
+outer_resolver() {
+    echo "nameserver $resolver_address" >"$work/outside.conf"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    outside=(sh -c 'mount --bind "$0/outside.conf" /etc/resolv.conf &&
+        { [ ! -e /etc/nsswitch.conf ] || mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf; } && exec "$@"' "$work")
+}
+
 # What is to be found behind the VPN.
 services() {
     mkdir -p "$work/www/cgi-bin"
@@ -190,7 +201,7 @@ services() {
     spawn "$work/echo.log" "$internet" perl "$system/udp" serve $web_address 7
     spawn "$work/resolver.log" "$internet" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
         --bind-interfaces --listen-address=$resolver_address --user=root --pid-file= \
-        --local=/example.net/ --address=/$site/$web_address
+        --local=/example.net/ --address=/$site/$web_address --no-round-robin "${names[@]}"
     wait_for 5 in_internet curl -s -o /dev/null http://$web_address/
     wait_for 5 in_internet busybox nslookup -type=a $site $resolver_address
 }
@@ -299,7 +310,7 @@ gateway_start() { # PROFILE [OPTION]...
         classic_start "$file"
         return
     fi
-    spawn "$work/gateway.log" "$gateway" "$program" run --profile "$work/$file" \
+    spawn "$work/gateway.log" "$gateway" "${outside[@]}" "$program" run --profile "$work/$file" \
         --downstream "tap:qube0,ip=$qube_address" --qubesdb none --control "$work/control" "$@"
     client_pid=$spawned
     wait_for 10 ip -n "$gateway" link show qube0
