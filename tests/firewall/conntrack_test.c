@@ -251,6 +251,23 @@ static void a_syn_begins_anew_where_the_old_one_is_over(void **state)
     assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
 }
 
+static void a_strange_syn_does_not_disturb_a_connection(void **state)
+{
+    (void)state;
+    struct connection c;
+    for (int side = 0; side < 2; side++) {
+        establish(&c);
+        enum flow_side from = side ? FLOW_SIDE_TUNNEL : FLOW_SIDE_QUBE;
+        struct craft syn = tcp(&c, from, TCP_SYN, 0);
+        syn.sequence += 0x30000000;
+        assert_int_equal(pass(&c, from, &syn), DROP_NONE);
+        assert_false(c.refreshed);
+        /* The old numbers are still the ones that count. */
+        say(&c, from, TCP_FIN | TCP_ACK, 0);
+        assert_int_equal(c.track.state, CONNTRACK_TCP_CLOSING);
+    }
+}
+
 static void what_was_sent_can_be_quoted_nothing_else(void **state)
 {
     (void)state;
@@ -306,6 +323,7 @@ int main(void)
         cmocka_unit_test(impossible_flags_are_refused),
         cmocka_unit_test(scaled_windows_are_counted),
         cmocka_unit_test(a_syn_begins_anew_where_the_old_one_is_over),
+        cmocka_unit_test(a_strange_syn_does_not_disturb_a_connection),
         cmocka_unit_test(what_was_sent_can_be_quoted_nothing_else),
         cmocka_unit_test(udp_has_its_own_times),
     };

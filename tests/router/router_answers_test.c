@@ -382,6 +382,12 @@ static void a_silent_resolver_is_passed_over_for_a_while(void **state)
         answer = echoed(w);
         assert_int_equal(down(w, answer), DROP_NONE);
     }
+    for (int i = 0; i < 10; i++) {
+        w->now.us += 1000000;
+        assert_int_equal(asked(w, "10.139.1.2"), 1);
+        answer = echoed(w);
+        assert_int_equal(down(w, answer), DROP_NONE);
+    }
     /* Where both are silent, each is asked what it is asked. */
     for (int i = 0; i < 4; i++) {
         w->now.us += 1000000;
