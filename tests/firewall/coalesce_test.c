@@ -315,6 +315,36 @@ static void a_wrong_checksum_is_not_laundered(void **state)
     fixture_free(f);
 }
 
+static void udp_without_a_checksum_is_passed_on_alone(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    coalesce_join_udp(f->coalesce, true);
+    struct craft c = sample(f, false, 1000);
+    c.protocol = 17;
+    c.dont_fragment = true;
+    c.udp_without_checksum = true;
+    for (int i = 0; i < 3; i++)
+        add(f, &c);
+    run(f);
+    assert_int_equal(f->batch.count, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(f->batch.packets[i].drop, DROP_NONE);
+        assert_int_equal(f->batch.packets[i].checksum, PACKET_CHECKSUM_NONE);
+    }
+    /* With one they are joined, but not where that is not wanted. */
+    c.udp_without_checksum = false;
+    for (int join = 0; join < 2; join++) {
+        coalesce_join_udp(f->coalesce, join);
+        burst_reset(&f->burst);
+        for (int i = 0; i < 3; i++)
+            add(f, &c);
+        run(f);
+        assert_int_equal(f->batch.count, join ? 1 : 3);
+    }
+    fixture_free(f);
+}
+
 static void a_full_batch_goes_on_where_it_stopped(void **state)
 {
     (void)state;
@@ -383,6 +413,7 @@ int main(void)
         cmocka_unit_test(only_true_neighbours_are_joined),
         cmocka_unit_test(order_within_a_flow_is_kept),
         cmocka_unit_test(a_wrong_checksum_is_not_laundered),
+        cmocka_unit_test(udp_without_a_checksum_is_passed_on_alone),
         cmocka_unit_test(a_full_batch_goes_on_where_it_stopped),
         cmocka_unit_test(the_sum_of_pieces_stays_below_the_limits),
         cmocka_unit_test(garbage_becomes_packets_of_its_own),

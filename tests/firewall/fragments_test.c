@@ -118,6 +118,7 @@ static void expect_whole(const struct fixture *f)
     assert_int_equal(at, f->whole.size);
     assert_memory_equal(flat, f->whole.data, at);
     assert_true(p->headroom >= PACKET_HEADROOM);
+    memset(p->data - p->headroom, 0xee, p->headroom); /* is nobody else's */
     assert_true(p->piece_count <= PACKET_PIECES_MAX);
     free(flat);
 }
@@ -154,6 +155,34 @@ static void any_order_makes_the_packet_whole(void **state)
         fragments_release(f->fragments);
     }
     assert_true(instant_is_never(fragments_deadline(f->fragments)));
+    fixture_free(f);
+}
+
+/* Room in front of one whole packet is not another's payload. */
+static void whole_packets_do_not_touch_each_other(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    struct packet results[20], wholes[20];
+    for (uint16_t i = 0; i < 20; i++) {
+        cut(f, i % 2, i, 3000, 1500);
+        for (size_t k = 0; k + 1 < f->burst.count; k++)
+            assert_int_equal(take_nth(f, k), FRAGMENTS_HELD);
+        assert_int_equal(take_nth(f, f->burst.count - 1u), FRAGMENTS_WHOLE);
+        results[i] = f->result;
+        wholes[i] = f->whole;
+        f->whole.data = NULL;
+    }
+    for (size_t i = 0; i < 20; i++)
+        memset(results[i].data - results[i].headroom, 0xee,
+               results[i].headroom);
+    for (size_t i = 0; i < 20; i++) {
+        f->result = results[i];
+        f->whole = wholes[i];
+        expect_whole(f);
+        free(f->whole.data);
+        f->whole.data = NULL;
+    }
     fixture_free(f);
 }
 
@@ -357,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_makes_the_packet_whole),
+        cmocka_unit_test(whole_packets_do_not_touch_each_other),
         cmocka_unit_test(exact_copies_are_ignored),
         cmocka_unit_test(overlaps_end_the_packet),
         cmocka_unit_test(ends_must_agree),

@@ -139,6 +139,28 @@ static void a_packet_that_fits_gets_its_checksum_filled_in(void **state)
     }
 }
 
+/* RFC 768: a sum that comes out as zero is sent as ones. */
+static void a_udp_checksum_of_zero_is_sent_as_ones(void **state)
+{
+    (void)state;
+    for (int super = 0; super < 2; super++) {
+        uint8_t data[300] = {0};
+        struct craft c = sample(false, 17, bytes_of(data, super ? 100 : 300));
+        struct packet first = craft_packet(&c);
+        /* What the checksum is now, the payload has to add. */
+        memcpy(data, first.data + 26, 2);
+        c.payload = bytes_of(data, 300);
+        struct packet p = craft_super_packet(&c, super ? 100 : 0);
+        struct burst *b = burst_of(4096);
+        struct segment_cursor cursor = {0};
+        assert_int_equal(segment(&p, 1500, &layout, &cursor, b), SEGMENT_DONE);
+        assert_int_equal(load_u16(inner(b, 0) + 26), 0xffff);
+        free_burst(b);
+        free(first.data);
+        free(p.data);
+    }
+}
+
 /* The reverse of what is tested, by hand. */
 static void assemble(const struct burst *b, size_t header, uint8_t *out,
                      size_t expected)
@@ -276,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_super_packet_becomes_what_would_have_been_sent),
         cmocka_unit_test(a_packet_that_fits_gets_its_checksum_filled_in),
+        cmocka_unit_test(a_udp_checksum_of_zero_is_sent_as_ones),
         cmocka_unit_test(ipv4_without_df_is_fragmented),
         cmocka_unit_test(fragments_go_on_in_the_next_burst),
         cmocka_unit_test(a_fragment_of_a_fragment_keeps_its_place),

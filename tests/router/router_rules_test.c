@@ -259,6 +259,9 @@ static void a_name_nobody_answers_for_blocks_only_its_rule(void **state)
     w->now = router_deadline(w->router);
     while (ask(w, &own) == 0)
         w->now.us += 1000000;
+    struct packet broken = resolver_answer(&own.packets[0], "203.0.113.6");
+    broken.data[broken.size - 1]++; /* and the checksum with it */
+    assert_int_equal(down(w, broken), DROP_NO_FLOW);
     struct packet answer = resolver_answer(&own.packets[0], "203.0.113.5");
     set_rules(w, "10.137.0.5", "drop", "");
     set_rules(w, "10.137.0.5", "drop", "action=accept dsthost=c.d");

@@ -161,6 +161,28 @@ static void protocols_without_ports_are_told_apart_by_address(void **state)
     world_free(w);
 }
 
+static void mss_never_leads_beyond_the_mtu(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    static const uint16_t sizes[][3] = {{1500, 0, 1460},
+                                        {1400, 0, 1360},
+                                        {1400, 1450, 1360},
+                                        {1400, 1300, 1260}};
+    for (size_t i = 0; i < 4; i++) {
+        w->tunnel.mtu = sizes[i][0];
+        w->tunnel.mss_mtu = sizes[i][1];
+        router_tunnel_up(w->router, w->now, &w->tunnel);
+        struct craft c = sample(false, 6);
+        c.source_port = (uint16_t)(3000 + i);
+        c.tcp_options = bytes_of(mss_option, sizeof mss_option);
+        c.payload.size = 0;
+        open_flow(w, &c);
+        assert_int_equal(port_at(w, 22), sizes[i][2]);
+    }
+    world_free(w);
+}
+
 static void mss_is_lowered_both_ways(void **state)
 {
     (void)state;
@@ -390,6 +412,7 @@ int main(void)
         cmocka_unit_test(one_port_stands_for_one_port_everywhere),
         cmocka_unit_test(protocols_without_ports_are_told_apart_by_address),
         cmocka_unit_test(mss_is_lowered_both_ways),
+        cmocka_unit_test(mss_never_leads_beyond_the_mtu),
         cmocka_unit_test(nothing_comes_in_without_a_flow),
         cmocka_unit_test(random_packets_from_outside_open_nothing),
         cmocka_unit_test(flows_end_when_their_time_is_over),
