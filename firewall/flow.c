@@ -95,6 +95,8 @@ static void wheel_insert(struct flow_table *t, uint32_t flow)
     uint32_t ahead = f->deadline - t->second;
     if (ahead >= FLOW_WHEEL_SLOTS)
         ahead = FLOW_WHEEL_SLOTS - 1;
+    if (t->next_second > t->second + ahead)
+        t->next_second = t->second + ahead;
     f->wheel_slot = (uint16_t)((t->second + ahead) % FLOW_WHEEL_SLOTS);
     uint32_t *head = &t->wheel[f->wheel_slot];
     f->wheel_previous = FLOW_NONE;
@@ -128,6 +130,16 @@ void flow_touch(struct flow_table *t, uint32_t flow, uint32_t now,
     }
 }
 
+/* Looked for once a turn of the wheel, so that asking costs nothing. */
+static void find_next_second(struct flow_table *t)
+{
+    uint32_t ahead = 0;
+    while (ahead < FLOW_WHEEL_SLOTS &&
+           t->wheel[(t->second + ahead) % FLOW_WHEEL_SLOTS] == FLOW_NONE)
+        ahead++;
+    t->next_second = t->second + ahead;
+}
+
 uint32_t flow_expired(struct flow_table *t, uint32_t now)
 {
     while (t->second <= now) {
@@ -144,6 +156,8 @@ uint32_t flow_expired(struct flow_table *t, uint32_t now)
             break;
         t->second++;
     }
+    if (t->next_second <= now)
+        find_next_second(t);
     return FLOW_NONE;
 }
 
@@ -206,8 +220,10 @@ uint32_t flow_insert(struct flow_table *t, const struct flow_key *qube_side,
     hash_insert(t, flow, 0);
     hash_insert(t, flow, 1);
     /* The wheel may be turned rarely; it must not be ahead of a deadline. */
-    if (t->count == 1)
+    if (t->count == 1) {
         t->second = now;
+        t->next_second = UINT32_MAX;
+    }
     wheel_insert(t, flow);
     list_append(t, &t->qubes[qube_side->qube], flow);
     return flow;
@@ -247,11 +263,7 @@ struct instant flow_deadline(const struct flow_table *t)
 {
     if (t->count == 0)
         return INSTANT_NEVER;
-    uint32_t ahead = 0;
-    while (ahead < FLOW_WHEEL_SLOTS &&
-           t->wheel[(t->second + ahead) % FLOW_WHEEL_SLOTS] == FLOW_NONE)
-        ahead++;
-    return (struct instant){((int64_t)t->second + ahead) * 1000000};
+    return (struct instant){(int64_t)t->next_second * 1000000};
 }
 
 uint32_t flow_oldest_transitory(struct flow_table *t, uint16_t qube)

@@ -60,6 +60,7 @@ struct flow_table {
     uint32_t free;  /* chained by next[0] */
     uint32_t fresh; /* from here on they were never used, nor touched */
     uint32_t second;
+    uint32_t next_second; /* no slot of the wheel before it is in use */
     struct siphash_key key;
     uint32_t wheel[FLOW_WHEEL_SLOTS];
     struct flow_list qubes[FLOW_QUBES_MAX];
