@@ -58,13 +58,20 @@ static json_t *server_json(const struct status_source *s,
 {
     if (!c->remote)
         return json_null();
+    static const char *const proxies[] = {
+        [CONFIG_PROXY_NONE] = NULL,
+        [CONFIG_PROXY_HTTP] = "HTTP",
+        [CONFIG_PROXY_SOCKS] = "SOCKS",
+    };
     char text[ENDPOINT_TEXT_SIZE] = "";
     if (s->vpn.uplink)
         endpoint_format(&s->vpn.uplink->server, text);
-    return json_pack("{s:s,s:i,s:s,s:s?}", "host", c->remote->host, "port",
+    /* The address is the proxy's if there is one. */
+    return json_pack("{s:s,s:i,s:s,s:s?,s:s?}", "host", c->remote->host, "port",
                      c->remote->port, "protocol",
-                     c->remote->protocol == CONFIG_TCP ? "tcp" : "udp",
-                     "address", *text ? text : NULL);
+                     c->remote->protocol == CONFIG_TCP ? "tcp" : "udp", "proxy",
+                     proxies[c->remote->proxy.kind], "address",
+                     *text ? text : NULL);
 }
 
 static json_t *qubes_json(const struct router *router)

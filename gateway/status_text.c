@@ -78,6 +78,8 @@ static void print_tunnel(const json_t *status, FILE *out)
         fprintf(out, "server    %s port %" PRId64 " %s",
                 text_of(server, "host"), number_of(server, "port"),
                 text_of(server, "protocol"));
+        if (text_of(server, "proxy"))
+            fprintf(out, " through %s proxy", text_of(server, "proxy"));
         if (text_of(server, "address"))
             fprintf(out, " (%s)", text_of(server, "address"));
         fputc('\n', out);

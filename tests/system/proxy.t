@@ -63,6 +63,7 @@ goes() { # NAME PROFILE-LINE...
     shift
     try "$@"
     ok "$name: up" wait_for 10 gateway_up
+    ok "$name: status says so" grep -E "^server .* through (HTTP|SOCKS) proxy \(" <(gateway_status)
     is "$name: 20 MB" "$(cat "$work/big.sha256")" download
     gateway_stop
 }
