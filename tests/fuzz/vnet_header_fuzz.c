@@ -19,9 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct packet packet = {.data = copy, .size = (uint32_t)left};
     if (vnet_header_read(data, ETHERNET_HEADER_SIZE, &packet)) {
         struct packet again = packet;
-        if (packet.size > left || !vnet_header_write(&packet, ETHERNET_HEADER_SIZE, header) ||
-            !vnet_header_read(header, ETHERNET_HEADER_SIZE, &again) || again.gso != packet.gso ||
-            again.gso_size != packet.gso_size ||
+        if (packet.size > left ||
+            !vnet_header_write(&packet, ETHERNET_HEADER_SIZE, header) ||
+            !vnet_header_read(header, ETHERNET_HEADER_SIZE, &again) ||
+            again.gso != packet.gso || again.gso_size != packet.gso_size ||
             again.checksum != packet.checksum || again.size != packet.size)
             abort();
     }

@@ -202,8 +202,9 @@ static void no_size_is_read_beyond(void **state)
             assert_int_equal(reads(&s), size >= headers);
             uint8_t header[VNET_HEADER_SIZE];
             s.packet.checksum = PACKET_CHECKSUM_PARTIAL;
-            assert_int_equal(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header),
-                             size >= headers);
+            assert_int_equal(
+                vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header),
+                size >= headers);
             free(copy);
         }
     }
@@ -265,7 +266,8 @@ static void contradictions_are_not_written(void **state)
     make_tcp4(&s);
     s.packet.gso = PACKET_GSO_TCP;
     s.packet.gso_size = 1400;
-    assert_false(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header)); /* not PARTIAL */
+    assert_false(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE,
+                                   header)); /* not PARTIAL */
     s.packet.checksum = PACKET_CHECKSUM_PARTIAL;
     s.packet.gso = PACKET_GSO_UDP;
     assert_false(vnet_header_write(&s.packet, ETHERNET_HEADER_SIZE, header));
