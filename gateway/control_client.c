@@ -15,17 +15,43 @@
 
 #include "gateway/base/secret.h"
 #include "gateway/settings.h"
+#include "gateway/settings_report.h"
 #include "gateway/status.h"
 
 enum { EXIT_USAGE = 2, ANSWER_MAX = 4 * 1024 * 1024, TIMEOUT_SECONDS = 10 };
 
 struct options {
     const char *control;
+    const char *argument; /* of log-level */
     bool json;
     bool watch;
 };
 
-static bool parse_options(int argc, char **argv, struct options *out)
+/* The commands, and what each takes besides --control. */
+static const struct command {
+    const char *name;
+    bool json, watch, argument;
+    const char *usage;
+} commands[] = {
+    {"status", true, true, false, "[--json] [--watch] "},
+    {"settings", true, false, false, "[--json] "},
+    {"reconnect", false, false, false, ""},
+    {"stop", false, false, false, ""},
+    {"login", false, false, false, ""},
+    {"log-level", false, false, true, "error|warn|info|debug|default "},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static bool parse_options(int argc, char **argv, const struct command *command,
+                          struct options *out)
 {
     static const struct option known[] = {
         {"control", required_argument, NULL, 'c'},
@@ -34,20 +60,21 @@ static bool parse_options(int argc, char **argv, struct options *out)
         {NULL, 0, NULL, 0},
     };
     *out = (struct options){.control = SETTINGS_CONTROL_DEFAULT};
-    bool is_status = strcmp(argv[0], "status") == 0;
 
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (c == 'c')
             out->control = optarg;
-        else if (c == 'j' && is_status)
+        else if (c == 'j' && command->json)
             out->json = true;
-        else if (c == 'w' && is_status)
+        else if (c == 'w' && command->watch)
             out->watch = true;
         else
             return false;
     }
-    return optind == argc;
+    if (command->argument && optind < argc)
+        out->argument = argv[optind++];
+    return optind == argc && command->argument == (out->argument != NULL);
 }
 
 static int connect_to(const char *path)
@@ -153,9 +180,25 @@ static int watch_status(const struct options *o)
     return result;
 }
 
+static int show_settings(const struct options *o)
+{
+    json_t *report = ask(o->control, json_pack("{s:s}", "command", "settings"));
+    if (!report)
+        return EXIT_FAILURE;
+    if (o->json) {
+        json_dumpf(report, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        settings_report_print(report, stdout);
+    }
+    json_decref(report);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int give_order(const struct options *o, const char *command)
 {
-    json_t *answer = ask(o->control, json_pack("{s:s}", "command", command));
+    json_t *answer = ask(o->control, json_pack("{s:s,s:s?}", "command", command,
+                                               "level", o->argument));
     if (!answer)
         return EXIT_FAILURE;
     json_decref(answer);
@@ -222,15 +265,20 @@ static int log_in(const struct options *o)
 
 int control_client(int argc, char **argv)
 {
+    const struct command *command = find_command(argv[0]);
     struct options o;
-    if (!parse_options(argc, argv, &o)) {
-        fprintf(stderr, "usage: vpn-gateway %s %s[--control SOCKET]\n", argv[0],
-                strcmp(argv[0], "status") == 0 ? "[--json] [--watch] " : "");
+    if (!command)
+        return EXIT_USAGE;
+    if (!parse_options(argc, argv, command, &o)) {
+        fprintf(stderr, "usage: vpn-gateway %s %s[--control SOCKET]\n",
+                command->name, command->usage);
         return EXIT_USAGE;
     }
-    if (strcmp(argv[0], "status") == 0)
+    if (strcmp(command->name, "status") == 0)
         return watch_status(&o);
-    if (strcmp(argv[0], "login") == 0)
+    if (strcmp(command->name, "settings") == 0)
+        return show_settings(&o);
+    if (strcmp(command->name, "login") == 0)
         return log_in(&o);
-    return give_order(&o, argv[0]);
+    return give_order(&o, command->name);
 }

@@ -8,6 +8,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/control.h"
+#include "gateway/dom0.h"
 #include "gateway/event/loop.h"
 #include "gateway/event/notify.h"
 #include "gateway/event/signals.h"
@@ -17,6 +18,8 @@
 #include "gateway/order.h"
 #include "gateway/randomness.h"
 #include "gateway/router/router.h"
+#include "gateway/rules_option.h"
+#include "gateway/settings_report.h"
 #include "gateway/status.h"
 #include "gateway/vpn.h"
 
@@ -25,6 +28,9 @@ enum {
     REPLIES = 64,
     REPLY_BYTES = PACKET_HEADROOM + 1500, /* the answer to a full-size ping */
     INBOUND_PACKETS = 128,
+    DOM0_PATIENCE = 5, /* s; then a profile of the command line is used without
+                          dom0's settings. Rules are waited for in any case */
+    NO_LEVEL = -1,
 };
 
 struct gateway {
@@ -37,9 +43,14 @@ struct gateway {
     bool notify_open;
 
     struct vpn *vpn;
+    struct dom0 *dom0;          /* or NULL */
+    struct loop_timer patience; /* with dom0 */
+    int ordered_level;          /* of the log; or NO_LEVEL */
     struct router *router;
     struct loop_timer router_timer;
-    struct tunnel tunnel;
+    bool up;
+    struct tunnel granted; /* by the server */
+    struct tunnel tunnel;  /* with dom0's limits on it */
     struct link *links[SETTINGS_DOWNSTREAMS_MAX];
     size_t link_count;
     struct link *link_of_qube[ROUTER_QUBES_MAX];
@@ -150,18 +161,33 @@ static void qube_removed(void *context, int qube)
 
 /* --- The tunnel ---------------------------------------------------------- */
 
+static const struct vm_config *dom0_settings(const struct gateway *g)
+{
+    static const struct vm_config none;
+    return g->dom0 ? dom0_config(g->dom0) : &none;
+}
+
+static void limit_tunnel(struct gateway *g, struct instant now)
+{
+    g->tunnel = g->granted;
+    vm_config_limit(dom0_settings(g), &g->tunnel);
+    router_tunnel_up(g->router, now, &g->tunnel);
+    update_timer(g);
+}
+
 static void tunnel_up(void *context, struct instant now,
                       const struct tunnel *tunnel)
 {
     struct gateway *g = context;
-    g->tunnel = *tunnel;
-    router_tunnel_up(g->router, now, &g->tunnel);
-    update_timer(g);
+    g->up = true;
+    g->granted = *tunnel;
+    limit_tunnel(g, now);
 }
 
 static void tunnel_down(void *context, struct instant now)
 {
     struct gateway *g = context;
+    g->up = false;
     router_tunnel_down(g->router, now);
     update_timer(g);
 }
@@ -193,6 +219,69 @@ static void router_due(void *context, struct instant now)
     update_timer(g);
 }
 
+/* --- Settings ------------------------------------------------------------ */
+
+static void set_log_level(struct gateway *g)
+{
+    const struct vm_config *c = dom0_settings(g);
+    enum log_level level = LOG_INFO;
+    if (g->ordered_level != NO_LEVEL)
+        level = (enum log_level)g->ordered_level;
+    else if (g->settings->verbose)
+        level = LOG_DEBUG;
+    else if (vm_config_in_force(c, VM_CONFIG_LOG_LEVEL))
+        level = c->values.log_level;
+    log_set_level(level);
+}
+
+static void setting_changed(void *context, struct instant now,
+                            enum vm_config_key key)
+{
+    struct gateway *g = context;
+    switch (key) {
+    case VM_CONFIG_DNS:
+    case VM_CONFIG_MTU:
+    case VM_CONFIG_IPV6:
+        if (g->up)
+            limit_tunnel(g, now);
+        break;
+    case VM_CONFIG_LOG_LEVEL:
+        set_log_level(g);
+        break;
+    case VM_CONFIG_PROFILE:
+    case VM_CONFIG_REMOTE:
+    case VM_CONFIG_PROXY:
+    case VM_CONFIG_USERNAME:
+        vpn_setting_changed(g->vpn, now, key);
+        break;
+    case VM_CONFIG_KEY_COUNT:
+        break;
+    }
+}
+
+static void own_changed(void *context, struct instant now,
+                        const struct keys_own *own)
+{
+    (void)context;
+    (void)now;
+    log_info("gateway: this is %s", own->name[0] ? own->name : "no named qube");
+}
+
+static void dom0_synced(void *context, struct instant now)
+{
+    struct gateway *g = context;
+    loop_timer_set(&g->patience, INSTANT_NEVER);
+    vpn_start(g->vpn, now);
+}
+
+static void patience_over(void *context, struct instant now)
+{
+    struct gateway *g = context;
+    log_warn("gateway: QubesDB does not answer; without rules nothing passes");
+    if (g->settings->profile)
+        vpn_start(g->vpn, now);
+}
+
 /* --- Orders of the user -------------------------------------------------- */
 
 static void reconnect(struct gateway *g, struct instant now)
@@ -204,8 +293,10 @@ static void reconnect(struct gateway *g, struct instant now)
 static void signalled(void *context, struct instant now, int number)
 {
     struct gateway *g = context;
-    if (number == SIGUSR1 || number == SIGHUP)
+    if (number == SIGUSR1)
         reconnect(g, now);
+    else if (number == SIGHUP)
+        vpn_reload(g->vpn, now);
     else
         vpn_stop(g->vpn, now);
 }
@@ -215,9 +306,25 @@ static json_t *report(struct gateway *g, struct instant now)
     return status_json(&(struct status_source){
         .now = now,
         .vpn = vpn_view(g->vpn),
+        .tunnel = g->up ? &g->tunnel : NULL,
+        .settings = dom0_settings(g),
+        .qubesdb = !g->dom0                   ? "none"
+                   : dom0_in_contact(g->dom0) ? "in contact"
+                                              : "no answer",
         .router = g->router,
         .links = g->links,
         .link_count = g->link_count,
+    });
+}
+
+static json_t *report_settings(struct gateway *g)
+{
+    return settings_report_json(&(struct settings_report_source){
+        .settings = g->settings,
+        .dom0 = dom0_settings(g),
+        .vpn = vpn_view(g->vpn),
+        .granted = g->up ? &g->granted : NULL,
+        .log_level_ordered = g->ordered_level != NO_LEVEL,
     });
 }
 
@@ -230,6 +337,8 @@ static json_t *ordered(void *context, struct instant now, const json_t *request)
     switch (order.type) {
     case ORDER_STATUS:
         return report(g, now);
+    case ORDER_SETTINGS:
+        return report_settings(g);
     case ORDER_RECONNECT:
         reconnect(g, now);
         break;
@@ -238,6 +347,10 @@ static json_t *ordered(void *context, struct instant now, const json_t *request)
         break;
     case ORDER_LOGIN:
         vpn_log_in(g->vpn, now, order.username, order.password, order.response);
+        break;
+    case ORDER_LOG_LEVEL:
+        g->ordered_level = order.log_level;
+        set_log_level(g);
         break;
     }
     return json_object();
@@ -298,11 +411,23 @@ static bool open_record(struct gateway *g)
     return g->pcap != NULL;
 }
 
-static bool open_parts(struct gateway *g, const struct config *profile)
+static bool open_dom0(struct gateway *g)
 {
-    struct router_options options = {
-        .flows = ROUTER_FLOWS_DEFAULT,
-        .accept_unruled = true, /* nothing but --qubesdb none is there yet */
+    const struct dom0_owner owner = {g, setting_changed, own_changed,
+                                     dom0_synced};
+    if (!g->settings->qubesdb)
+        return true;
+    g->dom0 = dom0_open(g->settings->qubesdb, g->loop, g->router, &owner);
+    return g->dom0 != NULL;
+}
+
+static bool open_vpn(struct gateway *g)
+{
+    const struct vpn_options options = {
+        .profile = g->settings->profile,
+        .directory = g->settings->profiles,
+        .settings = dom0_settings(g),
+        .serves_on = g->dom0 != NULL,
     };
     const struct vpn_owner owner = {
         .context = g,
@@ -312,6 +437,22 @@ static bool open_parts(struct gateway *g, const struct config *profile)
         .state = tunnel_state,
         .stopped = tunnel_stopped,
     };
+    g->vpn = vpn_new(g->loop, &options, &owner);
+    return g->vpn != NULL;
+}
+
+static bool open_rules(struct gateway *g)
+{
+    return !g->settings->rules ||
+           rules_option_load(g->settings->rules, g->router, loop_now(g->loop));
+}
+
+static bool open_parts(struct gateway *g)
+{
+    struct router_options options = {
+        .flows = ROUTER_FLOWS_DEFAULT,
+        .accept_unruled = !g->settings->qubesdb && !g->settings->rules,
+    };
     randomness_fill(NULL, options.seed, sizeof options.seed);
     g->loop = loop_new();
     g->router = router_new(&options);
@@ -320,28 +461,29 @@ static bool open_parts(struct gateway *g, const struct config *profile)
     if (!g->loop || !g->router || !g->coalesce ||
         !burst_init(&g->out, OUT_BYTES) ||
         !packet_batch_init(&g->replies, REPLIES, REPLY_BYTES) ||
-        !packet_batch_init(&g->inbound, INBOUND_PACKETS, 0)) {
+        !packet_batch_init(&g->inbound, INBOUND_PACKETS, 0) || !open_dom0(g) ||
+        !open_vpn(g)) {
         log_error("gateway: out of memory");
         return false;
     }
     g->signals_open = signals_open(&g->signals, g->loop, signalled, g) == OK;
-    if (g->signals_open)
-        g->vpn = vpn_new(g->loop, profile, &owner);
-    return g->vpn != NULL;
+    return g->signals_open;
 }
 
-struct gateway *gateway_new(const struct settings *settings,
-                            const struct config *profile)
+struct gateway *gateway_new(const struct settings *settings)
 {
     struct gateway *g = calloc(1, sizeof *g);
     if (!g)
         return NULL;
     g->settings = settings;
     g->router_timer = (struct loop_timer){INSTANT_NEVER, router_due, g, NULL};
-    if (!open_parts(g, profile))
+    g->patience = (struct loop_timer){INSTANT_NEVER, patience_over, g, NULL};
+    g->ordered_level = NO_LEVEL;
+    if (!open_parts(g))
         goto failed;
     loop_add_timer(g->loop, &g->router_timer);
-    if (!open_record(g) || !open_links(g))
+    loop_add_timer(g->loop, &g->patience);
+    if (!open_rules(g) || !open_record(g) || !open_links(g))
         goto failed;
     g->control = control_open(settings->control, g->loop, ordered, g);
     if (!g->control)
@@ -361,7 +503,11 @@ enum error gateway_run(struct gateway *g)
              g->link_count, g->link_count == 1 ? "" : "s");
     /* Ready before there is a tunnel: qubes may start, and are refused. */
     notify_ready(&g->notify, "tunnel idle");
-    vpn_start(g->vpn, now);
+    if (g->dom0)
+        loop_timer_set(&g->patience,
+                       instant_after(now, duration_seconds(DOM0_PATIENCE)));
+    else
+        vpn_start(g->vpn, now);
     return loop_run(g->loop);
 }
 
@@ -375,6 +521,7 @@ void gateway_free(struct gateway *g)
     for (size_t i = 0; i < g->link_count; i++)
         g->links[i]->kind->close(g->links[i]);
     vpn_free(g->vpn);
+    dom0_close(g->dom0);
     if (g->signals_open)
         signals_close(&g->signals);
     router_free(g->router);

@@ -11,19 +11,18 @@
 #ifndef GATEWAY_GATEWAY_H
 #define GATEWAY_GATEWAY_H
 
-#include "gateway/base/bytes.h"
 #include "gateway/base/error.h"
-#include "gateway/openvpn/config.h"
 #include "gateway/settings.h"
 
 struct gateway;
 
-/* Opens everything. Borrows both for its life. NULL on failure; the log says
- * why. */
-struct gateway *gateway_new(const struct settings *settings,
-                            const struct config *profile);
-/* Connects, serves until told to stop by a signal, the control socket or the
- * server, and says goodbye. ERROR_SYSTEM if the loop fails. */
+/* Opens everything. Borrows the settings for its life. NULL on failure; the
+ * log says why. */
+struct gateway *gateway_new(const struct settings *settings);
+/* Serves from the beginning, connects as soon as dom0's settings are known,
+ * and says goodbye when told to stop by a signal, the control socket or, where
+ * nobody could name another profile, the server. ERROR_SYSTEM if the loop
+ * fails. */
 enum error gateway_run(struct gateway *g);
 void gateway_free(struct gateway *g);
 

@@ -26,16 +26,22 @@ enum { EXIT_USAGE = 2 };
 static const char usage[] =
     "usage: vpn-gateway COMMAND [OPTIONS]\n"
     "\n"
-    "  run --profile FILE [--downstream SPEC]... [--qubesdb none]\n"
-    "      [--control SOCKET] [--pcap FILE] [-v]\n"
-    "          serve qubes through the VPN of the profile; SPEC is xen or\n"
+    "  run [--profile FILE | --profiles DIR] [--downstream SPEC]...\n"
+    "      [--qubesdb SOCKET|vchan|none] [--rules FILE] [--control SOCKET]\n"
+    "      [--pcap FILE] [-v]\n"
+    "          serve qubes through the VPN of the profile, or of that in DIR\n"
+    "          which dom0 names; SPEC is xen or\n"
     "          tap:IFNAME,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
     "  check FILE\n"
     "          say what is wrong with a profile, and what it asks for\n"
     "  status [--json] [--watch] [--control SOCKET]\n"
     "          what the gateway does, and what it dropped and why\n"
+    "  settings [--json] [--control SOCKET]\n"
+    "          what is set, by whom, and what is wrong with it\n"
     "  reconnect | stop | login [--control SOCKET]\n"
     "          tear down and connect anew; end; answer for credentials\n"
+    "  log-level error|warn|info|debug|default [--control SOCKET]\n"
+    "          how much the gateway says from now on\n"
     "  genkey KIND [--server-key FILE] [--metadata TEXT] OUT\n"
     "          make a key file for tls-auth, tls-crypt or tls-crypt-v2\n"
     "  help | version\n"
@@ -52,26 +58,23 @@ static void guard_secrets(void)
 static int run(int argc, char **argv)
 {
     struct settings settings;
-    struct config profile;
     const char *why;
 
     if (!settings_parse(argc, argv, &settings, &why)) {
         fprintf(stderr, "vpn-gateway: %s\n", why);
         return EXIT_USAGE;
     }
-    log_set_level(settings.log_level);
+    if (settings.verbose)
+        log_set_level(LOG_DEBUG);
     guard_secrets();
-    if (!profile_load(settings.profile, &profile)) {
-        config_clear(&profile);
+    if (settings.profile && !profile_usable(settings.profile))
         return EXIT_USAGE;
-    }
 
     int result = EXIT_FAILURE;
-    struct gateway *gateway = gateway_new(&settings, &profile);
+    struct gateway *gateway = gateway_new(&settings);
     if (gateway && gateway_run(gateway) == OK)
         result = EXIT_SUCCESS;
     gateway_free(gateway);
-    config_clear(&profile);
     return result;
 }
 
@@ -110,6 +113,8 @@ static const struct command {
     {"reconnect", control_client},
     {"stop", control_client},
     {"login", control_client},
+    {"settings", control_client},
+    {"log-level", control_client},
     {"genkey", genkey},
     {"help", help},
     {"--help", help},

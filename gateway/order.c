@@ -1,10 +1,9 @@
 #include "gateway/order.h"
 
 static const char *const names[] = {
-    [ORDER_STATUS] = "status",
-    [ORDER_RECONNECT] = "reconnect",
-    [ORDER_STOP] = "stop",
-    [ORDER_LOGIN] = "login",
+    [ORDER_STATUS] = "status",       [ORDER_SETTINGS] = "settings",
+    [ORDER_RECONNECT] = "reconnect", [ORDER_STOP] = "stop",
+    [ORDER_LOGIN] = "login",         [ORDER_LOG_LEVEL] = "log-level",
 };
 
 static const char *text_of(const json_t *request, const char *key)
@@ -23,6 +22,21 @@ static bool parse_type(const char *command, enum order_type *type)
     return false;
 }
 
+static bool parse_level(const char *text, int *out)
+{
+    enum log_level level;
+    if (!text)
+        return false;
+    if (strcmp(text, "default") == 0) {
+        *out = -1;
+        return true;
+    }
+    if (!log_level_of(bytes_of_text(text), &level))
+        return false;
+    *out = (int)level;
+    return true;
+}
+
 bool order_parse(const json_t *request, struct order *out)
 {
     struct order order = {
@@ -33,6 +47,9 @@ bool order_parse(const json_t *request, struct order *out)
     if (!parse_type(text_of(request, "command"), &order.type))
         return false;
     if (order.type == ORDER_LOGIN && (!order.username || !order.password))
+        return false;
+    if (order.type == ORDER_LOG_LEVEL &&
+        !parse_level(text_of(request, "level"), &order.log_level))
         return false;
     *out = order;
     return true;

@@ -3,21 +3,24 @@
  * {"command": NAME} and what the command takes. It comes from whoever may
  * open the socket.
  *
- *   status | reconnect | stop
- *   login     username, password[, response]
+ *   status | settings | reconnect | stop
+ *   login      username, password[, response]
+ *   log-level  level: error, warn, info, debug, or default
  */
 #ifndef GATEWAY_ORDER_H
 #define GATEWAY_ORDER_H
 
 #include <jansson.h>
 
-#include "gateway/base/bytes.h"
+#include "gateway/base/log.h"
 
 enum order_type {
     ORDER_STATUS,
+    ORDER_SETTINGS,
     ORDER_RECONNECT,
     ORDER_STOP,
     ORDER_LOGIN,
+    ORDER_LOG_LEVEL,
 };
 
 /* Text is borrowed from the request. */
@@ -25,6 +28,7 @@ struct order {
     enum order_type type;
     const char *username, *password;
     const char *response; /* or NULL */
+    int log_level;        /* -1: the default */
 };
 
 /* False if it is none of these, or lacks what it takes. */

@@ -204,30 +204,48 @@ bool profile_read(const char *path, config_report *report, void *context,
     return usable;
 }
 
+/* Where problems go besides the log. */
+struct problems {
+    const char *path;
+    char *why; /* or NULL */
+    bool warnings;
+    bool failed; /* an error was seen */
+};
+
 static void log_problem(void *context, enum config_severity severity,
                         unsigned line, const char *text)
 {
-    const char *path = context;
+    struct problems *p = context;
     bool is_error = severity == CONFIG_ERROR;
-    enum log_level level = is_error ? LOG_ERROR : LOG_WARN;
-    const char *kind = is_error ? "error" : "warning";
+    char where[32] = "";
+    char problem[PROFILE_WHY_SIZE];
+
+    if (!is_error && !p->warnings)
+        return;
+    if (line)
+        snprintf(where, sizeof where, ":%u", line);
+    snprintf(problem, sizeof problem, "%s%s: %s: %s", p->path, where,
+             is_error ? "error" : "warning", text);
     /* Without a scope in front: the form that compilers use and editors find.
      */
-    if (line)
-        log_line(level, "%s:%u: %s: %s", path, line, kind, text);
-    else
-        log_line(level, "%s: %s: %s", path, kind, text);
+    log_line(is_error ? LOG_ERROR : LOG_WARN, "%s", problem);
+    if (is_error && !p->failed && p->why)
+        memcpy(p->why, problem, sizeof problem);
+    p->failed = p->failed || is_error;
 }
 
-bool profile_load(const char *path, struct config *out)
+bool profile_load(const char *path, struct config *out,
+                  char why[PROFILE_WHY_SIZE])
 {
-    char *copy = strdup(path);
-    if (!copy) {
-        config_init(out);
-        log_error("profile: out of memory");
-        return false;
-    }
-    bool usable = profile_read(path, log_problem, copy, out);
-    free(copy);
+    struct problems p = {.path = path, .why = why, .warnings = true};
+    return profile_read(path, log_problem, &p, out);
+}
+
+bool profile_usable(const char *path)
+{
+    struct problems p = {.path = path};
+    struct config config;
+    bool usable = profile_read(path, log_problem, &p, &config);
+    config_clear(&config);
     return usable;
 }

@@ -9,7 +9,10 @@
 
 #include "gateway/openvpn/config_parser.h"
 
-enum { PROFILE_FILE_MAX = 1 << 20 }; /* bytes, each file */
+enum {
+    PROFILE_FILE_MAX = 1 << 20, /* bytes, each file */
+    PROFILE_WHY_SIZE = 512,
+};
 
 /* Reads and parses. True if the profile is usable; false with one error
  * reported at least. The caller clears *out in both cases. */
@@ -17,7 +20,12 @@ MUST_USE bool profile_read(const char *path, config_report *report,
                            void *context, struct config *out);
 
 /* The same, with problems in the log as `check` prints them: FILE:LINE: error:
- * ... */
-MUST_USE bool profile_load(const char *path, struct config *out);
+ * ... The first error, in the same form, is in `why` as well, which may be
+ * NULL. */
+MUST_USE bool profile_load(const char *path, struct config *out,
+                           char why[PROFILE_WHY_SIZE]);
+
+/* Only whether it would; errors are logged. */
+MUST_USE bool profile_usable(const char *path);
 
 #endif

@@ -103,8 +103,8 @@ static bool add_downstream(struct settings *s, const char *spec,
 
 static bool complete(struct settings *s, const char **why)
 {
-    if (!s->profile) {
-        *why = "--profile FILE is missing";
+    if (!s->profile && !s->qubesdb) {
+        *why = "--profile FILE is missing, and there is no QubesDB to name one";
         return false;
     }
     if (s->downstream_count == 0 && access(SETTINGS_XEN_DEVICE, F_OK) == 0)
@@ -116,53 +116,64 @@ static bool complete(struct settings *s, const char **why)
     return true;
 }
 
+/* False for an option that there is not. */
+static bool take_option(struct settings *s, int option, const char **why)
+{
+    *why = "unknown option, or an option without its value";
+    switch (option) {
+    case 'p':
+        s->profile = optarg;
+        return true;
+    case 'D':
+        s->profiles = optarg;
+        return true;
+    case 'd':
+        return add_downstream(s, optarg, why);
+    case 'q':
+        s->qubesdb = strcmp(optarg, "none") == 0 ? NULL : optarg;
+        return true;
+    case 'r':
+        s->rules = optarg;
+        return true;
+    case 'c':
+        s->control = optarg;
+        return true;
+    case 'P':
+        s->pcap = optarg;
+        return true;
+    case 'v':
+        s->verbose = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool settings_parse(int argc, char **argv, struct settings *out,
                     const char **why)
 {
     static const struct option options[] = {
         {"profile", required_argument, NULL, 'p'},
+        {"profiles", required_argument, NULL, 'D'},
         {"downstream", required_argument, NULL, 'd'},
         {"qubesdb", required_argument, NULL, 'q'},
+        {"rules", required_argument, NULL, 'r'},
         {"control", required_argument, NULL, 'c'},
         {"pcap", required_argument, NULL, 'P'},
         {"verbose", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };
     struct settings s = {
+        .profiles = SETTINGS_PROFILES_DEFAULT,
+        .qubesdb = SETTINGS_QUBESDB_DEFAULT,
         .control = SETTINGS_CONTROL_DEFAULT,
-        .log_level = LOG_INFO,
     };
 
     optind = 1;
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "v", options, NULL)) != -1;) {
-        switch (c) {
-        case 'p':
-            s.profile = optarg;
-            break;
-        case 'd':
-            if (!add_downstream(&s, optarg, why))
-                return false;
-            break;
-        case 'q':
-            if (strcmp(optarg, "none") != 0) {
-                *why = "--qubesdb: only 'none' is there yet";
-                return false;
-            }
-            break;
-        case 'c':
-            s.control = optarg;
-            break;
-        case 'P':
-            s.pcap = optarg;
-            break;
-        case 'v':
-            s.log_level = LOG_DEBUG;
-            break;
-        default:
-            *why = "unknown option, or an option without its value";
+        if (!take_option(&s, c, why))
             return false;
-        }
     }
     if (optind != argc) {
         *why = "unexpected argument behind the options";

@@ -10,7 +10,9 @@
 
 enum { SETTINGS_DOWNSTREAMS_MAX = 64, SETTINGS_INTERFACE_SIZE = 16 };
 
-#define SETTINGS_CONTROL_DEFAULT "/run/vpn-gateway/control"
+#define SETTINGS_CONTROL_DEFAULT  "/run/vpn-gateway/control"
+#define SETTINGS_PROFILES_DEFAULT "/rw/config/vpn-gateway"
+#define SETTINGS_QUBESDB_DEFAULT  "/var/run/qubes/qubesdb.sock"
 
 enum downstream_kind { DOWNSTREAM_TAP, DOWNSTREAM_XEN };
 
@@ -24,10 +26,13 @@ struct downstream {
 };
 
 struct settings {
-    const char *profile;
+    const char *profile;  /* NULL: dom0 names one */
+    const char *profiles; /* the directory of those */
+    const char *qubesdb;  /* a socket's path, "vchan", or NULL: none */
+    const char *rules;    /* or NULL */
     const char *control;
     const char *pcap; /* or NULL */
-    enum log_level log_level;
+    bool verbose;     /* whatever dom0 says about it */
     size_t downstream_count;
     struct downstream downstreams[SETTINGS_DOWNSTREAMS_MAX];
 };

@@ -1,6 +1,7 @@
 #include "gateway/status.h"
 
 #include "gateway/base/log.h"
+#include "gateway/json_text.h"
 
 static double seconds_between(struct instant later, struct instant earlier)
 {
@@ -64,8 +65,9 @@ static json_t *server_json(const struct status_source *s,
         [CONFIG_PROXY_SOCKS] = "SOCKS",
     };
     char text[ENDPOINT_TEXT_SIZE] = "";
-    if (s->vpn.uplink)
-        endpoint_format(&s->vpn.uplink->server, text);
+    const struct uplink *uplink = vpn_client_uplink(s->vpn.client);
+    if (uplink)
+        endpoint_format(&uplink->server, text);
     /* The address is the proxy's if there is one. */
     return json_pack("{s:s,s:i,s:s,s:s?,s:s?}", "host", c->remote->host, "port",
                      c->remote->port, "protocol",
@@ -101,11 +103,12 @@ static json_t *all_drops(const struct status_source *s,
 {
     json_t *drops = json_object();
     struct router_qube_status q;
+    struct drop_counters vpn = *s->vpn.drops;
+    if (s->vpn.client)
+        vpn_client_add_drops(s->vpn.client, &vpn);
+    add_drops(drops, &vpn);
     add_drops(drops, c->drops);
     add_drops(drops, router_drops(s->router));
-    add_drops(drops, s->vpn.uplink_drops);
-    if (s->vpn.uplink)
-        add_drops(drops, &s->vpn.uplink->drops);
     for (size_t i = 0; i < s->link_count; i++)
         add_drops(drops, &s->links[i]->drops);
     for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
@@ -123,10 +126,36 @@ static json_t *traffic_json(const struct client_status *c)
         (json_int_t)c->bytes_sealed, "bytes_down", (json_int_t)c->bytes_opened);
 }
 
+/* What a user should put right, wherever it stands. */
+static json_t *problems_json(const struct status_source *s)
+{
+    json_t *problems = json_array();
+    for (unsigned key = 0; key < VM_CONFIG_KEY_COUNT; key++) {
+        if (s->settings->why[key][0])
+            json_array_append_new(problems, json_text(s->settings->why[key]));
+    }
+    for (size_t i = 0; i < s->vpn.profiles->count; i++) {
+        if (s->vpn.profiles->entries[i].why[0])
+            json_array_append_new(problems,
+                                  json_text(s->vpn.profiles->entries[i].why));
+    }
+    return problems;
+}
+
+static const char *question_of(const struct status_source *s)
+{
+    return s->vpn.client ? vpn_client_question(s->vpn.client) : NULL;
+}
+
 json_t *status_json(const struct status_source *s)
 {
-    struct client_status c;
-    client_status(s->vpn.client, &c);
+    struct client_status c = {
+        .state = CLIENT_IDLE,
+        .since = s->vpn.since,
+        .last_error = s->vpn.blocked,
+    };
+    if (s->vpn.client)
+        vpn_client_status(s->vpn.client, &c);
     json_t *o = json_object();
 
     json_object_set_new(o, "state", json_string(client_state_name(c.state)));
@@ -137,20 +166,16 @@ json_t *status_json(const struct status_source *s)
                         c.state == CLIENT_PAUSING
                             ? json_real(seconds_between(c.next_try, s->now))
                             : json_null());
-    json_object_set_new(o, "last_error",
-                        c.last_error ? json_string(c.last_error) : json_null());
-    json_object_set_new(o, "question",
-                        s->vpn.question ? json_string(s->vpn.question)
-                                        : json_null());
+    json_object_set_new(o, "last_error", json_text(c.last_error));
+    json_object_set_new(o, "question", json_text(question_of(s)));
+    json_object_set_new(o, "profile", json_text(s->vpn.path));
+    json_object_set_new(o, "problems", problems_json(s));
+    json_object_set_new(o, "qubesdb", json_string(s->qubesdb));
     json_object_set_new(o, "server", server_json(s, &c));
-    json_object_set_new(o, "cipher",
-                        c.cipher ? json_string(c.cipher) : json_null());
-    json_object_set_new(o, "tls", c.tls ? json_string(c.tls) : json_null());
-    json_object_set_new(o, "crypto_library",
-                        c.crypto_library ? json_string(c.crypto_library)
-                                         : json_null());
-    json_object_set_new(o, "tunnel",
-                        tunnel_json(c.state == CLIENT_UP ? c.tunnel : NULL));
+    json_object_set_new(o, "cipher", json_text(c.cipher));
+    json_object_set_new(o, "tls", json_text(c.tls));
+    json_object_set_new(o, "crypto_library", json_text(c.crypto_library));
+    json_object_set_new(o, "tunnel", tunnel_json(s->tunnel));
     json_object_set_new(o, "traffic", traffic_json(&c));
     json_object_set_new(o, "negotiations",
                         json_integer((json_int_t)c.negotiations));

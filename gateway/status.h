@@ -15,6 +15,9 @@
 struct status_source {
     struct instant now;
     struct vpn_view vpn;
+    const struct tunnel *tunnel; /* as it is used; NULL: it is down */
+    const struct vm_config *settings;
+    const char *qubesdb; /* "none", "in contact", "no answer" */
     const struct router *router;
     struct link *const *links;
     size_t link_count;

@@ -37,6 +37,21 @@ static void print_bytes(FILE *out, int64_t bytes)
     fprintf(out, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
+static void print_problems(const json_t *status, FILE *out)
+{
+    size_t i;
+    const json_t *problem;
+    const char *qubesdb = text_of(status, "qubesdb");
+    if (qubesdb && strcmp(qubesdb, "no answer") == 0)
+        fprintf(out, "problem   QubesDB does not answer\n");
+    const json_t *reason = json_object_get(status, "last_error");
+    json_array_foreach(json_object_get(status, "problems"), i, problem)
+    {
+        if (!json_equal(problem, reason)) /* once is enough */
+            fprintf(out, "problem   %s\n", json_string_value(problem));
+    }
+}
+
 static void print_state(const json_t *status, FILE *out, bool colour)
 {
     bool up = json_is_true(json_object_get(status, "up"));
@@ -54,6 +69,9 @@ static void print_state(const json_t *status, FILE *out, bool colour)
     fprintf(out, "%s\n", up ? "" : " (blocked: nothing leaves)");
     if (!up && text_of(status, "last_error"))
         fprintf(out, "reason    %s\n", text_of(status, "last_error"));
+    if (text_of(status, "profile"))
+        fprintf(out, "profile   %s\n", text_of(status, "profile"));
+    print_problems(status, out);
     if (text_of(status, "question"))
         fprintf(out, "login     %s: answer with `vpn-gateway login`\n",
                 text_of(status, "question"));

@@ -236,22 +236,8 @@ static bool parse_ipv6(struct vm_config_values *v, struct bytes text,
 static bool parse_log_level(struct vm_config_values *v, struct bytes text,
                             const char **why)
 {
-    static const char *const levels[] = {
-        [LOG_ERROR] = "error",
-        [LOG_WARN] = "warn",
-        [LOG_INFO] = "info",
-        [LOG_DEBUG] = "debug",
-    };
-    _Static_assert(sizeof levels / sizeof *levels == LOG_LEVEL_COUNT,
-                   "every level has a word");
-    for (size_t i = 0; i < LOG_LEVEL_COUNT; i++) {
-        if (text_equal_ignoring_case(text, levels[i])) {
-            v->log_level = (enum log_level)i;
-            return true;
-        }
-    }
     *why = "a level is error, warn, info or debug";
-    return false;
+    return log_level_of(text, &v->log_level);
 }
 
 static const struct {

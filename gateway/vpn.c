@@ -3,207 +3,363 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "gateway/base/log.h"
-#include "gateway/connection.h"
-#include "gateway/randomness.h"
+
+enum {
+    LOOK_AGAIN = 2,     /* s; for a file that is wanted and cannot be used */
+    PATIENT_ROUNDS = 4, /* through all profiles, before pauses grow */
+    SHIFT_MOST = 8,     /* 256 s */
+    STOPPED_PAUSE = 5,  /* s; after a client that stopped for good */
+    REASON_SIZE = 640,
+};
 
 struct vpn {
     struct loop *loop;
     struct vpn_owner owner;
-    struct client *client;
-    struct loop_timer timer;
-    struct connection *connection;
-    struct burst control; /* one control datagram */
-    char *question;
-    enum client_state told; /* to the service manager */
+    struct vpn_options options;
+    struct profiles profiles;
+    struct vm_config settings;     /* as they were looked at last */
+    struct vpn_client *client;     /* in force, or NULL */
+    struct vpn_client *next;       /* about to be */
+    char path[PROFILES_PATH_SIZE]; /* of the profile in force */
+    struct loop_timer turn;        /* of the next profile */
+    struct loop_timer change;      /* settings changed in this turn */
+    struct loop_timer look;        /* whether a file can be used now */
+    uint64_t fruitless;            /* profiles since the tunnel was up */
+    struct drop_counters drops;    /* of clients gone by */
+    struct instant since;          /* of being blocked */
+    char blocked[REASON_SIZE];
+    bool started, stopping;
+    bool overlay_changed; /* remote, proxy or user name */
 };
 
-/* --- The world, as the client sees it ------------------------------------ */
-
-static uint32_t unix_time(void *context)
+static bool is_stopped(const struct vpn *v)
 {
-    (void)context;
-    return (uint32_t)time(NULL);
+    struct client_status status;
+    vpn_client_status(v->client, &status);
+    return status.state == CLIENT_STOPPED;
 }
 
-static const struct client_env client_env = {
-    .random = randomness_fill,
-    .unix_time = unix_time,
-};
+/* --- Of several profiles the next ---------------------------------------- */
 
-static void update_timer(struct vpn *v)
+/* As for the servers of one profile: patient at first. */
+static struct duration pause_between_profiles(const struct vpn *v)
 {
-    loop_timer_set(&v->timer, client_deadline(v->client));
+    uint64_t rounds = v->fruitless / (v->profiles.count + 1);
+    if (rounds < PATIENT_ROUNDS)
+        return duration_seconds(0);
+    uint64_t shift = rounds - PATIENT_ROUNDS;
+    return duration_seconds((int64_t)1
+                            << (shift < SHIFT_MOST ? shift : SHIFT_MOST));
 }
 
-/* --- Performing what the client asks for --------------------------------- */
-
-static void send_control(struct vpn *v, struct bytes datagram)
+/* The client's own pause is kept in any case. */
+static void await_turn(struct vpn *v, struct instant now,
+                       struct instant next_try)
 {
-    static const struct burst_layout bare = {.block = 1};
-    struct uplink *uplink = connection_uplink(v->connection);
-    burst_reset(&v->control);
-    struct datagram *d =
-        burst_reserve(&v->control, &bare, (uint32_t)datagram.size);
-    if (!d || !uplink)
+    struct instant turn = instant_after(now, pause_between_profiles(v));
+    vpn_client_hold(v->client, true);
+    loop_timer_set(&v->turn, instant_before(turn, next_try) ? next_try : turn);
+}
+
+/* --- What the client says ------------------------------------------------ */
+
+static void client_up(void *context, struct instant now,
+                      const struct tunnel *tunnel)
+{
+    struct vpn *v = context;
+    v->fruitless = 0;
+    v->owner.up(v->owner.context, now, tunnel);
+}
+
+static void client_down(void *context, struct instant now)
+{
+    struct vpn *v = context;
+    v->owner.down(v->owner.context, now);
+}
+
+static void client_received(void *context, struct instant now,
+                            struct burst *burst)
+{
+    struct vpn *v = context;
+    v->owner.received(v->owner.context, now, burst);
+}
+
+static void client_changed(void *context, struct instant now,
+                           const struct client_status *status)
+{
+    struct vpn *v = context;
+    char line[256];
+    const char *why = status->state == CLIENT_UP ? NULL : status->last_error;
+    snprintf(line, sizeof line, "tunnel %s%s%s",
+             client_state_name(status->state), why ? ": " : "", why ? why : "");
+    v->owner.state(v->owner.context, line);
+    if (status->state == CLIENT_PAUSING && status->rounds > 0 &&
+        profiles_has_other(&v->profiles))
+        await_turn(v, now, status->next_try);
+}
+
+static void client_stopped(void *context, struct instant now, const char *why)
+{
+    struct vpn *v = context;
+    if (v->stopping || !v->options.serves_on)
+        v->owner.stopped(v->owner.context, why);
+    else if (profiles_has_other(&v->profiles))
+        await_turn(v, now, instant_after(now, duration_seconds(STOPPED_PAUSE)));
+}
+
+/* --- One profile instead of another -------------------------------------- */
+
+/* Not from inside of the client. */
+static void retire(struct vpn *v, struct instant now)
+{
+    loop_timer_set(&v->turn, INSTANT_NEVER);
+    if (!v->client)
         return;
-    d->inner_size = 0; /* no qube's packet */
-    memcpy(d->data, datagram.data, datagram.size);
-    uplink->kind->send(uplink, &v->control);
+    vpn_client_retire(v->client, now);
+    struct client_status status;
+    vpn_client_status(v->client, &status);
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        v->drops.count[i] += status.drops->count[i];
+    vpn_client_add_drops(v->client, &v->drops);
+    vpn_client_free(v->client);
+    v->client = NULL;
 }
 
-static void set_question(struct vpn *v, const char *question)
+static void block(struct vpn *v, struct instant now, const char *why)
 {
-    free(v->question);
-    v->question = question ? strdup(question) : NULL;
+    char line[256];
+    bool same = !v->client && strcmp(v->blocked, why) == 0;
+    retire(v, now);
+    v->overlay_changed = false;
+    if (same)
+        return;
+    v->since = now;
+    snprintf(v->blocked, sizeof v->blocked, "%s", why);
+    log_warn("vpn: nothing is connected to: %s", v->blocked);
+    snprintf(line, sizeof line, "blocked: %.200s", v->blocked);
+    v->owner.state(v->owner.context, line);
 }
 
-static void perform(struct vpn *v, struct instant now,
-                    const struct client_action *action)
+/* For profiles_pick(). */
+static bool take(void *context, struct config *profile)
 {
-    switch (action->type) {
-    case CLIENT_ACTION_CONNECT:
-        connection_start(v->connection, now, action->remote);
+    struct vpn *v = context;
+    const struct vpn_client_owner owner = {
+        .context = v,
+        .up = client_up,
+        .down = client_down,
+        .received = client_received,
+        .state = client_changed,
+        .stopped = client_stopped,
+    };
+    v->next = vpn_client_new(v->loop, profile, &owner);
+    return v->next != NULL;
+}
+
+static void put_in_force(struct vpn *v, struct instant now, const char *path)
+{
+    retire(v, now);
+    v->client = v->next;
+    v->next = NULL;
+    v->blocked[0] = '\0';
+    v->overlay_changed = false;
+    memmove(v->path, path, strlen(path) + 1);
+    log_info("vpn: the profile is %s", v->path);
+    vpn_client_start(v->client, now);
+}
+
+/* The profile in force once more, with the settings as they are now. */
+static bool renew(struct vpn *v, struct instant now)
+{
+    struct profiles *once = v->client ? malloc(sizeof *once) : NULL;
+    if (!once)
+        return false;
+    profiles_init(once, v->path, NULL);
+    (void)profiles_want(once, &v->settings);
+    bool taken =
+        profiles_pick(once, &v->settings, 0, take, v) == PROFILES_TAKEN;
+    free(once);
+    if (taken)
+        put_in_force(v, now, v->path);
+    return taken;
+}
+
+/* No wanted profile can be used. */
+static void keep(struct vpn *v, struct instant now)
+{
+    loop_timer_set(&v->look, instant_after(now, duration_seconds(LOOK_AGAIN)));
+    if (v->client && !v->overlay_changed)
+        log_warn("vpn: %s stays in force", v->path);
+    else if (!renew(v, now))
+        block(v, now, profiles_why(&v->profiles));
+}
+
+/* The settings of this moment, as far as the command line leaves them. */
+static void read_settings(struct vpn *v)
+{
+    v->settings = *v->options.settings;
+    if (v->options.profile)
+        (void)vm_config_unset(&v->settings, VM_CONFIG_PROFILE);
+    (void)profiles_want(&v->profiles, &v->settings);
+}
+
+static void choose(struct vpn *v, struct instant now, size_t from)
+{
+    const char *obstacle = vm_config_obstacle(&v->settings);
+    loop_timer_set(&v->look, INSTANT_NEVER);
+    if (obstacle) {
+        block(v, now, obstacle);
+        return;
+    }
+    switch (profiles_pick(&v->profiles, &v->settings, from, take, v)) {
+    case PROFILES_TAKEN:
+        put_in_force(v, now, v->profiles.entries[v->profiles.position].path);
         break;
-    case CLIENT_ACTION_SEND:
-        send_control(v, action->bytes);
+    case PROFILES_UNUSABLE:
+        keep(v, now);
         break;
-    case CLIENT_ACTION_DISCONNECT:
-        connection_end(v->connection);
-        break;
-    case CLIENT_ACTION_UP:
-        set_question(v, NULL);
-        v->owner.up(v->owner.context, now, action->tunnel);
-        break;
-    case CLIENT_ACTION_DOWN:
-        v->owner.down(v->owner.context, now);
-        break;
-    case CLIENT_ACTION_ASK:
-        set_question(v, action->text);
-        log_warn("vpn: %s: answer with `vpn-gateway login`", action->text);
-        break;
-    case CLIENT_ACTION_STOPPED:
-        v->owner.down(v->owner.context, now);
-        v->owner.stopped(v->owner.context, action->text);
+    case PROFILES_NONE:
+        block(v, now,
+              "there is no profile: put one into the directory of profiles "
+              "and name it in dom0, as vm-config.vpn-profile");
         break;
     }
 }
 
-static void tell_state(struct vpn *v)
+static void look_again(void *context, struct instant now)
 {
+    struct vpn *v = context;
+    if (profiles_changed(&v->profiles))
+        choose(v, now, 0);
+    else
+        loop_timer_set(&v->look,
+                       instant_after(now, duration_seconds(LOOK_AGAIN)));
+}
+
+static void turn_came(void *context, struct instant now)
+{
+    struct vpn *v = context;
     struct client_status status;
-    char line[256];
-    client_status(v->client, &status);
-    if (status.state == v->told)
-        return;
-    v->told = status.state;
-    const char *why = status.state == CLIENT_UP ? NULL : status.last_error;
-    snprintf(line, sizeof line, "tunnel %s%s%s",
-             client_state_name(status.state), why ? ": " : "", why ? why : "");
-    v->owner.state(v->owner.context, line);
-}
-
-static void pump(struct vpn *v, struct instant now)
-{
-    struct client_action action;
-    while (client_poll(v->client, &action))
-        perform(v, now, &action);
-    tell_state(v);
-    update_timer(v);
-}
-
-static void due(void *context, struct instant now)
-{
-    struct vpn *v = context;
-    client_expire(v->client, now);
-    pump(v, now);
-}
-
-/* --- What the uplink says ------------------------------------------------ */
-
-static void connected(void *context, struct instant now)
-{
-    struct vpn *v = context;
-    const struct uplink *uplink = connection_uplink(v->connection);
-    client_connected(v->client, now, uplink->overhead, uplink->mtu);
-    pump(v, now);
-}
-
-static void failed(void *context, struct instant now, const char *why)
-{
-    struct vpn *v = context;
-    client_failed(v->client, now, why);
-    pump(v, now);
-}
-
-static void received(void *context, struct instant now, struct burst *burst)
-{
-    struct vpn *v = context;
-    client_open(v->client, now, burst);
-    v->owner.received(v->owner.context, now, burst);
-    /* Last, because an action may close the uplink that owns the burst. */
-    pump(v, now);
+    vpn_client_status(v->client, &status);
+    v->fruitless++;
+    profiles_failed(&v->profiles, v->path,
+                    status.last_error ? status.last_error : "it failed");
+    log_warn("vpn: no way with this profile, the next one is tried");
+    choose(v, now, v->profiles.position + 1);
+    if (v->client)
+        vpn_client_hold(v->client, false);
 }
 
 /* --- Packets ------------------------------------------------------------- */
 
 struct burst_layout vpn_layout(const struct vpn *v)
 {
-    return client_layout(v->client);
+    return v->client ? vpn_client_layout(v->client) : (struct burst_layout){0};
 }
 
 void vpn_send(struct vpn *v, struct instant now, struct burst *burst)
 {
-    struct uplink *uplink = connection_uplink(v->connection);
-    if (burst->count > 0 && uplink && client_seal(v->client, now, burst))
-        uplink->kind->send(uplink, burst);
-    burst_reset(burst);
-    update_timer(v);
+    if (v->client)
+        vpn_client_send(v->client, now, burst);
+    else
+        burst_reset(burst);
 }
 
-/* --- Orders of the user -------------------------------------------------- */
+/* --- Orders and settings ------------------------------------------------- */
 
 void vpn_start(struct vpn *v, struct instant now)
 {
-    client_start(v->client, now);
-    pump(v, now);
+    if (v->started)
+        return;
+    v->started = true;
+    read_settings(v);
+    choose(v, now, 0);
+}
+
+void vpn_setting_changed(struct vpn *v, struct instant now,
+                         enum vm_config_key key)
+{
+    bool is_overlay = key == VM_CONFIG_REMOTE || key == VM_CONFIG_PROXY ||
+                      key == VM_CONFIG_USERNAME;
+    bool is_profile = key == VM_CONFIG_PROFILE && !v->options.profile;
+    if (!v->started || (!is_overlay && !is_profile))
+        return;
+    v->overlay_changed = v->overlay_changed || is_overlay;
+    loop_timer_set(&v->change, now);
+}
+
+static void change(void *context, struct instant now)
+{
+    struct vpn *v = context;
+    read_settings(v);
+    /* Only the list is longer or shorter: not worth a new connection. */
+    if (v->client && !v->overlay_changed && v->profiles.count > 0 &&
+        strcmp(v->profiles.entries[0].path, v->path) == 0)
+        loop_timer_set(&v->look, INSTANT_NEVER);
+    else
+        choose(v, now, 0);
 }
 
 void vpn_reconnect(struct vpn *v, struct instant now)
 {
-    client_reconnect(v->client, now);
-    pump(v, now);
+    if (!v->started)
+        return;
+    if (!v->client || is_stopped(v)) {
+        vpn_reload(v, now);
+        return;
+    }
+    loop_timer_set(&v->turn, INSTANT_NEVER);
+    vpn_client_hold(v->client, false);
+    vpn_client_reconnect(v->client, now);
+}
+
+void vpn_reload(struct vpn *v, struct instant now)
+{
+    const struct vpn_client *before = v->client;
+    if (!v->started)
+        return;
+    read_settings(v);
+    profiles_forget(&v->profiles);
+    choose(v, now, 0);
+    if (before && v->client == before && !is_stopped(v))
+        vpn_client_reconnect(v->client, now);
 }
 
 void vpn_stop(struct vpn *v, struct instant now)
 {
-    client_stop(v->client, now);
-    pump(v, now);
+    static const char why[] = "told to stop";
+    v->stopping = true;
+    if (!v->client || is_stopped(v)) {
+        v->owner.stopped(v->owner.context, why);
+        return;
+    }
+    vpn_client_stop(v->client, now);
 }
 
 void vpn_log_in(struct vpn *v, struct instant now, const char *username,
                 const char *password, const char *response)
 {
-    set_question(v, NULL);
-    client_credentials(v->client, now, username, password, response);
-    pump(v, now);
+    if (v->client)
+        vpn_client_log_in(v->client, now, username, password, response);
 }
 
 struct vpn_view vpn_view(const struct vpn *v)
 {
     return (struct vpn_view){
         .client = v->client,
-        .uplink = connection_uplink(v->connection),
-        .uplink_drops = connection_drops(v->connection),
-        .question = v->question,
+        .blocked = v->client ? NULL : v->blocked,
+        .since = v->since,
+        .path = v->client ? v->path : NULL,
+        .profiles = &v->profiles,
+        .drops = &v->drops,
     };
 }
 
 /* --- Opening and closing ------------------------------------------------- */
 
-struct vpn *vpn_new(struct loop *loop, const struct config *profile,
+struct vpn *vpn_new(struct loop *loop, const struct vpn_options *options,
                     const struct vpn_owner *owner)
 {
     struct vpn *v = calloc(1, sizeof *v);
@@ -211,27 +367,26 @@ struct vpn *vpn_new(struct loop *loop, const struct config *profile,
         return NULL;
     v->loop = loop;
     v->owner = *owner;
-    v->timer = (struct loop_timer){INSTANT_NEVER, due, v, NULL};
-    loop_add_timer(loop, &v->timer);
-    const struct uplink_owner uplinks = {v, connected, failed, received};
-    if (burst_init(&v->control, UINT16_MAX))
-        v->client = client_new(profile, &client_env);
-    if (v->client)
-        v->connection = connection_new(loop, v->client, &uplinks);
-    if (v->connection)
-        return v;
-    vpn_free(v);
-    return NULL;
+    v->options = *options;
+    v->since = loop_now(loop);
+    snprintf(v->blocked, sizeof v->blocked, "waiting for the settings of dom0");
+    profiles_init(&v->profiles, options->profile, options->directory);
+    v->turn = (struct loop_timer){INSTANT_NEVER, turn_came, v, NULL};
+    v->change = (struct loop_timer){INSTANT_NEVER, change, v, NULL};
+    v->look = (struct loop_timer){INSTANT_NEVER, look_again, v, NULL};
+    loop_add_timer(loop, &v->turn);
+    loop_add_timer(loop, &v->change);
+    loop_add_timer(loop, &v->look);
+    return v;
 }
 
 void vpn_free(struct vpn *v)
 {
     if (!v)
         return;
-    connection_free(v->connection);
-    client_free(v->client);
-    loop_remove_timer(v->loop, &v->timer);
-    burst_clear(&v->control);
-    free(v->question);
+    vpn_client_free(v->client);
+    loop_remove_timer(v->loop, &v->turn);
+    loop_remove_timer(v->loop, &v->change);
+    loop_remove_timer(v->loop, &v->look);
     free(v);
 }

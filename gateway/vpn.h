@@ -1,11 +1,20 @@
 /*
- * The VPN side of the gateway: the OpenVPN client, the connection that it
- * asks for, and the questions that it has for a person. Packets of qubes go
- * in through vpn_send() and come out through received(); there is no other
- * way to an uplink.
+ * The VPN side of the gateway: the profile in force, the OpenVPN client made
+ * of it, the connection that the client asks for, and the questions that it
+ * has for a person. Packets of qubes go in through vpn_send() and come out
+ * through received(); there is no other way to an uplink.
  *
  *   vpn_send -> client_seal -> uplink
  *   uplink -> client_open -> received
+ *
+ * Profile and settings may become others while it runs. Then a new client is
+ * made first; if that works the old one says goodbye and the new one
+ * connects. Where no wanted profile can be used the one in force stays; but
+ * where the settings do not go with any, or none is wanted, nothing is
+ * connected to: to go on would be against what the user said.
+ *
+ * Of several profiles the next one's turn comes when no server of the one in
+ * force could be reached, each having been tried once since it was last up.
  */
 #ifndef GATEWAY_VPN_H
 #define GATEWAY_VPN_H
@@ -13,8 +22,8 @@
 #include "gateway/base/burst.h"
 #include "gateway/base/tunnel.h"
 #include "gateway/event/loop.h"
-#include "gateway/openvpn/client.h"
-#include "gateway/uplink/uplink.h"
+#include "gateway/profiles.h"
+#include "gateway/vpn_client.h"
 
 struct vpn; /* heap */
 
@@ -33,14 +42,30 @@ struct vpn_owner {
     void (*stopped)(void *context, const char *why);
 };
 
-/* Borrows loop and profile for its life; `owner` is copied. NULL when memory
- * is short or the profile's keys cannot be used; the log says why. */
-struct vpn *vpn_new(struct loop *loop, const struct config *profile,
+struct vpn_options {
+    const char *profile;   /* of the command line, or NULL */
+    const char *directory; /* where dom0's profiles are */
+    const struct vm_config *settings;
+    /* Stay when the client has stopped for good: another profile may come. */
+    bool serves_on;
+};
+
+/* Borrows the loop and all of the options for its life; `owner` is copied.
+ * NULL when memory is short. */
+struct vpn *vpn_new(struct loop *loop, const struct vpn_options *options,
                     const struct vpn_owner *owner);
 void vpn_free(struct vpn *v);
 
+/* Settings are known: looks for a profile and connects. Nothing below does
+ * anything before. */
 void vpn_start(struct vpn *v, struct instant now);
+/* A setting is another: takes effect with others of the same turn. */
+void vpn_setting_changed(struct vpn *v, struct instant now,
+                         enum vm_config_key key);
+/* Connects anew, or looks for a profile if none is in force. */
 void vpn_reconnect(struct vpn *v, struct instant now);
+/* The same, after reading the profiles again from the first on. */
+void vpn_reload(struct vpn *v, struct instant now);
 /* Says goodbye; stopped() follows, perhaps from inside. */
 void vpn_stop(struct vpn *v, struct instant now);
 /* Answers the question. */
@@ -55,10 +80,12 @@ void vpn_send(struct vpn *v, struct instant now, struct burst *burst);
 
 /* For `status`; borrowed until the next call. */
 struct vpn_view {
-    const struct client *client;
-    const struct uplink *uplink;              /* or NULL */
-    const struct drop_counters *uplink_drops; /* of uplinks gone by */
-    const char *question; /* what a login would answer, or NULL */
+    const struct vpn_client *client; /* or NULL: nothing is connected to */
+    const char *blocked;             /* why not, or NULL */
+    struct instant since;            /* that it is so */
+    const char *path;                /* of the profile in force, or NULL */
+    const struct profiles *profiles;
+    const struct drop_counters *drops; /* of clients gone by */
 };
 struct vpn_view vpn_view(const struct vpn *v);
 

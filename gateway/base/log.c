@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gateway/base/text.h"
+
 enum { LINE_SIZE = 1024 };
 
 static enum log_level threshold = LOG_INFO;
@@ -18,6 +20,31 @@ static enum stream {
     STREAM_JOURNAL,
     STREAM_PLAIN
 } stream;
+
+static const char *const level_names[] = {
+    [LOG_ERROR] = "error",
+    [LOG_WARN] = "warn",
+    [LOG_INFO] = "info",
+    [LOG_DEBUG] = "debug",
+};
+_Static_assert(sizeof level_names / sizeof *level_names == LOG_LEVEL_COUNT,
+               "every level has a name");
+
+const char *log_level_name(enum log_level level)
+{
+    return level_names[level];
+}
+
+bool log_level_of(struct bytes name, enum log_level *out)
+{
+    for (unsigned i = 0; i < LOG_LEVEL_COUNT; i++) {
+        if (text_equal_ignoring_case(name, level_names[i])) {
+            *out = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
 
 void log_set_level(enum log_level level)
 {

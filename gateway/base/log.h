@@ -10,6 +10,10 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_LEVEL_COUNT };
 
+/* "error", "warn", "info", "debug"; and back, in letters of either case. */
+const char *log_level_name(enum log_level level);
+MUST_USE bool log_level_of(struct bytes name, enum log_level *out);
+
 /* Receives whole lines, without a line feed. */
 typedef void log_sink(void *context, enum log_level level, const char *line);
 

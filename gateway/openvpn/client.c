@@ -445,6 +445,7 @@ void client_status(const struct client *c, struct client_status *out)
         .bytes_opened = c->bytes_opened,
         .negotiations = c->negotiations,
         .reconnects = c->reconnects,
+        .rounds = c->remotes.failures / c->config->remote_count,
         .drops = &c->drops,
     };
 }

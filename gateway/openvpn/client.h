@@ -129,6 +129,7 @@ struct client_status {
     uint64_t bytes_sealed, bytes_opened; /* inner bytes */
     uint64_t negotiations; /* TLS handshakes that came to an end */
     uint64_t reconnects;   /* connections given up, for whatever reason */
+    uint64_t rounds; /* times all servers failed since the tunnel was up */
     const struct drop_counters *drops;
 };
 void client_status(const struct client *c, struct client_status *out);

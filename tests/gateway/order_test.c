@@ -17,6 +17,7 @@ static void every_order_is_known_by_its_name(void **state)
         enum order_type type;
     } orders[] = {
         {"{\"command\":\"status\"}", ORDER_STATUS},
+        {"{\"command\":\"settings\"}", ORDER_SETTINGS},
         {"{\"command\":\"reconnect\"}", ORDER_RECONNECT},
         {"{\"command\":\"stop\",\"more\":[1]}", ORDER_STOP},
     };
@@ -51,6 +52,27 @@ static void a_login_needs_name_and_password(void **state)
     json_decref(request);
 }
 
+static void a_log_level_is_one_of_five_words(void **state)
+{
+    static const struct {
+        const char *text;
+        int level;
+    } orders[] = {
+        {"{\"command\":\"log-level\",\"level\":\"error\"}", LOG_ERROR},
+        {"{\"command\":\"log-level\",\"level\":\"Debug\"}", LOG_DEBUG},
+        {"{\"command\":\"log-level\",\"level\":\"default\"}", -1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        json_t *request;
+        struct order order;
+        assert_true(parse(orders[i].text, &request, &order));
+        assert_int_equal(order.type, ORDER_LOG_LEVEL);
+        assert_int_equal(order.log_level, orders[i].level);
+        json_decref(request);
+    }
+}
+
 static void what_is_none_is_refused_and_changes_nothing(void **state)
 {
     static const char *const none[] = {
@@ -63,6 +85,9 @@ static void what_is_none_is_refused_and_changes_nothing(void **state)
         "{\"command\":\"Status\"}",
         "{\"command\":\"statusx\"}",
         "{\"command\":[\"status\"]}",
+        "{\"command\":\"log-level\"}",
+        "{\"command\":\"log-level\",\"level\":3}",
+        "{\"command\":\"log-level\",\"level\":\"loud\"}",
         "{\"command\":\"login\"}",
         "{\"command\":\"login\",\"username\":\"ann\"}",
         "{\"command\":\"login\",\"password\":\"p\"}",
@@ -85,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_order_is_known_by_its_name),
         cmocka_unit_test(a_login_needs_name_and_password),
+        cmocka_unit_test(a_log_level_is_one_of_five_words),
         cmocka_unit_test(what_is_none_is_refused_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

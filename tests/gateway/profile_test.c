@@ -382,10 +382,12 @@ static void problems_are_logged_with_file_and_line(void **state)
     struct config c;
     log_set_sink(keep, NULL);
     log_text[0] = '\0';
-    assert_true(profile_load(PROFILES "purevpn.ovpn", &c));
+    assert_true(profile_load(PROFILES "purevpn.ovpn", &c, NULL));
     config_clear(&c);
-    assert_false(profile_load("/nonexistent", &c));
+    char why[PROFILE_WHY_SIZE];
+    assert_false(profile_load("/nonexistent", &c, why));
     config_clear(&c);
+    assert_string_equal(why, "/nonexistent: error: there is no such file");
     log_set_sink(NULL, NULL);
     assert_non_null(
         strstr(log_text, "1 " PROFILES "purevpn.ovpn:10: warning: `cipher"));
@@ -393,6 +395,19 @@ static void problems_are_logged_with_file_and_line(void **state)
         strstr(log_text, "1 " PROFILES "purevpn.ovpn: warning: nothing says"));
     assert_non_null(
         strstr(log_text, "0 /nonexistent: error: there is no such file\n"));
+}
+
+static void whether_one_is_usable_is_told_without_warnings(void **state)
+{
+    (void)state;
+    log_set_sink(keep, NULL);
+    log_text[0] = '\0';
+    assert_true(profile_usable(PROFILES "purevpn.ovpn"));
+    assert_string_equal(log_text, "");
+    assert_false(profile_usable("/nonexistent"));
+    log_set_sink(NULL, NULL);
+    assert_string_equal(log_text,
+                        "0 /nonexistent: error: there is no such file\n");
 }
 
 int main(void)
@@ -408,6 +423,7 @@ int main(void)
         cmocka_unit_test(only_regular_files_of_a_sane_size_are_read),
         cmocka_unit_test(unreadable_credentials_are_asked_for),
         cmocka_unit_test(problems_are_logged_with_file_and_line),
+        cmocka_unit_test(whether_one_is_usable_is_told_without_warnings),
     };
     if (!mkdtemp(folder))
         return 1;

@@ -30,7 +30,8 @@ static void a_whole_command_line_is_read(void **state)
                       "none", "--control", "/tmp/c", "-v"));
     assert_string_equal(s.profile, "work.ovpn");
     assert_string_equal(s.control, "/tmp/c");
-    assert_int_equal(s.log_level, LOG_DEBUG);
+    assert_null(s.qubesdb);
+    assert_true(s.verbose);
     assert_int_equal(s.downstream_count, 2);
     assert_string_equal(s.downstreams[0].interface, "qube0");
     assert_int_equal(address_to_ipv4(&s.downstreams[0].ipv4), 0x0a89000a);
@@ -39,13 +40,30 @@ static void a_whole_command_line_is_read(void **state)
     assert_false(address_is_set(&s.downstreams[1].ipv6));
 }
 
-static void the_control_socket_has_a_default(void **state)
+static void what_is_not_said_has_a_default(void **state)
 {
     (void)state;
     struct settings s;
-    assert_true(
-        PARSE(&s, "--profile", "a", "--downstream", "tap:q,ip=192.0.2.1"));
+    assert_true(PARSE(&s, "--downstream", "tap:q,ip=192.0.2.1"));
     assert_string_equal(s.control, SETTINGS_CONTROL_DEFAULT);
+    assert_string_equal(s.profiles, SETTINGS_PROFILES_DEFAULT);
+    assert_string_equal(s.qubesdb, SETTINGS_QUBESDB_DEFAULT);
+    assert_null(s.profile);
+    assert_null(s.rules);
+    assert_false(s.verbose);
+}
+
+static void a_profile_may_be_left_to_dom0_but_not_to_nobody(void **state)
+{
+    (void)state;
+    struct settings s;
+    assert_true(PARSE(&s, "--downstream", "tap:q,ip=192.0.2.1", "--qubesdb",
+                      "vchan", "--profiles", "/p", "--rules", "r"));
+    assert_string_equal(s.qubesdb, "vchan");
+    assert_string_equal(s.profiles, "/p");
+    assert_string_equal(s.rules, "r");
+    assert_false(
+        PARSE(&s, "--downstream", "tap:q,ip=192.0.2.1", "--qubesdb", "none"));
 }
 
 static void what_is_missing_or_unknown_is_refused(void **state)
@@ -53,7 +71,6 @@ static void what_is_missing_or_unknown_is_refused(void **state)
     (void)state;
     struct settings s;
     assert_false(PARSE(&s, "--profile", "a"));
-    assert_false(PARSE(&s, "--downstream", "tap:q,ip=192.0.2.1"));
     assert_false(PARSE(&s, "--profile", "a", "--downstream",
                        "tap:q,ip=192.0.2.1", "extra"));
     assert_false(PARSE(&s, "--profile", "a", "--downstream",
@@ -111,7 +128,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_command_line_is_read),
-        cmocka_unit_test(the_control_socket_has_a_default),
+        cmocka_unit_test(what_is_not_said_has_a_default),
+        cmocka_unit_test(a_profile_may_be_left_to_dom0_but_not_to_nobody),
         cmocka_unit_test(what_is_missing_or_unknown_is_refused),
         cmocka_unit_test(xen_is_one_downstream_for_all_vifs),
         cmocka_unit_test(a_broken_downstream_is_refused),
