@@ -35,6 +35,7 @@ enum {
 
 struct gateway {
     const struct settings *settings;
+    const struct sandbox *sandbox;
     struct loop *loop;
     struct signals signals;
     bool signals_open;
@@ -305,6 +306,7 @@ static json_t *report(struct gateway *g, struct instant now)
 {
     return status_json(&(struct status_source){
         .now = now,
+        .sandbox = g->sandbox,
         .vpn = vpn_view(g->vpn),
         .tunnel = g->up ? &g->tunnel : NULL,
         .settings = dom0_settings(g),
@@ -496,9 +498,10 @@ failed:
     return NULL;
 }
 
-enum error gateway_run(struct gateway *g)
+enum error gateway_run(struct gateway *g, const struct sandbox *sandbox)
 {
     struct instant now = loop_now(g->loop);
+    g->sandbox = sandbox;
     log_info("gateway: serving %zu link%s, blocked until the tunnel is up",
              g->link_count, g->link_count == 1 ? "" : "s");
     /* Ready before there is a tunnel: qubes may start, and are refused. */

@@ -12,6 +12,7 @@
 #define GATEWAY_GATEWAY_H
 
 #include "gateway/base/error.h"
+#include "gateway/sandbox.h"
 #include "gateway/settings.h"
 
 struct gateway;
@@ -22,8 +23,8 @@ struct gateway *gateway_new(const struct settings *settings);
 /* Serves from the beginning, connects as soon as dom0's settings are known,
  * and says goodbye when told to stop by a signal, the control socket or, where
  * nobody could name another profile, the server. ERROR_SYSTEM if the loop
- * fails. */
-enum error gateway_run(struct gateway *g);
+ * fails. `sandbox` is borrowed, for `status`. */
+enum error gateway_run(struct gateway *g, const struct sandbox *sandbox);
 void gateway_free(struct gateway *g);
 
 #endif

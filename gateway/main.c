@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "gateway/base/log.h"
 #include "gateway/check.h"
@@ -15,11 +13,9 @@
 #include "gateway/gateway.h"
 #include "gateway/genkey.h"
 #include "gateway/profile.h"
+#include "gateway/sandbox.h"
 #include "gateway/settings.h"
-
-#ifndef VERSION
-#define VERSION "0.1.0"
-#endif
+#include "gateway/version.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -28,7 +24,7 @@ static const char usage[] =
     "\n"
     "  run [--profile FILE | --profiles DIR] [--downstream SPEC]...\n"
     "      [--qubesdb SOCKET|vchan|none] [--rules FILE] [--control SOCKET]\n"
-    "      [--pcap FILE] [-v]\n"
+    "      [--pcap FILE] [--no-sandbox] [-v]\n"
     "          serve qubes through the VPN of the profile, or of that in DIR\n"
     "          which dom0 names; SPEC is xen or\n"
     "          tap:IFNAME,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
@@ -48,16 +44,23 @@ static const char usage[] =
     "\n"
     "exit: 0 done, 1 failed while running, 2 usage or profile unusable\n";
 
-/* Keys must not reach a core file or another process's ptrace. */
-static void guard_secrets(void)
+/* From here on no more than serving needs. */
+static bool enter_sandbox(const struct settings *s, struct sandbox *out)
 {
-    prctl(PR_SET_DUMPABLE, 0);
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    const char *profiles = s->profile ? s->profile : s->profiles;
+    return sandbox_enter(
+        &(struct sandbox_options){
+            .off = s->no_sandbox,
+            .read = (const char *const[]){profiles, NULL},
+            .remove = (const char *const[]){s->control, NULL},
+        },
+        out);
 }
 
 static int run(int argc, char **argv)
 {
     struct settings settings;
+    struct sandbox sandbox;
     const char *why;
 
     if (!settings_parse(argc, argv, &settings, &why)) {
@@ -66,13 +69,14 @@ static int run(int argc, char **argv)
     }
     if (settings.verbose)
         log_set_level(LOG_DEBUG);
-    guard_secrets();
+    sandbox_guard_secrets();
     if (settings.profile && !profile_usable(settings.profile))
         return EXIT_USAGE;
 
     int result = EXIT_FAILURE;
     struct gateway *gateway = gateway_new(&settings);
-    if (gateway && gateway_run(gateway) == OK)
+    if (gateway && enter_sandbox(&settings, &sandbox) &&
+        gateway_run(gateway, &sandbox) == OK)
         result = EXIT_SUCCESS;
     gateway_free(gateway);
     return result;

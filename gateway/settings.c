@@ -141,6 +141,9 @@ static bool take_option(struct settings *s, int option, const char **why)
     case 'P':
         s->pcap = optarg;
         return true;
+    case 'S':
+        s->no_sandbox = true;
+        return true;
     case 'v':
         s->verbose = true;
         return true;
@@ -160,6 +163,7 @@ bool settings_parse(int argc, char **argv, struct settings *out,
         {"rules", required_argument, NULL, 'r'},
         {"control", required_argument, NULL, 'c'},
         {"pcap", required_argument, NULL, 'P'},
+        {"no-sandbox", no_argument, NULL, 'S'},
         {"verbose", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };

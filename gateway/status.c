@@ -147,6 +147,12 @@ static const char *question_of(const struct status_source *s)
     return s->vpn.client ? vpn_client_question(s->vpn.client) : NULL;
 }
 
+static json_t *sandbox_json(const struct sandbox *s)
+{
+    return json_pack("{s:b,s:b,s:b}", "calls", s->calls, "files", s->files,
+                     "memory", s->memory);
+}
+
 json_t *status_json(const struct status_source *s)
 {
     struct client_status c = {
@@ -183,6 +189,7 @@ json_t *status_json(const struct status_source *s)
                         json_integer((json_int_t)c.reconnects));
     json_object_set_new(o, "flows", json_integer(router_flow_count(s->router)));
     json_object_set_new(o, "qubes", qubes_json(s->router));
+    json_object_set_new(o, "sandbox", sandbox_json(s->sandbox));
     json_object_set_new(o, "drops", all_drops(s, &c));
     return o;
 }

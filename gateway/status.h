@@ -9,11 +9,13 @@
 #include "gateway/base/instant.h"
 #include "gateway/link/link.h"
 #include "gateway/router/router.h"
+#include "gateway/sandbox.h"
 #include "gateway/vpn.h"
 
 /* Borrowed for the call. */
 struct status_source {
     struct instant now;
+    const struct sandbox *sandbox;
     struct vpn_view vpn;
     const struct tunnel *tunnel; /* as it is used; NULL: it is down */
     const struct vm_config *settings;

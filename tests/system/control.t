@@ -19,6 +19,7 @@ ok "status: the server" says '192\.0\.2\.1' gateway_status
 ok "status: the qube" says "$qube_address" gateway_status
 ok "status: no rules means accept, and it says so" says 'accept \(no rules' gateway_status
 is "status --json: the cipher" AES-256-GCM gateway_field cipher
+is "status --json: in the sandbox" true gateway_field sandbox.calls
 is "status --json: the resolver" $resolver_address gateway_field tunnel.resolvers.0
 
 again() { [ "$(gateway_field reconnects)" = 1 ] && gateway_up; }

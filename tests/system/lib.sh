@@ -9,7 +9,8 @@
 #
 # Source it, say `begin SECONDS`, use the functions, and leave in whatever way: a guard that outlives even kill -9 takes
 # down what was made here and nothing else. With SYSTEM_CLIENT=openvpn Debian's openvpn and the kernel's NAT stand in
-# for the gateway, which shows whether a finding is ours.
+# for the gateway, which shows whether a finding is ours. SYSTEM_NO_SANDBOX=1 is for a gateway built with sanitizers, which
+# need more of the system than the program does.
 
 set -euo pipefail
 
@@ -311,7 +312,8 @@ gateway_start() { # PROFILE [OPTION]...
         return
     fi
     spawn "$work/gateway.log" "$gateway" "${outside[@]}" "$program" run --profile "$work/$file" \
-        --downstream "tap:qube0,ip=$qube_address" --qubesdb none --control "$work/control" "$@"
+        --downstream "tap:qube0,ip=$qube_address" --qubesdb none --control "$work/control" \
+        ${SYSTEM_NO_SANDBOX:+--no-sandbox} "$@"
     client_pid=$spawned
     wait_for 10 ip -n "$gateway" link show qube0
     ip -n "$gateway" link set qube0 netns "$qube" name eth0
