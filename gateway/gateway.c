@@ -98,9 +98,12 @@ static void cut(struct gateway *g, struct instant now,
                 const struct packet *packet, const struct burst_layout *layout)
 {
     struct segment_cursor cursor = {0};
-    while (segment(packet, g->tunnel.mtu, layout, &cursor, &g->out) ==
-           SEGMENT_FULL)
+    enum segment_result result;
+    while ((result = segment(packet, g->tunnel.mtu, layout, &cursor,
+                             &g->out)) == SEGMENT_FULL)
         vpn_send(g->vpn, now, &g->out);
+    if (result == SEGMENT_REFUSED)
+        router_lost(g->router, packet, DROP_UNCUTTABLE);
 }
 
 static void update_timer(struct gateway *g)

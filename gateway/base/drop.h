@@ -17,6 +17,7 @@
     X(LINK_ERROR, "link: the system refused the frame")                        \
     /* router */                                                               \
     X(SPOOFED, "router: source is not the qube's own address")                 \
+    X(LINK_LOCAL, "router: meant for the qube's own link only")                  \
     X(MARTIAN, "router: destination cannot be routed")                         \
     X(QUBE_TO_QUBE, "router: from qube to qube")                               \
     X(NO_ROUTE, "router: the tunnel does not carry the destination")           \
@@ -49,6 +50,7 @@
     X(ICMP_TYPE, "firewall: ICMP type not passed")                             \
     X(ICMP_EMBEDDED, "firewall: ICMP error about a packet we never sent")      \
     X(HAIRPIN, "firewall: to the tunnel's own address")                        \
+    X(UNCUTTABLE, "firewall: cannot be cut to the size its way allows")        \
     /* tunnel, received */                                                     \
     X(NOT_FROM_SERVER, "tunnel: not from the server's address")                \
     X(OPCODE, "tunnel: unknown opcode")                                        \

@@ -17,6 +17,7 @@
 enum {
     QUBE_NAME_SIZE = 64,
     TUNNEL_FRAGMENTS = ROUTER_QUBES_MAX, /* the tunnel's as a source */
+    NO_QUBE = UINT16_MAX,                /* of the gateway's own packets */
 };
 
 struct qube {
@@ -254,6 +255,14 @@ static void count(struct drop_counters *drops, enum drop reason)
         drop_count(drops, reason);
 }
 
+void router_lost(struct router *r, const struct packet *packet,
+                 enum drop reason)
+{
+    bool known =
+        packet->qube < ROUTER_QUBES_MAX && r->qubes[packet->qube].present;
+    drop_count(known ? &r->qubes[packet->qube].drops : &r->drops, reason);
+}
+
 static void expire_fragments(struct router *r, struct instant now)
 {
     uint16_t source, lost;
@@ -289,8 +298,11 @@ static bool can_resolve(const struct router *r)
 void router_own_packets(struct router *r, struct instant now,
                         struct packet_batch *out)
 {
+    uint16_t i = out->count;
     if (can_resolve(r))
         name_queries_ask(&r->names, now, &r->dns, &r->tunnel.ipv4.address, out);
+    for (; i < out->count; i++)
+        out->packets[i].qube = NO_QUBE;
 }
 
 struct instant router_deadline(const struct router *r)
@@ -326,6 +338,25 @@ static bool is_own_source(const struct qube *q, const struct ip_packet *ip)
         ip->family == ADDRESS_IPV4 ? &q->ipv4 : &q->ipv6;
     return own->family != ADDRESS_NONE &&
            memcmp(own->bytes, ip_source(ip), ip_address_size(ip)) == 0;
+}
+
+/* What an operating system says to its own link by itself, before it has an
+ * address too: IGMP, MLD, router solicitation, mDNS, DHCP. Nobody is there to
+ * hear it, and it is no attempt to speak as somebody else. */
+static bool is_link_local(const struct qube *q, const struct ip_packet *ip)
+{
+    static const uint8_t unspecified[16];
+    const uint8_t *from = ip_source(ip), *to = ip_destination(ip);
+    bool stays, speaks = memcmp(from, unspecified, ip_address_size(ip)) == 0 ||
+                         is_own_source(q, ip);
+    if (ip->family == ADDRESS_IPV4) {
+        stays = load_u32(to) == UINT32_MAX || load_u32(to) >> 8 == 0xe00000;
+        speaks = speaks || load_u16(from) == 0xa9fe;
+    } else {
+        stays = to[0] == 0xff && ((to[1] & 0xf) == 1 || (to[1] & 0xf) == 2);
+        speaks = speaks || (load_u16(from) & 0xffc0) == 0xfe80;
+    }
+    return stays && speaks;
 }
 
 /* RFC 1812 5.3.7, RFC 6890: never a destination beyond the first hop. */
@@ -430,6 +461,8 @@ static bool is_known_protocol(const struct ip_packet *ip)
 static enum drop from_qube(struct router *r, struct instant now,
                            struct packet *p, struct ip_packet *ip)
 {
+    if (is_link_local(&r->qubes[p->qube], ip))
+        return DROP_LINK_LOCAL;
     if (!is_own_source(&r->qubes[p->qube], ip))
         return DROP_SPOOFED;
     if (ip->options)

@@ -103,6 +103,11 @@ void router_from_qubes(struct router *r, struct instant now,
 void router_from_tunnel(struct router *r, struct instant now,
                         struct packet_batch *batch);
 
+/* A packet that was passed got lost after all: it is counted, as its qube's
+ * where it has one. */
+void router_lost(struct router *r, const struct packet *packet,
+                 enum drop reason);
+
 /* Appends the gateway's own packets that are to leave through the tunnel now:
  * questions for the host names in rules. To be called at router_deadline(). */
 void router_own_packets(struct router *r, struct instant now,

@@ -203,19 +203,15 @@ static void noise_and_spoofing_are_dropped_in_silence(void **state)
     (void)state;
     struct world *w = world_new(64);
     struct craft c = sample(false, 17);
-    static const char *const martians[] = {"224.0.0.251", "255.255.255.255",
+    static const char *const martians[] = {"224.0.1.1", "239.255.255.250",
                                            "127.0.0.1", "0.0.0.0",
                                            "169.254.1.1"};
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal(up_to(w, &c, martians[i]), DROP_MARTIAN);
         assert_int_equal(w->replies.count, 0);
     }
-    c = sample(true, 58);
-    c.icmp_type = 135;
-    assert_int_equal(up_to(w, &c, "ff02::1:ff00:1"), DROP_ICMP_TYPE);
-    assert_int_equal(w->replies.count, 0);
     c = sample(true, 17);
-    assert_int_equal(up_to(w, &c, "ff02::fb"), DROP_MARTIAN);
+    assert_int_equal(up_to(w, &c, "ff05::2"), DROP_MARTIAN);
     assert_int_equal(up_to(w, &c, "::ffff:1.2.3.4"), DROP_MARTIAN);
     c = sample(false, 17);
     c.source = craft_address("10.137.0.6");
@@ -224,6 +220,55 @@ static void noise_and_spoofing_are_dropped_in_silence(void **state)
     c = sample(true, 17);
     assert_int_equal(up(w, w->second, craft_packet(&c)), DROP_SPOOFED);
     assert_int_equal(up(w, 77, craft_packet(&c)), DROP_UNKNOWN_QUBE);
+    world_free(w);
+}
+
+/* What every operating system says by itself is no attempt to deceive. */
+static void what_a_qube_says_to_its_link_is_not_spoofing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        enum drop drop;
+    } table[] = {
+        {"10.137.0.5", "224.0.0.251", DROP_LINK_LOCAL},
+        {"0.0.0.0", "255.255.255.255", DROP_LINK_LOCAL},
+        {"169.254.7.7", "224.0.0.22", DROP_LINK_LOCAL},
+        {"10.137.0.6", "224.0.0.251", DROP_SPOOFED},
+        {"169.254.7.7", "198.51.100.7", DROP_SPOOFED},
+        {"0.0.0.0", "198.51.100.7", DROP_SPOOFED},
+        {"fe80::216:3eff:fe5e:6c00", "ff02::2", DROP_LINK_LOCAL},
+        {"::", "ff02::16", DROP_LINK_LOCAL},
+        {"fd09:24ef:4179::a89:5", "ff02::fb", DROP_LINK_LOCAL},
+        {"fe80::216:3eff:fe5e:6c00", "2001:db8::9", DROP_SPOOFED},
+        {"fe80::216:3eff:fe5e:6c00", "ff05::2", DROP_SPOOFED},
+        {"fd09::6", "ff02::2", DROP_SPOOFED},
+        {"::", "2001:db8::9", DROP_SPOOFED},
+    };
+    struct world *w = world_new(64);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        bool v6 = craft_address(table[i].from).family == ADDRESS_IPV6;
+        struct craft c = sample(v6, v6 ? 58 : 17);
+        c.icmp_type = 133; /* router solicitation */
+        c.source = craft_address(table[i].from);
+        assert_int_equal(up_to(w, &c, table[i].to), table[i].drop);
+        assert_int_equal(w->replies.count, 0);
+    }
+    world_free(w);
+}
+
+static void what_is_lost_behind_the_router_is_counted(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct router_qube_status status;
+    struct packet p = {.qube = (uint16_t)w->second};
+    router_lost(w->router, &p, DROP_UNCUTTABLE);
+    assert_true(router_qube_status(w->router, w->second, &status));
+    assert_int_equal(status.drops->count[DROP_UNCUTTABLE], 1);
+    p.qube = UINT16_MAX;
+    router_lost(w->router, &p, DROP_UNCUTTABLE);
+    assert_int_equal(router_drops(w->router)->count[DROP_UNCUTTABLE], 1);
     world_free(w);
 }
 
@@ -444,6 +489,8 @@ int main(void)
         cmocka_unit_test(refusals_are_answered_at_once),
         cmocka_unit_test(without_ipv6_it_is_refused_and_never_leaks),
         cmocka_unit_test(noise_and_spoofing_are_dropped_in_silence),
+        cmocka_unit_test(what_a_qube_says_to_its_link_is_not_spoofing),
+        cmocka_unit_test(what_is_lost_behind_the_router_is_counted),
         cmocka_unit_test(the_gateway_answers_ping),
         cmocka_unit_test(answers_are_limited_in_rate),
         cmocka_unit_test(a_connection_from_before_is_reset),
