@@ -332,6 +332,30 @@ static void take_message(struct client *c, const struct control_message *m)
     }
 }
 
+/* No failure of the remote's: the same once more, at once. */
+static void connect_without_tls_1_3(struct client *c)
+{
+    log_info("openvpn: the server signs with RSA-PSS in TLS 1.2, which works "
+             "only without the offer of TLS 1.3: once more without it");
+    client_state_disconnect(c);
+    c->without_tls_1_3 = true;
+    remote_list_stay(&c->remotes);
+    client_state_connect(c);
+}
+
+static void take_failure(struct client *c, const char *why)
+{
+    const struct tls_session *tls = &c->session.primary->control.tls;
+    if (tls_session_offered_too_much(tls) &&
+        tls_context_offer_tls_1_3(&c->tls, false))
+        connect_without_tls_1_3(c);
+    else
+        client_state_retry(c,
+                           session_heard(&c->session) ? REMOTE_LIST_FAILED
+                                                      : REMOTE_LIST_TIMED_OUT,
+                           NULL, "%s", why);
+}
+
 static void take_event(struct client *c, const struct session_event *event)
 {
     switch (event->type) {
@@ -358,10 +382,7 @@ static void take_event(struct client *c, const struct session_event *event)
                            "the server said goodbye");
         break;
     case SESSION_FAILED:
-        client_state_retry(c,
-                           session_heard(&c->session) ? REMOTE_LIST_FAILED
-                                                      : REMOTE_LIST_TIMED_OUT,
-                           NULL, "%s", event->why);
+        take_failure(c, event->why);
         break;
     }
 }

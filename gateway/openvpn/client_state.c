@@ -217,8 +217,18 @@ void client_state_connect(struct client *c)
              c->remote->port);
 }
 
+/* One attempt without TLS 1.3 may follow on one with it, so that whoever can
+ * forge a server's first words gains nothing for long. */
+static void settle_tls_version(struct client *c)
+{
+    bool without = c->without_tls_1_3;
+    c->without_tls_1_3 = false;
+    (void)!tls_context_offer_tls_1_3(&c->tls, !without);
+}
+
 static bool open_session(struct client *c)
 {
+    settle_tls_version(c);
     const struct config *config = c->config;
     struct session_options options = {
         .role = OPENVPN_CLIENT,

@@ -42,6 +42,7 @@ struct client {
     uint16_t outer_overhead, outer_mtu;
     struct credentials credentials;
     bool tls_ready;
+    bool without_tls_1_3; /* the next attempt */
     bool session_open;
     bool push_open;
     bool waiting_for_rest;               /* a push in several messages */

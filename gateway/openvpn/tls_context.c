@@ -251,8 +251,22 @@ static bool set_versions(struct tls_context *t, const struct config *config)
                   "speaks 1.2 and 1.3");
         return false;
     }
+    t->oldest = least;
+    t->newest = most;
+    t->offers_tls_1_3 = most == MBEDTLS_SSL_VERSION_TLS1_3;
     mbedtls_ssl_conf_min_tls_version(&t->config, least);
     mbedtls_ssl_conf_max_tls_version(&t->config, most);
+    return true;
+}
+
+bool tls_context_offer_tls_1_3(struct tls_context *t, bool offer)
+{
+    mbedtls_ssl_protocol_version most =
+        offer ? MBEDTLS_SSL_VERSION_TLS1_3 : MBEDTLS_SSL_VERSION_TLS1_2;
+    if (most < t->oldest || most > t->newest)
+        return false;
+    mbedtls_ssl_conf_max_tls_version(&t->config, most);
+    t->offers_tls_1_3 = offer;
     return true;
 }
 

@@ -28,6 +28,8 @@ struct tls_context {
     mbedtls_x509_crl revoked;
     mbedtls_pk_context key;
     mbedtls_x509_crt_profile profile;
+    mbedtls_ssl_protocol_version oldest, newest; /* that the profile allows */
+    bool offers_tls_1_3;
     int *suites;      /* owned, 0-terminated; NULL: the library's */
     uint16_t *groups; /* owned, 0-terminated; NULL: the library's */
 };
@@ -39,6 +41,9 @@ MUST_USE bool tls_context_init(struct tls_context *t, enum openvpn_role role,
                                const struct config *config,
                                struct bytes key_password,
                                const struct tls_random *random);
+/* Whether sessions to come offer TLS 1.3; they do at first, if the profile
+ * lets them. False if they must or must not. */
+MUST_USE bool tls_context_offer_tls_1_3(struct tls_context *t, bool offer);
 /* Wipes the key. */
 void tls_context_clear(struct tls_context *t);
 

@@ -146,12 +146,30 @@ static void explain_fault(struct tls_session *t, int code)
              t->context->rules.peer, text, (unsigned)-code);
 }
 
+/* RFC 8446 4.2.3: who offers RSA-PSS for 1.3 must take it in 1.2, too, and
+ * OpenSSL's servers prefer it (mbedtls: ssl_tls12_client.c,
+ * ssl_parse_server_key_exchange). */
+static bool is_pss_of_older_server(const struct tls_session *t, int code)
+{
+    return code == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER &&
+           t->context->role == OPENVPN_CLIENT && t->context->offers_tls_1_3 &&
+           mbedtls_ssl_get_version_number(&t->ssl) ==
+               MBEDTLS_SSL_VERSION_TLS1_2 &&
+           t->ssl.MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_SERVER_KEY_EXCHANGE;
+}
+
+bool tls_session_offered_too_much(const struct tls_session *t)
+{
+    return t->offered_too_much;
+}
+
 static void fail(struct tls_session *t, int code)
 {
     uint32_t flags = mbedtls_ssl_get_verify_result(&t->ssl);
     bool certificate = code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
                        code == MBEDTLS_ERR_SSL_BAD_CERTIFICATE;
     t->state = TLS_FAILED;
+    t->offered_too_much = is_pss_of_older_server(t, code);
     if (certificate && t->verify.reason[0] == 0 && flags != UINT32_MAX)
         peer_verify_explain(&t->verify, flags);
     if (t->verify.reason[0] != 0)

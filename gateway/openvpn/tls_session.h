@@ -31,6 +31,7 @@ struct tls_session {
     struct bytes input; /* borrowed, what of it was not yet read */
     uint8_t *output;    /* owned */
     size_t output_size, output_capacity;
+    bool offered_too_much;
     char error[TLS_ERROR_SIZE];
 };
 
@@ -60,6 +61,11 @@ void tls_session_sent(struct tls_session *t, size_t size);
 /* Keying material of this connection (RFC 5705, without context; RFC 8446). */
 MUST_USE bool tls_session_export(struct tls_session *t, const char *label,
                                  uint8_t *out, size_t size);
+
+/* It failed because a server that speaks TLS 1.2 at most used, as our offer
+ * of 1.3 allows it, RSA-PSS in a message where mbedTLS cannot take it. Without
+ * the offer the same server will do. */
+bool tls_session_offered_too_much(const struct tls_session *t);
 
 /* "" unless it failed. */
 const char *tls_session_error(const struct tls_session *t);

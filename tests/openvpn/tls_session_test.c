@@ -161,6 +161,42 @@ static void a_minimum_version_is_kept(void **state)
     pair_close(&p);
 }
 
+static void an_offer_of_1_3_can_be_taken_back_and_made_again(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_configure(&p);
+    pair_open(&p);
+    for (int offer = 0; offer <= 1; offer++) {
+        assert_true(tls_context_offer_tls_1_3(&p.client_context, offer));
+        tls_session_clear(&p.client);
+        tls_session_clear(&p.server);
+        assert_true(tls_session_init(&p.client, &p.client_context, TODAY));
+        assert_true(tls_session_init(&p.server, &p.server_context, TODAY));
+        shake_hands(&p, 1200);
+        connected(&p);
+        version_is(&p, offer ? "TLSv1.3 " : "TLSv1.2 ");
+    }
+    pair_close(&p);
+}
+
+static void an_offer_never_leaves_what_the_profile_allows(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_configure(&p);
+    p.client_config.tls_version_min = CONFIG_TLS_1_3;
+    p.server_config.tls_version_max = CONFIG_TLS_1_2;
+    pair_open(&p);
+    assert_false(tls_context_offer_tls_1_3(&p.client_context, false));
+    assert_false(tls_context_offer_tls_1_3(&p.server_context, true));
+    shake_hands(&p, 1200);
+    assert_int_equal(p.client.state, TLS_FAILED);
+    /* It failed, but not because of too large an offer. */
+    assert_false(tls_session_offered_too_much(&p.client));
+    pair_close(&p);
+}
+
 static void one_write_is_one_record(void **state)
 {
     (void)state;
@@ -417,6 +453,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(both_versions_in_any_pieces, begin),
         cmocka_unit_test_setup(a_minimum_version_is_kept, begin),
+        cmocka_unit_test_setup(an_offer_of_1_3_can_be_taken_back_and_made_again,
+                               begin),
+        cmocka_unit_test_setup(an_offer_never_leaves_what_the_profile_allows,
+                               begin),
         cmocka_unit_test_setup(one_write_is_one_record, begin),
         cmocka_unit_test_setup(nothing_is_written_before_the_handshake, begin),
         cmocka_unit_test_setup(both_ends_export_the_same_keys, begin),

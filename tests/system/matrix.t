@@ -1,0 +1,313 @@
+#!/bin/bash
+# The interop matrix: every way in which the two ends can agree on wrapping, transport, TLS, cipher, digest, derivation
+# of keys and framing, against the real server. A cell is a server, a gateway and data both ways, compared; what was
+# agreed is read from the server's own log. The table is printed at the end.
+# shellcheck source=tests/system/tap.sh
+. "$(dirname "$0")/tap.sh" || exit 1
+start 300
+flows=("udp/$gateway_address/$server_address/$server_port" "tcp/$gateway_address/$server_address/$server_port")
+
+head -c 200K /dev/urandom >"$work/www/file"
+sum=$(sha256sum <"$work/www/file" | cut -d ' ' -f 1)
+openvpn --genkey tls-auth "$work/tls-auth.key"
+openvpn --genkey tls-crypt-v2-server "$work/v2-server.key"
+openvpn --tls-crypt-v2 "$work/v2-server.key" --genkey tls-crypt-v2-client "$work/v2-client.key"
+for wrap in tls-auth tls-crypt; do "$program" genkey $wrap "$work/our-$wrap.key"; done
+"$program" genkey tls-crypt-v2-server "$work/our-v2-server.key"
+"$program" genkey tls-crypt-v2-client --server-key "$work/our-v2-server.key" "$work/our-v2-client.key"
+
+# What a cell may change, and what it is if the cell says nothing.
+defaults() {
+    transport=udp       # udp, tcp
+    wrap=none           # none, tls-auth, tls-crypt, tls-crypt-v2
+    cookie=             # of tls-crypt-v2: force-cookie, allow-noncookie
+    keys=openvpn        # which program made the wrapping's keys: openvpn, ours
+    direction=          # of tls-auth: empty is bidirectional, 1 is the client's
+    tls=1.3             # 1.2, 1.3
+    cipher=AES-256-GCM  # of the data channel
+    digest=SHA256       # `auth'
+    derivation=ekm      # ekm, prf
+    peer_id=yes         # no: packets without, as servers of 2.3
+    edit=true           # a command that changes the profile
+    extra=true          # what else must hold: a command
+    client_lines=()     # client=LINE: more of the profile
+    server_lines=()     # server=LINE: more of the server's configuration
+}
+
+set_up() { # [SETTING]...
+    local setting
+    defaults
+    for setting in "$@"; do
+        case $setting in
+        client=*) client_lines+=("${setting#*=}") ;;
+        server=*) server_lines+=("${setting#*=}") ;;
+        *) declare -g "$setting" ;;
+        esac
+    done
+}
+
+wrap_server() { # PREFIX
+    case $wrap in
+    none) ;;
+    tls-auth) echo "tls-auth $work/${1}tls-auth.key ${direction:+0}" ;;
+    tls-crypt) echo "tls-crypt $work/${1}tls-crypt.key" ;;
+    tls-crypt-v2) echo "tls-crypt-v2 $work/${1}v2-server.key $cookie" ;;
+    esac
+}
+
+wrap_client() { # PREFIX
+    [ -z "$direction" ] || echo "key-direction $direction"
+    case $wrap in
+    none) ;;
+    tls-crypt-v2) inline tls-crypt-v2 "${1}v2-client.key" ;;
+    *) inline "$wrap" "$1$wrap.key" ;;
+    esac
+}
+
+write_both() {
+    local made='' lines=("data-ciphers $cipher" "auth $digest" "tls-version-max $tls" "verb 4" "${server_lines[@]}")
+    [ $keys = openvpn ] || made=our-
+    remotes=("proto ${transport}4" "remote $server_address $server_port")
+    listen=("proto udp4" "local $server_address")
+    [ "$transport" = udp ] || listen=("proto tcp4-server" "local $server_address")
+    server_protocol_bits=
+    [ $derivation = ekm ] || server_protocol_bits=2
+    [ $peer_id = yes ] || server_protocol_bits=0
+    profile client.ovpn none "data-ciphers $cipher" "auth $digest" "${client_lines[@]}"
+    wrap_client "$made" >>"$work/client.ovpn"
+    mapfile -t -O ${#lines[@]} lines < <(wrap_server "$made")
+    $edit
+    : >"$work/server.log"
+    server_start none "${lines[@]}"
+}
+
+# --- What must hold ---------------------------------------------------------------------------------------------------
+
+said() { # PATTERN: in the server's log
+    grep -qE -- "$1" "$work/server.log" || { echo "the server's log lacks: $1"; return 1; }
+}
+
+agreed() {
+    said "Control Channel: TLSv$tls," && said "SENT CONTROL.*,cipher ${cipher}[,']" &&
+        agreed_wrapping && agreed_derivation && agreed_cipher
+}
+
+bits() { # DIGEST
+    case $1 in
+    MD5) echo 128 ;;
+    SHA1) echo 160 ;;
+    *) echo "${1#SHA}" ;;
+    esac
+}
+
+agreed_wrapping() {
+    case $wrap in
+    none) said "." && not said "Control Channel (Authentication|Encryption): " ;;
+    tls-auth)
+        said "Outgoing Control Channel Authentication: Using $(bits "$digest") bit message hash '$digest'"
+        ;;
+    *) said "Control Channel Encryption: Cipher 'AES-256-CTR'" ;;
+    esac
+}
+
+agreed_derivation() {
+    if [ $peer_id = yes ]; then said 'SENT CONTROL.*,peer-id '; else not said 'SENT CONTROL.*,peer-id '; fi &&
+        if [ $derivation = ekm ] && [ $peer_id = yes ]; then
+            said 'SENT CONTROL.*protocol-flags[a-z -]* tls-ekm'
+        else
+            not said 'SENT CONTROL.*(protocol-flags|key-derivation)'
+        fi
+}
+
+agreed_cipher() {
+    local line="Data Channel: cipher '$cipher'"
+    [[ $cipher != *-CBC ]] || line+=", auth '$digest'"
+    wait_for 2 said "$line" || said "$line"
+}
+
+file_down() { in_qube curl -sS --max-time 10 http://$web_address/file | sha256sum | cut -d ' ' -f 1; }
+file_up() {
+    in_qube curl -sS --max-time 10 -H Expect: --data-binary @"$work/www/file" http://$web_address/cgi-bin/sha256
+}
+moves() {
+    prints 20 in_qube timeout 10 perl "$system/udp" ask $web_address 7 20 1400 &&
+        prints "$sum" file_down && prints "$sum" file_up
+}
+# Nothing in here may rely on errexit, which does not hold within a condition.
+try() {
+    local code=0 began
+    write_both || return 1
+    began=$(milliseconds)
+    gateway_start client.ovpn -v
+    if wait_for 5 gateway_up; then
+        up=$(($(milliseconds) - began))
+        moves && agreed && $extra || code=1
+    else
+        code=1
+    fi
+    [ $code = 0 ] || tail -n 15 "$work/server.log" "$work/gateway.log"
+    gateway_stop
+    server_stop
+    return $code
+}
+
+# --- The table --------------------------------------------------------------------------------------------------------
+
+table=()
+cell() { # GROUP NAME [SETTING]...
+    local group=$1 name=$2
+    shift 2
+    set_up "$@"
+    local before=$test_failed
+    up=-
+    test_failed=0
+    judge "$group: $name"
+    table+=("$(printf '%-22s %-58s %s' "$group" "$name" \
+        "$([ $test_failed = 0 ] && echo "works, up after $up ms" || echo 'FAILS')")")
+    [ "$before" = 0 ] || test_failed=1
+}
+
+# As ok does it, but in this shell: the cell's variables are to be seen afterwards.
+judge() { # DESCRIPTION
+    test_number=$((test_number + 1))
+    if try >"$work/printed" 2>&1; then
+        echo "ok $test_number - $1"
+    else
+        test_failed=1
+        echo "not ok $test_number - $1"
+        tail -n 40 "$work/printed" | sed 's/^/# /'
+    fi
+}
+
+print_table() {
+    local previous='' line
+    for line in "${table[@]}"; do
+        [ "${line:0:22}" = "$previous" ] || echo "#"
+        previous=${line:0:22}
+        echo "# $line"
+    done
+    echo "#"
+}
+
+# --- The cells --------------------------------------------------------------------------------------------------------
+
+for transport in udp tcp; do
+    for tls in 1.2 1.3; do
+        for wrap in none 'tls-auth 1' tls-crypt tls-crypt-v2 'tls-crypt-v2 force-cookie'; do
+            read -r kind more <<<"$wrap"
+            cell 'control channel' "$wrap, $transport, TLS $tls" "transport=$transport" "tls=$tls" "wrap=$kind" \
+                "cookie=${more%1}" "direction=${more%force-cookie}"
+        done
+    done
+done
+for digest in MD5 SHA1 SHA224 SHA256 SHA384 SHA512; do
+    cell tls-auth "$digest, key-direction" wrap=tls-auth "digest=$digest" direction=1
+done
+for digest in SHA1 SHA512; do
+    cell tls-auth "$digest, bidirectional" wrap=tls-auth "digest=$digest"
+done
+for wrap in tls-auth tls-crypt tls-crypt-v2; do
+    cell 'vpn-gateway genkey' "keys of $wrap" "wrap=$wrap" keys=ours
+done
+for cipher in AES-128-GCM AES-192-GCM AES-256-GCM CHACHA20-POLY1305; do
+    for transport in udp tcp; do
+        cell 'data channel' "$cipher, $transport" "cipher=$cipher" "transport=$transport"
+    done
+done
+for cipher in AES-128-CBC AES-192-CBC AES-256-CBC; do
+    for digest in SHA1 SHA256 SHA384 SHA512; do
+        cell 'data channel' "$cipher, $digest" "cipher=$cipher" "digest=$digest"
+    done
+done
+cell 'data channel' "AES-256-CBC, SHA1, tcp" cipher=AES-256-CBC digest=SHA1 transport=tcp
+cell 'data keys' "PRF, TLS 1.2, AES-256-GCM, tls-crypt" derivation=prf tls=1.2 wrap=tls-crypt
+cell 'data keys' "PRF, TLS 1.3, AES-256-GCM, no peer-id" derivation=prf peer_id=no
+cell 'data keys' "PRF, TLS 1.3, AES-256-CBC" derivation=prf cipher=AES-256-CBC
+cell 'data keys' "PRF, TLS 1.2, AES-256-CBC, no peer-id" derivation=prf peer_id=no tls=1.2 cipher=AES-256-CBC
+
+# What the server sent must be less than half of what the qube got.
+was_compressed() {
+    local sent
+    head -c 1M /dev/zero >"$work/www/zeroes"
+    sent=$(cat_counter tx_bytes)
+    prints 1048576 eval "in_qube curl -sS --max-time 10 http://$web_address/zeroes | wc -c" || return 1
+    sent=$(($(cat_counter tx_bytes) - sent))
+    echo "$sent bytes for 1 MiB of zeroes"
+    [ $sent -lt 524288 ]
+}
+cat_counter() { in_internet cat "/sys/class/net/wan/statistics/$1"; }
+
+allowed='server=allow-compression yes'
+for lzo in yes adaptive; do
+    cell framing "comp-lzo $lzo at both ends, received compressed" "$allowed" "server=comp-lzo $lzo" \
+        "client=comp-lzo $lzo" extra=was_compressed
+done
+cell framing "comp-lzo yes, AES-256-CBC, tcp" "$allowed" 'server=comp-lzo yes' 'client=comp-lzo yes' \
+    extra=was_compressed cipher=AES-256-CBC transport=tcp
+cell framing "compress lzo at both ends, received compressed" "$allowed" 'server=compress lzo' 'client=compress lzo' \
+    extra=was_compressed
+cell framing "comp-lzo no at both ends" 'server=comp-lzo no' 'client=comp-lzo no'
+cell framing "comp-lzo of the profile, server with compress migrate" 'server=compress migrate' 'client=comp-lzo'
+for stub in 'compress stub' 'compress stub-v2' 'comp-lzo no'; do
+    cell framing "$stub, pushed" "server=$stub" "server=push \"$stub\""
+done
+# --- Who is who -------------------------------------------------------------------------------------------------------
+
+# RSA; a chain on each side of which the other end knows only the root.
+rsa() { # NAME PURPOSE
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -CA "$work/authority.crt" \
+        -CAkey "$work/authority.key" -addext basicConstraints=critical,CA:FALSE \
+        -addext keyUsage=critical,digitalSignature,keyEncipherment -addext "extendedKeyUsage=$2" \
+        -keyout "$work/$1.key" -out "$work/$1.crt" 2>/dev/null
+}
+rsa rsa-server serverAuth
+rsa rsa-client clientAuth
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=intermediate" \
+    -CA "$work/authority.crt" -CAkey "$work/authority.key" -addext keyUsage=critical,keyCertSign,cRLSign \
+    -keyout "$work/intermediate.key" -out "$work/intermediate.crt" 2>/dev/null
+certificate deep-server intermediate serverAuth
+certificate deep-client intermediate clientAuth
+cat "$work/deep-server.crt" "$work/intermediate.crt" >"$work/deep-server-chain.crt"
+cat "$work/deep-client.crt" "$work/intermediate.crt" >"$work/deep-client-chain.crt"
+openssl pkcs12 -export -passout pass: -in "$work/client.crt" -inkey "$work/client.key" -certfile "$work/authority.crt" \
+    -out "$work/client.p12"
+
+drop_blocks() { # TAG...
+    local tag
+    for tag in "$@"; do sed -i "/^<$tag>/,/^<\/$tag>/d" "$work/client.ovpn"; done
+}
+with_identity() { # SERVER CLIENT-CERTIFICATE CLIENT-KEY
+    drop_blocks cert key
+    sed -i "s/^verify-x509-name .*/verify-x509-name $1 name/" "$work/client.ovpn"
+    { inline cert "$2" && inline key "$3"; } >>"$work/client.ovpn"
+}
+with_rsa() { with_identity rsa-server rsa-client.crt rsa-client.key; }
+with_chain() { with_identity deep-server deep-client-chain.crt deep-client.key; }
+with_extra_certs() {
+    with_identity deep-server deep-client.crt deep-client.key
+    inline extra-certs intermediate.crt >>"$work/client.ovpn"
+}
+with_fingerprint() {
+    drop_blocks ca
+    openssl x509 -in "$work/server.example.net.crt" -noout -fingerprint -sha256 |
+        sed 's/.*=/peer-fingerprint /' >>"$work/client.ovpn"
+}
+with_pkcs12() {
+    drop_blocks ca cert key
+    { echo '<pkcs12>' && base64 "$work/client.p12" && echo '</pkcs12>'; } >>"$work/client.ovpn"
+}
+from_windows() { sed -i '1s/^/\xef\xbb\xbf/; s/$/\r/' "$work/client.ovpn"; }
+
+rsa=("server=cert $work/rsa-server.crt" "server=key $work/rsa-server.key" edit=with_rsa)
+deep=("server=cert $work/deep-server-chain.crt" "server=key $work/deep-server.key")
+for tls in 1.2 1.3; do
+    cell certificates "RSA at both ends, TLS $tls" "tls=$tls" "${rsa[@]}"
+    cell certificates "chains of three at both ends, TLS $tls" "tls=$tls" "${deep[@]}" edit=with_chain
+done
+cell certificates "our intermediate one in extra-certs" "${deep[@]}" edit=with_extra_certs
+cell certificates "peer-fingerprint and no authority" edit=with_fingerprint
+cell certificates "pkcs12 without a password" edit=with_pkcs12
+cell profile "a byte order mark and CRLF" edit=from_windows wrap=tls-crypt
+
+print_table
+finish
