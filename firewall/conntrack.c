@@ -27,6 +27,12 @@ uint32_t conntrack_timeout(const struct conntrack *track)
     return timeouts[track->state];
 }
 
+bool conntrack_is_half_open(const struct conntrack *track)
+{
+    return track->state == CONNTRACK_TCP_OPENING ||
+           track->state == CONNTRACK_TCP_ANSWERED;
+}
+
 bool conntrack_is_transitory(const struct conntrack *track)
 {
     switch ((enum conntrack_state)track->state) {

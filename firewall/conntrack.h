@@ -73,6 +73,9 @@ bool conntrack_sent(const struct conntrack *track, enum flow_side from,
 /* Seconds it lives without a packet. */
 uint32_t conntrack_timeout(const struct conntrack *track);
 
+/* A TCP connection that does not stand yet. */
+bool conntrack_is_half_open(const struct conntrack *track);
+
 /* It has led to nothing yet: the first to go when room is needed. */
 bool conntrack_is_transitory(const struct conntrack *track);
 

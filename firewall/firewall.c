@@ -89,7 +89,7 @@ static void end_flow(struct firewall *f, uint32_t now, uint32_t index)
     if (flow->mapping != MAPPING_NONE)
         mapping_release(&f->mappings, flow->mapping, now);
     flow_remove(&f->flows, index);
-    if (f->flows.qubes[qube].count < f->guaranteed)
+    if (f->flows.qubes[qube][FLOW_ALL].count < f->guaranteed)
         f->guaranteed_to++;
 }
 
@@ -110,8 +110,8 @@ void firewall_add_qube(struct firewall *f, uint16_t qube,
 void firewall_remove_qube(struct firewall *f, struct instant now, uint16_t qube)
 {
     assert(qube < FIREWALL_QUBES_MAX && f->qubes[qube].present);
-    while (f->flows.qubes[qube].first != FLOW_NONE)
-        end_flow(f, second_of(now), f->flows.qubes[qube].first);
+    while (f->flows.qubes[qube][FLOW_ALL].first != FLOW_NONE)
+        end_flow(f, second_of(now), f->flows.qubes[qube][FLOW_ALL].first);
     mapping_forget(&f->mappings, qube);
     f->guaranteed_to -= f->guaranteed;
     f->qubes[qube].present = false;
@@ -146,10 +146,10 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
     f->resolver_count = tunnel->resolver_count;
     memcpy(f->resolvers, tunnel->resolvers, sizeof f->resolvers);
     for (size_t qube = 0; qube < FIREWALL_QUBES_MAX; qube++) {
-        uint32_t next, i = f->flows.qubes[qube].first;
+        uint32_t next, i = f->flows.qubes[qube][FLOW_ALL].first;
         for (; i != FLOW_NONE; i = next) {
             const struct flow *flow = &f->flows.flows[i];
-            next = flow->qube_next;
+            next = flow->in[FLOW_ALL].next;
             if (ended[flow->key[0].family] ||
                 (is_redirected(flow) &&
                  !is_resolver(f, flow->key[0].family,
@@ -183,7 +183,7 @@ uint32_t firewall_flow_count(const struct firewall *f)
 
 uint32_t firewall_qube_flow_count(const struct firewall *f, uint16_t qube)
 {
-    return f->flows.qubes[qube].count;
+    return f->flows.qubes[qube][FLOW_ALL].count;
 }
 
 /* --- Rules ---------------------------------------------------------------- */
@@ -213,10 +213,10 @@ static enum drop judge(const struct firewall *f, struct instant now,
 static void end_forbidden(struct firewall *f, struct instant now, uint16_t qube,
                           enum address_family family)
 {
-    uint32_t next, i = f->flows.qubes[qube].first;
+    uint32_t next, i = f->flows.qubes[qube][FLOW_ALL].first;
     for (; i != FLOW_NONE; i = next) {
         const struct flow *flow = &f->flows.flows[i];
-        next = flow->qube_next;
+        next = flow->in[FLOW_ALL].next;
         if (flow->key[0].family == family &&
             judge(f, now, &flow->key[0], &flow->key[1]) != DROP_NONE)
             end_flow(f, second_of(now), i);
@@ -327,7 +327,7 @@ static const struct address *qube_address(const struct firewall *f,
  * and where there is no room its own oldest attempts make it. */
 static enum drop make_room(struct firewall *f, uint32_t now, uint16_t qube)
 {
-    uint32_t has = f->flows.qubes[qube].count;
+    uint32_t has = f->flows.qubes[qube][FLOW_ALL].count;
     uint32_t free = f->flows.capacity - f->flows.count;
     bool room = free > 0 && has < f->flows.capacity / QUBE_MOST_PART &&
                 (has < f->guaranteed || free > f->guaranteed_to);
@@ -338,6 +338,14 @@ static enum drop make_room(struct firewall *f, uint32_t now, uint16_t qube)
         return DROP_FLOWS_FULL;
     end_flow(f, now, oldest);
     return DROP_NONE;
+}
+
+/* Who waits for this many answers waits for the oldest in vain. */
+static void limit_half_open(struct firewall *f, uint32_t now, uint16_t qube)
+{
+    const struct flow_list *list = &f->flows.qubes[qube][FLOW_HALF_OPEN];
+    if (list->count >= FIREWALL_HALF_OPEN_MAX)
+        end_flow(f, now, list->first);
 }
 
 /* Finds the external port. Where another flow of the same port already goes
@@ -385,6 +393,8 @@ enum drop firewall_open(struct firewall *f, struct instant now,
         return drop;
 
     uint32_t mapping;
+    if (conntrack_is_half_open(&track))
+        limit_half_open(f, second, packet->qube);
     if (!map(f, second, &qube, &tunnel, &mapping))
         return DROP_PORTS_FULL;
     *flow = flow_insert(&f->flows, &qube, &tunnel, second,
@@ -392,7 +402,8 @@ enum drop firewall_open(struct firewall *f, struct instant now,
     assert(*flow != FLOW_NONE);
     f->flows.flows[*flow].mapping = mapping;
     f->flows.flows[*flow].track = track;
-    if (f->flows.qubes[packet->qube].count <= f->guaranteed)
+    flow_tracked(&f->flows, *flow);
+    if (f->flows.qubes[packet->qube][FLOW_ALL].count <= f->guaranteed)
         f->guaranteed_to--;
     return DROP_NONE;
 }
@@ -450,6 +461,7 @@ static enum drop track(struct firewall *f, uint32_t now, uint32_t index,
     struct conntrack *c = &f->flows.flows[index].track;
     bool refreshed;
     enum drop drop = conntrack_pass(c, ip, from, &refreshed);
+    flow_tracked(&f->flows, index);
     if (drop == DROP_NONE && refreshed)
         flow_touch(&f->flows, index, now, conntrack_timeout(c));
     return drop;
@@ -483,6 +495,7 @@ enum drop firewall_send(struct firewall *f, struct instant now, uint32_t flow,
 {
     struct flow *known = &f->flows.flows[flow];
     if (ip->protocol == IP_TCP && conntrack_reopens(&known->track, ip)) {
+        limit_half_open(f, second_of(now), packet->qube);
         enum drop drop = conntrack_open(&known->track, ip);
         if (drop != DROP_NONE)
             return drop;

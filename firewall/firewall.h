@@ -27,6 +27,9 @@ enum {
     /* New flows of one qube, so that none fills the table in a moment. */
     FIREWALL_FLOW_RATE = 2000, /* a second */
     FIREWALL_FLOW_BURST = 8000,
+    /* TCP connections of one qube that do not stand yet; one more ends the
+     * oldest of them. */
+    FIREWALL_HALF_OPEN_MAX = 512,
 };
 
 #define FIREWALL_NO_FLOW UINT32_MAX

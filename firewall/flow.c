@@ -30,7 +30,8 @@ bool flow_table_init(struct flow_table *t, uint32_t capacity,
     memset(t->heads, 0xff, heads * sizeof *t->heads);
     memset(t->wheel, 0xff, sizeof t->wheel);
     for (size_t i = 0; i < FLOW_QUBES_MAX; i++)
-        t->qubes[i] = (struct flow_list){FLOW_NONE, FLOW_NONE, 0};
+        for (size_t order = 0; order < FLOW_ORDERS; order++)
+            t->qubes[i][order] = (struct flow_list){FLOW_NONE, FLOW_NONE, 0};
     return true;
 }
 
@@ -163,33 +164,47 @@ uint32_t flow_expired(struct flow_table *t, uint32_t now)
 
 /* --- Flows ---------------------------------------------------------------- */
 
-static void list_append(struct flow_table *t, struct flow_list *list,
-                        uint32_t flow)
+static void list_append(struct flow_table *t, uint16_t qube,
+                        enum flow_order order, uint32_t flow)
 {
-    struct flow *f = &t->flows[flow];
-    f->qube_next = FLOW_NONE;
-    f->qube_previous = list->last;
+    struct flow_list *list = &t->qubes[qube][order];
+    struct flow_place *place = &t->flows[flow].in[order];
+    *place = (struct flow_place){FLOW_NONE, list->last};
     if (list->last == FLOW_NONE)
         list->first = flow;
     else
-        t->flows[list->last].qube_next = flow;
+        t->flows[list->last].in[order].next = flow;
     list->last = flow;
     list->count++;
 }
 
-static void list_remove(struct flow_table *t, struct flow_list *list,
-                        uint32_t flow)
+static void list_remove(struct flow_table *t, uint16_t qube,
+                        enum flow_order order, uint32_t flow)
 {
-    const struct flow *f = &t->flows[flow];
-    if (f->qube_previous == FLOW_NONE)
-        list->first = f->qube_next;
+    struct flow_list *list = &t->qubes[qube][order];
+    const struct flow_place *place = &t->flows[flow].in[order];
+    if (place->previous == FLOW_NONE)
+        list->first = place->next;
     else
-        t->flows[f->qube_previous].qube_next = f->qube_next;
-    if (f->qube_next == FLOW_NONE)
-        list->last = f->qube_previous;
+        t->flows[place->previous].in[order].next = place->next;
+    if (place->next == FLOW_NONE)
+        list->last = place->previous;
     else
-        t->flows[f->qube_next].qube_previous = f->qube_previous;
+        t->flows[place->next].in[order].previous = place->previous;
     list->count--;
+}
+
+void flow_tracked(struct flow_table *t, uint32_t flow)
+{
+    struct flow *f = &t->flows[flow];
+    bool half_open = conntrack_is_half_open(&f->track);
+    if (half_open == f->half_open)
+        return;
+    f->half_open = half_open;
+    if (half_open)
+        list_append(t, f->key[0].qube, FLOW_HALF_OPEN, flow);
+    else
+        list_remove(t, f->key[0].qube, FLOW_HALF_OPEN, flow);
 }
 
 static uint32_t take_place(struct flow_table *t)
@@ -225,7 +240,7 @@ uint32_t flow_insert(struct flow_table *t, const struct flow_key *qube_side,
         t->next_second = UINT32_MAX;
     }
     wheel_insert(t, flow);
-    list_append(t, &t->qubes[qube_side->qube], flow);
+    list_append(t, qube_side->qube, FLOW_ALL, flow);
     return flow;
 }
 
@@ -235,7 +250,9 @@ void flow_remove(struct flow_table *t, uint32_t flow)
     hash_remove(t, flow, 0);
     hash_remove(t, flow, 1);
     wheel_remove(t, flow);
-    list_remove(t, &t->qubes[f->key[0].qube], flow);
+    list_remove(t, f->key[0].qube, FLOW_ALL, flow);
+    if (f->half_open)
+        list_remove(t, f->key[0].qube, FLOW_HALF_OPEN, flow);
     f->next[0] = t->free;
     t->free = flow;
     t->count--;
@@ -268,14 +285,14 @@ struct instant flow_deadline(const struct flow_table *t)
 
 uint32_t flow_oldest_transitory(struct flow_table *t, uint16_t qube)
 {
-    struct flow_list *list = &t->qubes[qube];
+    const struct flow_list *list = &t->qubes[qube][FLOW_ALL];
     for (int i = 0; i < OLDEST_LOOKED_AT && list->first != FLOW_NONE; i++) {
         uint32_t flow = list->first;
         if (conntrack_is_transitory(&t->flows[flow].track))
             return flow;
         /* Those that have come to something are not asked again soon. */
-        list_remove(t, list, flow);
-        list_append(t, list, flow);
+        list_remove(t, qube, FLOW_ALL, flow);
+        list_append(t, qube, FLOW_ALL, flow);
     }
     return FLOW_NONE;
 }

@@ -36,14 +36,27 @@ struct flow_key {
     uint8_t family;
 };
 
+/* The orders in which a qube's flows are known, oldest first. */
+enum flow_order {
+    FLOW_ALL,
+    FLOW_HALF_OPEN, /* TCP that does not stand yet */
+    FLOW_ORDERS
+};
+
+/* Its neighbours in one of them. */
+struct flow_place {
+    uint32_t next, previous;
+};
+
 struct flow {
     struct flow_key key[2]; /* by enum flow_side */
     uint32_t next[2];       /* in the hash chain: flow * 2 + side */
     uint32_t wheel_next, wheel_previous;
-    uint32_t qube_next, qube_previous; /* the qube's flows, oldest first */
+    struct flow_place in[FLOW_ORDERS];
     uint32_t deadline;                 /* second */
     uint32_t mapping;                  /* of its external port, or NONE */
     uint16_t wheel_slot;
+    bool half_open; /* it is in that order */
     struct conntrack track;
 };
 
@@ -63,7 +76,7 @@ struct flow_table {
     uint32_t next_second; /* no slot of the wheel before it is in use */
     struct siphash_key key;
     uint32_t wheel[FLOW_WHEEL_SLOTS];
-    struct flow_list qubes[FLOW_QUBES_MAX];
+    struct flow_list qubes[FLOW_QUBES_MAX][FLOW_ORDERS];
 };
 
 MUST_USE bool flow_table_init(struct flow_table *t, uint32_t capacity,
@@ -83,6 +96,9 @@ void flow_remove(struct flow_table *t, uint32_t flow);
 /* Lets it live `timeout` seconds from now. */
 void flow_touch(struct flow_table *t, uint32_t flow, uint32_t now,
                 uint32_t timeout);
+
+/* Its track has changed. */
+void flow_tracked(struct flow_table *t, uint32_t flow);
 
 /* A flow whose time has come, or FLOW_NONE: to be called until then, and the
  * caller removes what it returns. */

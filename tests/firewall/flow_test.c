@@ -72,7 +72,7 @@ static void flows_are_found_from_both_sides_until_removed(void **state)
     for (uint32_t i = 0; i < 1000; i++)
         assert_int_equal(find(t, i, FLOW_TUNNEL_SIDE),
                          i % 2 ? flows[i] : FLOW_NONE);
-    assert_int_equal(t->qubes[0].count + t->qubes[1].count + t->qubes[2].count,
+    assert_int_equal(t->qubes[0][FLOW_ALL].count + t->qubes[1][FLOW_ALL].count + t->qubes[2][FLOW_ALL].count,
                      500);
     free_table(t);
 }
@@ -140,7 +140,7 @@ static void the_oldest_that_came_to_nothing_makes_room(void **state)
     assert_true(found == flows[20] || found == flows[25]);
     flow_remove(t, found);
     assert_int_equal(flow_oldest_transitory(t, 3), FLOW_NONE);
-    assert_int_equal(t->qubes[3].count, 38);
+    assert_int_equal(t->qubes[3][FLOW_ALL].count, 38);
     assert_int_equal(flow_oldest_transitory(t, 4), FLOW_NONE);
     free_table(t);
 }

@@ -379,6 +379,36 @@ static void a_greedy_qube_cannot_push_out_another(void **state)
     world_free(w);
 }
 
+static void unanswered_connections_end_for_newer_ones(void **state)
+{
+    (void)state;
+    struct world *w = world_new(65536);
+    struct craft stands = sample(false, 6), datagram = sample(false, 17);
+    establish(w, &stands);
+    open_flow(w, &stands);
+    open_flow(w, &datagram);
+    struct craft other = sample(false, 6);
+    other.source = craft_address("10.137.0.6");
+    assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
+    struct craft c = sample(false, 6);
+    c.payload.size = 0;
+    for (uint16_t i = 0; i < 3000; i++) {
+        c.source_port = (uint16_t)(1024 + i);
+        assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NONE);
+        assert_true(router_flow_count(w->router) <= 3 + 512);
+    }
+    assert_int_equal(router_flow_count(w->router), 3 + 512);
+    struct packet newest = echoed(w);
+    newest.data[33] = TCP_SYN | TCP_ACK;
+    store_u32(newest.data + 28, c.sequence + 1);
+    assert_int_equal(down(w, newest), DROP_NONE);
+    /* Neither what stands nor what is no connection had to go. */
+    stands.payload.size = 12;
+    assert_int_equal(up(w, w->first, craft_packet(&stands)), DROP_NONE);
+    assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
+    world_free(w);
+}
+
 static void qubes_are_counted_apart(void **state)
 {
     (void)state;
@@ -418,6 +448,7 @@ int main(void)
         cmocka_unit_test(flows_end_when_their_time_is_over),
         cmocka_unit_test(a_new_tunnel_address_ends_flows_the_same_keeps_them),
         cmocka_unit_test(a_greedy_qube_cannot_push_out_another),
+        cmocka_unit_test(unanswered_connections_end_for_newer_ones),
         cmocka_unit_test(qubes_are_counted_apart),
     };
     return cmocka_run_group_tests_name("router", tests, NULL, NULL);
