@@ -8,6 +8,7 @@
 #include "firewall/mapping.h"
 #include "firewall/mss.h"
 #include "firewall/nat.h"
+#include "firewall/refusal.h"
 #include "firewall/rule_sets.h"
 #include "firewall/token_bucket.h"
 
@@ -136,13 +137,78 @@ static bool is_resolver(const struct firewall *f, uint8_t family,
     return false;
 }
 
+/* Can the flow not go on in that tunnel? */
+static bool ends_with(const struct firewall *f, const struct flow *flow,
+                      const struct tunnel *tunnel)
+{
+    bool v4 = flow->key[0].family == ADDRESS_IPV4;
+    return !address_equal(v4 ? &f->ipv4 : &f->ipv6,
+                          v4 ? &tunnel->ipv4.address : &tunnel->ipv6.address);
+}
+
+static const struct address *qube_address(const struct firewall *f,
+                                          const struct flow *flow)
+{
+    const struct qube *q = &f->qubes[flow->key[FLOW_SIDE_QUBE].qube];
+    return flow->key[0].family == ADDRESS_IPV4 ? &q->ipv4 : &q->ipv6;
+}
+
+/* A SYN that waits for its answer is sent again, and finds the new way. */
+static bool wants_reset(const struct flow *flow)
+{
+    return flow->track.state == CONNTRACK_TCP_ANSWERED ||
+           flow->track.state == CONNTRACK_TCP_ESTABLISHED ||
+           flow->track.state == CONNTRACK_TCP_CLOSING;
+}
+
+/* As from the other end. Where a packet of it was lost on its way, the number
+ * is not the one that the qube waits for; it asks (RFC 5961 3.2), and its
+ * question is answered with the right one, as it belongs to no flow. */
+static bool write_ending(const struct firewall *f, const struct flow *flow,
+                         struct packet_batch *out)
+{
+    const struct flow_key *k = &flow->key[FLOW_SIDE_QUBE];
+    const struct refusal_ending ending = {
+        .family = k->family,
+        .flags = TCP_RST | TCP_ACK,
+        .source = k->remote,
+        .destination = qube_address(f, flow)->bytes,
+        .source_port = k->remote_port,
+        .destination_port = k->local_port,
+        .sequence = flow->track.ends[FLOW_SIDE_TUNNEL].end,
+        .acknowledgement = flow->track.ends[FLOW_SIDE_QUBE].end,
+    };
+    struct packet *p = packet_batch_add(out);
+    if (!p)
+        return false;
+    p->qube = k->qube;
+    bool written =
+        refusal_write_ending(&ending, p, out->buffer_size - PACKET_HEADROOM);
+    assert(written);
+    return true;
+}
+
+bool firewall_reset_flows(struct firewall *f, struct instant now,
+                          const struct tunnel *tunnel, struct packet_batch *out)
+{
+    for (size_t qube = 0; qube < FIREWALL_QUBES_MAX; qube++) {
+        uint32_t next, i = f->flows.qubes[qube][FLOW_ALL].first;
+        for (; i != FLOW_NONE; i = next) {
+            const struct flow *flow = &f->flows.flows[i];
+            next = flow->in[FLOW_ALL].next;
+            if (!ends_with(f, flow, tunnel))
+                continue;
+            if (wants_reset(flow) && !write_ending(f, flow, out))
+                return false;
+            end_flow(f, second_of(now), i);
+        }
+    }
+    return true;
+}
+
 void firewall_set_tunnel(struct firewall *f, struct instant now,
                          const struct tunnel *tunnel)
 {
-    bool ended[7] = {
-        [ADDRESS_IPV4] = !address_equal(&f->ipv4, &tunnel->ipv4.address),
-        [ADDRESS_IPV6] = !address_equal(&f->ipv6, &tunnel->ipv6.address),
-    };
     f->resolver_count = tunnel->resolver_count;
     memcpy(f->resolvers, tunnel->resolvers, sizeof f->resolvers);
     for (size_t qube = 0; qube < FIREWALL_QUBES_MAX; qube++) {
@@ -150,7 +216,7 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
         for (; i != FLOW_NONE; i = next) {
             const struct flow *flow = &f->flows.flows[i];
             next = flow->in[FLOW_ALL].next;
-            if (ended[flow->key[0].family] ||
+            if (ends_with(f, flow, tunnel) ||
                 (is_redirected(flow) &&
                  !is_resolver(f, flow->key[0].family,
                               flow->key[FLOW_SIDE_TUNNEL].remote)))
@@ -314,13 +380,6 @@ static const struct address *external_address(const struct firewall *f,
                                               uint8_t family)
 {
     return family == ADDRESS_IPV4 ? &f->ipv4 : &f->ipv6;
-}
-
-static const struct address *qube_address(const struct firewall *f,
-                                          const struct flow *flow)
-{
-    const struct qube *q = &f->qubes[flow->key[FLOW_SIDE_QUBE].qube];
-    return flow->key[0].family == ADDRESS_IPV4 ? &q->ipv4 : &q->ipv6;
 }
 
 /* A qube that has its guaranteed part takes no flow that is kept for another,

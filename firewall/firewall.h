@@ -83,6 +83,16 @@ void firewall_return_port(struct firewall *f, struct instant now,
 /* A number that nobody outside can foretell. */
 uint64_t firewall_random(struct firewall *f);
 
+/*
+ * Ends the flows that cannot go on in that tunnel, which is about to be set,
+ * because their external address is another there. To each qube whose TCP
+ * connection ends so, a RST is appended: who only listens would wait for ever.
+ * False: `out` had no room for all; once more when it has.
+ */
+MUST_USE bool firewall_reset_flows(struct firewall *f, struct instant now,
+                                   const struct tunnel *tunnel,
+                                   struct packet_batch *out);
+
 /* The addresses to translate to. Flows end whose external address has
  * changed, and those that were redirected to a resolver that is gone. */
 void firewall_set_tunnel(struct firewall *f, struct instant now,

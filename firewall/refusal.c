@@ -86,39 +86,55 @@ bool refusal_write_error(const struct ip_packet *about,
     return true;
 }
 
-bool refusal_write_reset(const struct ip_packet *about, struct packet *out,
-                         size_t capacity)
+bool refusal_write_ending(const struct refusal_ending *e, struct packet *out,
+                          size_t capacity)
 {
     size_t headers =
-        about->family == ADDRESS_IPV4 ? IPV4_HEADER_SIZE : IPV6_HEADER_SIZE;
-    if (about->protocol != IP_TCP || (about->tcp_flags & TCP_RST) ||
-        headers + TCP_HEADER_SIZE > capacity)
+        e->family == ADDRESS_IPV4 ? IPV4_HEADER_SIZE : IPV6_HEADER_SIZE;
+    if (headers + TCP_HEADER_SIZE > capacity)
         return false;
-    struct ip_packet ip =
-        write_header(out, about->family, IP_TCP, ip_destination(about),
-                     ip_source(about), TCP_HEADER_SIZE);
-    const uint8_t *theirs = ip_transport(about);
+    struct ip_packet ip = write_header(out, e->family, IP_TCP, e->source,
+                                       e->destination, TCP_HEADER_SIZE);
     uint8_t *t = ip_transport(&ip);
     memset(t, 0, TCP_HEADER_SIZE);
-    store_u16(t, about->destination_port);
-    store_u16(t + 2, about->source_port);
+    store_u16(t, e->source_port);
+    store_u16(t + 2, e->destination_port);
+    store_u32(t + TCP_SEQUENCE, e->sequence);
+    store_u32(t + TCP_ACKNOWLEDGEMENT, e->acknowledgement);
     t[TCP_DATA_OFFSET] = TCP_HEADER_SIZE / 4 << 4;
-    t[TCP_FLAGS] = TCP_RST;
-    if (about->tcp_flags & TCP_ACK) {
-        memcpy(t + TCP_SEQUENCE, theirs + TCP_ACKNOWLEDGEMENT, 4);
-    } else {
-        uint32_t end = load_u32(theirs + TCP_SEQUENCE) + ip_payload_size(about);
-        if (about->tcp_flags & TCP_SYN)
-            end++;
-        if (about->tcp_flags & TCP_FIN)
-            end++;
-        store_u32(t + TCP_ACKNOWLEDGEMENT, end);
-        t[TCP_FLAGS] |= TCP_ACK;
-    }
+    t[TCP_FLAGS] = e->flags;
     uint32_t sum =
         checksum_sum(t, TCP_HEADER_SIZE) + ip_pseudo_sum(&ip, TCP_HEADER_SIZE);
     store_u16(t + TCP_CHECKSUM, checksum_finish(sum));
     return true;
+}
+
+bool refusal_write_reset(const struct ip_packet *about, struct packet *out,
+                         size_t capacity)
+{
+    if (about->protocol != IP_TCP || (about->tcp_flags & TCP_RST))
+        return false;
+    const uint8_t *theirs = ip_transport(about);
+    struct refusal_ending e = {
+        .family = about->family,
+        .source = ip_destination(about),
+        .destination = ip_source(about),
+        .source_port = about->destination_port,
+        .destination_port = about->source_port,
+        .flags = TCP_RST,
+    };
+    if (about->tcp_flags & TCP_ACK) {
+        e.sequence = load_u32(theirs + TCP_ACKNOWLEDGEMENT);
+    } else {
+        e.acknowledgement =
+            load_u32(theirs + TCP_SEQUENCE) + ip_payload_size(about);
+        if (about->tcp_flags & TCP_SYN)
+            e.acknowledgement++;
+        if (about->tcp_flags & TCP_FIN)
+            e.acknowledgement++;
+        e.flags |= TCP_ACK;
+    }
+    return refusal_write_ending(&e, out, capacity);
 }
 
 bool refusal_write_echo_reply(const struct ip_packet *about,

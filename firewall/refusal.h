@@ -33,6 +33,17 @@ MUST_USE bool refusal_write_error(const struct ip_packet *about,
 MUST_USE bool refusal_write_reset(const struct ip_packet *about,
                                   struct packet *out, size_t capacity);
 
+/* A RST by its parts: for a connection that ends without a packet. */
+struct refusal_ending {
+    uint8_t family;
+    uint8_t flags;
+    const uint8_t *source, *destination;
+    uint16_t source_port, destination_port;
+    uint32_t sequence, acknowledgement;
+};
+MUST_USE bool refusal_write_ending(const struct refusal_ending *ending,
+                                   struct packet *out, size_t capacity);
+
 /* The reply to an echo request. Its checksum is patched, not judged. */
 MUST_USE bool refusal_write_echo_reply(const struct ip_packet *about,
                                        const struct packet *packet,

@@ -171,10 +171,21 @@ static const struct vm_config *dom0_settings(const struct gateway *g)
     return g->dom0 ? dom0_config(g->dom0) : &none;
 }
 
+static void reset_flows(struct gateway *g, struct instant now)
+{
+    bool done;
+    do {
+        packet_batch_reset(&g->replies);
+        done = router_reset_flows(g->router, now, &g->tunnel, &g->replies);
+        deliver(g, now, &g->replies);
+    } while (!done);
+}
+
 static void limit_tunnel(struct gateway *g, struct instant now)
 {
     g->tunnel = g->granted;
     vm_config_limit(dom0_settings(g), &g->tunnel);
+    reset_flows(g, now);
     router_tunnel_up(g->router, now, &g->tunnel);
     update_timer(g);
 }

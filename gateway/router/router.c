@@ -204,16 +204,29 @@ bool router_load_rules(struct router *r, struct instant now, struct bytes text,
     return true;
 }
 
-/* Takes the tunnel as the server granted it, but for what the user has set. */
+/* The tunnel as the server granted it, but for what the user has set. */
+static struct tunnel usable(const struct router *r, const struct tunnel *t)
+{
+    struct tunnel tunnel = *t;
+    if (tunnel.block_ipv6)
+        tunnel.ipv6 = (struct prefix){0};
+    if (r->resolver_count > 0) {
+        tunnel.resolver_count = r->resolver_count;
+        memcpy(tunnel.resolvers, r->resolvers, sizeof r->resolvers);
+    }
+    return tunnel;
+}
+
+bool router_reset_flows(struct router *r, struct instant now,
+                        const struct tunnel *t, struct packet_batch *replies)
+{
+    struct tunnel next = usable(r, t);
+    return firewall_reset_flows(r->firewall, now, &next, replies);
+}
+
 static void adopt_tunnel(struct router *r, struct instant now)
 {
-    r->tunnel = r->granted;
-    if (r->tunnel.block_ipv6)
-        r->tunnel.ipv6 = (struct prefix){0};
-    if (r->resolver_count > 0) {
-        r->tunnel.resolver_count = r->resolver_count;
-        memcpy(r->tunnel.resolvers, r->resolvers, sizeof r->resolvers);
-    }
+    r->tunnel = usable(r, &r->granted);
     route_table_build(&r->routes, &r->tunnel);
     dns_set_tunnel(&r->dns, &r->tunnel);
     firewall_set_tunnel(r->firewall, now, &r->tunnel);

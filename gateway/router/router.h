@@ -76,6 +76,12 @@ MUST_USE bool router_load_rules(struct router *r, struct instant now,
 void router_set_resolvers(struct router *r, struct instant now,
                           const struct address *resolvers, size_t count);
 
+/* To be called before router_tunnel_up(), until it is true: TCP connections
+ * that cannot survive that change are reset, by packets to their qubes, each
+ * appended to `replies` with `qube` set. False: there are more. */
+MUST_USE bool router_reset_flows(struct router *r, struct instant now,
+                                 const struct tunnel *t,
+                                 struct packet_batch *replies);
 /* The tunnel stands or changed. Flows that cannot survive a change of its
  * address end. `t` is copied. */
 void router_tunnel_up(struct router *r, struct instant now,

@@ -351,6 +351,62 @@ static void a_new_tunnel_address_ends_flows_the_same_keeps_them(void **state)
     world_free(w);
 }
 
+/* Who only listens learns of it too: nothing it sends would tell. */
+static void connections_through_an_old_address_are_reset(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    for (int v6 = 0; v6 < 2; v6++) {
+        struct craft stands = sample(v6, 6), waits = sample(v6, 6);
+        struct craft datagram = sample(v6, 17);
+        establish(w, &stands);
+        open_flow(w, &stands);
+        waits.source_port++;
+        open_flow(w, &waits);
+        open_flow(w, &datagram);
+        packet_batch_reset(&w->replies);
+        assert_true(
+            router_reset_flows(w->router, w->now, &w->tunnel, &w->replies));
+        assert_int_equal(w->replies.count, 0);
+        struct tunnel other = w->tunnel;
+        (v6 ? &other.ipv6 : &other.ipv4)->address.bytes[v6 ? 15 : 3] ^= 4;
+        /* No room is no loss. */
+        struct packet_batch none = w->replies;
+        none.capacity = 0;
+        assert_false(router_reset_flows(w->router, w->now, &other, &none));
+        assert_true(
+            router_reset_flows(w->router, w->now, &other, &w->replies));
+        router_tunnel_up(w->router, w->now, &other);
+        w->tunnel = other;
+        assert_int_equal(router_flow_count(w->router), 0);
+        assert_int_equal(w->replies.count, 1);
+        const struct packet *p = &w->replies.packets[0];
+        assert_int_equal(p->qube, w->first);
+        assert_true(craft_checksums_right(p->data, p->size));
+        size_t at = source_at(p->data), n = address_bytes(p->data);
+        const uint8_t *t = p->data + (v6 ? 40 : 20);
+        assert_memory_equal(p->data + at, stands.destination.bytes, n);
+        assert_memory_equal(p->data + at + n, stands.source.bytes, n);
+        assert_int_equal(load_u16(t), stands.destination_port);
+        assert_int_equal(load_u16(t + 2), stands.source_port);
+        assert_int_equal(load_u32(t + 4), stands.acknowledgement);
+        assert_int_equal(load_u32(t + 8), stands.sequence);
+        assert_int_equal(t[13], TCP_RST | TCP_ACK);
+        /* What the qube asks about a wrong number is answered, too. */
+        assert_int_equal(up(w, w->first, craft_packet(&stands)), DROP_NO_FLOW);
+        assert_int_equal(w->replies.count, 1);
+        /* The SYN that was on its way goes again, from the new address. */
+        open_flow(w, &waits);
+        assert_memory_equal(w->out + source_at(w->out),
+                            (v6 ? &other.ipv6 : &other.ipv4)->address.bytes, n);
+        other = w->tunnel;
+        (v6 ? &other.ipv6 : &other.ipv4)->address.bytes[v6 ? 15 : 3] ^= 4;
+        router_tunnel_up(w->router, w->now, &other);
+        w->tunnel = other;
+    }
+    world_free(w);
+}
+
 static void a_greedy_qube_cannot_push_out_another(void **state)
 {
     (void)state;
@@ -447,6 +503,7 @@ int main(void)
         cmocka_unit_test(random_packets_from_outside_open_nothing),
         cmocka_unit_test(flows_end_when_their_time_is_over),
         cmocka_unit_test(a_new_tunnel_address_ends_flows_the_same_keeps_them),
+        cmocka_unit_test(connections_through_an_old_address_are_reset),
         cmocka_unit_test(a_greedy_qube_cannot_push_out_another),
         cmocka_unit_test(unanswered_connections_end_for_newer_ones),
         cmocka_unit_test(qubes_are_counted_apart),
