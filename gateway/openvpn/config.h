@@ -139,6 +139,7 @@ struct config {
     bool cert_profile_set;
     char *tls_cipher, *tls_ciphersuites, *tls_groups; /* colon lists */
     bool remote_cert_tls_server;
+    bool remote_cert_tls_client; /* of a server */
     bool ns_cert_type_server;
     /* Key usage bit masks, any of them; CONFIG_KU_REQUIRED: the extension must
      * be there, whatever it says. */

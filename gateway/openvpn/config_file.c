@@ -158,3 +158,14 @@ bool config_tokenize(struct bytes line, struct config_tokens *out)
 {
     return !config_file_cut(line, out);
 }
+
+bool config_file_tag(const struct config_tokens *t, char *tag, size_t tag_size)
+{
+    if (t->count != 1)
+        return false;
+    struct bytes word = bytes_of_text(t->token[0]);
+    if (word.size < 3 || word.data[0] != '<' || word.data[1] == '/' ||
+        word.data[word.size - 1] != '>')
+        return false;
+    return text_copy(tag, tag_size, bytes_of(word.data + 1, word.size - 2));
+}

@@ -34,6 +34,10 @@ MUST_USE bool config_file_block(struct config_file *f, const char *tag,
 /* Steps over a line that starts with `start`, if it is in sight; else stays. */
 bool config_file_skip_past(struct config_file *f, const char *start);
 
+/* "<tag>" alone on its line. */
+MUST_USE bool config_file_tag(const struct config_tokens *line, char *tag,
+                              size_t tag_size);
+
 /* Cuts a line into words. NULL, or what is wrong with it as a phrase. */
 MUST_USE const char *config_file_cut(struct bytes line,
                                      struct config_tokens *out);

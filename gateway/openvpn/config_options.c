@@ -473,6 +473,33 @@ const struct config_option *config_options_table(size_t *count)
     return table;
 }
 
+void config_options_apply(struct config_builder *b,
+                          const struct config_option *option,
+                          struct config_line *line)
+{
+    size_t arguments = line->is_inline ? 1 : line->tokens->count - 1;
+    line->name = option->name;
+    if (b->block && !(option->places & CONFIG_IN_CONNECTION)) {
+        config_builder_warn(b,
+                            "`%s' has no place in <connection> and is "
+                            "ignored",
+                            option->name);
+    } else if (line->is_inline && !(option->places & CONFIG_AS_BLOCK)) {
+        config_builder_error(b, "`%s' cannot be a block", option->name);
+    } else if (arguments < option->least) {
+        config_builder_error(b, "`%s' wants %s%u argument%s", option->name,
+                             option->least == option->most ? "" : "at least ",
+                             option->least, option->least == 1 ? "" : "s");
+    } else {
+        if (arguments > option->most)
+            config_builder_warn(b,
+                                "more than `%s' wants; the rest of the "
+                                "line is ignored",
+                                option->name);
+        option->apply(b, option, line);
+    }
+}
+
 const struct config_option *config_options_find(const char *name)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

@@ -28,6 +28,12 @@ struct config_option {
     const char *text;     /* the reason, of what is ignored or refused */
 };
 
+/* Does what the option says, if it stands where it may and has as many
+ * arguments as it wants; the line's name becomes the option's. */
+void config_options_apply(struct config_builder *b,
+                          const struct config_option *option,
+                          struct config_line *line);
+
 /* By exact name; NULL if there is none. */
 const struct config_option *config_options_find(const char *name);
 /* The option that a mistyped name may have meant, or NULL. */

@@ -73,32 +73,6 @@ static void add_ignorable(struct config_builder *b,
 
 /* --- One option --- */
 
-static void apply(struct config_builder *b, const struct config_option *option,
-                  struct config_line *line)
-{
-    size_t arguments = line->is_inline ? 1 : line->tokens->count - 1;
-    line->name = option->name;
-    if (b->block && !(option->places & CONFIG_IN_CONNECTION)) {
-        config_builder_warn(b,
-                            "`%s' has no place in <connection> and is "
-                            "ignored",
-                            option->name);
-    } else if (line->is_inline && !(option->places & CONFIG_AS_BLOCK)) {
-        config_builder_error(b, "`%s' cannot be a block", option->name);
-    } else if (arguments < option->least) {
-        config_builder_error(b, "`%s' wants %s%u argument%s", option->name,
-                             option->least == option->most ? "" : "at least ",
-                             option->least, option->least == 1 ? "" : "s");
-    } else {
-        if (arguments > option->most)
-            config_builder_warn(b,
-                                "more than `%s' wants; the rest of the "
-                                "line is ignored",
-                                option->name);
-        option->apply(b, option, line);
-    }
-}
-
 /* Steps over a word that holds no quote, and the blanks behind it. */
 static struct bytes behind_word(struct bytes text)
 {
@@ -134,7 +108,7 @@ static void apply_text(struct config_builder *b, struct bytes text,
     if (tokens.count == 2 && !strcmp(tokens.token[1], "[inline]"))
         return;
     if (option)
-        apply(b, option, &line);
+        config_options_apply(b, option, &line);
     else if (!strcmp(name, "setenv"))
         apply_setenv(b, text, &tokens);
     else if (!strcmp(name, "ignore-unknown-option"))
@@ -168,18 +142,6 @@ static void apply_setenv(struct config_builder *b, struct bytes text,
 }
 
 /* --- Blocks --- */
-
-/* "<name>" alone on its line. */
-static bool is_tag(const struct config_tokens *t, char tag[TAG_SIZE])
-{
-    if (t->count != 1)
-        return false;
-    struct bytes word = bytes_of_text(t->token[0]);
-    if (word.size < 3 || word.data[0] != '<' || word.data[1] == '/' ||
-        word.data[word.size - 1] != '>')
-        return false;
-    return text_copy(tag, TAG_SIZE, bytes_of(word.data + 1, word.size - 2));
-}
 
 static void read_connection(struct config_builder *b, struct bytes content,
                             unsigned first_line)
@@ -221,7 +183,7 @@ static void read_block(struct config_builder *b, struct config_file *f,
     struct config_line line = {
         .tokens = &tokens, .is_inline = true, .content = content};
     if (option)
-        apply(b, option, &line);
+        config_options_apply(b, option, &line);
     else if (!is_ignorable(b, tag))
         warn_unknown(b, tag, 2);
 }
@@ -246,7 +208,7 @@ static void read_lines(struct config_builder *b, struct config_file *f)
         b->line = f->line;
         struct config_tokens tokens;
         char tag[TAG_SIZE];
-        if (!config_file_cut(line, &tokens) && is_tag(&tokens, tag))
+        if (!config_file_cut(line, &tokens) && config_file_tag(&tokens, tag, sizeof tag))
             read_block(b, f, tag);
         else if (!skip_armour(b, f, line))
             apply_text(b, line, false);

@@ -470,6 +470,7 @@ static struct peer_rules rules_of(enum openvpn_role role,
     return (struct peer_rules){
         .peer = client ? "server" : "client",
         .server_usage = client && config->remote_cert_tls_server,
+        .client_usage = !client && config->remote_cert_tls_client,
         .netscape_server = client && config->ns_cert_type_server,
         .key_usages = config->remote_cert_ku,
         .key_usage_count = config->remote_cert_ku_count,

@@ -1,0 +1,137 @@
+/*
+ * The OpenVPN server, sans I/O: many sessions behind one door. It owns no
+ * socket and reads no clock.
+ *
+ *   stranger --reset--> answered, nothing is kept of it
+ *   stranger --cookie--> NEGOTIATING --admitted, pushed--> UP --> (forgotten)
+ *                             |                             |
+ *                             +-------> LEAVING <-----------+
+ *
+ * The answer to a first packet carries a session id that only this server can
+ * make and that depends on the sender's address: whoever returns it has got
+ * the answer, and only then there is anything to remember (openvpn: ssl_pkt.c,
+ * calculate_session_id_hmac). A data packet is of the client whose number it
+ * carries; where it comes from counts only once it has authenticated.
+ *
+ * Input: server_open, server_expire, ... Output: after each,
+ * `while (server_transmit(...)) send`, then server_deadline(). Packets for
+ * clients bypass this: server_find(), server_seal().
+ */
+#ifndef OPENVPN_SERVER_H
+#define OPENVPN_SERVER_H
+
+#include "gateway/base/burst.h"
+#include "gateway/base/drop.h"
+#include "gateway/base/instant.h"
+#include "gateway/openvpn/server_config.h"
+
+struct server;
+struct server_peer; /* a client; valid until the next input */
+
+/* How datagrams reach a client. */
+struct server_path {
+    struct endpoint remote;
+};
+
+enum server_verdict {
+    SERVER_ADMIT,
+    SERVER_REFUSE,
+    SERVER_LATER, /* server_admit() follows */
+};
+
+/* Who wants to come in, now that TLS has seen its certificate. Borrowed. */
+struct server_login {
+    uint64_t client; /* never the same twice */
+    const char *common_name;
+    struct bytes username, password; /* empty: none given */
+    const struct server_path *path;
+    bool again; /* it is in, and negotiates new keys */
+};
+
+/* What the machine needs of the world besides time. */
+struct server_env {
+    void *context;
+    /* Cryptographic randomness; cannot fail. */
+    void (*random)(void *context, uint8_t *out, size_t size);
+    /* Seconds since 1970. */
+    uint32_t (*unix_time)(void *context);
+    /* NULL: whoever has a good certificate may come in. */
+    enum server_verdict (*admit)(void *context,
+                                 const struct server_login *login);
+};
+
+/* Borrows `config` for its life. NULL when memory is short or keys cannot be
+ * used; the log says why. */
+struct server *server_new(const struct server_config *config,
+                          const struct server_env *env, struct instant now);
+/* Wipes; sends nothing. */
+void server_free(struct server *s);
+
+/* Datagrams of one sender: data packets are opened in place, and those of
+ * another source address than the client's dropped; control packets are taken
+ * in. */
+void server_open(struct server *s, struct instant now,
+                 const struct server_path *from, struct burst *burst);
+/* A timer: call at or after server_deadline(). */
+void server_expire(struct server *s, struct instant now);
+struct instant server_deadline(const struct server *s);
+/* The next control datagram to send, valid until the next call. */
+MUST_USE bool server_transmit(struct server *s, struct server_path *to,
+                              struct bytes *datagram);
+
+/* The answer to SERVER_LATER; `reason` for the client, or NULL. Nothing where
+ * the client has gone meanwhile. */
+void server_admit(struct server *s, struct instant now, uint64_t client,
+                  bool admitted, const char *reason);
+/* Any control message to one client; false if there is none such or its
+ * negotiation is not that far. */
+MUST_USE bool server_tell(struct server *s, struct instant now, uint64_t client,
+                          const char *text);
+/* Ends the session of a client, which is told to go for good (`halt') or to
+ * come again. */
+MUST_USE bool server_kick(struct server *s, struct instant now, uint64_t client,
+                          bool halt);
+/* New keys for a client. */
+void server_renegotiate(struct server *s, struct instant now, uint64_t client);
+/* Says goodbye to all where the configuration wants that; server_is_empty()
+ * tells when they have heard it. No new ones are taken. */
+void server_stop(struct server *s, struct instant now);
+bool server_is_empty(const struct server *s);
+
+/* Packets to clients. */
+
+/* The client that is up and has the destination, or NULL. */
+struct server_peer *server_find(struct server *s,
+                                const struct address *destination);
+struct burst_layout server_layout(const struct server_peer *p);
+const struct server_path *server_path_of(const struct server_peer *p);
+/* Seals in place. False, and nothing may be sent, unless it is up. */
+MUST_USE bool server_seal(struct server *s, struct instant now,
+                          struct server_peer *p, struct burst *burst);
+
+/* For `status`. Borrowed until the next input. */
+struct server_status {
+    uint32_t up, negotiating;
+    uint64_t logins; /* clients that came up */
+    uint64_t negotiations;
+    uint64_t answers; /* given to strangers */
+    const struct drop_counters *drops;
+};
+void server_status(const struct server *s, struct server_status *out);
+
+struct server_client {
+    uint64_t client;
+    uint32_t peer_id;
+    bool up;
+    const char *common_name, *username;
+    const char *cipher;
+    const struct server_path *path;
+    const struct address *ipv4, *ipv6; /* family NONE: none */
+    struct instant since;
+    uint64_t packets_in, packets_out, bytes_in, bytes_out;
+};
+/* The next client whose number is at least *peer_id; steps *peer_id on. */
+MUST_USE bool server_next_client(const struct server *s, uint32_t *peer_id,
+                                 struct server_client *out);
+
+#endif

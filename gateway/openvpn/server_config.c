@@ -1,0 +1,32 @@
+#include "gateway/openvpn/server_config.h"
+
+#include <stdlib.h>
+
+enum {
+    MAX_CLIENTS_DEFAULT = 1024,
+    FIRST_ANSWERS_DEFAULT = 1000, /* OpenVPN: 100; without state an answer
+                                     costs one keyed hash */
+    FIRST_SECONDS_DEFAULT = 10,
+};
+
+void server_config_init(struct server_config *c)
+{
+    *c = (struct server_config){
+        .local.port = 1194,
+        .device = "tun0",
+        .max_clients = MAX_CLIENTS_DEFAULT,
+        .first_answers = FIRST_ANSWERS_DEFAULT,
+        .first_seconds = FIRST_SECONDS_DEFAULT,
+        .protocol_bits = UINT32_MAX,
+    };
+    config_init(&c->common);
+}
+
+void server_config_clear(struct server_config *c)
+{
+    for (size_t i = 0; i < c->push_count; i++)
+        free(c->pushes[i]);
+    free(c->pushes);
+    config_clear(&c->common);
+    *c = (struct server_config){0};
+}

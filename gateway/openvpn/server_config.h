@@ -1,0 +1,69 @@
+/*
+ * What a server's configuration says, in OpenVPN's own directives. What it has
+ * in common with a client's profile (TLS, ciphers, timers, the control
+ * channel's wrapping) lies in `common`, as config.h has it: the wrapping, the
+ * tunnel's MTU and mssfix in its only remote.
+ */
+#ifndef OPENVPN_SERVER_CONFIG_H
+#define OPENVPN_SERVER_CONFIG_H
+
+#include "gateway/openvpn/config.h"
+
+enum {
+    SERVER_CONFIG_DEVICE_SIZE = 16,
+    SERVER_CONFIG_ROUTES_MAX = 64,
+    SERVER_CONFIG_CLIENTS_MAX = 65536,
+    SERVER_CONFIG_PUSHES_MAX = 256,
+    SERVER_CONFIG_PUSH_SIZE = 256, /* of one option, with its NUL */
+};
+
+enum server_config_certificate {
+    SERVER_CERTIFICATE_REQUIRED,
+    SERVER_CERTIFICATE_OPTIONAL,
+    SERVER_CERTIFICATE_NONE,
+};
+
+struct server_config {
+    struct config common;
+
+    /* where clients find it */
+    struct endpoint local; /* family NONE: every address of the host */
+    enum config_protocol protocol;
+    enum address_family family; /* NONE: both */
+    char device[SERVER_CONFIG_DEVICE_SIZE];
+
+    /* inside the tunnel; `subnet` topology */
+    struct prefix ipv4; /* the network, in its address the server's own */
+    uint32_t pool_first, pool_last; /* host order, both included; 0: none */
+    struct prefix ipv6;             /* family NONE: no IPv6 */
+    struct prefix routes[SERVER_CONFIG_ROUTES_MAX]; /* `route' */
+    size_t route_count;
+    char **pushes; /* owned; options as a client gets them */
+    size_t push_count;
+    uint32_t ping, ping_restart; /* s, pushed; the server waits twice as
+                                    long */
+
+    /* who may come */
+    enum server_config_certificate certificate;
+    bool duplicate_cn;
+    bool client_to_client;
+    uint32_t max_clients;
+    uint32_t first_answers, first_seconds; /* connect-freq-initial */
+    bool exit_notify;                      /* say RESTART at the end ... */
+    bool exit_advance;                     /* ... and go to the next remote */
+
+    /* What of a client's IV_PROTO counts; all by default. Not in the file:
+     * for tests that want an older server. */
+    uint32_t protocol_bits;
+};
+
+void server_config_init(struct server_config *c);
+void server_config_clear(struct server_config *c); /* wipes */
+
+static inline const struct config_remote *
+server_config_remote(const struct server_config *c)
+{
+    return &c->common.remotes[0];
+}
+
+#endif

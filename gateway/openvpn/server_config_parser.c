@@ -1,0 +1,151 @@
+#include "gateway/openvpn/server_config_parser.h"
+
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+#include "gateway/openvpn/config_file.h"
+#include "gateway/openvpn/server_config_options.h"
+
+enum { TAG_SIZE = 40 };
+
+/* --- One line or block --- */
+
+static void unknown(struct config_builder *b, const char *name)
+{
+    const char *nearest = config_options_nearest(name);
+    char quoted[LOG_QUOTE_SIZE];
+    log_quote(quoted, bytes_of_text(name));
+    if (nearest)
+        config_builder_error(b, "unknown option `%s'; did you mean `%s'?",
+                             quoted, nearest);
+    else
+        config_builder_error(b, "unknown option `%s'", quoted);
+}
+
+static void apply(struct server_config_builder *s, const char *name,
+                  struct config_line *line)
+{
+    struct config_builder *b = &s->common;
+    const struct config_option *option = server_config_options_find(name);
+    if (!option && server_config_options_client_only(name)) {
+        config_builder_error(b, "`%s' is a client's option; if it is for the "
+                                "clients, write `push \"%s ...\"'",
+                             name, name);
+        return;
+    }
+    if (!option)
+        option = config_options_find(name);
+    if (option)
+        config_options_apply(b, option, line);
+    else
+        unknown(b, name);
+}
+
+static void read_block(struct server_config_builder *s, struct config_file *f,
+                       const char *tag)
+{
+    struct config_tokens tokens = {.count = 1, .token = {tag}};
+    struct config_line line = {.tokens = &tokens, .is_inline = true};
+    if (config_file_block(f, tag, &line.content))
+        apply(s, tag, &line);
+    else
+        config_builder_error(&s->common, "this block is never closed");
+}
+
+static void read_lines(struct server_config_builder *s, struct config_file *f)
+{
+    struct bytes text;
+    while (config_file_line(f, &text)) {
+        struct config_tokens tokens;
+        char tag[TAG_SIZE];
+        s->common.line = f->line;
+        const char *problem = config_file_cut(text, &tokens);
+        struct config_line line = {.tokens = &tokens, .text = text};
+        if (problem)
+            config_builder_error(&s->common, "%s", problem);
+        else if (config_file_tag(&tokens, tag, sizeof tag))
+            read_block(s, f, tag);
+        /* "ca [inline]" announces a block that stands elsewhere. */
+        else if (tokens.count == 2 && !strcmp(tokens.token[1], "[inline]"))
+            continue;
+        else if (tokens.count > 0)
+            apply(s, tokens.token[0], &line);
+    }
+}
+
+/* --- What can be said only when all is known --- */
+
+static void check_pool(struct config_builder *b, const struct server_config *c)
+{
+    struct address first = address_ipv4(c->pool_first);
+    struct address last = address_ipv4(c->pool_last);
+    uint32_t own = address_to_ipv4(&c->ipv4.address);
+    if (c->ipv4.address.family != ADDRESS_IPV4) {
+        config_builder_error(b, "`server NETWORK NETMASK' is missing");
+        return;
+    }
+    struct prefix network = prefix_of(&c->ipv4.address, c->ipv4.bits);
+    if (c->pool_first == 0) {
+        config_builder_error(b, "without a pool no client gets an address: "
+                                "`nopool' needs `ifconfig-pool'");
+        return;
+    }
+    if (!prefix_contains(&network, &first) ||
+        !prefix_contains(&network, &last) || c->pool_first <= own ||
+        c->pool_last >= (own | UINT32_MAX >> c->ipv4.bits))
+        config_builder_error(b, "`ifconfig-pool' must lie inside of the "
+                                "network of `server', without its first and "
+                                "last address and the server's own");
+}
+
+static void finish(struct server_config_builder *s)
+{
+    struct config_builder *b = &s->common;
+    struct server_config *c = s->out;
+    struct config *common = &c->common;
+    b->line = 0;
+    common->remotes = calloc(1, sizeof *common->remotes);
+    if (!common->remotes) {
+        config_builder_error(b, "out of memory");
+        return;
+    }
+    common->remote_count = 1;
+    common->remotes[0] = b->common.remote;
+    config_remote_init(&b->common.remote);
+    common->remotes[0].protocol = c->protocol;
+
+    check_pool(b, c);
+    if (common->cert.size == 0 && !b->failed_cert)
+        config_builder_error(b, "`cert' is missing: no client would know the "
+                                "server");
+    if (common->key.size == 0 && !b->failed_key)
+        config_builder_error(b, "`key' is missing");
+    if (common->ca.size == 0 && common->fingerprint_count == 0 && !b->failed_ca)
+        config_builder_error(b, "`ca' is missing: no client could be known");
+    if (c->certificate != SERVER_CERTIFICATE_REQUIRED)
+        config_builder_error(b, "without `verify-client-cert require' anybody "
+                                "could come in");
+    if (c->family != ADDRESS_NONE && address_is_set(&c->local.address) &&
+        c->local.address.family != c->family)
+        config_builder_error(b, "`local' and `proto' are of two families");
+    if (c->family != ADDRESS_NONE && !address_is_set(&c->local.address))
+        c->local.address = address_ipv4(0);
+}
+
+bool server_config_parse(struct bytes text, const char *path,
+                         const struct config_parser_env *env,
+                         struct server_config *out)
+{
+    struct server_config_builder s = {.out = out};
+    struct config_file f;
+    server_config_init(out);
+    config_builder_init(&s.common, &out->common, env);
+    if (config_builder_text(&s.common, &out->common.path, path)) {
+        config_file_init(&f, text);
+        read_lines(&s, &f);
+        finish(&s);
+    }
+    bool usable = !s.common.failed;
+    config_builder_clear(&s.common);
+    return usable;
+}

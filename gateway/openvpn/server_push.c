@@ -1,0 +1,86 @@
+#include "gateway/openvpn/server_push.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "gateway/openvpn/peer_info.h"
+
+static void add(struct writer *w, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void add(struct writer *w, const char *format, ...)
+{
+    char text[SERVER_CONFIG_PUSH_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (n < 0 || (size_t)n >= sizeof text)
+        w->failed = true;
+    else
+        write_bytes(w, bytes_of(text, (size_t)n + 1));
+}
+
+/* `key-derivation' is for clients that do not know `protocol-flags'. */
+static void add_flags(struct writer *w, const struct server_push *p)
+{
+    bool exporter = p->protocol & PEER_INFO_TLS_KEY_EXPORT;
+    if (p->protocol & PEER_INFO_CC_EXIT_NOTIFY)
+        add(w, "protocol-flags cc-exit%s%s%s", exporter ? " tls-ekm" : "",
+            exporter && p->protocol & PEER_INFO_DYNAMIC_TLS_CRYPT
+                ? " dyn-tls-crypt"
+                : "",
+            p->epoch ? " aead-epoch" : "");
+    else if (exporter)
+        add(w, "key-derivation tls-ekm");
+}
+
+bool server_push_write(const struct server_push *p, struct writer *w)
+{
+    const struct server_config *c = p->config;
+    char own[ADDRESS_TEXT_SIZE], theirs[ADDRESS_TEXT_SIZE],
+        mask[ADDRESS_TEXT_SIZE];
+    struct address netmask = address_ipv4(~(UINT32_MAX >> c->ipv4.bits));
+    for (size_t i = 0; i < c->push_count; i++)
+        add(w, "%s", c->pushes[i]);
+    add(w, "route-gateway %s", address_format(&c->ipv4.address, own));
+    add(w, "topology subnet");
+    if (c->ping)
+        add(w, "ping %u", c->ping);
+    if (c->ping_restart)
+        add(w, "ping-restart %u", c->ping_restart);
+    if (address_is_set(&p->ipv6))
+        add(w, "ifconfig-ipv6 %s/%u %s", address_format(&p->ipv6, theirs),
+            c->ipv6.bits, address_format(&c->ipv6.address, own));
+    add(w, "ifconfig %s %s", address_format(&p->ipv4, theirs),
+        address_format(&netmask, mask));
+    add(w, "peer-id %u", p->peer_id);
+    add(w, "cipher %s", p->cipher);
+    add_flags(w, p);
+    if (p->mtu)
+        add(w, "tun-mtu %u", server_config_remote(c)->tun_mtu);
+    return writer_ok(w);
+}
+
+bool server_push_next(struct bytes *options, bool *first,
+                      char message[CONTROL_MESSAGE_MAX])
+{
+    static const char more[] = ",push-continuation 2";
+    static const char last[] = ",push-continuation 1";
+    struct writer w = writer_of(message, CONTROL_MESSAGE_MAX - sizeof more);
+    if (options->size == 0)
+        return false;
+    write_bytes(&w, bytes_of_text("PUSH_REPLY"));
+    while (options->size > 0) {
+        struct bytes option = bytes_of_text((const char *)options->data);
+        if (1 + option.size > w.capacity - w.size)
+            break;
+        write_u8(&w, ',');
+        write_bytes(&w, option);
+        options->data += option.size + 1;
+        options->size -= option.size + 1;
+    }
+    const char *end = options->size > 0 ? more : *first ? "" : last;
+    snprintf(message + w.size, CONTROL_MESSAGE_MAX - w.size, "%s", end);
+    *first = false;
+    return true;
+}

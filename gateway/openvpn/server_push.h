@@ -1,0 +1,34 @@
+/*
+ * PUSH_REPLY: what a client is told of its tunnel, as control messages of at
+ * most 1024 bytes, each but the last followed by another one (openvpn: push.c,
+ * send_push_reply).
+ */
+#ifndef OPENVPN_SERVER_PUSH_H
+#define OPENVPN_SERVER_PUSH_H
+
+#include "gateway/openvpn/control_message.h"
+#include "gateway/openvpn/server_config.h"
+
+enum { SERVER_PUSH_MAX = 64 * 1024 };
+
+/* What differs between clients. */
+struct server_push {
+    const struct server_config *config;
+    struct address ipv4, ipv6; /* family NONE: none */
+    uint32_t peer_id;
+    const char *cipher;
+    uint32_t protocol; /* bits of IV_PROTO that count */
+    bool epoch;
+    bool mtu; /* it wants to know */
+};
+
+/* Everything, options separated by NULs; what was written, with the last NUL.
+ * False if it does not fit. */
+MUST_USE bool server_push_write(const struct server_push *p, struct writer *w);
+
+/* Takes the next message off the front of what was written; false once none
+ * is left. */
+MUST_USE bool server_push_next(struct bytes *options, bool *first,
+                               char message[CONTROL_MESSAGE_MAX]);
+
+#endif

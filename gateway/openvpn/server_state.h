@@ -1,0 +1,123 @@
+/*
+ * The inside of the server, shared by server.c (the door), server_stranger.c
+ * (who is not known yet) and server_peer.c (one client, from its cookie to its
+ * end). Nobody else includes it.
+ */
+#ifndef OPENVPN_SERVER_STATE_H
+#define OPENVPN_SERVER_STATE_H
+
+#include "gateway/openvpn/server.h"
+#include "gateway/openvpn/server_pool.h"
+#include "gateway/openvpn/server_table.h"
+#include "gateway/openvpn/session_data.h"
+#include "gateway/openvpn/tls_context.h"
+
+enum {
+    SERVER_ANSWERS = 32,      /* to strangers, not yet sent */
+    SERVER_ANSWER_SIZE = 160, /* tls-auth with SHA512 needs 98 */
+    SERVER_NAME_SIZE = 128,
+    SERVER_LEAVING_SECONDS = 5, /* for the last word; openvpn: forward.c,
+                                   schedule_exit() */
+};
+
+enum server_peer_state {
+    SERVER_PEER_NEGOTIATING,
+    SERVER_PEER_UP,
+    SERVER_PEER_LEAVING, /* until the last word is acknowledged */
+    SERVER_PEER_GONE,    /* once what there is to send has been sent */
+};
+
+struct server_peer {
+    struct server_entry entry; /* first */
+    uint64_t client;
+    enum server_peer_state state;
+    struct instant since;
+    struct instant deadline; /* of the state; NEVER if it may last */
+    enum server_verdict verdict;
+    bool active;    /* the first negotiation is over */
+    bool asked;     /* for its options */
+    bool ping_due;
+    bool has_number;
+    uint32_t number; /* in the pool */
+    struct address ipv4, ipv6;
+    uint32_t protocol; /* bits of IV_PROTO that count */
+    bool tells_mtu;    /* IV_MTU */
+    char cipher[32];   /* "" if there is none in common */
+    char common_name[COMMON_NAME_SIZE];
+    char username[SERVER_NAME_SIZE];
+    char refusal[SERVER_NAME_SIZE]; /* what it is told with REFUSE */
+    uint64_t packets_in, packets_out, bytes_in, bytes_out;
+    struct session session;
+};
+
+struct server_answer {
+    struct server_path path;
+    uint16_t size;
+    uint8_t bytes[SERVER_ANSWER_SIZE];
+};
+
+struct server {
+    const struct server_config *config;
+    struct server_env env;
+    struct instant now;
+    struct tls_context tls;
+    bool tls_ready, stopping;
+    struct static_key wrap_key;
+    struct control_wrap wrap; /* for strangers: keeps nothing of them */
+    bool wrap_ready;
+    struct siphash_key cookie_key, name_key;
+    struct server_table table;
+    struct server_pool pool;
+    uint64_t clients; /* so far */
+    uint32_t negotiating, negotiating_max;
+    uint32_t up;
+    struct server_answer answers[SERVER_ANSWERS]; /* a ring */
+    uint32_t answer_first, answer_count;
+    uint32_t first_answers; /* given since */
+    struct instant first_since;
+    uint64_t answers_given, logins, negotiations;
+    struct drop_counters drops;
+    uint8_t scratch[CONTROL_WRAP_SCRATCH];
+};
+
+static inline struct server_peer *server_peer_of(struct server_entry *e)
+{
+    return (struct server_peer *)e;
+}
+
+/* The wrapping that the configuration says. */
+MUST_USE bool server_stranger_wrap(const struct server *s,
+                                   struct control_wrap *w);
+/* A control datagram of nobody's session: answers a first packet, or makes a
+ * client of who returns a cookie. */
+enum drop server_stranger_take(struct server *s, const struct server_path *from,
+                               struct bytes datagram);
+/* For tests: the session id that answers `client` in the `slot`th half hand
+ * window. */
+struct session_id server_stranger_cookie(const struct server *s,
+                                         const struct server_path *from,
+                                         const struct session_id *client,
+                                         uint32_t slot);
+
+/* A client that has shown that it got our answer, `own`. NULL, and a reason,
+ * if there is no room. */
+struct server_peer *server_peer_new(struct server *s,
+                                    const struct server_path *from,
+                                    const struct session_id *own,
+                                    const struct session_id *theirs,
+                                    enum drop *drop);
+/* Forgets it. */
+void server_peer_free(struct server *s, struct server_peer *p);
+/* Lets its session's news have their effect, and plans its next turn. */
+void server_peer_settle(struct server *s, struct server_peer *p);
+/* Its time has come. */
+void server_peer_expire(struct server *s, struct server_peer *p);
+struct instant server_peer_deadline(const struct server_peer *p);
+/* Tells it `text` as the last word; NULL: nothing. */
+void server_peer_leave(struct server *s, struct server_peer *p,
+                       const char *text);
+void server_peer_gone(struct server *s, struct server_peer *p);
+/* Goes on with who has waited for a verdict. */
+void server_peer_decide(struct server *s, struct server_peer *p);
+
+#endif

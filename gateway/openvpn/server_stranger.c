@@ -1,0 +1,173 @@
+/*
+ * Who is not known: everything here happens before there is anything to
+ * remember, for anybody's datagram.
+ */
+#include <mbedtls/md.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/secret.h"
+#include "gateway/openvpn/server_state.h"
+
+enum {
+    SLOTS_VALID = 3,       /* this one and the two before */
+    AMPLIFICATION_MAX = 3, /* an answer is never longer than so many times
+                              the question */
+};
+
+bool server_stranger_wrap(const struct server *s, struct control_wrap *w)
+{
+    const struct config_remote *remote = server_config_remote(s->config);
+    uint32_t time = s->env.unix_time(s->env.context);
+    const mbedtls_md_info_t *digest;
+    switch (remote->wrap) {
+    case CONFIG_WRAP_NONE:
+        return control_wrap_init_none(w);
+    case CONFIG_WRAP_TLS_AUTH:
+        digest = mbedtls_md_info_from_string(s->config->common.auth);
+        return digest && control_wrap_init_tls_auth(
+                             w, &s->wrap_key, remote->key_direction,
+                             (uint8_t)mbedtls_md_get_type(digest), time);
+    case CONFIG_WRAP_TLS_CRYPT:
+        return control_wrap_init_tls_crypt(w, &s->wrap_key, OPENVPN_SERVER,
+                                           time);
+    case CONFIG_WRAP_TLS_CRYPT_V2:
+        break;
+    }
+    return false;
+}
+
+/* --- The cookie ---------------------------------------------------------- */
+
+struct session_id server_stranger_cookie(const struct server *s,
+                                         const struct server_path *from,
+                                         const struct session_id *client,
+                                         uint32_t slot)
+{
+    struct session_id id;
+    uint8_t input[4 + 1 + 16 + 2 + sizeof client->bytes];
+    struct writer w = writer_of(input, sizeof input);
+    write_u32(&w, slot);
+    write_u8(&w, (uint8_t)from->remote.address.family);
+    write_bytes(&w, bytes_of(from->remote.address.bytes, 16));
+    write_u16(&w, from->remote.port);
+    write_bytes(&w, bytes_of(client->bytes, sizeof client->bytes));
+    store_u64(id.bytes, siphash(&s->cookie_key, input, w.size) | 1);
+    return id;
+}
+
+static uint32_t slot_now(const struct server *s)
+{
+    uint32_t length = (s->config->common.hand_window + 1) / 2;
+    return (uint32_t)(instant_to_seconds(s->now) / length);
+}
+
+static bool is_cookie(const struct server *s, const struct server_path *from,
+                      const struct session_id *client,
+                      const struct session_id *cookie)
+{
+    bool found = false;
+    for (uint32_t back = 0; back < SLOTS_VALID; back++) {
+        struct session_id good =
+            server_stranger_cookie(s, from, client, slot_now(s) - back);
+        found |= secret_equal(bytes_of(good.bytes, sizeof good.bytes),
+                              bytes_of(cookie->bytes, sizeof cookie->bytes));
+    }
+    return found;
+}
+
+/* --- The first packet and its answer ------------------------------------- */
+
+/* connect-freq-initial: so many answers in so many seconds. */
+static bool may_answer(struct server *s)
+{
+    struct duration length = duration_seconds(s->config->first_seconds);
+    if (instant_reached(s->now, instant_after(s->first_since, length))) {
+        s->first_since = s->now;
+        s->first_answers = 0;
+    }
+    if (s->first_answers >= s->config->first_answers)
+        return false;
+    s->first_answers++;
+    return true;
+}
+
+static enum drop answer(struct server *s, const struct server_path *from,
+                        const struct control_packet *question, size_t size)
+{
+    if (question->message_id != 0 || question->key_id != 0 ||
+        question->ack_count > 0 || session_id_is_zero(&question->session))
+        return DROP_CONTROL_MALFORMED;
+    if (s->answer_count == SERVER_ANSWERS || !may_answer(s))
+        return DROP_SERVER_RATE;
+    struct control_packet packet = {
+        .opcode = OPCODE_CONTROL_HARD_RESET_SERVER_V2,
+        .session =
+            server_stranger_cookie(s, from, &question->session, slot_now(s)),
+        .ack_count = 1, /* of message 0 */
+        .peer = question->session,
+    };
+    uint32_t at = (s->answer_first + s->answer_count) % SERVER_ANSWERS;
+    struct server_answer *a = &s->answers[at];
+    struct writer w = writer_of(a->bytes, sizeof a->bytes);
+    if (!control_wrap_seal(&s->wrap, &packet, &w) ||
+        w.size > AMPLIFICATION_MAX * size)
+        return DROP_CONTROL_MALFORMED;
+    a->path = *from;
+    a->size = (uint16_t)w.size;
+    s->answer_count++;
+    s->answers_given++;
+    return DROP_NONE;
+}
+
+/* --- The second packet ---------------------------------------------------- */
+
+/* Its acknowledgement of our answer brings the cookie back. */
+static bool may_follow(const struct control_packet *packet)
+{
+    if (packet->key_id != 0 || packet->ack_count == 0 ||
+        session_id_is_zero(&packet->session))
+        return false;
+    for (uint8_t i = 0; i < packet->ack_count; i++)
+        if (packet->acks[i] > 1)
+            return false;
+    return packet->opcode == OPCODE_ACK_V1 ||
+           (packet->opcode == OPCODE_CONTROL_V1 && packet->message_id <= 1);
+}
+
+static enum drop adopt(struct server *s, const struct server_path *from,
+                       const struct control_packet *packet,
+                       struct bytes datagram)
+{
+    enum drop drop = DROP_NONE;
+    if (!may_follow(packet))
+        return DROP_CONTROL_SESSION;
+    if (!is_cookie(s, from, &packet->session, &packet->peer))
+        return DROP_SERVER_COOKIE;
+    struct server_peer *p =
+        server_peer_new(s, from, &packet->peer, &packet->session, &drop);
+    if (!p)
+        return drop;
+    drop = session_receive(&p->session, s->now, datagram);
+    server_peer_settle(s, p);
+    return drop;
+}
+
+enum drop server_stranger_take(struct server *s, const struct server_path *from,
+                               struct bytes datagram)
+{
+    struct control_packet packet;
+    uint8_t opcode = opcode_of(datagram.data[0]);
+    if (s->stopping)
+        return DROP_SERVER_FULL;
+    if (opcode != OPCODE_CONTROL_HARD_RESET_CLIENT_V2 &&
+        opcode != OPCODE_CONTROL_V1 && opcode != OPCODE_ACK_V1)
+        return opcode_is_control(opcode) ? DROP_CONTROL_SESSION : DROP_OPCODE;
+    control_wrap_restart(&s->wrap, s->env.unix_time(s->env.context));
+    enum drop drop = control_wrap_open(&s->wrap, s->now, datagram, s->scratch,
+                                       &packet, NULL);
+    if (drop != DROP_NONE)
+        return drop;
+    return opcode == OPCODE_CONTROL_HARD_RESET_CLIENT_V2
+               ? answer(s, from, &packet, datagram.size)
+               : adopt(s, from, &packet, datagram);
+}
