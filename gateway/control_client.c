@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "gateway/base/secret.h"
+#include "gateway/serve_status.h"
 #include "gateway/settings.h"
 #include "gateway/settings_report.h"
 #include "gateway/status.h"
@@ -22,9 +23,10 @@ enum { EXIT_USAGE = 2, ANSWER_MAX = 4 * 1024 * 1024, TIMEOUT_SECONDS = 10 };
 
 struct options {
     const char *control;
-    const char *argument; /* of log-level */
+    const char *argument; /* of log-level and kick */
     bool json;
     bool watch;
+    bool halt;
 };
 
 /* The commands, and what each takes besides --control. */
@@ -38,6 +40,7 @@ static const struct command {
     {"reconnect", false, false, false, ""},
     {"stop", false, false, false, ""},
     {"login", false, false, false, ""},
+    {"kick", false, false, true, "NAME [--halt] "},
     {"log-level", false, false, true, "error|warn|info|debug|default "},
 };
 
@@ -57,6 +60,7 @@ static bool parse_options(int argc, char **argv, const struct command *command,
         {"control", required_argument, NULL, 'c'},
         {"json", no_argument, NULL, 'j'},
         {"watch", no_argument, NULL, 'w'},
+        {"halt", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     *out = (struct options){.control = SETTINGS_CONTROL_DEFAULT};
@@ -69,6 +73,8 @@ static bool parse_options(int argc, char **argv, const struct command *command,
             out->json = true;
         else if (c == 'w' && command->watch)
             out->watch = true;
+        else if (c == 'h' && strcmp(command->name, "kick") == 0)
+            out->halt = true;
         else
             return false;
     }
@@ -166,7 +172,10 @@ static int show_status(const struct options *o)
     } else {
         if (o->watch)
             printf("\033[H\033[J");
-        status_print(status, stdout, isatty(STDOUT_FILENO));
+        if (serve_status_is(status))
+            serve_status_print(status, stdout);
+        else
+            status_print(status, stdout, isatty(STDOUT_FILENO));
     }
     json_decref(status);
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -197,8 +206,10 @@ static int show_settings(const struct options *o)
 
 static int give_order(const struct options *o, const char *command)
 {
-    json_t *answer = ask(o->control, json_pack("{s:s,s:s?}", "command", command,
-                                               "level", o->argument));
+    json_t *answer =
+        ask(o->control,
+            json_pack("{s:s,s:s?,s:s?,s:b}", "command", command, "level",
+                      o->argument, "name", o->argument, "halt", o->halt));
     if (!answer)
         return EXIT_FAILURE;
     json_decref(answer);

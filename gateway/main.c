@@ -14,6 +14,7 @@
 #include "gateway/genkey.h"
 #include "gateway/profile.h"
 #include "gateway/sandbox.h"
+#include "gateway/serve.h"
 #include "gateway/settings.h"
 #include "gateway/version.h"
 
@@ -28,6 +29,8 @@ static const char usage[] =
     "          serve qubes through the VPN of the profile, or of that in DIR\n"
     "          which dom0 names; SPEC is xen or\n"
     "          tap:IFNAME,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
+    "  serve --config FILE [--control SOCKET] [-v]\n"
+    "          be an OpenVPN server for many clients\n"
     "  check FILE\n"
     "          say what is wrong with a profile, and what it asks for\n"
     "  status [--json] [--watch] [--control SOCKET]\n"
@@ -38,6 +41,8 @@ static const char usage[] =
     "          tear down and connect anew; end; answer for credentials\n"
     "  log-level error|warn|info|debug|default [--control SOCKET]\n"
     "          how much the gateway says from now on\n"
+    "  kick NAME [--halt] [--control SOCKET]\n"
+    "          end a client's session; with --halt it is told to stay away\n"
     "  genkey KIND [--server-key FILE] [--metadata TEXT] OUT\n"
     "          make a key file for tls-auth, tls-crypt or tls-crypt-v2\n"
     "  help | version\n"
@@ -112,11 +117,13 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", run},
+    {"serve", serve},
     {"check", check},
     {"status", control_client},
     {"reconnect", control_client},
     {"stop", control_client},
     {"login", control_client},
+    {"kick", control_client},
     {"settings", control_client},
     {"log-level", control_client},
     {"genkey", genkey},

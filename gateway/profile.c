@@ -19,6 +19,7 @@
 struct profile_reader {
     config_report *report;
     void *context;
+    bool anywhere;                 /* files are not confined */
     int directory;                 /* -1: none could be opened */
     char directory_path[PATH_MAX]; /* absolute, "" if unknown */
 };
@@ -152,8 +153,11 @@ static const char *read_referenced(void *context, const char *path,
     const struct profile_reader *r = context;
     if (r->directory < 0)
         return "the profile's directory cannot be opened";
-    int file = open_below(r, below(r, path));
-    if (file < 0)
+    int file = r->anywhere
+                   ? openat(r->directory, path,
+                            O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+                   : open_below(r, below(r, path));
+    if (file < 0 && !r->anywhere)
         file = open_moved(r, path);
     if (file < 0)
         return why_not(errno);
@@ -181,26 +185,37 @@ static void open_directory(struct profile_reader *r, const char *path)
         r->directory_path[0] = '\0';
 }
 
+/* The file itself; false after a report. */
+static bool read_file(const char *path, config_report *report, void *context,
+                      struct config_blob *text)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const char *problem = file < 0 ? why_not(errno) : read_regular(file, text);
+    if (problem)
+        report(context, CONFIG_ERROR, 0, problem);
+    return problem == NULL;
+}
+
+static void close_reader(struct profile_reader *r, struct config_blob *text)
+{
+    if (r->directory >= 0)
+        close(r->directory);
+    secret_wipe(text->data, text->size);
+    free(text->data);
+}
+
 bool profile_read(const char *path, config_report *report, void *context,
                   struct config *out)
 {
-    config_init(out);
     struct config_blob text = {0};
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    const char *problem = file < 0 ? why_not(errno) : read_regular(file, &text);
-    if (problem) {
-        report(context, CONFIG_ERROR, 0, problem);
+    config_init(out);
+    if (!read_file(path, report, context, &text))
         return false;
-    }
-
     struct profile_reader r = {.report = report, .context = context};
     open_directory(&r, path);
     const struct config_parser_env env = {pass_on, read_referenced, &r};
     bool usable = config_parse(bytes_of(text.data, text.size), path, &env, out);
-    if (r.directory >= 0)
-        close(r.directory);
-    secret_wipe(text.data, text.size);
-    free(text.data);
+    close_reader(&r, &text);
     return usable;
 }
 
@@ -247,5 +262,24 @@ bool profile_usable(const char *path)
     struct config config;
     bool usable = profile_read(path, log_problem, &p, &config);
     config_clear(&config);
+    return usable;
+}
+
+bool profile_load_server(const char *path, struct server_config *out)
+{
+    char *copy = strdup(path);
+    struct config_blob text = {0};
+    bool usable = false;
+    server_config_init(out);
+    if (copy && read_file(path, log_problem, copy, &text)) {
+        struct profile_reader r = {
+            .report = log_problem, .context = copy, .anywhere = true};
+        open_directory(&r, path);
+        const struct config_parser_env env = {pass_on, read_referenced, &r};
+        usable = server_config_parse(bytes_of(text.data, text.size), path, &env,
+                                     out);
+        close_reader(&r, &text);
+    }
+    free(copy);
     return usable;
 }

@@ -8,6 +8,7 @@
 #define GATEWAY_PROFILE_H
 
 #include "gateway/openvpn/config_parser.h"
+#include "gateway/openvpn/server_config_parser.h"
 
 enum {
     PROFILE_FILE_MAX = 1 << 20, /* bytes, each file */
@@ -27,5 +28,9 @@ MUST_USE bool profile_load(const char *path, struct config *out,
 
 /* Only whether it would; errors are logged. */
 MUST_USE bool profile_usable(const char *path);
+
+/* A server's configuration, which is its administrator's own: the files that it
+ * names may lie anywhere. The caller clears *out in both cases. */
+MUST_USE bool profile_load_server(const char *path, struct server_config *out);
 
 #endif

@@ -22,7 +22,7 @@ static json_t *prefix_json(const struct prefix *p)
                                        : json_null();
 }
 
-static void add_drops(json_t *object, const struct drop_counters *drops)
+void status_add_drops(json_t *object, const struct drop_counters *drops)
 {
     for (unsigned i = DROP_NONE + 1; drops && i < DROP_COUNT; i++) {
         if (drops->count[i] == 0)
@@ -84,7 +84,7 @@ static json_t *qubes_json(const struct router *router)
         if (!router_qube_status(router, i, &q))
             continue;
         json_t *drops = json_object();
-        add_drops(drops, q.drops);
+        status_add_drops(drops, q.drops);
         json_array_append_new(
             qubes, json_pack("{s:s,s:o,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o}",
                              "name", q.name, "ipv4", address_json(&q.ipv4),
@@ -106,14 +106,14 @@ static json_t *all_drops(const struct status_source *s,
     struct drop_counters vpn = *s->vpn.drops;
     if (s->vpn.client)
         vpn_client_add_drops(s->vpn.client, &vpn);
-    add_drops(drops, &vpn);
-    add_drops(drops, c->drops);
-    add_drops(drops, router_drops(s->router));
+    status_add_drops(drops, &vpn);
+    status_add_drops(drops, c->drops);
+    status_add_drops(drops, router_drops(s->router));
     for (size_t i = 0; i < s->link_count; i++)
-        add_drops(drops, &s->links[i]->drops);
+        status_add_drops(drops, &s->links[i]->drops);
     for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
         if (router_qube_status(s->router, i, &q))
-            add_drops(drops, q.drops);
+            status_add_drops(drops, q.drops);
     }
     return drops;
 }

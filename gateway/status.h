@@ -28,6 +28,9 @@ struct status_source {
 /* Owned by the caller; NULL when memory is short. */
 json_t *status_json(const struct status_source *source);
 
+/* Adds the counters above zero to what the object has of them. */
+void status_add_drops(json_t *object, const struct drop_counters *drops);
+
 /* `colour`: with terminal colours. */
 void status_print(const json_t *status, FILE *out, bool colour);
 

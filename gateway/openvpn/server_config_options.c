@@ -375,8 +375,9 @@ HANDLER(compression)
     (void)option;
     const char *text = config_builder_argument(line, 1);
     if (!text || (strcmp(text, "no") != 0 && strcmp(text, "migrate") != 0))
-        config_builder_error(b, "`%s' is refused: compression tells what is "
-                                "inside of the encryption",
+        config_builder_error(b,
+                             "`%s' is refused: compression tells what is "
+                             "inside of the encryption",
                              line->name);
 }
 
@@ -476,17 +477,28 @@ const struct config_option *server_config_options_find(const char *name)
 bool server_config_options_client_only(const char *name)
 {
     static const char *const names[] = {
-        "auth-retry",       "auth-user-pass",
-        "client",           "connect-retry",
-        "connect-timeout",  "dhcp-option",
-        "dns",              "http-proxy",
-        "ifconfig",         "ifconfig-ipv6",
-        "ns-cert-type",     "proto-force",
-        "pull",             "pull-filter",
-        "redirect-gateway", "redirect-private",
-        "remote",           "remote-random",
-        "route-gateway",    "route-nopull",
-        "socks-proxy",      "static-challenge",
+        "auth-retry",
+        "auth-user-pass",
+        "client",
+        "connect-retry",
+        "connect-timeout",
+        "dhcp-option",
+        "dns",
+        "http-proxy",
+        "ifconfig",
+        "ifconfig-ipv6",
+        "ns-cert-type",
+        "proto-force",
+        "pull",
+        "pull-filter",
+        "redirect-gateway",
+        "redirect-private",
+        "remote",
+        "remote-random",
+        "route-gateway",
+        "route-nopull",
+        "socks-proxy",
+        "static-challenge",
         "tls-client",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

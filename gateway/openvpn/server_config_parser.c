@@ -28,8 +28,9 @@ static void apply(struct server_config_builder *s, const char *name,
     struct config_builder *b = &s->common;
     const struct config_option *option = server_config_options_find(name);
     if (!option && server_config_options_client_only(name)) {
-        config_builder_error(b, "`%s' is a client's option; if it is for the "
-                                "clients, write `push \"%s ...\"'",
+        config_builder_error(b,
+                             "`%s' is a client's option; if it is for the "
+                             "clients, write `push \"%s ...\"'",
                              name, name);
         return;
     }

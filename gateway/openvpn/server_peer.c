@@ -105,9 +105,9 @@ struct server_peer *server_peer_new(struct server *s,
         free(p);
         return NULL;
     }
-    become(s, p, SERVER_PEER_NEGOTIATING,
-           instant_after(s->now,
-                         duration_seconds(s->config->common.hand_window)));
+    become(
+        s, p, SERVER_PEER_NEGOTIATING,
+        instant_after(s->now, duration_seconds(s->config->common.hand_window)));
     return p;
 }
 
@@ -277,8 +277,8 @@ static void retire_others(struct server *s, const struct server_peer *p)
         if (!other || other->client >= p->client ||
             other->state == SERVER_PEER_GONE)
             continue;
-        bool same_place = endpoint_equal(&other->entry.path.remote,
-                                         &p->entry.path.remote);
+        bool same_place =
+            endpoint_equal(&other->entry.path.remote, &p->entry.path.remote);
         bool again = other->state == SERVER_PEER_UP &&
                      !s->config->duplicate_cn && same_name(other, p);
         if (!same_place && !again)
@@ -321,11 +321,11 @@ static void go_up(struct server *s, struct server_peer *p)
     /* A client waits once, the server twice as long: it is the client that
      * shall notice first. */
     keepalive_init(&p->session.keepalive, s->now, c->ping, 2 * c->ping_restart);
-    become(s, p, SERVER_PEER_UP,
-           c->common.session_timeout
-               ? instant_after(s->now,
-                               duration_seconds(c->common.session_timeout))
-               : INSTANT_NEVER);
+    become(
+        s, p, SERVER_PEER_UP,
+        c->common.session_timeout
+            ? instant_after(s->now, duration_seconds(c->common.session_timeout))
+            : INSTANT_NEVER);
     s->logins++;
     tls_session_describe(&p->session.primary->control.tls, tls, sizeof tls);
     log_info("server: %s is up: %s, %s, %s", who(p, name),
@@ -336,8 +336,8 @@ void server_peer_decide(struct server *s, struct server_peer *p)
 {
     if (p->verdict == SERVER_REFUSE) {
         char text[SERVER_NAME_SIZE + 16];
-        snprintf(text, sizeof text, "AUTH_FAILED%s%s",
-                 p->refusal[0] ? "," : "", p->refusal);
+        snprintf(text, sizeof text, "AUTH_FAILED%s%s", p->refusal[0] ? "," : "",
+                 p->refusal);
         refuse(s, p, text, "name or password");
     } else if (p->verdict == SERVER_ADMIT && p->active &&
                p->state == SERVER_PEER_NEGOTIATING &&
@@ -385,8 +385,8 @@ static void take_exchange(struct server *s, struct server_peer *p,
         .path = &p->entry.path,
         .again = again,
     };
-    p->verdict = s->env.admit ? s->env.admit(s->env.context, &login)
-                              : SERVER_ADMIT;
+    p->verdict =
+        s->env.admit ? s->env.admit(s->env.context, &login) : SERVER_ADMIT;
     if (again && p->verdict == SERVER_REFUSE)
         server_peer_decide(s, p);
 }

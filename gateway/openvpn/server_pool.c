@@ -16,9 +16,9 @@ bool server_pool_init(struct server_pool *p, const struct server_config *config)
     if (p->count > SERVER_POOL_MAX)
         p->count = SERVER_POOL_MAX;
     if (p->ipv6.address.family == ADDRESS_IPV6)
-        p->ipv6_first = (load_u32(p->ipv6.address.bytes + 12) & ~0xffffU) +
-                        (p->ipv6.bits >= IPV6_SMALL_BITS ? IPV6_FIRST_SMALL
-                                                         : IPV6_FIRST);
+        p->ipv6_first =
+            (load_u32(p->ipv6.address.bytes + 12) & ~0xffffU) +
+            (p->ipv6.bits >= IPV6_SMALL_BITS ? IPV6_FIRST_SMALL : IPV6_FIRST);
     p->places = calloc(p->count, sizeof *p->places);
     return p->places != NULL;
 }

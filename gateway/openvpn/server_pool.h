@@ -18,9 +18,9 @@ struct server_place {
 };
 
 struct server_pool {
-    uint32_t first;             /* IPv4, host order */
-    struct prefix ipv6;         /* family NONE: none */
-    uint32_t ipv6_first;        /* in its last 32 bits */
+    uint32_t first;      /* IPv4, host order */
+    struct prefix ipv6;  /* family NONE: none */
+    uint32_t ipv6_first; /* in its last 32 bits */
     uint32_t count;
     uint64_t departures;
     struct server_place *places;

@@ -34,8 +34,8 @@ struct server_peer {
     struct instant since;
     struct instant deadline; /* of the state; NEVER if it may last */
     enum server_verdict verdict;
-    bool active;    /* the first negotiation is over */
-    bool asked;     /* for its options */
+    bool active; /* the first negotiation is over */
+    bool asked;  /* for its options */
     bool ping_due;
     bool has_number;
     uint32_t number; /* in the pool */

@@ -1,0 +1,406 @@
+#include "gateway/serve.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "firewall/coalesce.h"
+#include "firewall/mss.h"
+#include "firewall/segment.h"
+#include "gateway/base/log.h"
+#include "gateway/control.h"
+#include "gateway/event/loop.h"
+#include "gateway/event/notify.h"
+#include "gateway/event/signals.h"
+#include "gateway/link/tun.h"
+#include "gateway/openvpn/negotiated.h"
+#include "gateway/openvpn/server.h"
+#include "gateway/profile.h"
+#include "gateway/randomness.h"
+#include "gateway/sandbox.h"
+#include "gateway/serve_status.h"
+#include "gateway/settings.h"
+#include "gateway/uplink/udp_listener.h"
+
+enum {
+    EXIT_USAGE = 2,
+    OUT_BYTES = 128 * 1024, /* stays in the second-level cache */
+    INBOUND_PACKETS = 128,
+};
+
+struct serve {
+    const struct server_config *config;
+    struct loop *loop;
+    struct signals signals;
+    bool signals_open, notify_open, stopping;
+    struct control *control;
+    struct notify notify;
+    struct server *server;
+    struct loop_timer timer;
+    struct udp_listener *listener;
+    struct link *tun;
+    struct coalesce *coalesce;
+    struct burst out;         /* to one client */
+    struct server_peer *to;   /* whose that is, or NULL */
+    struct burst control_out; /* one control datagram */
+    struct packet_batch inbound;
+    struct drop_counters drops;
+};
+
+static uint32_t unix_time(void *context)
+{
+    (void)context;
+    return (uint32_t)time(NULL);
+}
+
+/* --- To clients ----------------------------------------------------------- */
+
+static void flush(struct serve *s, struct instant now)
+{
+    if (s->to && s->out.count > 0 &&
+        server_seal(s->server, now, s->to, &s->out))
+        udp_listener_send(s->listener, &server_path_of(s->to)->remote, &s->out);
+    burst_reset(&s->out);
+}
+
+static bool destination_of(const struct packet *p, struct address *out)
+{
+    uint8_t version = p->size > 0 ? p->data[0] >> 4 : 0;
+    if (version == 4 && p->size >= 20)
+        *out = address_from_bytes(ADDRESS_IPV4, p->data + 16);
+    else if (version == 6 && p->size >= 40)
+        *out = address_from_bytes(ADDRESS_IPV6, p->data + 24);
+    else
+        return false;
+    return true;
+}
+
+/* mssfix, in both directions, so that it is enough if one end does it. */
+static void clamp(const struct serve *s, const struct server_peer *p,
+                  const struct packet *packet)
+{
+    struct ip_packet ip;
+    struct packet copy = *packet;
+    const struct config_remote *remote = server_config_remote(s->config);
+    if (copy.gso != PACKET_GSO_NONE ||
+        ip_packet_parse(&copy, &ip) != DROP_NONE || ip.protocol != IP_TCP)
+        return;
+    struct burst_layout layout = server_layout(p);
+    mss_clamp(packet, &ip,
+              negotiated_mss_mtu(
+                  remote, &layout, remote->tun_mtu,
+                  udp_listener_overhead(&server_path_of(p)->remote), 0));
+}
+
+static void to_client(struct serve *s, struct instant now,
+                      struct server_peer *p, const struct packet *packet)
+{
+    struct segment_cursor cursor = {0};
+    struct burst_layout layout = server_layout(p);
+    uint16_t mtu = server_config_remote(s->config)->tun_mtu;
+    enum segment_result result;
+    if (s->to != p)
+        flush(s, now);
+    s->to = p;
+    clamp(s, p, packet);
+    while ((result = segment(packet, mtu, &layout, &cursor, &s->out)) ==
+           SEGMENT_FULL)
+        flush(s, now);
+    if (result == SEGMENT_REFUSED)
+        drop_count(&s->drops, DROP_TOO_BIG);
+}
+
+static void end_of_burst(struct serve *s, struct instant now)
+{
+    flush(s, now);
+    s->to = NULL;
+}
+
+static void from_tun(void *context, struct instant now,
+                     struct packet_batch *batch)
+{
+    struct serve *s = context;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct address destination;
+        struct server_peer *p = destination_of(&batch->packets[i], &destination)
+                                    ? server_find(s->server, &destination)
+                                    : NULL;
+        if (p)
+            to_client(s, now, p, &batch->packets[i]);
+        else
+            drop_count(&s->drops, DROP_NO_CLIENT);
+    }
+    end_of_burst(s, now);
+    loop_timer_set(&s->timer, server_deadline(s->server));
+}
+
+/* --- From clients ----------------------------------------------------------
+ */
+
+static void send_control(struct serve *s, const struct server_path *to,
+                         struct bytes datagram)
+{
+    static const struct burst_layout bare = {.block = 1};
+    burst_reset(&s->control_out);
+    struct datagram *d =
+        burst_reserve(&s->control_out, &bare, (uint32_t)datagram.size);
+    if (!d)
+        return;
+    memcpy(d->data, datagram.data, datagram.size);
+    udp_listener_send(s->listener, &to->remote, &s->control_out);
+}
+
+static void pump(struct serve *s)
+{
+    struct server_path to;
+    struct bytes datagram;
+    while (server_transmit(s->server, &to, &datagram))
+        send_control(s, &to, datagram);
+    loop_timer_set(&s->timer, server_deadline(s->server));
+    if (s->stopping && server_is_empty(s->server))
+        loop_quit(s->loop);
+}
+
+/* From one client to another it goes here and not through the kernel. */
+static struct server_peer *other_client(struct serve *s,
+                                        const struct packet *packet)
+{
+    struct address destination;
+    return s->config->client_to_client && destination_of(packet, &destination)
+               ? server_find(s->server, &destination)
+               : NULL;
+}
+
+static void deliver(struct serve *s, struct instant now)
+{
+    struct packet_batch *batch = &s->inbound;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct packet *packet = &batch->packets[i];
+        struct server_peer *p = packet->drop ? NULL : other_client(s, packet);
+        if (!p)
+            continue;
+        to_client(s, now, p, packet);
+        packet->drop = DROP_ANSWERED; /* dealt with, not for the device */
+    }
+    end_of_burst(s, now);
+    s->tun->kind->send(s->tun, now, batch->packets, batch->count);
+}
+
+static void from_listener(void *context, struct instant now,
+                          const struct endpoint *from, struct burst *burst)
+{
+    struct serve *s = context;
+    const struct server_path path = {*from};
+    uint16_t next = 0;
+    bool done;
+    server_open(s->server, now, &path, burst);
+    do {
+        packet_batch_reset(&s->inbound);
+        done = coalesce(s->coalesce, burst, &next, &s->inbound);
+        deliver(s, now);
+    } while (!done);
+    pump(s);
+}
+
+static void due(void *context, struct instant now)
+{
+    struct serve *s = context;
+    server_expire(s->server, now);
+    pump(s);
+}
+
+/* --- Orders ----------------------------------------------------------------
+ */
+
+static void stop(struct serve *s, struct instant now)
+{
+    if (s->stopping) { /* a second time: without waiting for anybody */
+        loop_quit(s->loop);
+        return;
+    }
+    log_info("serve: told to stop");
+    s->stopping = true;
+    notify_stopping(&s->notify, "saying goodbye to clients");
+    server_stop(s->server, now);
+    pump(s);
+}
+
+static void signalled(void *context, struct instant now, int number)
+{
+    if (number == SIGTERM || number == SIGINT)
+        stop(context, now);
+}
+
+/* By its number or by its name, and then all of that name. */
+static json_t *kick(struct serve *s, struct instant now, const json_t *request)
+{
+    const char *name = json_string_value(json_object_get(request, "name"));
+    bool halt = json_is_true(json_object_get(request, "halt"));
+    struct server_client c;
+    uint32_t next = 0;
+    json_int_t kicked = 0;
+    if (!name)
+        return NULL;
+    while (server_next_client(s->server, &next, &c)) {
+        char number[24];
+        snprintf(number, sizeof number, "%llu", (unsigned long long)c.client);
+        if (strcmp(c.common_name, name) == 0 || strcmp(number, name) == 0)
+            kicked += server_kick(s->server, now, c.client, halt);
+    }
+    pump(s);
+    return kicked > 0 ? json_pack("{s:I}", "kicked", kicked)
+                      : json_pack("{s:s}", "error", "there is no such client");
+}
+
+static json_t *ordered(void *context, struct instant now, const json_t *request)
+{
+    struct serve *s = context;
+    const char *command =
+        json_string_value(json_object_get(request, "command"));
+    if (!command)
+        return NULL;
+    if (strcmp(command, "status") == 0)
+        return serve_status_json(&(struct serve_status_source){
+            .now = now,
+            .server = s->server,
+            .drops = {&s->drops, udp_listener_drops(s->listener),
+                      &s->tun->drops},
+        });
+    if (strcmp(command, "kick") == 0)
+        return kick(s, now, request);
+    if (strcmp(command, "stop") != 0)
+        return NULL;
+    stop(s, now);
+    return json_object();
+}
+
+/* --- Opening and closing ----------------------------------------------------
+ */
+
+static bool open_outside(struct serve *s)
+{
+    const struct server_config *c = s->config;
+    const struct link_owner owner = {.context = s, .received = from_tun};
+    const struct tun_options tun = {
+        .interface = c->device,
+        .ipv4 = c->ipv4,
+        .ipv6 = c->ipv6,
+        .mtu = server_config_remote(c)->tun_mtu,
+        .routes = c->routes,
+        .route_count = c->route_count,
+    };
+    enum error error;
+    s->listener =
+        udp_listener_open(&c->local, s->loop, from_listener, s, &error);
+    if (!s->listener)
+        return false;
+    s->tun = tun_open(&tun, s->loop, &owner, &error);
+    if (!s->tun)
+        return false;
+    coalesce_join_udp(s->coalesce, s->tun->takes_udp_gso);
+    return true;
+}
+
+static bool open_parts(struct serve *s, const char *control)
+{
+    const struct server_env env = {.random = randomness_fill,
+                                   .unix_time = unix_time};
+    s->loop = loop_new();
+    s->coalesce = coalesce_new();
+    if (!s->loop || !s->coalesce || !burst_init(&s->out, OUT_BYTES) ||
+        !burst_init(&s->control_out, UINT16_MAX) ||
+        !packet_batch_init(&s->inbound, INBOUND_PACKETS, 0)) {
+        log_error("serve: out of memory");
+        return false;
+    }
+    s->signals_open = signals_open(&s->signals, s->loop, signalled, s) == OK;
+    s->server = server_new(s->config, &env, loop_now(s->loop));
+    if (!s->signals_open || !s->server || !open_outside(s))
+        return false;
+    s->timer = (struct loop_timer){INSTANT_NEVER, due, s, NULL};
+    loop_add_timer(s->loop, &s->timer);
+    s->control = control_open(control, s->loop, ordered, s);
+    if (!s->control)
+        return false;
+    notify_open(&s->notify, s->loop);
+    s->notify_open = true;
+    return true;
+}
+
+static void close_parts(struct serve *s)
+{
+    if (s->notify_open)
+        notify_close(&s->notify);
+    control_close(s->control);
+    if (s->tun)
+        s->tun->kind->close(s->tun);
+    udp_listener_close(s->listener);
+    server_free(s->server);
+    if (s->signals_open)
+        signals_close(&s->signals);
+    coalesce_free(s->coalesce);
+    burst_clear(&s->out);
+    burst_clear(&s->control_out);
+    packet_batch_clear(&s->inbound);
+    loop_free(s->loop);
+}
+
+static int run(const struct server_config *config, const char *control)
+{
+    char local[ENDPOINT_TEXT_SIZE] = "";
+    int result = EXIT_FAILURE;
+    struct serve *s = calloc(1, sizeof *s);
+    if (!s)
+        return EXIT_FAILURE;
+    s->config = config;
+    if (open_parts(s, control)) {
+        if (address_is_set(&config->local.address))
+            endpoint_format(&config->local, local);
+        log_info("serve: %s%sport %u, device %s", local, *local ? ", " : "",
+                 config->local.port, config->device);
+        notify_ready(&s->notify, "serving");
+        if (loop_run(s->loop) == OK)
+            result = EXIT_SUCCESS;
+    }
+    close_parts(s);
+    free(s);
+    return result;
+}
+
+int serve(int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"config", required_argument, NULL, 'f'},
+        {"control", required_argument, NULL, 'c'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *file = NULL, *control = SETTINGS_CONTROL_DEFAULT;
+    enum log_level level = LOG_INFO;
+    struct server_config config;
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "v", known, NULL)) != -1;) {
+        if (c == '?')
+            return EXIT_USAGE;
+        if (c == 'f')
+            file = optarg;
+        else if (c == 'c')
+            control = optarg;
+        else
+            level = LOG_DEBUG;
+    }
+    if (!file || optind != argc) {
+        fputs("usage: vpn-gateway serve --config FILE [--control SOCKET] "
+              "[-v]\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    log_set_level(level);
+    sandbox_guard_secrets();
+    int result =
+        profile_load_server(file, &config) ? run(&config, control) : EXIT_USAGE;
+    server_config_clear(&config);
+    return result;
+}
