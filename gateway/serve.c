@@ -359,8 +359,9 @@ static int run(const struct server_config *config, const char *control)
     if (open_parts(s, control)) {
         if (address_is_set(&config->local.address))
             endpoint_format(&config->local, local);
-        log_info("serve: %s%sport %u, device %s", local, *local ? ", " : "",
-                 config->local.port, config->device);
+        else
+            snprintf(local, sizeof local, "port %u", config->local.port);
+        log_info("serve: %s, device %s", local, config->device);
         notify_ready(&s->notify, "serving");
         if (loop_run(s->loop) == OK)
             result = EXIT_SUCCESS;

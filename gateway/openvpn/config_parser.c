@@ -208,7 +208,8 @@ static void read_lines(struct config_builder *b, struct config_file *f)
         b->line = f->line;
         struct config_tokens tokens;
         char tag[TAG_SIZE];
-        if (!config_file_cut(line, &tokens) && config_file_tag(&tokens, tag, sizeof tag))
+        if (!config_file_cut(line, &tokens) &&
+            config_file_tag(&tokens, tag, sizeof tag))
             read_block(b, f, tag);
         else if (!skip_armour(b, f, line))
             apply_text(b, line, false);

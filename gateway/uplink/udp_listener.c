@@ -11,9 +11,9 @@
 enum {
     IPV4_OVERHEAD = 20 + 8,
     IPV6_OVERHEAD = 40 + 8,
-    SEGMENT_MAX = 1500 - IPV6_OVERHEAD, /* larger ones IP has to cut, and the
-                                           kernel cuts no run of such */
-    ROUNDS = 4, /* of receiving, before others get their turn */
+    OUTER_MTU = 1500, /* what is larger IP has to cut, and the kernel makes no
+                         run of such */
+    ROUNDS = 4,       /* of receiving, before others get their turn */
 };
 
 struct udp_listener {
@@ -126,13 +126,14 @@ void udp_listener_send(struct udp_listener *l, const struct endpoint *to,
     struct destination destination;
     struct udp_run runs[UDP_RUNS_MAX];
     uint16_t from = 0;
+    uint16_t segment_max =
+        l->segments ? (uint16_t)(OUTER_MTU - udp_listener_overhead(to)) : 0;
     unsigned count;
     destination.size = l->both ? socket_name_mapped_of(to, &destination.address)
                                : socket_name_of(to, &destination.address);
     do {
         for (count = 0; count < UDP_RUNS_MAX; count++) {
-            runs[count] =
-                udp_run_next(burst, from, 0, l->segments ? SEGMENT_MAX : 0);
+            runs[count] = udp_run_next(burst, from, 0, segment_max);
             if (runs[count].count == 0)
                 break;
             from = (uint16_t)(runs[count].first + runs[count].count);

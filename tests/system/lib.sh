@@ -9,7 +9,8 @@
 #
 # Source it, say `begin SECONDS`, use the functions, and leave in whatever way: a guard that outlives even kill -9 takes
 # down what was made here and nothing else. With SYSTEM_CLIENT=openvpn Debian's openvpn and the kernel's NAT stand in
-# for the gateway, which shows whether a finding is ours. SYSTEM_NO_SANDBOX=1 is for a gateway built with sanitizers, which
+# for the gateway, which shows whether a finding is ours; with SYSTEM_SERVER=gateway our own server for
+# OpenVPN's. SYSTEM_NO_SANDBOX=1 is for a gateway built with sanitizers, which
 # need more of the system than the program does.
 
 set -euo pipefail
@@ -19,6 +20,7 @@ build=${BUILD:-build}
 [ "${build#/}" != "$build" ] || build=$PWD/$build
 program=$build/vpn-gateway
 client=${SYSTEM_CLIENT:-gateway}
+server=${SYSTEM_SERVER:-openvpn}
 
 prefix=vpngw$$
 qube=$prefix-qube
@@ -282,6 +284,13 @@ server_start() { # WRAP [LINE]...
 server_return() {
     local mark
     mark=$(wc -l <"$work/server.log")
+    if [ "$server" = gateway ]; then
+        spawn "$work/server.log" "$internet" "$program" serve --config "$work/server.conf" \
+            --control "$work/server.control" -v
+        server_pid=$spawned
+        wait_for 5 server_said "$mark" 'serve: .*device'
+        return
+    fi
     spawn "$work/server.log" "$internet" "${server_preload[@]}" openvpn --config "$work/server.conf"
     server_pid=$spawned
     wait_for 5 server_said "$mark" 'Initialization Sequence Completed'

@@ -1,0 +1,111 @@
+#!/bin/bash
+# Our own server: OpenVPN's client and ours reach it in every wrapping and move data both ways; what a person can ask
+# of it; what a wrong configuration gets; and that nobody is bothered by strangers.
+# shellcheck source=tests/system/tap.sh
+. "$(dirname "$0")/tap.sh" || exit 1
+start 150
+server=gateway
+web_file big 30
+openvpn --genkey tls-auth "$work/tls-auth.key"
+
+# --- A configuration that is none --------------------------------------------------------------------------------------
+
+refused() { # PATTERN LINE...
+    local pattern=$1 status=0
+    shift
+    printf '%s\n' "$@" >"$work/broken.conf"
+    timeout 5 "$program" serve --config "$work/broken.conf" --control "$work/server.control" >"$work/broken.log" 2>&1 ||
+        status=$?
+    cat "$work/broken.log"
+    [ $status = 2 ] && grep -q -- "$pattern" "$work/broken.log"
+}
+ok "an unknown option is named with its line" refused 'broken.conf:2: error: unknown option' 'port 1194' 'porrt 1194'
+ok "a client's option is told apart" refused "broken.conf:1: error: .redirect-gateway. is a client's option" \
+    'redirect-gateway def1'
+ok "what is missing is named" refused 'broken.conf: error: .cert. is missing' 'server 10.8.0.0 255.255.255.0'
+
+# --- Every wrapping, either client ---------------------------------------------------------------------------------------
+
+download() { in_qube curl -sS --max-time 40 http://$web_address/big | sha256sum | cut -d ' ' -f 1; }
+upload() { in_qube curl -sS --max-time 40 -H Expect: --data-binary @"$work/www/big" http://$web_address/cgi-bin/sha256; }
+moves_data() { # DESCRIPTION
+    ok "$1: up" wait_for 10 gateway_up
+    is "$1: 30 MB down" "$(cat "$work/big.sha256")" download
+    is "$1: 30 MB up" "$(cat "$work/big.sha256")" upload
+    is "$1: 60 datagrams of all sizes" 60 in_qube timeout 30 perl "$system/udp" ask $web_address 7 60 1472
+}
+
+for wrap in none tls-auth tls-crypt; do
+    own=() theirs=()
+    # tls-auth's two ends use the key in two directions.
+    [ $wrap != tls-auth ] || { own=('key-direction 0'); theirs=('key-direction 1'); }
+    server_start $wrap "${own[@]}" 'explicit-exit-notify'
+    profile client.ovpn $wrap "${theirs[@]}"
+    for client in gateway openvpn; do
+        gateway_start client.ovpn
+        moves_data "$wrap, $client's client"
+        gateway_stop
+    done
+    client=gateway
+    server_stop
+done
+
+# --- Renegotiation, older TLS, an older client ----------------------------------------------------------------------------
+
+server_start tls-crypt 'reneg-sec 3' 'hand-window 10'
+for client in gateway openvpn; do
+    profile client.ovpn tls-crypt 'tls-version-max 1.2' 'data-ciphers CHACHA20-POLY1305'
+    gateway_start client.ovpn
+    ok "TLS 1.2, ChaCha20, new keys every 3 s, $client's client: up" wait_for 10 gateway_up
+    is "a trickle over several generations of keys" 400 in_qube timeout 30 perl "$system/udp" ask $web_address 7 400 1000
+    sleep 4
+    is "30 MB down" "$(cat "$work/big.sha256")" download
+    gateway_stop
+done
+client=gateway
+server_stop
+
+# --- What a person can ask ------------------------------------------------------------------------------------------------
+
+server_status() { timeout 5 "$program" status --control "$work/server.control" --json | json "$1"; }
+server_start tls-crypt
+profile client.ovpn tls-crypt
+gateway_start client.ovpn
+ok "up" wait_for 10 gateway_up
+is "status: one client" 1 server_status clients_up
+is "status: its name" client server_status clients.0.name
+is "status: its address" 10.8.0.2 server_status clients.0.ipv4
+ok "kick" "$program" kick client --control "$work/server.control"
+kicked() { [ "$(server_status logins)" = 2 ] && gateway_up; }
+ok "who was kicked comes again" wait_for 10 kicked
+is "and gets the same address" 10.8.0.2 server_status clients.0.ipv4
+ok "nobody can be kicked who is not there" not "$program" kick nobody --control "$work/server.control"
+
+# --- Strangers ------------------------------------------------------------------------------------------------------------
+
+resident() { awk '/^VmRSS/ { print $2 }' "/proc/$server_pid/status"; }
+strangers() { # first packets, cookies that are none, data of nobody, rubbish; from many ports
+    # shellcheck disable=SC2016 # Perl's variables
+    in_gateway perl -MIO::Socket::INET -e '
+        for my $port (1 .. 200) {
+            my $socket = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => $ARGV[1], Proto => "udp") or die;
+            for my $n (1 .. 50) {
+                my $sid = pack("NN", $port, $n);
+                $socket->send("\x38$sid\0\0\0\0\0");
+                $socket->send("\x20$sid\1\0\0\0\0$sid\0\0\0\1hello");
+                $socket->send("\x48\0\0\0" . $sid x 20);
+                $socket->send(pack("N*", map { rand(2**32) } 1 .. 20));
+            }
+        }' $server_address $server_port
+}
+capture_stop # what follows is no VPN
+before=$(resident)
+ok "40000 datagrams of strangers" strangers
+grown() { echo "$before KiB before, $(resident) KiB after"; [ "$(resident)" -lt $((before + 512)) ]; }
+ok "cost the server no memory" grown
+is "30 MB down all the same" "$(cat "$work/big.sha256")" download
+is "none of them is a client" 0 server_status clients_negotiating
+gateway_stop
+gone_again() { [ "$(server_status clients_up)" = 0 ]; }
+ok "a client that stops says goodbye" wait_for 2 gone_again
+finish
