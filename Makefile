@@ -233,6 +233,8 @@ run-bench: program $(BENCH_PROGRAMS) $(SYSTEM_PROGRAMS)
 
 install: program ## into DESTDIR and PREFIX
 	install -D -m 755 $(BUILD)/vpn-gateway $(DESTDIR)$(PREFIX)/bin/vpn-gateway
+	@sed '/^#/d' rpm/files | while read -r mode file place; do \
+	    echo "install $$place"; install -D -m $$mode $$file $(DESTDIR)$$place || exit 1; done
 	$(foreach page,$(sort $(wildcard rpm/*.[1-8])),install -D -m 644 $(page) \
 	    $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page));)
 

@@ -17,6 +17,7 @@
 #include "gateway/serve.h"
 #include "gateway/settings.h"
 #include "gateway/version.h"
+#include "gateway/wall.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -25,7 +26,7 @@ static const char usage[] =
     "\n"
     "  run [--profile FILE | --profiles DIR] [--downstream SPEC]...\n"
     "      [--qubesdb SOCKET|vchan|none] [--rules FILE] [--control SOCKET]\n"
-    "      [--pcap FILE] [--no-sandbox] [-v]\n"
+    "      [--pcap FILE] [--no-sandbox] [--require-wall] [-v]\n"
     "          serve qubes through the VPN of the profile, or of that in DIR\n"
     "          which dom0 names; SPEC is xen or\n"
     "          tap:IFNAME,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
@@ -77,6 +78,8 @@ static int run(int argc, char **argv)
     sandbox_guard_secrets();
     if (settings.profile && !profile_usable(settings.profile))
         return EXIT_USAGE;
+    if (settings.require_wall && !wall_stands())
+        return EXIT_FAILURE;
 
     int result = EXIT_FAILURE;
     struct gateway *gateway = gateway_new(&settings);

@@ -144,6 +144,9 @@ static bool take_option(struct settings *s, int option, const char **why)
     case 'S':
         s->no_sandbox = true;
         return true;
+    case 'w':
+        s->require_wall = true;
+        return true;
     case 'v':
         s->verbose = true;
         return true;
@@ -164,6 +167,7 @@ bool settings_parse(int argc, char **argv, struct settings *out,
         {"control", required_argument, NULL, 'c'},
         {"pcap", required_argument, NULL, 'P'},
         {"no-sandbox", no_argument, NULL, 'S'},
+        {"require-wall", no_argument, NULL, 'w'},
         {"verbose", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };

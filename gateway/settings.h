@@ -32,7 +32,7 @@ struct settings {
     const char *rules;    /* or NULL */
     const char *control;
     const char *pcap; /* or NULL */
-    bool no_sandbox;
+    bool no_sandbox, require_wall;
     bool verbose; /* whatever dom0 says about it */
     size_t downstream_count;
     struct downstream downstreams[SETTINGS_DOWNSTREAMS_MAX];
