@@ -267,19 +267,17 @@ bool profile_usable(const char *path)
 
 bool profile_load_server(const char *path, struct server_config *out)
 {
-    char *copy = strdup(path);
+    struct problems p = {.path = path, .warnings = true};
     struct config_blob text = {0};
-    bool usable = false;
     server_config_init(out);
-    if (copy && read_file(path, log_problem, copy, &text)) {
-        struct profile_reader r = {
-            .report = log_problem, .context = copy, .anywhere = true};
-        open_directory(&r, path);
-        const struct config_parser_env env = {pass_on, read_referenced, &r};
-        usable = server_config_parse(bytes_of(text.data, text.size), path, &env,
-                                     out);
-        close_reader(&r, &text);
-    }
-    free(copy);
+    if (!read_file(path, log_problem, &p, &text))
+        return false;
+    struct profile_reader r = {
+        .report = log_problem, .context = &p, .anywhere = true};
+    open_directory(&r, path);
+    const struct config_parser_env env = {pass_on, read_referenced, &r};
+    bool usable =
+        server_config_parse(bytes_of(text.data, text.size), path, &env, out);
+    close_reader(&r, &text);
     return usable;
 }
