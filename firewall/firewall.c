@@ -537,7 +537,7 @@ static void renew_id(struct firewall *f, const struct packet *packet,
                       (uint32_t)mapping_random(&f->mappings));
         return;
     }
-    if (ip->dont_fragment)
+    if (ip->dont_fragment && packet->fragment_size == 0)
         return;
     uint64_t hash = siphash(&f->flows.key, ip_destination(ip), 4);
     uint16_t *id = &f->ids[hash % ID_COUNTERS];

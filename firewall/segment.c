@@ -333,7 +333,8 @@ enum segment_result segment(const struct packet *packet, uint16_t mtu,
     /* Its fragments found their way so far; larger ones might not. */
     if (p.fragment_size > 0 && p.fragment_size < mtu)
         mtu = p.fragment_size;
-    if (has_fragment_header(&ip) || (!ip.dont_fragment && !ip.options))
+    if (has_fragment_header(&ip) ||
+        ((!ip.dont_fragment || p.fragment_size > 0) && !ip.options))
         return fragment(&p, &ip, mtu, layout, cursor, burst);
     return SEGMENT_REFUSED;
 }

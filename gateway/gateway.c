@@ -8,6 +8,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/control.h"
+#include "gateway/delivery.h"
 #include "gateway/dom0.h"
 #include "gateway/event/loop.h"
 #include "gateway/event/notify.h"
@@ -54,7 +55,7 @@ struct gateway {
     struct tunnel tunnel;  /* with dom0's limits on it */
     struct link *links[SETTINGS_DOWNSTREAMS_MAX];
     size_t link_count;
-    struct link *link_of_qube[ROUTER_QUBES_MAX];
+    struct delivery delivery; /* to the links */
 
     struct pcap *pcap; /* or NULL */
     struct coalesce *coalesce;
@@ -75,23 +76,11 @@ static void record(struct gateway *g, struct instant now,
     }
 }
 
-/* Hands runs of packets of one link to it. */
 static void deliver(struct gateway *g, struct instant now,
                     struct packet_batch *batch)
 {
-    size_t i = 0;
     record(g, now, batch);
-    while (i < batch->count) {
-        struct packet *first = &batch->packets[i];
-        struct link *link = first->drop ? NULL : g->link_of_qube[first->qube];
-        size_t n = 1;
-        while (link && i + n < batch->count && !first[n].drop &&
-               g->link_of_qube[first[n].qube] == link)
-            n++;
-        if (link)
-            link->kind->send(link, now, first, n);
-        i += n;
-    }
+    delivery_send(&g->delivery, now, g->router, batch);
 }
 
 static void cut(struct gateway *g, struct instant now,
@@ -152,14 +141,14 @@ static int qube_added(void *context, struct link *link, const char *name,
     struct gateway *g = context;
     int qube = router_add_qube(g->router, loop_now(g->loop), name, ipv4, ipv6);
     if (qube >= 0)
-        g->link_of_qube[qube] = link;
+        g->delivery.link_of_qube[qube] = link;
     return qube;
 }
 
 static void qube_removed(void *context, int qube)
 {
     struct gateway *g = context;
-    g->link_of_qube[qube] = NULL;
+    g->delivery.link_of_qube[qube] = NULL;
     router_remove_qube(g->router, qube);
 }
 
@@ -475,7 +464,7 @@ static bool open_parts(struct gateway *g)
     secret_wipe(options.seed, sizeof options.seed);
     g->coalesce = coalesce_new();
     if (!g->loop || !g->router || !g->coalesce ||
-        !burst_init(&g->out, OUT_BYTES) ||
+        !burst_init(&g->out, OUT_BYTES) || !delivery_init(&g->delivery) ||
         !packet_batch_init(&g->replies, REPLIES, REPLY_BYTES) ||
         !packet_batch_init(&g->inbound, INBOUND_PACKETS, 0) || !open_dom0(g) ||
         !open_vpn(g)) {
@@ -545,6 +534,7 @@ void gateway_free(struct gateway *g)
     coalesce_free(g->coalesce);
     pcap_close(g->pcap);
     burst_clear(&g->out);
+    delivery_clear(&g->delivery);
     packet_batch_clear(&g->replies);
     packet_batch_clear(&g->inbound);
     loop_free(g->loop);

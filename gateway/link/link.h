@@ -15,7 +15,10 @@
 #include "gateway/base/packet.h"
 #include "gateway/event/loop.h"
 
-enum { LINK_QUBES_MAX = 256 };
+enum {
+    LINK_QUBES_MAX = 256,
+    LINK_MTU = 1500, /* of the network card that a qube has */
+};
 
 struct link;
 
@@ -40,6 +43,9 @@ struct link_kind {
      * packets' headroom. */
     void (*send)(struct link *link, struct instant now, struct packet *packets,
                  size_t count);
+    /* Would its qube take the packet as it is, large or with its checksum to be
+     * filled? NULL: every one does. */
+    bool (*takes)(const struct link *link, const struct packet *packet);
     void (*close)(struct link *link);
 };
 

@@ -664,9 +664,20 @@ static void netback_close(struct link *link)
     free(n);
 }
 
+static bool netback_takes(const struct link *link, const struct packet *packet)
+{
+    const struct netback *n = (const struct netback *)link;
+    const struct vif *vif = n->vif_of_qube[packet->qube];
+    /* Plain ones every qube takes; and who has gone takes all. */
+    return (packet->checksum != PACKET_CHECKSUM_PARTIAL &&
+            packet_total(packet) <= LINK_MTU) ||
+           !vif || netback_receive_takes(&vif->receive, packet);
+}
+
 static const struct link_kind kind = {
     .name = "xen",
     .send = netback_send,
+    .takes = netback_takes,
     .close = netback_close,
 };
 

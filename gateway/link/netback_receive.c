@@ -227,7 +227,7 @@ bool netback_receive_drain(struct netback_receive *r, struct instant now)
 
 /* --- Packets ------------------------------------------------------------- */
 
-static bool set_gso(struct netback_receive *r, const struct packet *packet,
+static bool set_gso(const struct netback_receive *r, const struct packet *packet,
                     const struct offload_transport *t, struct outgoing *frame)
 {
     bool taken = t->version == 4 ? r->accepts.gso_ipv4 : r->accepts.gso_ipv6;
@@ -240,8 +240,8 @@ static bool set_gso(struct netback_receive *r, const struct packet *packet,
 }
 
 /* Size and offload data; false: the qube cannot take such a packet. */
-static bool describe(struct netback_receive *r, const struct packet *packet,
-                     struct outgoing *frame)
+static bool describe(const struct netback_receive *r,
+                     const struct packet *packet, struct outgoing *frame)
 {
     uint32_t size = packet_total(packet);
     *frame = (struct outgoing){.size = ETHERNET_HEADER_SIZE + size};
@@ -261,6 +261,13 @@ static bool describe(struct netback_receive *r, const struct packet *packet,
     if (!(t.version == 4 ? r->accepts.checksum_ipv4 : r->accepts.checksum_ipv6))
         return false;
     return packet->gso == PACKET_GSO_NONE || set_gso(r, packet, &t, frame);
+}
+
+bool netback_receive_takes(const struct netback_receive *r,
+                           const struct packet *packet)
+{
+    struct outgoing frame;
+    return describe(r, packet, &frame);
 }
 
 static void put_together(const struct packet *packet, uint8_t *to)

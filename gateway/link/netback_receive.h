@@ -83,6 +83,10 @@ enum drop netback_receive_send(struct netback_receive *r, struct instant now,
                                struct packet *packet,
                                const struct ethernet_header *header,
                                bool *lies);
+/* Could netback_receive_send() send it, or did the frontend say that it takes
+ * no such packet? */
+bool netback_receive_takes(const struct netback_receive *r,
+                           const struct packet *packet);
 /* Copies what was sent and tells the qube. */
 void netback_receive_flush(struct netback_receive *r);
 

@@ -338,6 +338,7 @@ static void only_what_it_accepts_is_sent(void **state)
             p.gso_size = 1000;
         }
         post(3);
+        assert_int_equal(netback_receive_takes(&receive, &p), cases[i].taken);
         assert_int_equal(send(&p),
                          cases[i].taken ? DROP_NONE : DROP_LINK_MALFORMED);
         netback_receive_flush(&receive);

@@ -1,0 +1,32 @@
+/*
+ * Packets on their last step, to the links of their qubes. What a link does
+ * not take is cut here:
+ *
+ *   came in fragments and is larger than a network card's MTU -> fragments of
+ *     the size they had
+ *   super-packet, or checksum to be filled, to a qube that said it takes no
+ *     such -> plain packets
+ */
+#ifndef GATEWAY_DELIVERY_H
+#define GATEWAY_DELIVERY_H
+
+#include "gateway/base/burst.h"
+#include "gateway/link/link.h"
+#include "gateway/router/router.h"
+
+struct delivery {
+    struct link *link_of_qube[ROUTER_QUBES_MAX]; /* or NULL */
+    struct burst cut;
+    struct packet_batch pieces; /* views into it */
+};
+
+/* False when memory is short. */
+MUST_USE bool delivery_init(struct delivery *d);
+void delivery_clear(struct delivery *d);
+
+/* Sends those of the batch that were not dropped, in their order; one that
+ * cannot be cut as it has to be is dropped, and the router counts it. */
+void delivery_send(struct delivery *d, struct instant now, struct router *router,
+                   struct packet_batch *batch);
+
+#endif
