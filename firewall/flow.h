@@ -53,8 +53,8 @@ struct flow {
     uint32_t next[2];       /* in the hash chain: flow * 2 + side */
     uint32_t wheel_next, wheel_previous;
     struct flow_place in[FLOW_ORDERS];
-    uint32_t deadline;                 /* second */
-    uint32_t mapping;                  /* of its external port, or NONE */
+    uint32_t deadline; /* second */
+    uint32_t mapping;  /* of its external port, or NONE */
     uint16_t wheel_slot;
     bool half_open; /* it is in that order */
     struct conntrack track;

@@ -82,8 +82,8 @@ static size_t run_length(const struct delivery *d, struct link *link,
     return n;
 }
 
-void delivery_send(struct delivery *d, struct instant now, struct router *router,
-                   struct packet_batch *batch)
+void delivery_send(struct delivery *d, struct instant now,
+                   struct router *router, struct packet_batch *batch)
 {
     for (size_t i = 0, n; i < batch->count; i += n) {
         struct packet *first = &batch->packets[i];

@@ -26,7 +26,7 @@ void delivery_clear(struct delivery *d);
 
 /* Sends those of the batch that were not dropped, in their order; one that
  * cannot be cut as it has to be is dropped, and the router counts it. */
-void delivery_send(struct delivery *d, struct instant now, struct router *router,
-                   struct packet_batch *batch);
+void delivery_send(struct delivery *d, struct instant now,
+                   struct router *router, struct packet_batch *batch);
 
 #endif

@@ -227,7 +227,8 @@ bool netback_receive_drain(struct netback_receive *r, struct instant now)
 
 /* --- Packets ------------------------------------------------------------- */
 
-static bool set_gso(const struct netback_receive *r, const struct packet *packet,
+static bool set_gso(const struct netback_receive *r,
+                    const struct packet *packet,
                     const struct offload_transport *t, struct outgoing *frame)
 {
     bool taken = t->version == 4 ? r->accepts.gso_ipv4 : r->accepts.gso_ipv6;

@@ -72,7 +72,8 @@ static void flows_are_found_from_both_sides_until_removed(void **state)
     for (uint32_t i = 0; i < 1000; i++)
         assert_int_equal(find(t, i, FLOW_TUNNEL_SIDE),
                          i % 2 ? flows[i] : FLOW_NONE);
-    assert_int_equal(t->qubes[0][FLOW_ALL].count + t->qubes[1][FLOW_ALL].count + t->qubes[2][FLOW_ALL].count,
+    assert_int_equal(t->qubes[0][FLOW_ALL].count + t->qubes[1][FLOW_ALL].count +
+                         t->qubes[2][FLOW_ALL].count,
                      500);
     free_table(t);
 }

@@ -203,9 +203,8 @@ static void noise_and_spoofing_are_dropped_in_silence(void **state)
     (void)state;
     struct world *w = world_new(64);
     struct craft c = sample(false, 17);
-    static const char *const martians[] = {"224.0.1.1", "239.255.255.250",
-                                           "127.0.0.1", "0.0.0.0",
-                                           "169.254.1.1"};
+    static const char *const martians[] = {
+        "224.0.1.1", "239.255.255.250", "127.0.0.1", "0.0.0.0", "169.254.1.1"};
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal(up_to(w, &c, martians[i]), DROP_MARTIAN);
         assert_int_equal(w->replies.count, 0);

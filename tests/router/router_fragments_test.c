@@ -24,8 +24,8 @@ static struct packet do_not_fragment(struct packet p)
 {
     uint16_t old = load_u16(p.data + 6), new = old | IPV4_DONT_FRAGMENT;
     store_u16(p.data + 6, new);
-    store_u16(p.data + 10, checksum_patch(load_u16(p.data + 10),
-                                          checksum_change(old, new)));
+    store_u16(p.data + 10,
+              checksum_patch(load_u16(p.data + 10), checksum_change(old, new)));
     return p;
 }
 

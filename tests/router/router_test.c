@@ -374,8 +374,7 @@ static void connections_through_an_old_address_are_reset(void **state)
         struct packet_batch none = w->replies;
         none.capacity = 0;
         assert_false(router_reset_flows(w->router, w->now, &other, &none));
-        assert_true(
-            router_reset_flows(w->router, w->now, &other, &w->replies));
+        assert_true(router_reset_flows(w->router, w->now, &other, &w->replies));
         router_tunnel_up(w->router, w->now, &other);
         w->tunnel = other;
         assert_int_equal(router_flow_count(w->router), 0);
