@@ -1,9 +1,11 @@
 #include "gateway/openvpn/server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/openvpn/peer_info.h"
 #include "gateway/openvpn/server_state.h"
 
 enum { NEGOTIATING_LEAST = 256 }; /* that many at once, or a quarter */
@@ -45,12 +47,17 @@ static bool open_parts(struct server *s)
         log_error("server: out of memory");
         return false;
     }
-    s->tls_ready = true; /* is cleared also after a failure */
-    return read_wrap_key(s) &&
-           tls_context_init(&s->tls, OPENVPN_SERVER, &c->common,
-                            bytes_of(c->common.key_password.data,
-                                     c->common.key_password.size),
-                            &random);
+    if (!read_wrap_key(s))
+        return false;
+    s->tls_ready = true; /* is to be cleared also after a failure */
+    if (!tls_context_init(
+            &s->tls, OPENVPN_SERVER, &c->common,
+            bytes_of(c->common.key_password.data, c->common.key_password.size),
+            &random))
+        return false;
+    if (c->certificate == SERVER_CERTIFICATE_NONE)
+        mbedtls_ssl_conf_authmode(&s->tls.config, MBEDTLS_SSL_VERIFY_NONE);
+    return true;
 }
 
 struct server *server_new(const struct server_config *config,
@@ -336,6 +343,22 @@ void server_admit(struct server *s, struct instant now, uint64_t client,
     server_peer_settle(s, p);
 }
 
+void server_wait(struct server *s, struct instant now, uint64_t client,
+                 uint32_t seconds)
+{
+    char text[64] = "AUTH_PENDING";
+    s->now = now;
+    struct server_peer *p = find_client(s, client);
+    if (!p || p->verdict != SERVER_LATER ||
+        p->state != SERVER_PEER_NEGOTIATING || !p->active)
+        return;
+    if (p->protocol & PEER_INFO_AUTH_PENDING_KEYWORDS)
+        snprintf(text, sizeof text, "AUTH_PENDING,timeout %u", seconds);
+    p->deadline = instant_after(now, duration_seconds(seconds));
+    (void)!session_send(&p->session, now, text);
+    server_peer_settle(s, p);
+}
+
 bool server_tell(struct server *s, struct instant now, uint64_t client,
                  const char *text)
 {
@@ -436,6 +459,7 @@ void server_status(const struct server *s, struct server_status *out)
         .negotiating = s->negotiating,
         .logins = s->logins,
         .negotiations = s->negotiations,
+        .goodbyes = s->goodbyes,
         .answers = s->answers_given,
         .drops = &s->drops,
     };

@@ -58,6 +58,9 @@ struct server_env {
     /* NULL: whoever has a good certificate may come in. */
     enum server_verdict (*admit)(void *context,
                                  const struct server_login *login);
+    /* What a client answered to a question that server_tell() asked; NULL:
+     * nobody asks any. */
+    void (*answered)(void *context, uint64_t client, struct bytes response);
 };
 
 /* Borrows `config` for its life. NULL when memory is short or keys cannot be
@@ -83,6 +86,9 @@ MUST_USE bool server_transmit(struct server *s, struct server_path *to,
  * the client has gone meanwhile. */
 void server_admit(struct server *s, struct instant now, uint64_t client,
                   bool admitted, const char *reason);
+/* Lets a client wait so much longer for that answer, and tells it so. */
+void server_wait(struct server *s, struct instant now, uint64_t client,
+                 uint32_t seconds);
 /* Any control message to one client; false if there is none such or its
  * negotiation is not that far. */
 MUST_USE bool server_tell(struct server *s, struct instant now, uint64_t client,
@@ -114,6 +120,7 @@ struct server_status {
     uint32_t up, negotiating;
     uint64_t logins; /* clients that came up */
     uint64_t negotiations;
+    uint64_t goodbyes;
     uint64_t answers; /* given to strangers */
     const struct drop_counters *drops;
 };

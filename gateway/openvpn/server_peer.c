@@ -334,12 +334,15 @@ static void go_up(struct server *s, struct server_peer *p)
 
 void server_peer_decide(struct server *s, struct server_peer *p)
 {
+    /* Before that no word of ours would reach it. */
+    if (!p->active)
+        return;
     if (p->verdict == SERVER_REFUSE) {
         char text[SERVER_NAME_SIZE + 16];
         snprintf(text, sizeof text, "AUTH_FAILED%s%s", p->refusal[0] ? "," : "",
                  p->refusal);
         refuse(s, p, text, "name or password");
-    } else if (p->verdict == SERVER_ADMIT && p->active &&
+    } else if (p->verdict == SERVER_ADMIT &&
                p->state == SERVER_PEER_NEGOTIATING &&
                (p->asked || p->protocol & PEER_INFO_REQUEST_PUSH)) {
         go_up(s, p);
@@ -412,6 +415,7 @@ static void answer_exchange(struct server *s, struct server_peer *p)
 static void say_goodbye(struct server *s, struct server_peer *p)
 {
     char name[WHO_SIZE];
+    s->goodbyes++;
     log_info("server: %s said goodbye", who(p, name));
     server_peer_gone(s, p);
 }
@@ -425,6 +429,8 @@ static void take_message(struct server *s, struct server_peer *p,
         server_peer_decide(s, p);
     } else if (m->type == CONTROL_MESSAGE_EXIT) {
         say_goodbye(s, p);
+    } else if (m->type == CONTROL_MESSAGE_CR_RESPONSE && s->env.answered) {
+        s->env.answered(s->env.context, p->client, m->rest);
     }
 }
 

@@ -75,7 +75,7 @@ struct server {
     uint32_t answer_first, answer_count;
     uint32_t first_answers; /* given since */
     struct instant first_since;
-    uint64_t answers_given, logins, negotiations;
+    uint64_t answers_given, logins, negotiations, goodbyes;
     struct drop_counters drops;
     uint8_t scratch[CONTROL_WRAP_SCRATCH];
 };

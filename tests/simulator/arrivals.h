@@ -11,11 +11,14 @@ struct arrivals {
     bool seen[ARRIVALS_MAX];
 };
 
-/* Looks like IPv4 to whoever looks at the first byte only. */
+/* Looks like IPv4 from the client, to whoever looks at version and addresses
+ * only. */
 static inline void arrivals_write(uint8_t *packet, uint32_t number)
 {
     memset(packet, (int)(number & 0xff), ARRIVALS_PACKET_SIZE);
     packet[0] = 0x45;
+    store_u32(packet + 12, 0x0a080002);
+    store_u32(packet + 16, 0x0a080001);
     store_u32(packet + 20, number);
 }
 

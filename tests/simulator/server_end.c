@@ -1,223 +1,224 @@
 #include "tests/simulator/server_end.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "gateway/base/text.h"
+#include "gateway/openvpn/peer_info.h"
+
+/* The world is asked for randomness and time, and this for verdicts. */
+
+static void fill_random(void *context, uint8_t *out, size_t size)
+{
+    const struct server_end *s = context;
+    s->outer.random(s->outer.context, out, size);
+}
+
+static uint32_t unix_time(void *context)
+{
+    const struct server_end *s = context;
+    return s->outer.unix_time(s->outer.context);
+}
+
+static enum server_verdict admit(void *context,
+                                 const struct server_login *login)
+{
+    struct server_end *s = context;
+    if (!text_copy(s->client_name, sizeof s->client_name, login->username) ||
+        !text_copy(s->client_password, sizeof s->client_password,
+                   login->password))
+        s->client_name[0] = 0;
+    if (!s->options.refuse)
+        return SERVER_ADMIT;
+    s->pending = login->client;
+    s->said = NULL;
+    return SERVER_LATER;
+}
+
+static void answered(void *context, uint64_t client, struct bytes response)
+{
+    struct server_end *s = context;
+    if (client != s->pending ||
+        !text_copy(s->response, sizeof s->response, response))
+        s->response[0] = 0;
+}
+
+static bool set_blob(struct config_blob *blob, const char *text)
+{
+    return config_set_blob(blob, bytes_of_text(text));
+}
+
+static uint32_t protocol_bits(const struct server_end_options *o)
+{
+    uint32_t bits = UINT32_MAX;
+    if (!o->exporter)
+        bits &= ~(uint32_t)PEER_INFO_TLS_KEY_EXPORT;
+    if (!o->dynamic_wrap)
+        bits &= ~(uint32_t)PEER_INFO_DYNAMIC_TLS_CRYPT;
+    if (!o->epoch)
+        bits &= ~(uint32_t)PEER_INFO_DATA_EPOCH;
+    return bits;
+}
+
+static bool make_config(struct server_end *s)
+{
+    const struct server_end_options *o = &s->options;
+    struct server_config *c = &s->config;
+    server_config_init(c);
+    c->common.remotes = calloc(1, sizeof *c->common.remotes);
+    if (!c->common.remotes)
+        return false;
+    c->common.remote_count = 1;
+    config_remote_init(&c->common.remotes[0]);
+    c->ipv4 = (struct prefix){address_ipv4(0x0a080001), 24};
+    c->pool_first = 0x0a080002;
+    c->pool_last = 0x0a0800fe;
+    c->ping = 10;
+    c->ping_restart = 60;
+    c->certificate = o->asks_certificate ? SERVER_CERTIFICATE_REQUIRED
+                                         : SERVER_CERTIFICATE_NONE;
+    c->common.reneg_seconds = o->renegotiate_seconds;
+    c->protocol_bits = protocol_bits(o);
+    snprintf(c->common.data_ciphers, sizeof c->common.data_ciphers, "%s",
+             o->cipher);
+    if (o->push) {
+        c->pushes = calloc(1, sizeof *c->pushes);
+        if (!c->pushes)
+            return false;
+        c->pushes[0] = strdup(o->push);
+        c->push_count = 1;
+    }
+    if (o->tls_crypt) {
+        char text[STATIC_KEY_TEXT_SIZE];
+        c->common.remotes[0].wrap = CONFIG_WRAP_TLS_CRYPT;
+        if (!static_key_format(o->tls_crypt, text, sizeof text) ||
+            !set_blob(&c->common.remotes[0].wrap_key, text))
+            return false;
+    }
+    return set_blob(&c->common.ca, pki_ca) &&
+           set_blob(&c->common.cert,
+                    o->certificate ? o->certificate : pki_server_crt) &&
+           set_blob(&c->common.key, o->key ? o->key : pki_server_key);
+}
 
 bool server_end_init(struct server_end *s,
                      const struct server_end_options *options,
-                     const struct session_env *env)
+                     const struct server_env *env, struct instant now)
 {
-    struct tls_random random = {env->context, env->random};
     memset(s, 0, sizeof *s);
     s->options = *options;
-    s->env = *env;
-    if (!tls_context_init(&s->tls, OPENVPN_SERVER, options->config,
-                          bytes_of(NULL, 0), &random))
+    s->outer = *env;
+    s->env = (struct server_env){
+        .context = s,
+        .random = fill_random,
+        .unix_time = unix_time,
+        .admit = admit,
+        .answered = answered,
+    };
+    if (!make_config(s))
         return false;
-    if (!options->asks_certificate)
-        mbedtls_ssl_conf_authmode(&s->tls.config, MBEDTLS_SSL_VERIFY_NONE);
-    return true;
+    s->server = server_new(&s->config, &s->env, now);
+    return s->server != NULL;
 }
 
-void server_end_restart(struct server_end *s)
+struct server_status server_end_status(const struct server_end *s)
 {
-    if (s->open)
-        session_clear(&s->session);
-    s->open = s->granted = false;
+    struct server_status now = {0};
+    if (s->server)
+        server_status(s->server, &now);
+    now.logins += s->before.logins;
+    now.negotiations += s->before.negotiations;
+    now.goodbyes += s->before.goodbyes;
+    return now;
+}
+
+void server_end_restart(struct server_end *s, struct instant now)
+{
+    s->before = server_end_status(s);
+    server_free(s->server);
+    s->server = server_new(&s->config, &s->env, now);
+    s->pending = 0;
 }
 
 void server_end_clear(struct server_end *s)
 {
-    server_end_restart(s);
-    tls_context_clear(&s->tls);
+    server_free(s->server);
+    server_config_clear(&s->config);
 }
 
-static bool accept_client(struct server_end *s, struct instant now)
-{
-    struct session_options options = {
-        .role = OPENVPN_SERVER,
-        .tls = &s->tls,
-        .env = s->env,
-        .tls_timeout = duration_seconds(2),
-        .hand_window = duration_seconds(60),
-        .tran_window = duration_seconds(3600),
-        .renegotiate_after = duration_seconds(s->options.renegotiate_seconds),
-        .max_packet_size = 1250,
-        .replay_packets = 64,
-        .replay_seconds = 15,
-        .wrap_key = s->options.tls_crypt,
-    };
-    uint32_t time = s->env.unix_time(s->env.context);
-    bool wrapped = s->options.tls_crypt
-                       ? control_wrap_init_tls_crypt(&s->session.wrap,
-                                                     s->options.tls_crypt,
-                                                     OPENVPN_SERVER, time)
-                       : control_wrap_init_none(&s->session.wrap);
-    if (!wrapped || !session_init(&s->session, &options, now))
-        return false;
-    s->open = true;
-    s->granted = false;
-    s->sessions++;
-    session_start(&s->session, now);
-    return true;
-}
+/* --- Verdicts ------------------------------------------------------------- */
 
-static void take_exchange(struct server_end *s, const struct key_exchange *m)
+static void decide(struct server_end *s, struct instant now)
 {
-    s->negotiations++;
-    if (!text_copy(s->client_options, sizeof s->client_options, m->options) ||
-        !text_copy(s->client_name, sizeof s->client_name, m->username) ||
-        !text_copy(s->client_password, sizeof s->client_password, m->password))
-        s->client_options[0] = 0;
-}
-
-static void answer_exchange(struct server_end *s, struct instant now)
-{
-    struct key_exchange message = {
-        .options = bytes_of_text("V4,dev-type tun,link-mtu 1549,tun-mtu 1500,"
-                                 "proto UDPv4,auth [null-digest],keysize 256,"
-                                 "key-method 2,tls-server"),
-    };
-    (void)!session_exchange(&s->session, now, &message);
-}
-
-static void grant(struct server_end *s, struct instant now)
-{
-    char reply[1024];
-    const struct session_data_options *d = &s->options.data;
-    if (s->options.refuse) {
-        (void)!session_send(&s->session, now, s->options.refuse);
+    const char *refuse = s->options.refuse;
+    struct bytes text = bytes_of_text(refuse ? refuse : ""), word;
+    if (s->pending == 0)
         return;
-    }
-    snprintf(reply, sizeof reply,
-             "PUSH_REPLY,%s,peer-id %u,cipher %s,protocol-flags cc-exit%s%s%s",
-             s->options.push, (unsigned)d->peer_id, d->cipher,
-             d->exporter ? " tls-ekm" : "",
-             d->dynamic_wrap ? " dyn-tls-crypt" : "",
-             d->epoch ? " aead-epoch" : "");
-    if (!session_send(&s->session, now, reply) || s->granted)
-        return;
-    s->granted = session_data_establish(&s->session, now, d);
-    keepalive_init(&s->session.keepalive, now, 10, 120);
-}
-
-static void take_event(struct server_end *s, struct instant now,
-                       const struct session_event *event)
-{
-    switch (event->type) {
-    case SESSION_EXCHANGE:
-        take_exchange(s, &event->exchange);
-        break;
-    case SESSION_EXCHANGE_WANTED:
-        answer_exchange(s, now);
-        break;
-    case SESSION_ACTIVE:
-        grant(s, now);
-        break;
-    case SESSION_MESSAGE:
-        if (event->message.type == CONTROL_MESSAGE_PUSH_REQUEST)
-            grant(s, now);
-        if (event->message.type == CONTROL_MESSAGE_CR_RESPONSE &&
-            !text_copy(s->response, sizeof s->response, event->message.rest))
-            s->response[0] = 0;
-        s->goodbyes += event->message.type == CONTROL_MESSAGE_EXIT;
-        break;
-    case SESSION_PEER_EXIT:
-        s->goodbyes++;
-        break;
-    case SESSION_RENEGOTIATED:
-    case SESSION_FAILED:
-        break;
+    if (!refuse) {
+        server_admit(s->server, now, s->pending, true, NULL);
+        s->pending = 0;
+    } else if (text_starts_with(text, "AUTH_FAILED")) {
+        (void)!text_cut(&text, ',', &word);
+        server_admit(s->server, now, s->pending, false,
+                     text.size > 0 ? (const char *)text.data : NULL);
+        s->pending = 0;
+    } else if (refuse != s->said) {
+        bool wait = text_starts_with(text, "AUTH_PENDING,timeout ");
+        if (wait)
+            server_wait(
+                s->server, now, s->pending,
+                (uint32_t)atoi(refuse + strlen("AUTH_PENDING,timeout ")));
+        if (wait || server_tell(s->server, now, s->pending, refuse))
+            s->said = refuse;
     }
 }
 
-static void settle(struct server_end *s, struct instant now)
-{
-    struct session_event event;
-    while (s->open && session_next(&s->session, now, &event))
-        take_event(s, now, &event);
-    /* A failed session stays until the client's next reset, for its alert. */
-}
+/* --- Datagrams ------------------------------------------------------------ */
 
-static void open_data(struct server_end *s, struct instant now,
-                      uint8_t *datagram, size_t size)
-{
-    struct burst burst = {.count = 0};
-    if (!s->open || !burst_add_view(&burst, datagram, (uint16_t)size)) {
-        drop_count(&s->drops, DROP_DATA_NO_KEY);
-        return;
-    }
-    session_data_open(&s->session, now, &burst, 0, 1);
-    if (burst.datagrams[0].drop != DROP_NONE)
-        drop_count(&s->drops, burst.datagrams[0].drop);
-    else if (burst.datagrams[0].inner_size > 0)
-        arrivals_take(&s->arrivals,
-                      bytes_of(datagram + burst.datagrams[0].inner_offset,
-                               burst.datagrams[0].inner_size));
-}
-
-/* A reset that the present session does not know: the client has begun
- * anew. */
-static bool is_new_client(const struct server_end *s, const uint8_t *datagram,
-                          size_t size)
-{
-    uint8_t opcode = opcode_of(datagram[0]);
-    return opcode == OPCODE_CONTROL_HARD_RESET_CLIENT_V2 && size > 9 &&
-           (!s->open || memcmp(datagram + 1, s->session.peer.bytes, 8) != 0);
-}
+static const struct server_path from = {
+    {{.family = ADDRESS_IPV4, .bytes = {192, 0, 2, 2}}, 40000}};
 
 void server_end_receive(struct server_end *s, struct instant now,
                         uint8_t *datagram, size_t size)
 {
-    if (s->silent)
+    struct burst burst = {.count = 0};
+    if (s->silent || !burst_add_view(&burst, datagram, (uint16_t)size))
         return;
-    if (opcode_is_data(opcode_of(datagram[0]))) {
-        open_data(s, now, datagram, size);
-        settle(s, now);
-        return;
-    }
-    if (is_new_client(s, datagram, size)) {
-        server_end_restart(s);
-        if (!accept_client(s, now))
-            return;
-    }
-    enum drop drop = DROP_CONTROL_SESSION;
-    if (s->open)
-        drop = session_receive(&s->session, now, bytes_of(datagram, size));
-    if (drop != DROP_NONE)
-        drop_count(&s->drops, drop);
-    settle(s, now);
+    server_open(s->server, now, &from, &burst);
+    const struct datagram *d = &burst.datagrams[0];
+    if (d->drop == DROP_NONE && d->inner_size > 0)
+        arrivals_take(&s->arrivals,
+                      bytes_of(d->data + d->inner_offset, d->inner_size));
+    decide(s, now);
 }
 
 void server_end_expire(struct server_end *s, struct instant now)
 {
-    if (s->open)
-        session_expire(&s->session, now);
-    settle(s, now);
-    if (s->granted && keepalive_timed_out(&s->session.keepalive, now))
-        server_end_restart(s);
+    server_expire(s->server, now);
+    decide(s, now);
 }
 
 struct instant server_end_deadline(const struct server_end *s)
 {
-    if (!s->open || s->silent)
-        return INSTANT_NEVER;
-    return s->granted
-               ? instant_earlier(session_deadline(&s->session),
-                                 keepalive_deadline(&s->session.keepalive))
-               : session_deadline(&s->session);
+    return s->silent ? INSTANT_NEVER : server_deadline(s->server);
 }
 
 bool server_end_transmit(struct server_end *s, struct instant now,
                          struct bytes *datagram)
 {
-    if (!s->open || s->silent)
+    struct server_path to;
+    if (s->silent)
         return false;
-    if (session_transmit(&s->session, now, datagram))
-        return true;
-    if (!s->granted || !keepalive_ping_due(&s->session.keepalive, now))
-        return false;
-    *datagram = session_data_ping(&s->session, now);
-    return datagram->size > 0;
+    decide(s, now);
+    return server_transmit(s->server, &to, datagram);
+}
+
+bool server_end_say(struct server_end *s, struct instant now, const char *text)
+{
+    struct server_client client;
+    uint32_t next = 0;
+    while (server_next_client(s->server, &next, &client))
+        if (client.up)
+            return server_tell(s->server, now, client.client, text);
+    return false;
 }

@@ -1,44 +1,44 @@
 /*
- * A server for one client at a time, thin above session.h: it answers a
- * reset, pushes what it is told to, and counts the packets it gets.
+ * The server of the simulator: the program's own (openvpn/server.h), with what
+ * a test wants of it, and what it counts.
  */
 #ifndef SIMULATOR_SERVER_END_H
 #define SIMULATOR_SERVER_END_H
 
-#include "gateway/base/drop.h"
-#include "gateway/openvpn/session_data.h"
+#include "gateway/openvpn/server.h"
+#include "gateway/openvpn/static_key.h"
 #include "tests/simulator/arrivals.h"
+#include "tests/vectors/pki.h"
 
 struct server_end_options {
-    const struct config *config;        /* of its TLS */
+    const char *certificate, *key;      /* NULL: the usual ones */
     const struct static_key *tls_crypt; /* NULL: no wrapping */
-    const char *push; /* PUSH_REPLY without what follows from the rest */
-    struct session_data_options data;
+    const char *push;                   /* one option more, or NULL */
+    char cipher[32];
+    /* What it makes of what the client can do. */
+    bool exporter, dynamic_wrap, epoch;
     uint32_t renegotiate_seconds; /* 0: never */
-    const char *refuse;           /* said instead of PUSH_REPLY, or NULL */
+    const char *refuse; /* said instead of PUSH_REPLY; NULL: come in */
     bool asks_certificate;
 };
 
 struct server_end {
     struct server_end_options options;
-    struct session_env env;
-    struct tls_context tls;
-    struct session session;
-    bool open;    /* a client has sent its reset */
-    bool granted; /* the push was sent */
-    bool silent;  /* it is switched off */
-    uint64_t negotiations;
-    uint64_t sessions;
-    uint64_t goodbyes; /* EXIT on the control channel or its older form */
+    struct server_env env, outer;
+    struct server_config config;
+    struct server *server;
+    struct server_status before; /* of those that were restarted */
+    uint64_t pending;            /* a client that waits for a verdict, or 0 */
+    const char *said;            /* to it */
+    bool silent;                 /* it is switched off */
     struct arrivals arrivals;
-    struct drop_counters drops;
-    char client_options[512], client_name[128], client_password[128];
+    char client_name[128], client_password[128];
     char response[128]; /* to a CR_TEXT */
 };
 
 MUST_USE bool server_end_init(struct server_end *s,
                               const struct server_end_options *options,
-                              const struct session_env *env);
+                              const struct server_env *env, struct instant now);
 void server_end_clear(struct server_end *s);
 
 void server_end_receive(struct server_end *s, struct instant now,
@@ -48,7 +48,13 @@ struct instant server_end_deadline(const struct server_end *s);
 /* The next control datagram to send. */
 MUST_USE bool server_end_transmit(struct server_end *s, struct instant now,
                                   struct bytes *datagram);
+/* Any control message to the client. */
+MUST_USE bool server_end_say(struct server_end *s, struct instant now,
+                             const char *text);
 /* Forgets its client without a word, as a restarted server does. */
-void server_end_restart(struct server_end *s);
+void server_end_restart(struct server_end *s, struct instant now);
+
+/* Over all restarts. */
+struct server_status server_end_status(const struct server_end *s);
 
 #endif

@@ -57,7 +57,8 @@ static void renegotiates(struct world_options *o)
         talk(w, 150);
         nothing_else_was_lost(w);
         assert_in_range(world_status(w).negotiations, 4, 6);
-        assert_int_equal(w->server.negotiations, world_status(w).negotiations);
+        assert_int_equal(server_end_status(&w->server).negotiations,
+                         world_status(w).negotiations);
         world_free(w);
     }
 }
@@ -100,10 +101,10 @@ static void renegotiation_works_with_the_old_prf_and_tls_crypt(void **state)
     memset(key.bytes, 0x33, sizeof key.bytes);
     struct world_options o = world_usual(1);
     o.server.renegotiate_seconds = 30;
-    o.server.data.exporter = o.server.data.dynamic_wrap = false;
+    o.server.exporter = o.server.dynamic_wrap = false;
     o.server.tls_crypt = &key;
     renegotiates(&o);
-    o.server.data.exporter = o.server.data.dynamic_wrap = true;
+    o.server.exporter = o.server.dynamic_wrap = true;
     renegotiates(&o);
 }
 
@@ -182,12 +183,12 @@ static void a_restarted_server_is_noticed(void **state)
     (void)state;
     struct world_options o = world_usual(1);
     struct world *w = up(&o);
-    server_end_restart(&w->server);
+    server_end_restart(&w->server, w->now);
     world_run(w, duration_seconds(62));
     assert_int_equal(w->downs, 1);
     assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
     world_run(w, duration_seconds(1));
-    assert_int_equal(w->server.sessions, 2);
+    assert_int_equal(server_end_status(&w->server).logins, 2);
     assert_int_equal(w->ups, 2);
     world_free(w);
 }
@@ -196,7 +197,7 @@ static void a_restarted_server_is_noticed(void **state)
 
 static void say(struct world *w, const char *text)
 {
-    assert_true(session_send(&w->server.session, w->now, text));
+    assert_true(server_end_say(&w->server, w->now, text));
     world_run(w, duration_milliseconds(100));
 }
 
@@ -295,8 +296,7 @@ static void a_token_takes_the_passwords_place(void **state)
     (void)state;
     struct world_options o = world_usual(1);
     o.change_config = with_a_password;
-    o.server.push = "route-gateway 10.8.0.1,topology subnet,auth-token tok1,"
-                    "ping 10,ping-restart 60,ifconfig 10.8.0.2 255.255.255.0";
+    o.server.push = "auth-token tok1";
     struct world *w = up(&o);
     assert_string_equal(w->server.client_password, "wrong");
     client_reconnect(w->client, w->now);
@@ -361,7 +361,7 @@ static void stopping_says_goodbye(void **state)
     struct world *w = up(&o);
     client_stop(w->client, w->now);
     world_run(w, duration_seconds(1));
-    assert_int_equal(w->server.goodbyes, 1);
+    assert_int_equal(server_end_status(&w->server).goodbyes, 1);
     assert_int_equal(w->downs, 1);
     assert_int_equal(w->disconnects, 1);
     assert_int_equal(w->stops, 1);
@@ -441,9 +441,9 @@ static void altered_packets_are_dropped_and_counted(void **state)
     o.server.tls_crypt = &key;
     struct world *w = up(&o);
     struct bytes datagram;
-    uint8_t copy[SESSION_DATAGRAM_MAX];
-    assert_true(session_send(&w->server.session, w->now, "EXIT"));
-    assert_true(session_transmit(&w->server.session, w->now, &datagram));
+    uint8_t copy[PIPE_DATAGRAM_MAX];
+    assert_true(server_end_say(&w->server, w->now, "EXIT"));
+    assert_true(server_end_transmit(&w->server, w->now, &datagram));
     for (size_t i = 0; i < datagram.size; i++) {
         memcpy(copy, datagram.data, datagram.size);
         copy[i] ^= 0x40;

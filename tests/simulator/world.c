@@ -26,12 +26,9 @@ struct world_options world_usual(uint32_t seed)
         .faults = {.delay = duration_milliseconds(20)},
         .server =
             {
-                .push = "route-gateway 10.8.0.1,topology subnet,ping 10,"
-                        "ping-restart 60,ifconfig 10.8.0.2 255.255.255.0",
-                .data = {.cipher = "AES-256-GCM",
-                         .peer_id = 7,
-                         .exporter = true,
-                         .dynamic_wrap = true},
+                .cipher = "AES-256-GCM",
+                .exporter = true,
+                .dynamic_wrap = true,
             },
     };
 }
@@ -81,15 +78,13 @@ static void make_client_config(struct world *w, const struct world_options *o)
 static void make_server(struct world *w, const struct world_options *o)
 {
     struct server_end_options options = o->server;
-    struct session_env env = {w, fill_random, unix_time};
-    config_init(&w->server_config);
-    set_blob(&w->server_config.ca, pki_ca);
-    set_blob(&w->server_config.cert,
-             o->server_crt ? o->server_crt : pki_server_crt);
-    set_blob(&w->server_config.key,
-             o->server_key ? o->server_key : pki_server_key);
-    options.config = &w->server_config;
-    assert_true(server_end_init(&w->server, &options, &env));
+    struct server_env env = {
+        .context = w, .random = fill_random, .unix_time = unix_time};
+    if (o->server_crt)
+        options.certificate = o->server_crt;
+    if (o->server_key)
+        options.key = o->server_key;
+    assert_true(server_end_init(&w->server, &options, &env, w->now));
 }
 
 struct world *world_new(const struct world_options *o)
@@ -114,7 +109,6 @@ void world_free(struct world *w)
     client_free(w->client);
     server_end_clear(&w->server);
     config_clear(&w->client_config);
-    config_clear(&w->server_config);
     free(w);
 }
 
@@ -278,15 +272,17 @@ bool world_client_refuses(struct world *w)
 bool world_server_sends(struct world *w)
 {
     struct burst burst;
-    struct session *s = &w->server.session;
-    if (!w->server.granted)
+    struct server *s = w->server.server;
+    struct address to = address_ipv4(0x0a080002);
+    struct server_peer *client = server_find(s, &to);
+    if (!client)
         return false;
-    struct burst_layout layout = session_data_layout(s);
+    struct burst_layout layout = server_layout(client);
     assert_true(burst_init(&burst, PIPE_DATAGRAM_MAX));
     struct datagram *d = burst_reserve(&burst, &layout, ARRIVALS_PACKET_SIZE);
     assert_non_null(d);
     arrivals_write(d->data + d->inner_offset, w->server_numbers);
-    bool sealed = session_data_seal(s, w->now, &burst);
+    bool sealed = server_seal(s, w->now, client, &burst);
     if (sealed && d->drop == DROP_NONE) {
         w->server_numbers++;
         pipe_send(&w->down, w->now, bytes_of(d->data, d->size));

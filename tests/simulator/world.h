@@ -9,7 +9,6 @@
 #include "gateway/openvpn/client.h"
 #include "tests/simulator/pipe.h"
 #include "tests/simulator/server_end.h"
-#include "tests/vectors/pki.h"
 
 enum { WORLD_UNIX_TIME = 2000000000 }; /* 2033; the test certificates' time */
 
@@ -26,7 +25,7 @@ struct world_options {
 struct world {
     struct instant now;
     uint32_t random;
-    struct config client_config, server_config;
+    struct config client_config;
     struct client *client;
     struct server_end server;
     struct pipe up, down; /* to the server, to the client */
