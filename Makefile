@@ -68,6 +68,7 @@ simulator_PARTS := openvpn firewall base
 fuzz_PARTS := $(gateway_PARTS)
 bench_PARTS := $(gateway_PARTS)
 system_PARTS := $(gateway_PARTS)
+xen_PARTS := link event base
 
 # The libraries an archive needs when something is linked with it.
 openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS) $(LZO_LIBS)
@@ -121,7 +122,7 @@ $(BUILD)/vpn-gateway: $(BUILD)/gateway/main.o $(call archives,gateway)
 # tests/<folder>/<noun>_test.c is one program; the other sources of the folder are linked into each of them.
 
 UNIT_FOLDERS := base event link uplink router openvpn firewall qubesdb gateway
-PROGRAM_FOLDERS := $(UNIT_FOLDERS) simulator fuzz bench system
+PROGRAM_FOLDERS := $(UNIT_FOLDERS) simulator fuzz bench system xen
 UNIT_SOURCES := $(sort $(foreach folder,$(UNIT_FOLDERS),$(wildcard tests/$(folder)/*_test.c)))
 SIMULATOR_SOURCES := $(sort $(wildcard tests/simulator/*_test.c))
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES) $(SIMULATOR_SOURCES))
@@ -140,7 +141,7 @@ bench_BORROWS := tests/firewall/craft.c
 gateway_BORROWS := tests/firewall/craft.c tests/qubesdb/server.c
 system_BORROWS := tests/firewall/craft.c tests/qubesdb/server.c
 
-helpers = $(call objects,$(filter-out %_test.c %_fuzz.c %_bench.c tests/system/%,$(wildcard tests/$(1)/*.c)) $($(1)_BORROWS))
+helpers = $(call objects,$(filter-out %_test.c %_fuzz.c %_bench.c tests/system/% tests/xen/%,$(wildcard tests/$(1)/*.c)) $($(1)_BORROWS))
 
 define test_rule
 $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call helpers,$(1)) $(call archives,$(1))

@@ -26,7 +26,7 @@ lab_refuse() { printf '1..1\nnot ok 1 - %s\n' "$*"; }
 
 lab_need() {
     local program
-    for program in qemu-system-x86_64 cpio xz strip apt-get dpkg-deb openvpn tcpdump ip openssl; do
+    for program in qemu-system-x86_64 cpio xz strip apt-get dpkg-deb openvpn tcpdump dnsmasq ip openssl; do
         command -v "$program" >/dev/null || {
             lab_refuse "$program is missing: 'rpm/deps xen' installs what this test needs (Debian)"
             return 1
@@ -167,9 +167,10 @@ domain_image() { # OUT
     mkdir -p "$directory"
     give_common "$directory"
     give_modules "$directory" xen-netfront llc stp bridge
-    [ ! -x "$build/vpn-gateway" ] || give_program "$directory" "$build/vpn-gateway" bin/vpn-gateway
+    give_program "$directory" "$build/vpn-gateway" bin/vpn-gateway
     give_test_programs "$directory"
     install -m 755 "$xen_tests/domain/init" "$directory/init"
+    install -m 755 "$xen_tests/domain/poweroff" "$directory/sbin/poweroff"
     cp "$xen_tests"/domain/lib.sh "$directory/lab/"
     cp "$run"/profiles/* "$directory/lab/"
     pack "$directory" "$1"
@@ -180,7 +181,7 @@ domain_image() { # OUT
 dom0_image() { # PROGRAM OUT
     local directory=$run/dom0 program
     mkdir -p "$directory/boot" "$directory/lab" "$directory/etc/xen/scripts" "$directory/bin"
-    for program in bash openvpn tcpdump; do
+    for program in bash comm openvpn tcpdump dnsmasq; do
         give_program "$directory" "$(command -v "$program")" "bin/$program"
     done
     give_test_programs "$directory"
@@ -225,13 +226,13 @@ lab_boot() { # NAME SECONDS PROGRAM [WORD FOR DOM0'S COMMAND LINE]...
     dom0_image "$program" "$run/dom0.img"
     trap 'kill "$emulator" 2>/dev/null || true' EXIT
     trap 'exit 130' INT TERM HUP
-    # Modules of the multiboot protocol are separated by commas.
+    # Commas separate the modules: there can be none in a command line.
     timeout -k 5 "$seconds" qemu-system-x86_64 -accel "tcg,thread=multi" -machine q35 -cpu "$lab_cpu" -m 2048 \
         -smp "$lab_smp" -display none -monitor none -no-reboot -nic none ${LAB_QEMU:-} \
         -serial "file:$run/xen.log" -serial stdio -kernel "$lab/xen" \
-        -append "console=com1 com1=115200 loglvl=warning guest_loglvl=warning noreboot=0 dom0_mem=640M,max:640M \
+        -append "console=com1 com1=115200 loglvl=warning guest_loglvl=warning noreboot=0 spec-ctrl=no xpti=no dom0_mem=640M,max:640M \
 dom0_max_vcpus=1" \
-        -initrd "$lab/vmlinux console=hvc0 quiet lab.limit=$((seconds - 10)) $*,$run/dom0.img" \
+        -initrd "$lab/vmlinux console=hvc0 quiet mitigations=off lab.limit=$((seconds - 10)) $*,$run/dom0.img" \
         </dev/null > >(collect) 2>"$run/qemu.log" &
     emulator=$!
     local status=0

@@ -24,9 +24,59 @@ wait_for_card() {
     done
 }
 
+# Does a command while the card has one more address; its status.
+borrow_address() { # ADDRESS COMMAND...
+    /sbin/ip address add "$1/32" dev eth0 || return 125
+    borrowed=$1
+    shift
+    "$@"
+    set -- $?
+    /sbin/ip address del "$borrowed/32" dev eth0
+    return "$1"
+}
+
 # Prints the SHA-256 of a file of the web server.
 fetch() { # URL
     timeout 60 wget -q -O - "$1" | sha256sum | cut -d ' ' -f 1
+}
+
+# The same, going on where a broken connection left it.
+fetch_on() { # URL
+    rm -f /tmp/fetched
+    turn=0
+    until timeout 8 wget -q -c -O /tmp/fetched "$1" 2>/dev/null; do
+        turn=$((turn + 1))
+        [ $turn -lt 60 ] || return 1
+        sleep 0.5
+    done
+    sha256sum </tmp/fetched | cut -d ' ' -f 1
+}
+
+# Fetches until dom0 says that it is enough; prints how often, and the longest time. False at the first wrong one.
+fetch_until_told() { # URL SHA256
+    count=0
+    longest=0
+    until xenstore-exists data/lab/stop; do
+        began=$(cut -d ' ' -f 1 /proc/uptime | tr -d .)
+        [ "$(fetch "$1")" = "$2" ] || { echo "file $count is wrong"; return 1; }
+        took=$(($(cut -d ' ' -f 1 /proc/uptime | tr -d .) - began))
+        [ $took -le $longest ] || longest=$took
+        count=$((count + 1))
+    done
+    echo "$count files, the slowest in $((longest * 10)) ms"
+    [ $count -gt 2 ]
+}
+
+# Sends noise of that many megabytes to the web server; true if it received what was sent. (busybox' wget posts text
+# only.)
+send() { # ADDRESS PATH MEGABYTES
+    size=$(($3 << 20))
+    head -c $size /dev/urandom >/tmp/sent
+    {
+        printf 'POST %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n' "$2" $size
+        cat /tmp/sent
+    } | timeout 60 nc "$1" 80 >/tmp/said
+    [ "$(tail -n 1 /tmp/said)" = "$(sha256sum </tmp/sent | cut -d ' ' -f 1)" ] || { cat /tmp/said; return 1; }
 }
 
 # --- A network card's backend -----------------------------------------------------------------------------------------
@@ -37,6 +87,22 @@ uplink_network() {
     /sbin/ip address add 192.0.2.2/24 dev eth0
     /sbin/ip link set eth0 up
     /sbin/ip route add default via 192.0.2.1
+}
+
+gateway_start() {
+    vpn-gateway run --profile /lab/client.ovpn --downstream xen --qubesdb none --control /run/control \
+        >/dev/console 2>&1 &
+    echo $! >/run/gateway.pid
+}
+
+gateway_status() { timeout 10 vpn-gateway status --control /run/control "$@"; }
+gateway_end() { # SIGNAL
+    kill "-$1" "$(cat /run/gateway.pid)"
+    turn=0
+    while [ -e "/proc/$(cat /run/gateway.pid)" ] && [ $turn -lt 100 ]; do
+        turn=$((turn + 1))
+        sleep 0.1
+    done
 }
 
 # Linux' own backend with plain forwarding, to tell what is the lab's doing and what the program's.

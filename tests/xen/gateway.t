@@ -1,0 +1,6 @@
+#!/bin/bash
+# The gateway on real Xen: it is the backend of its qubes' network cards.
+# shellcheck source=tests/xen/lab.sh
+. "$(dirname "$0")/lab.sh" || exit 1
+cases=${LAB_CASES:-basics cards program hostile ends}
+lab_boot gateway 420 gateway "lab.cases=${cases// /+}"
