@@ -120,7 +120,7 @@ wait_for() { # SECONDS COMMAND...
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$(milliseconds)" -lt $deadline ] || return 1
-        sleep 0.05
+        sleep 0.02
     done
 }
 

@@ -1,0 +1,65 @@
+#!/bin/bash
+# New keys every second under load, on the server's wish, on the client's, and on both: of a train of numbered datagrams
+# none is lost and none comes twice, and a file that is on its way meanwhile arrives whole.
+# shellcheck source=tests/system/tap.sh
+. "$(dirname "$0")/tap.sh" || exit 1
+start 120
+flows=("udp/$gateway_address/$server_address/$server_port" "tcp/$gateway_address/$server_address/$server_port")
+web_file big 12
+openvpn --genkey tls-crypt-v2-server "$work/v2-server.key"
+openvpn --tls-crypt-v2 "$work/v2-server.key" --genkey tls-crypt-v2-client "$work/v2-client.key"
+# The file comes in bursts; where the server's own queues are short they lose some of it and of the train.
+patient=('txqueuelen 10000' 'tcp-queue-limit 10000')
+
+enough() { # NUMBER: of negotiations, since the first
+    echo "$(gateway_field negotiations) negotiations"
+    [ "$(gateway_field negotiations)" -gt "$1" ]
+}
+download() {
+    in_qube curl -sS --max-time 30 --limit-rate 4M http://$web_address/big | sha256sum | cut -d ' ' -f 1 >"$work/download"
+}
+downloaded() { [ -s "$work/download" ]; }
+
+load() { # NAME RENEGOTIATIONS
+    rm -f "$work/download"
+    gateway_start client.ovpn -v
+    ok "$1: up" wait_for 10 gateway_up
+    download 2>/dev/null &
+    disown
+    # Four seconds of it.
+    is "$1: 2000 datagrams and their answers, none lost, none doubled" "0 lost, 0 twice" \
+        in_qube timeout 30 perl "$system/udp" train $web_address 7 2000 1200 500
+    ok "$1: the file arrives" wait_for 20 downloaded
+    is "$1: and is whole" "$(cat "$work/big.sha256")" cat "$work/download"
+    ok "$1: negotiated at least $2 times more" enough "$2"
+    ok "$1: the same tunnel" prints 0 gateway_field reconnects
+    gateway_stop
+    server_stop
+}
+
+# The server's seconds, the client's; 0 is never.
+for side in '1 0' '0 1' '1 1'; do
+    read -r theirs ours <<<"$side"
+    profile client.ovpn tls-crypt "reneg-sec $ours"
+    server_start tls-crypt "${patient[@]}" "reneg-sec $theirs"
+    load "reneg-sec $theirs at the server, $ours at the client" 3
+done
+
+profile client.ovpn none 'reneg-sec 1' 'data-ciphers AES-256-CBC'
+inline tls-crypt-v2 v2-client.key >>"$work/client.ovpn"
+server_start none "${patient[@]}" "tls-crypt-v2 $work/v2-server.key force-cookie" 'reneg-sec 0' \
+    'data-ciphers AES-256-CBC'
+load "tls-crypt-v2, AES-256-CBC" 3
+
+server_protocol_bits=2
+profile client.ovpn none 'reneg-sec 0' 'reneg-pkts 2000'
+server_start none "${patient[@]}" 'reneg-sec 0' 'tls-version-max 1.2'
+load "after 2000 packets, TLS 1.2, PRF" 1
+server_protocol_bits=
+
+remotes=('proto tcp4' "remote $server_address $server_port")
+listen=('proto tcp4-server' "local $server_address")
+profile client.ovpn tls-crypt 'reneg-sec 0'
+server_start tls-crypt "${patient[@]}" 'reneg-sec 1'
+load "tcp" 3
+finish
