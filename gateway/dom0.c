@@ -74,6 +74,7 @@ static void on_rules(void *context, struct instant now,
         if (tree->present)
             log_error("dom0: out of memory: a qube's rules are taken away");
         router_forget_rules(d->router, now, &tree->source);
+        d->owner.rules(d->owner.context, now);
         return;
     }
     for (size_t i = 0; i < tree->count; i++)
@@ -81,6 +82,7 @@ static void on_rules(void *context, struct instant now,
                                           tree->lines[i].value};
     router_set_rules(d->router, now, &tree->source, entries, tree->count);
     free(entries);
+    d->owner.rules(d->owner.context, now);
     qubesdb_rules_handled(d->qubesdb, now, &tree->source);
 }
 

@@ -21,6 +21,8 @@ struct dom0_owner {
     void *context;
     /* What is in force of this setting is another now, or nothing. */
     void (*setting)(void *context, struct instant now, enum vm_config_key key);
+    /* The router has other rules now. */
+    void (*rules)(void *context, struct instant now);
     /* Names and addresses of this qube; the router has its part already. */
     void (*own)(void *context, struct instant now, const struct keys_own *own);
     /* Everything was read and told: at the start, and after each loss. */

@@ -3,12 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "firewall/coalesce.h"
-#include "firewall/segment.h"
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/control.h"
-#include "gateway/delivery.h"
 #include "gateway/dom0.h"
 #include "gateway/event/loop.h"
 #include "gateway/event/notify.h"
@@ -22,13 +19,10 @@
 #include "gateway/rules_option.h"
 #include "gateway/settings_report.h"
 #include "gateway/status.h"
+#include "gateway/traffic.h"
 #include "gateway/vpn.h"
 
 enum {
-    OUT_BYTES = 128 * 1024, /* stays in the second-level cache */
-    REPLIES = 64,
-    REPLY_BYTES = PACKET_HEADROOM + 1500, /* the answer to a full-size ping */
-    INBOUND_PACKETS = 128,
     DOM0_PATIENCE = 5, /* s; then a profile of the command line is used without
                           dom0's settings. Rules are waited for in any case */
     NO_LEVEL = -1,
@@ -49,108 +43,14 @@ struct gateway {
     struct loop_timer patience; /* with dom0 */
     int ordered_level;          /* of the log; or NO_LEVEL */
     struct router *router;
-    struct loop_timer router_timer;
+    struct traffic *traffic;
     bool up;
     struct tunnel granted; /* by the server */
     struct tunnel tunnel;  /* with dom0's limits on it */
     struct link *links[SETTINGS_DOWNSTREAMS_MAX];
     size_t link_count;
-    struct delivery delivery; /* to the links */
-
     struct pcap *pcap; /* or NULL */
-    struct coalesce *coalesce;
-    struct burst out; /* on its way to the uplink */
-    struct packet_batch replies;
-    struct packet_batch inbound;
 };
-
-/* --- Packets ------------------------------------------------------------- */
-
-/* What qubes send and get, in their own addresses. */
-static void record(struct gateway *g, struct instant now,
-                   const struct packet_batch *batch)
-{
-    for (size_t i = 0; g->pcap && i < batch->count; i++) {
-        if (!batch->packets[i].drop)
-            pcap_write(g->pcap, now, &batch->packets[i]);
-    }
-}
-
-static void deliver(struct gateway *g, struct instant now,
-                    struct packet_batch *batch)
-{
-    record(g, now, batch);
-    delivery_send(&g->delivery, now, g->router, batch);
-}
-
-static void cut(struct gateway *g, struct instant now,
-                const struct packet *packet, const struct burst_layout *layout)
-{
-    struct segment_cursor cursor = {0};
-    enum segment_result result;
-    while ((result = segment(packet, g->tunnel.mtu, layout, &cursor,
-                             &g->out)) == SEGMENT_FULL)
-        vpn_send(g->vpn, now, &g->out);
-    if (result == SEGMENT_REFUSED)
-        router_lost(g->router, packet, DROP_UNCUTTABLE);
-}
-
-static void update_timer(struct gateway *g)
-{
-    loop_timer_set(&g->router_timer, router_deadline(g->router));
-}
-
-static void from_link(void *context, struct instant now,
-                      struct packet_batch *batch)
-{
-    struct gateway *g = context;
-
-    record(g, now, batch);
-    packet_batch_reset(&g->replies);
-    router_from_qubes(g->router, now, batch, &g->replies);
-    struct burst_layout layout = vpn_layout(g->vpn);
-    for (size_t i = 0; i < batch->count; i++) {
-        if (!batch->packets[i].drop)
-            cut(g, now, &batch->packets[i], &layout);
-    }
-    vpn_send(g->vpn, now, &g->out);
-    deliver(g, now, &g->replies);
-    update_timer(g);
-}
-
-static void from_tunnel(void *context, struct instant now, struct burst *burst)
-{
-    struct gateway *g = context;
-    uint16_t next = 0;
-    bool done;
-
-    do {
-        packet_batch_reset(&g->inbound);
-        done = coalesce(g->coalesce, burst, &next, &g->inbound);
-        router_from_tunnel(g->router, now, &g->inbound);
-        deliver(g, now, &g->inbound);
-    } while (!done);
-    update_timer(g);
-}
-
-/* --- Qubes --------------------------------------------------------------- */
-
-static int qube_added(void *context, struct link *link, const char *name,
-                      const struct address *ipv4, const struct address *ipv6)
-{
-    struct gateway *g = context;
-    int qube = router_add_qube(g->router, loop_now(g->loop), name, ipv4, ipv6);
-    if (qube >= 0)
-        g->delivery.link_of_qube[qube] = link;
-    return qube;
-}
-
-static void qube_removed(void *context, int qube)
-{
-    struct gateway *g = context;
-    g->delivery.link_of_qube[qube] = NULL;
-    router_remove_qube(g->router, qube);
-}
 
 /* --- The tunnel ---------------------------------------------------------- */
 
@@ -160,23 +60,11 @@ static const struct vm_config *dom0_settings(const struct gateway *g)
     return g->dom0 ? dom0_config(g->dom0) : &none;
 }
 
-static void reset_flows(struct gateway *g, struct instant now)
-{
-    bool done;
-    do {
-        packet_batch_reset(&g->replies);
-        done = router_reset_flows(g->router, now, &g->tunnel, &g->replies);
-        deliver(g, now, &g->replies);
-    } while (!done);
-}
-
 static void limit_tunnel(struct gateway *g, struct instant now)
 {
     g->tunnel = g->granted;
     vm_config_limit(dom0_settings(g), &g->tunnel);
-    reset_flows(g, now);
-    router_tunnel_up(g->router, now, &g->tunnel);
-    update_timer(g);
+    traffic_tunnel_up(g->traffic, now, &g->tunnel);
 }
 
 static void tunnel_up(void *context, struct instant now,
@@ -192,8 +80,14 @@ static void tunnel_down(void *context, struct instant now)
 {
     struct gateway *g = context;
     g->up = false;
-    router_tunnel_down(g->router, now);
-    update_timer(g);
+    traffic_tunnel_down(g->traffic, now);
+}
+
+static void tunnel_received(void *context, struct instant now,
+                            struct burst *burst)
+{
+    struct gateway *g = context;
+    traffic_from_tunnel(g->traffic, now, burst);
 }
 
 static void tunnel_state(void *context, const char *line)
@@ -207,20 +101,6 @@ static void tunnel_stopped(void *context, const char *why)
     struct gateway *g = context;
     notify_stopping(&g->notify, why);
     loop_quit(g->loop);
-}
-
-static void router_due(void *context, struct instant now)
-{
-    struct gateway *g = context;
-    struct burst_layout layout = vpn_layout(g->vpn);
-
-    router_expire(g->router, now);
-    packet_batch_reset(&g->replies);
-    router_own_packets(g->router, now, &g->replies);
-    for (size_t i = 0; i < g->replies.count; i++)
-        cut(g, now, &g->replies.packets[i], &layout);
-    vpn_send(g->vpn, now, &g->out);
-    update_timer(g);
 }
 
 /* --- Settings ------------------------------------------------------------ */
@@ -269,6 +149,13 @@ static void own_changed(void *context, struct instant now,
     (void)context;
     (void)now;
     log_info("gateway: this is %s", own->name[0] ? own->name : "no named qube");
+}
+
+static void rules_changed(void *context, struct instant now)
+{
+    struct gateway *g = context;
+    (void)now;
+    traffic_router_changed(g->traffic);
 }
 
 static void dom0_synced(void *context, struct instant now)
@@ -376,7 +263,7 @@ static struct link *open_tap(struct gateway *g, const struct downstream *d,
 
 static bool open_link(struct gateway *g, const struct downstream *d)
 {
-    const struct link_owner owner = {g, from_link, qube_added, qube_removed};
+    const struct link_owner owner = traffic_owner(g->traffic);
     struct link *link = NULL;
     enum error error;
 
@@ -403,7 +290,7 @@ static bool open_links(struct gateway *g)
             return false;
         udp_gso = udp_gso && g->links[i]->takes_udp_gso;
     }
-    coalesce_join_udp(g->coalesce, udp_gso);
+    traffic_join_udp(g->traffic, udp_gso);
     return true;
 }
 
@@ -413,13 +300,19 @@ static bool open_record(struct gateway *g)
     if (!g->settings->pcap)
         return true;
     g->pcap = pcap_open(g->settings->pcap, 0, g->loop, &error);
+    traffic_set_record(g->traffic, g->pcap);
     return g->pcap != NULL;
 }
 
 static bool open_dom0(struct gateway *g)
 {
-    const struct dom0_owner owner = {g, setting_changed, own_changed,
-                                     dom0_synced};
+    const struct dom0_owner owner = {
+        .context = g,
+        .setting = setting_changed,
+        .own = own_changed,
+        .rules = rules_changed,
+        .synced = dom0_synced,
+    };
     if (!g->settings->qubesdb)
         return true;
     g->dom0 = dom0_open(g->settings->qubesdb, g->loop, g->router, &owner);
@@ -438,11 +331,12 @@ static bool open_vpn(struct gateway *g)
         .context = g,
         .up = tunnel_up,
         .down = tunnel_down,
-        .received = from_tunnel,
+        .received = tunnel_received,
         .state = tunnel_state,
         .stopped = tunnel_stopped,
     };
     g->vpn = vpn_new(g->loop, &options, &owner);
+    traffic_set_vpn(g->traffic, g->vpn);
     return g->vpn != NULL;
 }
 
@@ -462,12 +356,9 @@ static bool open_parts(struct gateway *g)
     g->loop = loop_new();
     g->router = router_new(&options);
     secret_wipe(options.seed, sizeof options.seed);
-    g->coalesce = coalesce_new();
-    if (!g->loop || !g->router || !g->coalesce ||
-        !burst_init(&g->out, OUT_BYTES) || !delivery_init(&g->delivery) ||
-        !packet_batch_init(&g->replies, REPLIES, REPLY_BYTES) ||
-        !packet_batch_init(&g->inbound, INBOUND_PACKETS, 0) || !open_dom0(g) ||
-        !open_vpn(g)) {
+    if (g->loop && g->router)
+        g->traffic = traffic_new(g->loop, g->router);
+    if (!g->traffic || !open_dom0(g) || !open_vpn(g)) {
         log_error("gateway: out of memory");
         return false;
     }
@@ -481,12 +372,10 @@ struct gateway *gateway_new(const struct settings *settings)
     if (!g)
         return NULL;
     g->settings = settings;
-    g->router_timer = (struct loop_timer){INSTANT_NEVER, router_due, g, NULL};
     g->patience = (struct loop_timer){INSTANT_NEVER, patience_over, g, NULL};
     g->ordered_level = NO_LEVEL;
     if (!open_parts(g))
         goto failed;
-    loop_add_timer(g->loop, &g->router_timer);
     loop_add_timer(g->loop, &g->patience);
     if (!open_rules(g) || !open_record(g) || !open_links(g))
         goto failed;
@@ -530,13 +419,9 @@ void gateway_free(struct gateway *g)
     dom0_close(g->dom0);
     if (g->signals_open)
         signals_close(&g->signals);
+    traffic_free(g->traffic);
     router_free(g->router);
-    coalesce_free(g->coalesce);
     pcap_close(g->pcap);
-    burst_clear(&g->out);
-    delivery_clear(&g->delivery);
-    packet_batch_clear(&g->replies);
-    packet_batch_clear(&g->inbound);
     loop_free(g->loop);
     free(g);
 }

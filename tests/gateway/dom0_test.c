@@ -27,7 +27,7 @@ struct world {
     struct dom0 *dom0;
     struct instant began;
     bool (*awaited)(const struct world *w);
-    unsigned synced, owns;
+    unsigned synced, owns, rules;
     unsigned settings[VM_CONFIG_KEY_COUNT];
     char warnings[2048];
 };
@@ -57,6 +57,13 @@ static void on_setting(void *context, struct instant now,
     struct world *w = context;
     (void)now;
     w->settings[key]++;
+}
+
+static void on_rules(void *context, struct instant now)
+{
+    struct world *w = context;
+    (void)now;
+    w->rules++;
 }
 
 static void on_own(void *context, struct instant now,
@@ -99,7 +106,13 @@ static struct world *world_new(void)
 {
     struct world *w = calloc(1, sizeof *w);
     const struct router_options options = {.flows = 256};
-    const struct dom0_owner owner = {w, on_setting, on_own, on_synced};
+    const struct dom0_owner owner = {
+        .context = w,
+        .setting = on_setting,
+        .rules = on_rules,
+        .own = on_own,
+        .synced = on_synced,
+    };
     struct address qube = address_ipv4(0x0a890014); /* 10.137.0.20 */
 
     log_set_sink(keep_warnings, w);
@@ -191,12 +204,14 @@ static void rules_are_swapped_broken_and_removed(void **state)
 {
     (void)state;
     struct world *w = world_synced();
+    unsigned before = w->rules;
     server_remove(w->server, RULES "/");
     server_write(w->server, RULES "/policy", "drop");
     server_write(w->server, RULES "/0000", "action=drop");
     server_write(w->server, RULES "/0001", "action=accept");
     server_write(w->server, RULES, "");
     run_until(w, has_two_rules);
+    assert_true(w->rules > before);
 
     server_write(w->server, RULES "/0001", "action=maybe");
     server_write(w->server, RULES, "");
@@ -205,7 +220,9 @@ static void rules_are_swapped_broken_and_removed(void **state)
 
     server_write(w->server, RULES "/0001", "action=accept");
     server_remove(w->server, "/qubes-firewall/");
+    before = w->rules;
     run_until(w, has_no_rules);
+    assert_true(w->rules > before);
     world_free(w);
 }
 
