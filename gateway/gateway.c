@@ -181,6 +181,14 @@ static void reconnect(struct gateway *g, struct instant now)
     vpn_reconnect(g->vpn, now);
 }
 
+static void slept(void *context, struct instant now, struct duration length)
+{
+    struct gateway *g = context;
+    log_info("gateway: the machine slept for %lld s: reconnecting",
+             (long long)(length.us / duration_seconds(1).us));
+    vpn_reconnect(g->vpn, now);
+}
+
 static void signalled(void *context, struct instant now, int number)
 {
     struct gateway *g = context;
@@ -362,6 +370,7 @@ static bool open_parts(struct gateway *g)
         log_error("gateway: out of memory");
         return false;
     }
+    loop_on_sleep(g->loop, slept, g);
     g->signals_open = signals_open(&g->signals, g->loop, signalled, g) == OK;
     return g->signals_open;
 }

@@ -13,6 +13,7 @@
  */
 #include "gateway/event/loop.h"
 #include "gateway/base/log.h"
+#include "gateway/event/clock_jump.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -23,13 +24,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READY_MAX = 64 };
+enum {
+    READY_MAX = 64,
+    LOOK_EVERY = 1, /* s; at the clocks, whether the machine slept */
+};
 
 struct loop {
     int epoll;
     struct loop_watch alarm; /* the timerfd */
     struct instant rings;    /* when it does; INSTANT_NEVER: not */
     bool quitting;
+    struct clock_jump clocks;
+    struct instant next_look; /* at them */
+    void (*slept)(void *context, struct instant now, struct duration length);
+    void *slept_context;
     struct loop_timer *timers;
     struct loop_timer *next_timer; /* of the round under way */
     int ready_next;                /* of the turn under way */
@@ -79,20 +87,47 @@ void loop_free(struct loop *loop)
     free(loop);
 }
 
-struct instant loop_now(const struct loop *loop)
+static int64_t read_clock(clockid_t clock)
 {
     struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+struct instant loop_now(const struct loop *loop)
+{
     (void)loop;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (struct instant){(int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000};
+    return (struct instant){read_clock(CLOCK_BOOTTIME)};
 }
 
 int64_t loop_wall_clock(const struct loop *loop)
 {
-    struct timespec t;
     (void)loop;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return read_clock(CLOCK_REALTIME);
+}
+
+void loop_on_sleep(struct loop *loop,
+                   void (*slept)(void *context, struct instant now,
+                                 struct duration length),
+                   void *context)
+{
+    loop->slept = slept;
+    loop->slept_context = context;
+}
+
+static void look_at_clocks(struct loop *loop, struct instant now)
+{
+    if (!loop->slept || instant_before(now, loop->next_look))
+        return;
+    loop->next_look = instant_after(now, duration_seconds(LOOK_EVERY));
+    struct clock_jump_reading r;
+    r.monotonic = read_clock(CLOCK_MONOTONIC);
+    r.boot = read_clock(CLOCK_BOOTTIME);
+    r.wall = read_clock(CLOCK_REALTIME);
+    r.monotonic_again = read_clock(CLOCK_MONOTONIC);
+    struct duration length = clock_jump_take(&loop->clocks, &r);
+    if (length.us > 0)
+        loop->slept(loop->slept_context, now, length);
 }
 
 static enum error control(struct loop *loop, int operation,
@@ -222,6 +257,7 @@ enum error loop_run(struct loop *loop)
         struct instant now = loop_now(loop);
         loop->ready_next = 0;
         loop->ready_count = count > 0 ? count : 0;
+        look_at_clocks(loop, now);
         serve_ready(loop, now);
         expire_timers(loop, now);
     }

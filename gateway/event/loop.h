@@ -54,6 +54,13 @@ void loop_add_timer(struct loop *loop, struct loop_timer *timer);
 void loop_remove_timer(struct loop *loop, struct loop_timer *timer);
 void loop_timer_set(struct loop_timer *timer, struct instant deadline);
 
+/* Called at the beginning of a turn, if the machine slept since the one
+ * before (clock_jump.h): peers may have forgotten us. */
+void loop_on_sleep(struct loop *loop,
+                   void (*slept)(void *context, struct instant now,
+                                 struct duration length),
+                   void *context);
+
 /* Turns until loop_quit(). */
 enum error loop_run(struct loop *loop);
 void loop_quit(struct loop *loop);
