@@ -240,9 +240,54 @@ static bool prompt(const char *text, bool secret, char *out, size_t size)
     return got;
 }
 
+enum { ANSWERS = 3, ANSWER_SIZE = 1024 };
+
+static const struct {
+    const char *name, *prompt;
+    bool secret;
+} answers[ANSWERS] = {
+    {"username", "User name", false},
+    {"password", "Password", true},
+    {"response", "Answer", true},
+};
+
+static bool is_wanted(const json_t *status, const char *name)
+{
+    size_t i;
+    json_t *value;
+    json_array_foreach(json_object_get(status, "wanted"), i, value)
+    {
+        if (strcmp(json_string_value(value) ? json_string_value(value) : "",
+                   name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What is wanted, each in a line; an empty one leaves it as it was. */
+static json_t *read_answers(const json_t *status)
+{
+    char line[ANSWER_SIZE];
+    json_t *order = json_pack("{s:s}", "command", "login");
+    for (size_t i = 0; i < ANSWERS; i++) {
+        if (!is_wanted(status, answers[i].name))
+            continue;
+        bool taken =
+            prompt(answers[i].prompt, answers[i].secret, line, sizeof line) &&
+            (*line == 0 || json_object_set_new(order, answers[i].name,
+                                               json_string(line)) == 0);
+        secret_wipe(line, sizeof line);
+        if (!taken) {
+            fprintf(stderr, "vpn-gateway: no answer, or one that is no text\n");
+            json_decref(order);
+            return NULL;
+        }
+    }
+    return order;
+}
+
 static int log_in(const struct options *o)
 {
-    char username[1024], password[1024], response[1024];
     json_t *status = ask(o->control, json_pack("{s:s}", "command", "status"));
     if (!status)
         return EXIT_FAILURE;
@@ -254,20 +299,13 @@ static int log_in(const struct options *o)
         return EXIT_FAILURE;
     }
     fprintf(stderr, "%s\n", question);
+    if (json_array_size(json_object_get(status, "wanted")) == 0) {
+        json_decref(status); /* it happens in a browser */
+        return EXIT_SUCCESS;
+    }
+    json_t *order = read_answers(status);
     json_decref(status);
-
-    if (!prompt("User name", false, username, sizeof username) ||
-        !prompt("Password", true, password, sizeof password))
-        return EXIT_FAILURE;
-    if (!prompt("Answer to the challenge (empty if none)", true, response,
-                sizeof response))
-        response[0] = '\0';
-    json_t *answer =
-        ask(o->control, json_pack("{s:s,s:s,s:s,s:s?}", "command", "login",
-                                  "username", username, "password", password,
-                                  "response", *response ? response : NULL));
-    secret_wipe(password, sizeof password);
-    secret_wipe(response, sizeof response);
+    json_t *answer = order ? ask(o->control, order) : NULL;
     if (!answer)
         return EXIT_FAILURE;
     json_decref(answer);

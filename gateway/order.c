@@ -37,16 +37,29 @@ static bool parse_level(const char *text, int *out)
     return true;
 }
 
+/* NULL where it says nothing; false if it is no text. */
+static bool parse_text(const json_t *request, const char *key,
+                       const char **text)
+{
+    const json_t *value = json_object_get(request, key);
+    *text = json_string_value(value);
+    return !value || *text;
+}
+
+static bool parse_login(const json_t *request, struct order *o)
+{
+    return parse_text(request, "username", &o->username) &&
+           parse_text(request, "password", &o->password) &&
+           parse_text(request, "response", &o->response) &&
+           (o->username || o->password || o->response);
+}
+
 bool order_parse(const json_t *request, struct order *out)
 {
-    struct order order = {
-        .username = text_of(request, "username"),
-        .password = text_of(request, "password"),
-        .response = text_of(request, "response"),
-    };
+    struct order order = {0};
     if (!parse_type(text_of(request, "command"), &order.type))
         return false;
-    if (order.type == ORDER_LOGIN && (!order.username || !order.password))
+    if (order.type == ORDER_LOGIN && !parse_login(request, &order))
         return false;
     if (order.type == ORDER_LOG_LEVEL &&
         !parse_level(text_of(request, "level"), &order.log_level))

@@ -4,7 +4,7 @@
  * open the socket.
  *
  *   status | settings | reconnect | stop
- *   login      username, password[, response]
+ *   login      one or more of username, password, response
  *   log-level  level: error, warn, info, debug, or default
  */
 #ifndef GATEWAY_ORDER_H
@@ -26,9 +26,8 @@ enum order_type {
 /* Text is borrowed from the request. */
 struct order {
     enum order_type type;
-    const char *username, *password;
-    const char *response; /* or NULL */
-    int log_level;        /* -1: the default */
+    const char *username, *password, *response; /* NULL: not said */
+    int log_level;                              /* -1: the default */
 };
 
 /* False if it is none of these, or lacks what it takes. */

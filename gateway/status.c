@@ -153,6 +153,19 @@ static json_t *sandbox_json(const struct sandbox *s)
                      "memory", s->memory);
 }
 
+/* Of a login. */
+static json_t *wanted_json(const struct client_status *c)
+{
+    json_t *wanted = json_array();
+    if (c->wants_username)
+        json_array_append_new(wanted, json_string("username"));
+    if (c->wants_password)
+        json_array_append_new(wanted, json_string("password"));
+    if (c->wants_response)
+        json_array_append_new(wanted, json_string("response"));
+    return wanted;
+}
+
 json_t *status_json(const struct status_source *s)
 {
     struct client_status c = {
@@ -174,6 +187,7 @@ json_t *status_json(const struct status_source *s)
                             : json_null());
     json_object_set_new(o, "last_error", json_text(c.last_error));
     json_object_set_new(o, "question", json_text(question_of(s)));
+    json_object_set_new(o, "wanted", wanted_json(&c));
     json_object_set_new(o, "profile", json_text(s->vpn.path));
     json_object_set_new(o, "problems", problems_json(s));
     json_object_set_new(o, "qubesdb", json_string(s->qubesdb));

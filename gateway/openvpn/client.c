@@ -424,9 +424,19 @@ void client_open(struct client *c, struct instant now, struct burst *burst)
 
 /* Status. */
 
+static unsigned wanted_answer(const struct client *c)
+{
+    if (c->state == CLIENT_AWAIT_PUSH_REPLY && c->challenged)
+        return CREDENTIALS_RESPONSE;
+    return c->state == CLIENT_AWAIT_CREDENTIALS
+               ? credentials_wanted(&c->credentials)
+               : 0;
+}
+
 void client_status(const struct client *c, struct client_status *out)
 {
     bool up = c->state == CLIENT_UP;
+    unsigned wanted = wanted_answer(c);
     const struct data_channel *sender =
         up ? session_data_sender(&c->session, c->now) : NULL;
     *out = (struct client_status){
@@ -438,6 +448,9 @@ void client_status(const struct client *c, struct client_status *out)
         .tls = c->tls_text[0] ? c->tls_text : NULL,
         .crypto_library = sender ? data_channel_library(sender) : NULL,
         .last_error = c->last_error[0] ? c->last_error : NULL,
+        .wants_username = wanted & CREDENTIALS_USERNAME,
+        .wants_password = wanted & CREDENTIALS_PASSWORD,
+        .wants_response = wanted & CREDENTIALS_RESPONSE,
         .tunnel = up ? &c->push.tunnel : NULL,
         .packets_sealed = c->packets_sealed,
         .packets_opened = c->packets_opened,

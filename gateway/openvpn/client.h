@@ -93,7 +93,8 @@ void client_failed(struct client *c, struct instant now, const char *why);
 void client_expire(struct client *c, struct instant now);
 /* Tear down and connect again at once (suspend, a user's wish). */
 void client_reconnect(struct client *c, struct instant now);
-/* Answers ASK. Copied. `response` to a challenge may be NULL. */
+/* Answers ASK. Copied. What is NULL stays as it was; client_status() says what
+ * is wanted. */
 void client_credentials(struct client *c, struct instant now,
                         const char *username, const char *password,
                         const char *response);
@@ -123,8 +124,10 @@ struct client_status {
     const char *cipher;                 /* "AES-256-GCM", or NULL */
     const char *tls; /* "TLSv1.3 TLS1-3-AES-256-GCM-SHA384", or NULL */
     const char *crypto_library;
-    const char *last_error;      /* why it is not up, or NULL */
-    const struct tunnel *tunnel; /* or NULL */
+    const char *last_error;              /* why it is not up, or NULL */
+    bool wants_username, wants_password; /* in answer to ASK */
+    bool wants_response;                 /* to a challenge */
+    const struct tunnel *tunnel;         /* or NULL */
     uint64_t packets_sealed, packets_opened;
     uint64_t bytes_sealed, bytes_opened; /* inner bytes */
     uint64_t negotiations; /* TLS handshakes that came to an end */

@@ -90,6 +90,24 @@ const char *credentials_question(const struct credentials *c)
     return NULL;
 }
 
+unsigned credentials_wanted(const struct credentials *c)
+{
+    unsigned wanted = 0;
+    if (!credentials_question(c))
+        return 0;
+    if (wants_key_password(c))
+        return CREDENTIALS_PASSWORD;
+    if (c->challenged)
+        return CREDENTIALS_RESPONSE;
+    if (!username(c) || c->refused)
+        wanted |= CREDENTIALS_USERNAME;
+    if (!password(c) || c->refused)
+        wanted |= CREDENTIALS_PASSWORD;
+    if (c->config->static_challenge && !c->response)
+        wanted |= CREDENTIALS_RESPONSE;
+    return wanted;
+}
+
 void credentials_answer(struct credentials *c, const char *new_username,
                         const char *new_password, const char *response)
 {

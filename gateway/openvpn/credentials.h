@@ -38,6 +38,13 @@ void credentials_clear(struct credentials *c);
 /* The question for a person without whose answer there is no connecting, or
  * NULL. */
 const char *credentials_question(const struct credentials *c);
+/* What its answer consists of, bits; none without a question. */
+enum credentials_part {
+    CREDENTIALS_USERNAME = 1 << 0,
+    CREDENTIALS_PASSWORD = 1 << 1,
+    CREDENTIALS_RESPONSE = 1 << 2, /* to a challenge */
+};
+unsigned credentials_wanted(const struct credentials *c);
 /* The answer, copied. Any of them may be NULL. */
 void credentials_answer(struct credentials *c, const char *username,
                         const char *password, const char *response);

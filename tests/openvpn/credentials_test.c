@@ -80,6 +80,29 @@ static void what_is_missing_is_asked(void **state)
     end(t);
 }
 
+static void only_what_is_missing_is_wanted(void **state)
+{
+    (void)state;
+    struct trial *t = begin(NULL, NULL);
+    unsigned login = CREDENTIALS_USERNAME | CREDENTIALS_PASSWORD;
+    assert_int_equal(credentials_wanted(&t->c), login);
+    credentials_answer(&t->c, "anna", NULL, NULL);
+    assert_int_equal(credentials_wanted(&t->c), CREDENTIALS_PASSWORD);
+    assert_true(
+        config_set_text(&t->config.static_challenge, bytes_of_text("PIN?")));
+    assert_int_equal(credentials_wanted(&t->c),
+                     CREDENTIALS_PASSWORD | CREDENTIALS_RESPONSE);
+    credentials_answer(&t->c, NULL, "secret", "99");
+    assert_int_equal(credentials_wanted(&t->c), 0);
+    /* A person's, so a person may have mistyped it. */
+    assert_int_equal(refuse(t, "no"), CREDENTIALS_ASK);
+    assert_int_equal(credentials_wanted(&t->c), login | CREDENTIALS_RESPONSE);
+    assert_int_equal(refuse(t, "CRV1:R,E:state:Ym9i:Which: one?"),
+                     CREDENTIALS_ASK);
+    assert_int_equal(credentials_wanted(&t->c), CREDENTIALS_RESPONSE);
+    end(t);
+}
+
 static void a_static_challenge_is_sent_in_either_form(void **state)
 {
     (void)state;
@@ -191,6 +214,7 @@ int main(void)
         cmocka_unit_test(nothing_is_sent_that_nobody_wants),
         cmocka_unit_test(the_profiles_come_first_a_persons_later),
         cmocka_unit_test(what_is_missing_is_asked),
+        cmocka_unit_test(only_what_is_missing_is_wanted),
         cmocka_unit_test(a_static_challenge_is_sent_in_either_form),
         cmocka_unit_test(a_dynamic_challenge_takes_the_passwords_place),
         cmocka_unit_test(malformed_challenges_are_plain_refusals),
