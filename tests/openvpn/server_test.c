@@ -1,0 +1,510 @@
+/* The server's door: strangers, cookies, clients and what they may not do.
+ * What it says to a client over a bad path is tests/simulator. */
+#include "gateway/openvpn/server_state.h"
+
+#include <stdio.h>
+
+#include "gateway/base/log.h"
+#include "tests/openvpn/server_club.h"
+#include "tests/unit.h"
+#include "tests/vectors/pki.h"
+
+static void no_log(void *context, enum log_level level, const char *line)
+{
+    (void)context, (void)level, (void)line;
+}
+
+static int set_up(void **state)
+{
+    log_set_sink(no_log, NULL);
+    *state = calloc(1, sizeof(struct server_club));
+    assert_non_null(*state);
+    server_club_init(*state);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    server_club_clear(*state);
+    free(*state);
+    return 0;
+}
+
+static uint64_t dropped(const struct server_club *c, enum drop reason)
+{
+    return server_club_status(c).drops->count[reason];
+}
+
+static const struct server_path stranger = {
+    {{.family = ADDRESS_IPV4, .bytes = {198, 51, 100, 7}}, 5000}};
+static const struct session_id their_id = {{1, 2, 3, 4, 5, 6, 7, 8}};
+
+/* --- Strangers ----------------------------------------------------------- */
+
+static size_t write_packet(uint8_t out[256], const struct control_packet *p)
+{
+    struct writer w = writer_of(out, 256);
+    control_packet_write_header(&w, p);
+    control_packet_write_body(&w, p);
+    assert_true(writer_ok(&w));
+    return w.size;
+}
+
+static enum drop hear_packet(struct server_club *c,
+                             const struct server_path *from,
+                             const struct control_packet *p)
+{
+    uint8_t bytes[256];
+    size_t size = write_packet(bytes, p);
+    return server_club_hear(c, from, bytes_of(bytes, size), NULL);
+}
+
+static const struct control_packet first = {
+    .opcode = OPCODE_CONTROL_HARD_RESET_CLIENT_V2, .session = their_id};
+
+/* The answer to a first packet, parsed. */
+static size_t ask(struct server_club *c, struct control_packet *answer)
+{
+    static uint8_t memory[256];
+    struct server_path to;
+    struct bytes datagram;
+    assert_int_equal(hear_packet(c, &stranger, &first), DROP_NONE);
+    assert_true(server_transmit(c->server, &to, &datagram));
+    assert_true(endpoint_equal(&to.remote, &stranger.remote));
+    memcpy(memory, datagram.data, datagram.size);
+    size_t size = datagram.size;
+    assert_true(control_packet_parse(bytes_of(memory, 9),
+                                     bytes_of(memory + 9, size - 9), answer));
+    assert_false(server_transmit(c->server, &to, &datagram));
+    return size;
+}
+
+static void a_first_packet_is_answered_and_forgotten(void **state)
+{
+    struct server_club *c = *state;
+    struct control_packet answer;
+    server_club_open(c);
+    size_t size = ask(c, &answer);
+    assert_int_equal(answer.opcode, OPCODE_CONTROL_HARD_RESET_SERVER_V2);
+    assert_int_equal(answer.message_id, 0);
+    assert_int_equal(answer.ack_count, 1);
+    assert_int_equal(answer.acks[0], 0);
+    assert_true(session_id_equal(&answer.peer, &their_id));
+    assert_true(size <= 3 * 14);
+    assert_true(server_is_empty(c->server));
+    assert_true(instant_is_never(server_deadline(c->server)));
+}
+
+static struct control_packet second(const struct session_id *cookie)
+{
+    return (struct control_packet){.opcode = OPCODE_ACK_V1,
+                                   .session = their_id,
+                                   .ack_count = 1,
+                                   .peer = *cookie};
+}
+
+static void the_cookie_makes_a_client(void **state)
+{
+    struct server_club *c = *state;
+    struct control_packet answer;
+    server_club_open(c);
+    ask(c, &answer);
+    struct control_packet p = second(&answer.session);
+    assert_int_equal(hear_packet(c, &stranger, &p), DROP_NONE);
+    assert_int_equal(server_club_status(c).negotiating, 1);
+    /* Its first packet again is its own affair now. */
+    assert_int_equal(hear_packet(c, &stranger, &first), DROP_NONE);
+    assert_int_equal(server_club_status(c).answers, 1);
+    assert_int_equal(server_club_status(c).negotiating, 1);
+    /* Who says nothing more is forgotten. */
+    server_club_run(c, duration_seconds(61));
+    assert_true(server_is_empty(c->server));
+}
+
+static void every_other_cookie_is_refused(void **state)
+{
+    struct server_club *c = *state;
+    struct control_packet answer;
+    server_club_open(c);
+    ask(c, &answer);
+    for (size_t bit = 0; bit < 64; bit++) {
+        struct control_packet p = second(&answer.session);
+        p.peer.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_int_equal(hear_packet(c, &stranger, &p), DROP_SERVER_COOKIE);
+    }
+    struct control_packet p = second(&answer.session);
+    struct server_path elsewhere = stranger;
+    elsewhere.remote.port++;
+    assert_int_equal(hear_packet(c, &elsewhere, &p), DROP_SERVER_COOKIE);
+    elsewhere = stranger;
+    elsewhere.remote.address.bytes[3]++;
+    assert_int_equal(hear_packet(c, &elsewhere, &p), DROP_SERVER_COOKIE);
+    p.session.bytes[0]++;
+    assert_int_equal(hear_packet(c, &stranger, &p), DROP_SERVER_COOKIE);
+    assert_true(server_is_empty(c->server));
+}
+
+/* Valid in its half hand window and the two that follow. */
+static void a_cookie_gets_too_old(void **state)
+{
+    struct server_club *c = *state;
+    struct control_packet answer;
+    server_club_open(c);
+    ask(c, &answer);
+    struct control_packet p = second(&answer.session);
+    c->now = instant_after(c->now, duration_seconds(91));
+    assert_int_equal(hear_packet(c, &stranger, &p), DROP_SERVER_COOKIE);
+    c->now = (struct instant){(int64_t)89 * 1000000};
+    assert_int_equal(hear_packet(c, &stranger, &p), DROP_NONE);
+}
+
+static void what_cannot_follow_the_answer_makes_no_client(void **state)
+{
+    struct server_club *c = *state;
+    struct control_packet answer;
+    server_club_open(c);
+    ask(c, &answer);
+    struct control_packet p = second(&answer.session);
+    p.acks[0] = 2;
+    assert_int_equal(hear_packet(c, &stranger, &p), DROP_CONTROL_SESSION);
+    p = second(&answer.session);
+    p.ack_count = 0;
+    assert_int_equal(hear_packet(c, &stranger, &p), DROP_CONTROL_SESSION);
+    p = second(&answer.session);
+    p.key_id = 1;
+    assert_int_equal(hear_packet(c, &stranger, &p), DROP_CONTROL_SESSION);
+    p = second(&answer.session);
+    p.opcode = OPCODE_CONTROL_V1;
+    p.message_id = 2;
+    assert_int_equal(hear_packet(c, &stranger, &p), DROP_CONTROL_SESSION);
+    p.opcode = OPCODE_CONTROL_SOFT_RESET_V1;
+    assert_int_equal(hear_packet(c, &stranger, &p), DROP_CONTROL_SESSION);
+    assert_true(server_is_empty(c->server));
+}
+
+static void a_malformed_first_packet_is_not_answered(void **state)
+{
+    struct server_club *c = *state;
+    struct server_path to;
+    struct bytes datagram;
+    uint8_t bytes[256];
+    server_club_open(c);
+    size_t size = write_packet(bytes, &first);
+    for (size_t n = 0; n < size; n++)
+        assert_int_not_equal(
+            server_club_hear(c, &stranger, bytes_of(bytes, n), NULL),
+            DROP_NONE);
+    struct control_packet p = first;
+    p.message_id = 1;
+    assert_int_not_equal(hear_packet(c, &stranger, &p), DROP_NONE);
+    p = first;
+    p.key_id = 3;
+    assert_int_not_equal(hear_packet(c, &stranger, &p), DROP_NONE);
+    p = first;
+    memset(&p.session, 0, sizeof p.session);
+    assert_int_not_equal(hear_packet(c, &stranger, &p), DROP_NONE);
+    assert_false(server_transmit(c->server, &to, &datagram));
+}
+
+static void first_answers_are_limited(void **state)
+{
+    struct server_club *c = *state;
+    struct server_path to = stranger;
+    struct bytes datagram;
+    c->config.first_answers = 20;
+    server_club_open(c);
+    for (unsigned i = 0; i < 1000; i++) {
+        to.remote.port = (uint16_t)(1000 + i);
+        (void)hear_packet(c, &to, &first);
+        while (server_transmit(c->server, &to, &datagram))
+            continue;
+    }
+    assert_int_equal(server_club_status(c).answers, 20);
+    assert_int_equal(dropped(c, DROP_SERVER_RATE), 980);
+    c->now = instant_after(c->now, duration_seconds(10));
+    assert_int_equal(hear_packet(c, &stranger, &first), DROP_NONE);
+}
+
+/* Whoever can receive at its address may fill one place each, and no more
+ * than there are. */
+static void a_full_server_takes_no_more(void **state)
+{
+    struct server_club *c = *state;
+    struct server_path from = stranger, to;
+    struct bytes datagram;
+    struct control_packet answer;
+    c->config.max_clients = 8;
+    server_club_open(c);
+    for (unsigned i = 0; i < 20; i++) {
+        from.remote.port = (uint16_t)(1000 + i);
+        assert_int_equal(hear_packet(c, &from, &first), DROP_NONE);
+        assert_true(server_transmit(c->server, &to, &datagram));
+        assert_true(control_packet_parse(
+            bytes_of(datagram.data, 9),
+            bytes_of(datagram.data + 9, datagram.size - 9), &answer));
+        struct control_packet p = second(&answer.session);
+        assert_int_equal(hear_packet(c, &from, &p),
+                         i < 8 ? DROP_NONE : DROP_SERVER_FULL);
+    }
+    assert_int_equal(server_club_status(c).negotiating, 8);
+}
+
+static void garbage_is_dropped_and_counted(void **state)
+{
+    struct server_club *c = *state;
+    uint8_t bytes[300];
+    uint64_t sum = 0;
+    server_club_open(c);
+    for (int i = 0; i < 5000; i++) {
+        size_t size = 1 + next_random(&c->random) % sizeof bytes;
+        random_bytes(&c->random, bytes, size);
+        /* No first packet by chance. */
+        if (bytes[0] >> 3 == OPCODE_CONTROL_HARD_RESET_CLIENT_V2)
+            bytes[0] ^= 0x80;
+        (void)server_club_hear(c, &stranger, bytes_of(bytes, size), NULL);
+    }
+    for (int reason = 1; reason < DROP_COUNT; reason++)
+        sum += dropped(c, (enum drop)reason);
+    assert_int_equal(sum, 5000);
+    assert_true(server_is_empty(c->server));
+}
+
+/* --- Clients ------------------------------------------------------------- */
+
+static void fifty_clients_get_an_address_each(void **state)
+{
+    struct server_club *c = *state;
+    bool seen[256] = {false};
+    c->config.duplicate_cn = true;
+    server_club_open(c);
+    for (unsigned i = 0; i < 50; i++)
+        server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(5));
+    assert_int_equal(server_club_status(c).up, 50);
+    assert_int_equal(server_club_status(c).negotiating, 0);
+    for (unsigned i = 0; i < 50; i++) {
+        uint32_t a = address_to_ipv4(&c->members[i].tunnel.ipv4.address);
+        assert_true(c->members[i].up);
+        assert_int_equal(a >> 8, 0x0a0800);
+        assert_false(seen[a & 0xff]);
+        seen[a & 0xff] = true;
+    }
+    /* And stay up by pings alone. */
+    server_club_run(c, duration_seconds(600));
+    assert_int_equal(server_club_status(c).logins, 50);
+    assert_int_equal(server_club_status(c).up, 50);
+}
+
+static void the_same_name_again_takes_the_place(void **state)
+{
+    struct server_club *c = *state;
+    server_club_open(c);
+    struct server_club_member *old = server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(1));
+    struct server_club_member *new = server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(1));
+    assert_true(new->up);
+    assert_int_equal(server_club_status(c).up, 1);
+    assert_true(
+        address_equal(&old->tunnel.ipv4.address, &new->tunnel.ipv4.address));
+}
+
+static void a_certificate_that_is_none_stays_out(void **state)
+{
+    struct server_club *c = *state;
+    assert_true(config_set_blob(&c->config.common.crl, bytes_of_text(pki_crl)));
+    server_club_open(c);
+    server_club_join(c, pki_alone_crt, pki_alone_key);
+    server_club_join(c, pki_revoked_crt, pki_revoked_key);
+    server_club_run(c, duration_seconds(3));
+    assert_int_equal(server_club_status(c).logins, 0);
+    assert_int_equal(server_club_status(c).up, 0);
+}
+
+static void a_pool_that_is_empty_says_so(void **state)
+{
+    struct server_club *c = *state;
+    c->config.duplicate_cn = true;
+    c->config.pool_last = c->config.pool_first + 1;
+    server_club_open(c);
+    for (unsigned i = 0; i < 3; i++)
+        server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_milliseconds(500));
+    assert_int_equal(server_club_status(c).up, 2);
+    assert_false(c->members[2].up);
+}
+
+static struct server_club_member *one_up(struct server_club *c)
+{
+    server_club_open(c);
+    struct server_club_member *m = server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(1));
+    assert_true(m->up);
+    return m;
+}
+
+static enum drop says(struct server_club *c, struct server_club_member *m,
+                      const struct server_path *from, uint32_t source,
+                      uint32_t destination)
+{
+    uint8_t bytes[2048];
+    size_t size = server_club_seal(c, m, source, destination, bytes);
+    assert_true(size > 0);
+    return server_club_hear(c, from, bytes_of(bytes, size), NULL);
+}
+
+enum { SERVER_IP = 0x0a080001, OWN = 0x0a080002, WEB = 0x0a636450 };
+
+static void only_its_own_address_is_let_through(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_up(c);
+    assert_int_equal(says(c, m, &m->path, OWN, WEB), DROP_NONE);
+    assert_int_equal(says(c, m, &m->path, OWN, SERVER_IP), DROP_NONE);
+    assert_int_equal(says(c, m, &m->path, OWN + 1, WEB), DROP_CLIENT_SPOOFED);
+    assert_int_equal(says(c, m, &m->path, SERVER_IP, WEB), DROP_CLIENT_SPOOFED);
+    assert_int_equal(says(c, m, &m->path, 0, WEB), DROP_CLIENT_SPOOFED);
+    assert_int_equal(says(c, m, &m->path, OWN, OWN + 1), DROP_CLIENT_TO_CLIENT);
+}
+
+static void clients_may_meet_where_that_is_wanted(void **state)
+{
+    struct server_club *c = *state;
+    c->config.client_to_client = true;
+    struct server_club_member *m = one_up(c);
+    assert_int_equal(says(c, m, &m->path, OWN, OWN + 1), DROP_NONE);
+    assert_int_equal(says(c, m, &m->path, OWN + 1, OWN), DROP_CLIENT_SPOOFED);
+}
+
+static bool is_at(struct server_club *c, const struct server_path *path)
+{
+    struct server_client client;
+    uint32_t next = 0;
+    assert_true(server_next_client(c->server, &next, &client));
+    return endpoint_equal(&client.path->remote, &path->remote);
+}
+
+static void an_address_moves_only_after_authentication(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_up(c);
+    uint8_t bytes[2048];
+    size_t size = server_club_seal(c, m, OWN, WEB, bytes);
+    struct server_path before = m->path;
+    bytes[size - 1] ^= 1;
+    assert_int_equal(
+        server_club_hear(c, &stranger, bytes_of(bytes, size), NULL),
+        DROP_DATA_AUTH);
+    assert_true(is_at(c, &before));
+    bytes[size - 1] ^= 1;
+    assert_int_equal(server_club_hear(c, &before, bytes_of(bytes, size), NULL),
+                     DROP_NONE);
+    /* A copy of what was seen moves nothing. */
+    assert_int_equal(
+        server_club_hear(c, &stranger, bytes_of(bytes, size), NULL),
+        DROP_DATA_REPLAY);
+    assert_true(is_at(c, &before));
+    assert_int_equal(says(c, m, &stranger, OWN, WEB), DROP_NONE);
+    assert_true(is_at(c, &stranger));
+    /* The control channel moves with it. */
+    m->path = stranger;
+    server_renegotiate(c->server, c->now, 1);
+    server_club_run(c, duration_seconds(2));
+    assert_int_equal(server_club_status(c).negotiations, 2);
+    assert_true(m->up);
+}
+
+static void who_is_kicked_comes_again_or_not(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_up(c);
+    assert_true(server_kick(c->server, c->now, 1, false));
+    server_club_run(c, duration_seconds(5));
+    assert_int_equal(server_club_status(c).logins, 2);
+    assert_true(m->up);
+    assert_false(server_kick(c->server, c->now, 1, true));
+    assert_true(server_kick(c->server, c->now, 2, true));
+    server_club_run(c, duration_seconds(100));
+    assert_false(m->up);
+    assert_int_equal(server_club_status(c).logins, 2);
+}
+
+static void a_stopping_server_says_goodbye(void **state)
+{
+    struct server_club *c = *state;
+    c->config.exit_notify = true;
+    struct server_club_member *m = one_up(c);
+    server_stop(c->server, c->now);
+    assert_false(server_is_empty(c->server));
+    server_club_run(c, duration_milliseconds(200));
+    assert_true(server_is_empty(c->server));
+    assert_false(m->up);
+    assert_non_null(strstr(m->text, "restart"));
+}
+
+static void a_client_that_stops_is_forgotten_at_once(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_up(c);
+    client_stop(m->client, c->now);
+    server_club_run(c, duration_milliseconds(10));
+    assert_true(server_is_empty(c->server));
+    assert_int_equal(server_club_status(c).goodbyes, 1);
+}
+
+static void a_silent_client_is_forgotten(void **state)
+{
+    struct server_club *c = *state;
+    one_up(c);
+    c->members[0].path.remote.port++; /* nothing reaches it any more */
+    client_stop(c->members[0].client, c->now);
+    server_club_run(c, duration_seconds(115));
+    assert_int_equal(server_club_status(c).up, 1);
+    server_club_run(c, duration_seconds(6));
+    assert_true(server_is_empty(c->server));
+}
+
+static void wide_pushes_go_in_several_messages(void **state)
+{
+    struct server_club *c = *state;
+    enum { ROUTES = 100 };
+    c->config.pushes = calloc(ROUTES, sizeof *c->config.pushes);
+    assert_non_null(c->config.pushes);
+    for (unsigned i = 0; i < ROUTES; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "route 10.%u.0.0 255.255.0.0", 50 + i);
+        c->config.pushes[c->config.push_count++] = strdup(text);
+    }
+    struct server_club_member *m = one_up(c);
+    assert_int_equal(m->tunnel.route_count, ROUTES);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_first_packet_is_answered_and_forgotten),
+        TEST(the_cookie_makes_a_client),
+        TEST(every_other_cookie_is_refused),
+        TEST(a_cookie_gets_too_old),
+        TEST(what_cannot_follow_the_answer_makes_no_client),
+        TEST(a_malformed_first_packet_is_not_answered),
+        TEST(first_answers_are_limited),
+        TEST(a_full_server_takes_no_more),
+        TEST(garbage_is_dropped_and_counted),
+        TEST(fifty_clients_get_an_address_each),
+        TEST(the_same_name_again_takes_the_place),
+        TEST(a_certificate_that_is_none_stays_out),
+        TEST(a_pool_that_is_empty_says_so),
+        TEST(only_its_own_address_is_let_through),
+        TEST(clients_may_meet_where_that_is_wanted),
+        TEST(an_address_moves_only_after_authentication),
+        TEST(who_is_kicked_comes_again_or_not),
+        TEST(a_stopping_server_says_goodbye),
+        TEST(a_client_that_stops_is_forgotten_at_once),
+        TEST(a_silent_client_is_forgotten),
+        TEST(wide_pushes_go_in_several_messages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
