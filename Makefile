@@ -44,6 +44,7 @@ LZO_LIBS := -llzo2
 CARES_LIBS := -lcares
 JANSSON_LIBS := -ljansson
 SECCOMP_LIBS := -lseccomp
+XENSTAT_LIBS := -lxenstat
 XENVCHAN_LIBS := -lxenvchan -lxenstore
 XEN_LIBS := -lxengnttab -lxenevtchn -lxenstore
 CMOCKA_LIBS := -lcmocka
@@ -77,6 +78,8 @@ uplink_LIBS = $(CARES_LIBS)
 router_LIBS = $(CARES_LIBS)
 qubesdb_LIBS = $(XENVCHAN_LIBS)
 gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS)
+# Those that only the tests of a folder need.
+xen_MORE_LIBS = $(XENSTAT_LIBS)
 
 archives = $(foreach part,$($(1)_PARTS),$(BUILD)/$(part).a)
 libraries = $(foreach part,$($(1)_PARTS),$($(part)_LIBS))
@@ -146,7 +149,7 @@ helpers = $(call objects,$(filter-out %_test.c %_fuzz.c %_bench.c tests/system/%
 define test_rule
 $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call helpers,$(1)) $(call archives,$(1))
 	@echo '  LINK  $$@'
-	$$(Q)$$(LINK) -o $$@ $$^ $(call libraries,$(1)) $(CMOCKA_LIBS)
+	$$(Q)$$(LINK) -o $$@ $$^ $(call libraries,$(1)) $($(1)_MORE_LIBS) $(CMOCKA_LIBS)
 endef
 $(foreach folder,$(PROGRAM_FOLDERS),$(eval $(call test_rule,$(folder))))
 
@@ -232,6 +235,12 @@ bench: deps ## speed and size, beside Debian's openvpn in the same run; needs ro
 run-bench: program $(BENCH_PROGRAMS) $(SYSTEM_PROGRAMS)
 	@BUILD=$(BUILD) tests/run tests/bench/bench
 
+bench-xen: ## our network backend beside Linux', in two domains' traffic on emulated Xen; installs QEMU
+	@rpm/deps xen
+	@$(MAKE) --no-print-directory run-bench-xen
+run-bench-xen: program $(XEN_PROGRAMS)
+	@BUILD=$(BUILD) tests/run tests/xen/bench
+
 install: program ## into DESTDIR and PREFIX
 	install -D -m 755 $(BUILD)/vpn-gateway $(DESTDIR)$(PREFIX)/bin/vpn-gateway
 	@sed '/^#/d' rpm/files | while read -r mode file place; do \
@@ -251,4 +260,4 @@ help: ## this list
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb tests)) /dev/null -name '*.d')
 
 .PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan test-tsan run-test-tsan fuzz run-fuzz lint \
-    lint-reproducible format demo run-demo bench run-bench install deps clean help always
+    lint-reproducible format demo run-demo bench run-bench bench-xen run-bench-xen install deps clean help always

@@ -18,8 +18,12 @@ build=${BUILD:-build}
 [ "${build#/}" != "$build" ] || build=$PWD/$build
 lab=$build/xen
 unpacked=$lab/packages
-lab_cpu=${LAB_CPU:-max,-smap,-xsave,-avx}
-lab_smp=${LAB_SMP:-2}
+
+# How QEMU runs it; a test may say otherwise.
+lab_cpu=max,-smap,-xsave,-avx,-erms,-fsrm
+lab_processors=2
+lab_accelerator=tcg,thread=multi
+lab_options=()
 
 # A test that was not run is not green.
 lab_refuse() { printf '1..1\nnot ok 1 - %s\n' "$*"; }
@@ -227,8 +231,8 @@ lab_boot() { # NAME SECONDS PROGRAM [WORD FOR DOM0'S COMMAND LINE]...
     trap 'kill "$emulator" 2>/dev/null || true' EXIT
     trap 'exit 130' INT TERM HUP
     # Commas separate the modules: there can be none in a command line.
-    timeout -k 5 "$seconds" qemu-system-x86_64 -accel "tcg,thread=multi" -machine q35 -cpu "$lab_cpu" -m 2048 \
-        -smp "$lab_smp" -display none -monitor none -no-reboot -nic none ${LAB_QEMU:-} \
+    timeout -k 5 "$seconds" qemu-system-x86_64 -accel "$lab_accelerator" -machine q35 -cpu "$lab_cpu" -m 2048 \
+        -smp "$lab_processors" -display none -monitor none -no-reboot -nic none "${lab_options[@]}" \
         -serial "file:$run/xen.log" -serial stdio -kernel "$lab/xen" \
         -append "console=com1 com1=115200 loglvl=warning guest_loglvl=warning noreboot=0 spec-ctrl=no xpti=no dom0_mem=640M,max:640M \
 dom0_max_vcpus=1" \

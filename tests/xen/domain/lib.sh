@@ -105,11 +105,22 @@ gateway_end() { # SIGNAL
     done
 }
 
-# Linux' own backend with plain forwarding, to tell what is the lab's doing and what the program's.
-linux_gateway() {
-    insmod /modules/xen-netback.ko
-    sysctl -qw net.ipv4.ip_forward=1
-    linux_vifs >/dev/console 2>&1 &
+# Linux' own backend, its cards joined by a bridge.
+linux_bridge_start() {
+    for module in llc stp bridge xen-netback; do
+        [ -e "/sys/module/$(echo $module | tr - _)" ] || insmod /modules/$module.ko
+    done
+    brctl addbr br0
+    ip link set br0 up
+    # A process group of its own, to be ended as a whole.
+    setsid sh -c 'echo $$ >/run/bridge.pid; . /lab/lib.sh; linux_vifs' >/dev/console 2>&1 &
+}
+
+linux_bridge_end() {
+    kill -- "-$(cat /run/bridge.pid)"
+    ip link set br0 down
+    brctl delbr br0
+    rmmod xen-netback
 }
 
 # What `xl devd` and its script would do.
@@ -126,11 +137,21 @@ linux_vif() { # DOMAIN PATH
     case $(xenstore-read "$2/state" "$2/online" "$2/hotplug-status" 2>/dev/null | tr '\n' ' ') in
     '6 0 '*) xenstore-rm "$2" ;;
     '2 1  ')
-        /sbin/ip link set "vif$1.0" address fe:ff:ff:ff:ff:ff
+        brctl addif br0 "vif$1.0"
         /sbin/ip link set "vif$1.0" up
-        /sbin/ip address add 10.138.0.1/32 dev "vif$1.0"
-        /sbin/ip route replace "$(xenstore-read "$2/ip" | cut -d ' ' -f 1)/32" dev "vif$1.0"
         xenstore-write "$2/hotplug-status" connected
         ;;
     esac
+}
+
+# Ours, joined by a few lines of C.
+own_bridge_start() {
+    bridge >/dev/console 2>&1 &
+    echo $! >/run/bridge.pid
+}
+own_bridge_end() { kill "$(cat /run/bridge.pid)"; }
+
+# Two qubes on a bridge: the one's router is the other.
+neighbour_is() { # MAC
+    /sbin/ip neighbour replace 10.138.0.1 lladdr "$1" dev eth0 nud permanent
 }
