@@ -321,7 +321,7 @@ gateway_start() { # PROFILE [OPTION]...
         return
     fi
     spawn "$work/gateway.log" "$gateway" "${outside[@]}" "$program" run --profile "$work/$file" \
-        --downstream "tap:qube0,ip=$qube_address" --qubesdb none --control "$work/control" \
+        --downstream "${downstream:-tap:qube0,ip=$qube_address}" --qubesdb none --control "$work/control" \
         ${SYSTEM_NO_SANDBOX:+--no-sandbox} "$@"
     client_pid=$spawned
     wait_for 10 ip -n "$gateway" link show qube0
