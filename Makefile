@@ -117,6 +117,10 @@ libraries-present:
 
 program: $(ARCHIVES:%=$(BUILD)/%.a) $(patsubst gateway/main.c,$(BUILD)/vpn-gateway,$(wildcard gateway/main.c))
 
+# The package's version is the program's.
+$(BUILD)/gateway/main.o: rpm/qubes-vpn-gateway.spec
+$(BUILD)/gateway/main.o: private CPPFLAGS += -DVERSION='"$(shell sed -n 's/^Version: *//p' rpm/qubes-vpn-gateway.spec)"'
+
 $(BUILD)/vpn-gateway: $(BUILD)/gateway/main.o $(call archives,gateway)
 	@echo '  LINK  $@'
 	$(Q)$(LINK) -o $@ $^ $(call libraries,gateway)
@@ -248,6 +252,14 @@ install: program ## into DESTDIR and PREFIX
 	$(foreach page,$(sort $(wildcard rpm/*.[1-8])),install -D -m 644 $(page) \
 	    $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page));)
 
+rpm: ## the package of a template, source and binary, in build/rpm
+	@rpm/deps rpm
+	@rpm/build $(BUILD)/rpm $(RPM_OPTIONS)
+
+srpm: ## the source package alone
+	@rpm/deps rpm
+	@rpm/build -s $(BUILD)/rpm $(RPM_OPTIONS)
+
 deps: ## installs what is missing on Debian 12, Debian 13, Fedora
 	@rpm/deps
 
@@ -260,4 +272,4 @@ help: ## this list
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb tests)) /dev/null -name '*.d')
 
 .PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan test-tsan run-test-tsan fuzz run-fuzz lint \
-    lint-reproducible format demo run-demo bench run-bench bench-xen run-bench-xen install deps clean help always
+    lint-reproducible format demo run-demo bench run-bench bench-xen run-bench-xen install rpm srpm deps clean help always

@@ -16,7 +16,6 @@
 #include "gateway/sandbox.h"
 #include "gateway/serve.h"
 #include "gateway/settings.h"
-#include "gateway/version.h"
 #include "gateway/wall.h"
 
 enum { EXIT_USAGE = 2 };

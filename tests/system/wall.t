@@ -12,8 +12,8 @@ user=4711
 cp "$program" "$work/vpn-gateway"
 chown $user "$work/client.ovpn"
 program=$work/vpn-gateway
-outside=(setpriv "--reuid=$user" "--regid=$user" --clear-groups --inh-caps=-all,+net_admin,+dac_override
-    --ambient-caps=+net_admin,+dac_override)
+outside=(setpriv "--reuid=$user" "--regid=$user" --clear-groups "--inh-caps=-all,+net_admin,+dac_override"
+    "--ambient-caps=+net_admin,+dac_override")
 
 wall() { in_gateway env "QUBES_SERVICES=$work/services" rpm/wall $user; }
 wall_gone() { in_gateway nft delete table inet vpn_gateway; }
