@@ -42,6 +42,7 @@ endif
 IPSECMB_LIBS := -lIPSec_MB
 LZO_LIBS := -llzo2
 CARES_LIBS := -lcares
+MNL_LIBS := -lmnl
 JANSSON_LIBS := -ljansson
 SECCOMP_LIBS := -lseccomp
 XENSTAT_LIBS := -lxenstat
@@ -74,7 +75,7 @@ xen_PARTS := link event base
 # The libraries an archive needs when something is linked with it.
 openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS) $(LZO_LIBS)
 link_LIBS = $(XEN_LIBS)
-uplink_LIBS = $(CARES_LIBS)
+uplink_LIBS = $(CARES_LIBS) $(MNL_LIBS)
 router_LIBS = $(CARES_LIBS)
 qubesdb_LIBS = $(XENVCHAN_LIBS)
 gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS)

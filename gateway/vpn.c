@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/base/log.h"
+#include "gateway/uplink/route_watch.h"
 
 enum {
     LOOK_AGAIN = 2,     /* s; for a file that is wanted and cannot be used */
@@ -26,6 +27,7 @@ struct vpn {
     struct loop_timer turn;        /* of the next profile */
     struct loop_timer change;      /* settings changed in this turn */
     struct loop_timer look;        /* whether a file can be used now */
+    struct route_watch *routes;    /* or NULL: it has to do without */
     uint64_t fruitless;            /* profiles since the tunnel was up */
     struct drop_counters drops;    /* of clients gone by */
     struct instant since;          /* of being blocked */
@@ -95,6 +97,10 @@ static void client_changed(void *context, struct instant now,
     snprintf(line, sizeof line, "tunnel %s%s%s",
              client_state_name(status->state), why ? ": " : "", why ? why : "");
     v->owner.state(v->owner.context, line);
+    const struct uplink *uplink =
+        v->client ? vpn_client_uplink(v->client) : NULL;
+    if (v->routes && uplink && status->state == CLIENT_NEGOTIATING)
+        route_watch_follow(v->routes, &uplink->server.address);
     if (status->state == CLIENT_PAUSING && status->rounds > 0 &&
         profiles_has_other(&v->profiles))
         await_turn(v, now, status->next_try);
@@ -345,6 +351,21 @@ void vpn_log_in(struct vpn *v, struct instant now, const char *username,
         vpn_client_log_in(v->client, now, username, password, response);
 }
 
+/* Where something waits for a person or is over, another way is no help. */
+static void way_changed(void *context, struct instant now)
+{
+    struct vpn *v = context;
+    struct client_status status;
+    if (!v->client)
+        return;
+    vpn_client_status(v->client, &status);
+    if (status.state == CLIENT_IDLE || status.state == CLIENT_STOPPED ||
+        status.state == CLIENT_AWAIT_CREDENTIALS)
+        return;
+    log_info("vpn: there is another way to the server: reconnecting");
+    vpn_reconnect(v, now);
+}
+
 struct vpn_view vpn_view(const struct vpn *v)
 {
     return (struct vpn_view){
@@ -377,6 +398,8 @@ struct vpn *vpn_new(struct loop *loop, const struct vpn_options *options,
     loop_add_timer(loop, &v->turn);
     loop_add_timer(loop, &v->change);
     loop_add_timer(loop, &v->look);
+    v->routes =
+        route_watch_open(loop, &(struct route_watch_owner){v, way_changed});
     return v;
 }
 
@@ -385,6 +408,7 @@ void vpn_free(struct vpn *v)
     if (!v)
         return;
     vpn_client_free(v->client);
+    route_watch_close(v->routes);
     loop_remove_timer(v->loop, &v->turn);
     loop_remove_timer(v->loop, &v->change);
     loop_remove_timer(v->loop, &v->look);

@@ -46,6 +46,9 @@ flows=("udp/$gateway_address/$server_address/$server_port")
 names=()
 outside=()
 
+# Where the outer link is watched; both its ends see the same.
+capture_at=("$gateway" uplink)
+
 work=
 client_pid=
 server_pid=
@@ -412,7 +415,7 @@ classic_clear() {
 # Headers of all that passes between the gateway VM and the outside.
 capture_start() {
     rm -f "$work/capture.log" "$work/outer.pcap"
-    spawn "$work/capture.log" "$gateway" tcpdump -i uplink -n -Z root -s 96 -B 32768 --immediate-mode \
+    spawn "$work/capture.log" "${capture_at[0]}" tcpdump -i "${capture_at[1]}" -n -Z root -s 96 -B 32768 --immediate-mode \
         -w "$work/outer.pcap"
     capture_pid=$spawned
     wait_for 5 grep -q 'listening on' "$work/capture.log"
