@@ -230,7 +230,7 @@ static void add_frame(struct netback_transmit_batch *batch,
     batch->frame_count++;
     uint32_t packets = 1;
     if (chain->gso_size)
-        packets += chain->size / chain->gso_size;
+        packets += (uint32_t)chain->size / chain->gso_size;
     batch->cost += chain->size + packets * COST_OF_PACKET;
 }
 

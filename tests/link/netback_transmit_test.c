@@ -35,6 +35,16 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* For tests that close the vif several times. */
+static void again(void **state)
+{
+    (void)state;
+    fake_frontend_reset(qube, start);
+    malformed = 0;
+    assert_true(netback_ring_attach(&ring, qube->transmit.page,
+                                    NETBACK_TRANSMIT_WORDS));
+}
+
 static const char *transmit(uint32_t budget)
 {
     return netback_transmit(&ring, &peer, &batch, budget, &malformed);
@@ -266,7 +276,7 @@ static void requests_that_come_during_a_batch_wait(void **state)
 static void a_frame_of_too_many_slots_is_refused_or_fatal(void **state)
 {
     for (uint32_t slots = 1; slots <= 30; slots++) {
-        set_up(state);
+        again(state);
         fake_put_frame(qube, content, slots * 20, 20, 0, 900, 0);
         fake_put_frame(qube, content, 60, 4096, 40, 5, 0);
         if (slots > 21) { /* more than 20 behind the first */
@@ -281,9 +291,7 @@ static void a_frame_of_too_many_slots_is_refused_or_fatal(void **state)
             assert_int_equal(malformed, refused);
             assert_frame(refused ? 0 : 1, content, 60);
         }
-        tear_down(state);
     }
-    set_up(state);
 }
 
 static void a_refused_frame_answers_its_extra_with_none(void **state)
@@ -422,13 +430,11 @@ static void an_unknown_extra_is_fatal(void **state)
     for (unsigned type = 0; type <= 255; type++) {
         if (type >= NETBACK_EXTRA_GSO && type <= NETBACK_EXTRA_XDP)
             continue;
-        set_up(state);
+        again(state);
         fake_put_request(qube, 0, 0, NETBACK_EXTRA_INFO, 2, 100);
         fake_put_extra(qube, (uint8_t)type, 0, 1000, NETBACK_GSO_TCP_IPV4);
         assert_fatal();
-        tear_down(state);
     }
-    set_up(state);
 }
 
 static void segments_of_no_size_or_kind_are_fatal(void **state)
@@ -439,14 +445,12 @@ static void segments_of_no_size_or_kind_are_fatal(void **state)
         uint8_t type;
     } wrong[] = {{0, 1}, {0, 2}, {1000, 0}, {1000, 3}, {1000, 255}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        set_up(state);
+        again(state);
         qube->gso_size = wrong[i].size;
         qube->gso_type = wrong[i].type;
         fake_put_frame(qube, content, 3000, 4096, 0, 0, NETBACK_EXTRA_INFO);
         assert_fatal();
-        tear_down(state);
     }
-    set_up(state);
 }
 
 static void a_piece_beyond_its_page_is_fatal(void **state)
@@ -457,17 +461,15 @@ static void a_piece_beyond_its_page_is_fatal(void **state)
     } wrong[] = {{4096, 1}, {1, 4096}, {65535, 65535}, {65535, 1}, {4090, 60}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         for (int behind = 0; behind < 2; behind++) {
-            set_up(state);
+            again(state);
             if (behind)
                 fake_put_request(qube, 0, 0, NETBACK_MORE_DATA, 1, 65535);
             else if (wrong[i].size < 14)
                 fake_put_request(qube, 0, 4096, NETBACK_MORE_DATA, 1, 60);
             fake_put_request(qube, 0, wrong[i].offset, 0, 2, wrong[i].size);
             assert_fatal();
-            tear_down(state);
         }
     }
-    set_up(state);
 }
 
 static void impossible_indices_are_fatal(void **state)
@@ -475,12 +477,11 @@ static void impossible_indices_are_fatal(void **state)
     static const uint32_t jumps[] = {257,      258,        1U << 16,
                                      1U << 31, UINT32_MAX, UINT32_MAX - 4};
     for (size_t i = 0; i < sizeof jumps / sizeof *jumps; i++) {
-        set_up(state);
+        again(state);
         qube->transmit.produced += jumps[i];
         assert_fatal();
-        tear_down(state);
     }
-    set_up(state);
+    again(state);
     fake_put_frame(qube, content, 60, 4096, 0, 1, 0);
     assert_served(1);
     /* Takes back what was taken. */
@@ -634,12 +635,8 @@ static void slots_at_random_are_answered_or_fatal(void **state)
     uint32_t random = 1;
     unsigned fatal = 0, served = 0, refused = 0;
     for (int round = 0; round < 20000; round++) {
-        if (round == 0 || !ring.page) {
-            if (round)
-                tear_down(state);
-            if (round)
-                set_up(state);
-        }
+        if (!ring.page)
+            again(state);
         uint32_t slots = 1 + (next_random(&random) >> 8) % 24;
         for (uint32_t i = 0; i < slots; i++) {
             uint32_t r = next_random(&random);
