@@ -267,7 +267,6 @@ const char *netback_transmit(struct netback_ring *ring,
 {
     struct chain chain;
     uint32_t waiting;
-    uint32_t first = ring->taken;
 
     batch->used = 0;
     batch->cost = 0;
@@ -279,8 +278,7 @@ const char *netback_transmit(struct netback_ring *ring,
            batch->frame_count < NETBACK_FRAMES_MAX) {
         const char *wrong = read_chain(ring, waiting, &chain);
         if (wrong) {
-            batch->frame_count = 0;
-            ring->taken = first;
+            batch->frame_count = batch->answer_count = 0;
             return wrong;
         }
         if (batch->used + space_of(&chain) > MEMORY_SIZE)

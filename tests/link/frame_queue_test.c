@@ -93,6 +93,21 @@ static void emptied_it_takes_all_again(void **state)
     assert_first(8, CAPACITY - 64);
 }
 
+/* Each takes a header of 64 bytes, and its size up to a multiple of 64. */
+static void the_last_byte_is_used(void **state)
+{
+    (void)state;
+    assert_true(add(1, 1024) && add(2, CAPACITY - 1024 - 2 * 64));
+    assert_false(add(3, 1));
+    frame_queue_remove(&queue);
+    assert_false(add(3, 1025));
+    assert_true(add(3, 1024));
+    assert_false(add(4, 1));
+    assert_first(2, CAPACITY - 1024 - 2 * 64);
+    frame_queue_remove(&queue);
+    assert_first(3, 1024);
+}
+
 /* Against a list of what must be in it, through many turns of the circle. */
 static void frames_of_all_sizes_come_out_whole(void **state)
 {
@@ -124,6 +139,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_frame_is_larger_than_the_memory,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(emptied_it_takes_all_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_last_byte_is_used, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(frames_of_all_sizes_come_out_whole,
                                         set_up, tear_down),

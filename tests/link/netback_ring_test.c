@@ -94,6 +94,21 @@ static void slots_in_use_are_not_there_for_requests(void **state)
     fake_frontend_free(qube);
 }
 
+static void what_was_taken_cannot_be_taken_back(void **state)
+{
+    (void)state;
+    uint32_t count;
+    begin(UINT32_MAX - 50);
+    put(100);
+    fake_publish(&qube->receive);
+    netback_ring_take(&ring, 100);
+    assert_int_equal(waiting(), 0);
+    qube->receive.produced--;
+    fake_publish(&qube->receive);
+    assert_false(netback_ring_waiting(&ring, &count));
+    fake_frontend_free(qube);
+}
+
 static void a_request_is_read_where_it_lies(void **state)
 {
     (void)state;
@@ -351,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_published_waits),
         cmocka_unit_test(slots_in_use_are_not_there_for_requests),
+        cmocka_unit_test(what_was_taken_cannot_be_taken_back),
         cmocka_unit_test(a_request_is_read_where_it_lies),
         cmocka_unit_test(who_asked_for_it_is_told),
         cmocka_unit_test(an_event_comes_when_enough_waits),

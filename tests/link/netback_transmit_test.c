@@ -402,13 +402,19 @@ static void a_chain_that_ends_nowhere_is_fatal(void **state)
     assert_fatal();
 }
 
+/* Behind what was published lies what would be one. */
 static void extras_that_end_nowhere_are_fatal(void **state)
 {
     (void)state;
-    fake_put_request(qube, 0, 0, NETBACK_EXTRA_INFO, 2, 100);
-    assert_fatal();
-    fake_put_extra(qube, NETBACK_EXTRA_HASH, NETBACK_EXTRA_MORE, 0, 0);
-    assert_fatal();
+    for (int extras = 0; extras < 3; extras++) {
+        again(state);
+        fake_put_request(qube, 0, 0, NETBACK_EXTRA_INFO, 2, 100);
+        for (int i = 0; i < extras; i++)
+            fake_put_extra(qube, NETBACK_EXTRA_HASH, NETBACK_EXTRA_MORE, 0, 0);
+        fake_put_extra(qube, NETBACK_EXTRA_HASH, 0, 0, 0);
+        qube->transmit.produced--;
+        assert_fatal();
+    }
 }
 
 static void extras_for_the_whole_ring_are_fatal_or_end(void **state)
