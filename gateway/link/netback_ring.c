@@ -8,16 +8,26 @@ _Static_assert(NETBACK_SLOTS +
                    NETBACK_PAGE_WORDS,
                "the slots fit the page");
 
-static uint32_t load(const struct netback_ring *ring, size_t word,
-                     memory_order order)
+/* A function each: an order that is not a constant would be the strictest. */
+static uint32_t load(const struct netback_ring *ring, size_t word)
 {
-    return atomic_load_explicit(&ring->page->word[word], order);
+    return atomic_load_explicit(&ring->page->word[word], memory_order_relaxed);
 }
 
-static void store(struct netback_ring *ring, size_t word, uint32_t value,
-                  memory_order order)
+static uint32_t load_acquire(const struct netback_ring *ring, size_t word)
 {
-    atomic_store_explicit(&ring->page->word[word], value, order);
+    return atomic_load_explicit(&ring->page->word[word], memory_order_acquire);
+}
+
+static void store(struct netback_ring *ring, size_t word, uint32_t value)
+{
+    atomic_store_explicit(&ring->page->word[word], value, memory_order_relaxed);
+}
+
+static void store_release(struct netback_ring *ring, size_t word,
+                          uint32_t value)
+{
+    atomic_store_explicit(&ring->page->word[word], value, memory_order_release);
 }
 
 static size_t slot(const struct netback_ring *ring, uint32_t index)
@@ -32,7 +42,7 @@ bool netback_ring_attach(struct netback_ring *ring, struct netback_page *page,
     assert(slot_words > 0 && slot_words <= NETBACK_SLOT_WORDS_MAX);
     struct netback_ring r = {.page = page, .slot_words = slot_words};
     uint32_t waiting;
-    r.answered = load(&r, NETBACK_RSP_PROD, memory_order_acquire);
+    r.answered = load_acquire(&r, NETBACK_RSP_PROD);
     r.taken = r.answered;
     r.published = r.answered;
     if (!netback_ring_waiting(&r, &waiting))
@@ -43,7 +53,7 @@ bool netback_ring_attach(struct netback_ring *ring, struct netback_page *page,
 
 bool netback_ring_waiting(const struct netback_ring *ring, uint32_t *count)
 {
-    uint32_t produced = load(ring, NETBACK_REQ_PROD, memory_order_acquire);
+    uint32_t produced = load_acquire(ring, NETBACK_REQ_PROD);
     uint32_t held = ring->taken - ring->answered;
     uint32_t beyond = produced - ring->answered;
     /* It may neither overtake its own slots nor take back what we took. */
@@ -58,7 +68,7 @@ void netback_ring_read(const struct netback_ring *ring, uint32_t ahead,
 {
     size_t at = slot(ring, ring->taken + ahead);
     for (size_t i = 0; i < ring->slot_words; i++)
-        words[i] = load(ring, at + i, memory_order_relaxed);
+        words[i] = load(ring, at + i);
 }
 
 void netback_ring_take(struct netback_ring *ring, uint32_t count)
@@ -73,7 +83,7 @@ void netback_ring_answer(struct netback_ring *ring,
     assert(ring->answered != ring->taken);
     size_t at = slot(ring, ring->answered++);
     for (size_t i = 0; i < ring->slot_words; i++)
-        store(ring, at + i, words[i], memory_order_relaxed);
+        store(ring, at + i, words[i]);
 }
 
 bool netback_ring_publish(struct netback_ring *ring)
@@ -82,16 +92,16 @@ bool netback_ring_publish(struct netback_ring *ring)
     if (before == ring->answered)
         return false;
     ring->published = ring->answered;
-    store(ring, NETBACK_RSP_PROD, ring->published, memory_order_release);
+    store_release(ring, NETBACK_RSP_PROD, ring->published);
     atomic_thread_fence(memory_order_seq_cst);
-    uint32_t event = load(ring, NETBACK_RSP_EVENT, memory_order_relaxed);
+    uint32_t event = load(ring, NETBACK_RSP_EVENT);
     return ring->published - event < ring->published - before;
 }
 
 bool netback_ring_sleep(struct netback_ring *ring, uint32_t wanted)
 {
     uint32_t waiting;
-    store(ring, NETBACK_REQ_EVENT, ring->taken + wanted, memory_order_relaxed);
+    store(ring, NETBACK_REQ_EVENT, ring->taken + wanted);
     atomic_thread_fence(memory_order_seq_cst);
     return netback_ring_waiting(ring, &waiting) && waiting < wanted;
 }
