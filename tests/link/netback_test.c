@@ -1,0 +1,1184 @@
+/*
+ * The backend with everything but Xen: the real libxenstore against a
+ * xenstored of the test's own, doubles of the other two libraries, and
+ * frontends that do what a test tells them. The test is the toolstack.
+ */
+#include "gateway/link/netback.h"
+
+#include "tests/link/fake_xenstored.h"
+#include "tests/link/xen_double.h"
+#include "tests/unit.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { OWN_DOMAIN = 1, QUBES = 4, PATIENCE_MS = 5000, RECORDED_MAX = 4096 };
+
+/* What the link's owner sees. */
+struct owned {
+    bool present;
+    char name[32];
+    struct address ipv4, ipv6;
+    uint32_t packets, bytes;
+};
+
+static struct {
+    struct loop *loop;
+    struct loop_timer clock;
+    struct instant deadline;
+    bool (*condition)(void);
+    bool met;
+    struct fake_xenstored *xenstored;
+    struct link *link;
+    struct owned qubes[QUBES];
+    bool refuse; /* new qubes */
+    bool echo;   /* send every packet back to its qube */
+    unsigned added, removed;
+    uint16_t order[RECORDED_MAX]; /* whose packets came, one a packet */
+    uint32_t order_count;
+    struct packet last;
+    uint8_t last_bytes[2000];
+} t;
+
+static struct fake_frontend *fronts[QUBES]; /* of domains 10, 11, ... */
+
+static uint32_t domain_of(int i)
+{
+    return 10 + (uint32_t)i;
+}
+
+/* --- The owner ----------------------------------------------------------- */
+
+static void received(void *context, struct instant now,
+                     struct packet_batch *batch)
+{
+    (void)context;
+    assert_true(batch->count > 0);
+    for (uint16_t i = 0; i < batch->count; i++) {
+        struct packet *p = &batch->packets[i];
+        assert_true(p->qube < QUBES && t.qubes[p->qube].present);
+        assert_true(p->headroom >= PACKET_HEADROOM);
+        assert_int_equal((uintptr_t)p->data % 64, 0);
+        t.qubes[p->qube].packets++;
+        t.qubes[p->qube].bytes += p->size;
+        if (t.order_count < RECORDED_MAX)
+            t.order[t.order_count++] = p->qube;
+        t.last = *p;
+        if (p->size <= sizeof t.last_bytes)
+            memcpy(t.last_bytes, p->data, p->size);
+        if (t.echo)
+            t.link->kind->send(t.link, now, p, 1);
+    }
+}
+
+static int qube_added(void *context, struct link *link, const char *name,
+                      const struct address *ipv4, const struct address *ipv6)
+{
+    (void)context;
+    (void)link;
+    if (t.refuse)
+        return -1;
+    for (int i = 0; i < QUBES; i++) {
+        /* The router's rule, too. */
+        if (t.qubes[i].present)
+            assert_false(address_equal(&t.qubes[i].ipv4, ipv4));
+    }
+    for (int i = 0; i < QUBES; i++) {
+        if (t.qubes[i].present)
+            continue;
+        t.qubes[i] =
+            (struct owned){.present = true, .ipv4 = *ipv4, .ipv6 = *ipv6};
+        snprintf(t.qubes[i].name, sizeof t.qubes[i].name, "%s", name);
+        t.added++;
+        return i;
+    }
+    return -1;
+}
+
+static void qube_removed(void *context, int qube)
+{
+    (void)context;
+    assert_true(t.qubes[qube].present);
+    t.qubes[qube].present = false;
+    t.removed++;
+}
+
+static const struct owned *owned(const char *name)
+{
+    for (int i = 0; i < QUBES; i++)
+        if (t.qubes[i].present && strcmp(t.qubes[i].name, name) == 0)
+            return &t.qubes[i];
+    return NULL;
+}
+
+/* --- Time ---------------------------------------------------------------- */
+
+static void tick(void *context, struct instant now)
+{
+    (void)context;
+    xen_double_turn();
+    t.met = t.condition();
+    if (t.met || instant_reached(now, t.deadline))
+        loop_quit(t.loop);
+    else
+        loop_timer_set(&t.clock, instant_after(now, duration_milliseconds(1)));
+}
+
+static bool comes_true(bool (*condition)(void), int milliseconds)
+{
+    struct instant now = loop_now(t.loop);
+    t.condition = condition;
+    t.deadline = instant_after(now, duration_milliseconds(milliseconds));
+    loop_timer_set(&t.clock, now);
+    assert_int_equal(loop_run(t.loop), OK);
+    return t.met;
+}
+
+#define UNTIL(condition) assert_true(comes_true(condition, PATIENCE_MS))
+
+static bool never(void)
+{
+    return false;
+}
+
+/* What was to happen has happened. */
+static void settle(void)
+{
+    (void)comes_true(never, 30);
+}
+
+/* --- The toolstack and the frontends ------------------------------------- */
+
+static char path_text[256];
+
+static const char *backend_path(uint32_t domain, uint32_t handle,
+                                const char *key)
+{
+    snprintf(path_text, sizeof path_text,
+             "/local/domain/%u/backend/vif/%u/%u%s%s", OWN_DOMAIN, domain,
+             handle, *key ? "/" : "", key);
+    return path_text;
+}
+
+static const char *frontend_path(uint32_t domain, uint32_t handle,
+                                 const char *key)
+{
+    snprintf(path_text, sizeof path_text, "/local/domain/%u/device/vif/%u%s%s",
+             domain, handle, *key ? "/" : "", key);
+    return path_text;
+}
+
+static void back(uint32_t domain, uint32_t handle, const char *key,
+                 const char *value)
+{
+    fake_xenstored_write(t.xenstored, backend_path(domain, handle, key), value);
+}
+
+static void front(uint32_t domain, uint32_t handle, const char *key,
+                  const char *value)
+{
+    fake_xenstored_write(t.xenstored, frontend_path(domain, handle, key),
+                         value);
+}
+
+static void front_number(uint32_t domain, const char *key, uint32_t value)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%u", value);
+    front(domain, 0, key, text);
+}
+
+static bool back_is(uint32_t domain, uint32_t handle, const char *key,
+                    const char *value)
+{
+    const char *is =
+        fake_xenstored_read(t.xenstored, backend_path(domain, handle, key));
+    return is && strcmp(is, value) == 0;
+}
+
+/* libxl's transaction for a vif. */
+static void attach(uint32_t domain, uint32_t handle, const char *ip)
+{
+    char text[64];
+    fake_xenstored_lock(t.xenstored);
+    snprintf(text, sizeof text, "/local/domain/%u/device/vif/%u", domain,
+             handle);
+    back(domain, handle, "frontend", text);
+    snprintf(text, sizeof text, "%u", domain);
+    back(domain, handle, "frontend-id", text);
+    back(domain, handle, "online", "1");
+    back(domain, handle, "state", "1");
+    back(domain, handle, "script", "/etc/xen/scripts/vif-route-qubes");
+    back(domain, handle, "mac", "00:16:3e:5e:6c:0a");
+    back(domain, handle, "ip", ip);
+    back(domain, handle, "bridge", "xenbr0");
+    back(domain, handle, "type", "vif");
+    back(domain, handle, "hotplug-status", "");
+    front(domain, handle, "state", "1");
+    fake_xenstored_unlock(t.xenstored);
+}
+
+static void detach(uint32_t domain, uint32_t handle)
+{
+    fake_xenstored_lock(t.xenstored);
+    back(domain, handle, "online", "0");
+    back(domain, handle, "state", "5");
+    fake_xenstored_unlock(t.xenstored);
+}
+
+/* What Linux' netfront writes, in its order. */
+static void ask(uint32_t domain)
+{
+    fake_xenstored_lock(t.xenstored);
+    front_number(domain, "tx-ring-ref", XEN_DOUBLE_TRANSMIT_REF);
+    front_number(domain, "rx-ring-ref", XEN_DOUBLE_RECEIVE_REF);
+    front_number(domain, "event-channel", XEN_DOUBLE_PORT);
+    front(domain, 0, "request-rx-copy", "1");
+    front(domain, 0, "feature-rx-notify", "1");
+    front(domain, 0, "feature-sg", "1");
+    front(domain, 0, "feature-gso-tcpv4", "1");
+    front(domain, 0, "feature-gso-tcpv6", "1");
+    front(domain, 0, "feature-ipv6-csum-offload", "1");
+    front(domain, 0, "multi-queue-num-queues", "1");
+    front(domain, 0, "state", "4");
+    fake_xenstored_unlock(t.xenstored);
+}
+
+static const char *const addresses[QUBES] = {"10.137.0.10", "10.137.0.11",
+                                             "10.137.0.12", "10.137.0.13"};
+
+static bool first_waits(void)
+{
+    return back_is(domain_of(0), 0, "state", "2");
+}
+
+static bool first_connected(void)
+{
+    return back_is(domain_of(0), 0, "state", "4");
+}
+
+static bool first_closing(void)
+{
+    return back_is(domain_of(0), 0, "state", "5");
+}
+
+static bool first_closed(void)
+{
+    return back_is(domain_of(0), 0, "state", "6");
+}
+
+static bool first_gone(void)
+{
+    return !fake_xenstored_read(t.xenstored,
+                                backend_path(domain_of(0), 0, "state"));
+}
+
+static int waited_for;
+
+static bool that_one_waits(void)
+{
+    return back_is(domain_of(waited_for), 0, "state", "2");
+}
+
+static bool that_one_connected(void)
+{
+    return back_is(domain_of(waited_for), 0, "state", "4");
+}
+
+static void post_pages(struct fake_frontend *f, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint16_t page = (uint16_t)(512 + f->receive.produced % 256);
+        fake_put_page(f, page, page);
+    }
+    (void)fake_publish(&f->receive);
+}
+
+static void connect(int i)
+{
+    fronts[i] = fake_frontend_new(0);
+    xen_double_set_domain(domain_of(i), fronts[i]);
+    attach(domain_of(i), 0, addresses[i]);
+    waited_for = i;
+    UNTIL(that_one_waits);
+    post_pages(fronts[i], 100);
+    ask(domain_of(i));
+    UNTIL(that_one_connected);
+}
+
+/* --- Packets ------------------------------------------------------------- */
+
+static const uint8_t qube_mac[6] = {0x00, 0x16, 0x3e, 0x5e, 0x6c, 0x0a};
+
+/* An Ethernet frame with a UDP packet from the i-th qube. */
+static uint32_t make_frame(uint8_t *frame, int i, uint32_t size)
+{
+    memset(frame, 0, size);
+    memcpy(frame, ethernet_gateway_mac, 6);
+    memcpy(frame + 6, qube_mac, 6);
+    store_u16(frame + 12, ETHERTYPE_IPV4);
+    uint8_t *ip = frame + 14;
+    ip[0] = 0x45;
+    store_u16(ip + 2, (uint16_t)(size - 14));
+    ip[8] = 64;
+    ip[9] = OFFLOAD_UDP;
+    store_u32(ip + 12, 0x0a89000aU + (uint32_t)i);
+    store_u32(ip + 16, 0x08080808U);
+    store_u16(ip + 24, (uint16_t)(size - 34));
+    return size;
+}
+
+static void send_from(int i, uint32_t count, uint32_t size)
+{
+    uint8_t frame[65536];
+    struct fake_end *end = &fronts[i]->transmit;
+    while (count-- > 0) {
+        uint32_t made = make_frame(frame, i, size);
+        fake_put_frame(fronts[i], frame, made, 4096, end->produced % 16 * 16, 1,
+                       0);
+    }
+    if (fake_publish(end))
+        xen_double_ring(domain_of(i));
+}
+
+static uint32_t answers_taken(int i)
+{
+    uint32_t words[NETBACK_SLOT_WORDS_MAX], count = 0;
+    while (fake_take(&fronts[i]->transmit, words))
+        count++;
+    return count;
+}
+
+static uint32_t expected;
+
+static bool all_came(void)
+{
+    uint32_t count = 0;
+    for (int i = 0; i < QUBES; i++)
+        count += t.qubes[i].packets;
+    return count >= expected;
+}
+
+/* As many packets in all as that. */
+static void until_packets(uint32_t count)
+{
+    expected = count;
+    UNTIL(all_came);
+}
+
+/* --- Beginning and end --------------------------------------------------- */
+
+static bool open_link(void)
+{
+    const struct link_owner owner = {NULL, received, qube_added, qube_removed};
+    enum error error = OK;
+    t.link = netback_open("/nonexistent", t.loop, &owner, &error);
+    assert_true((t.link == NULL) == (error != OK));
+    return t.link != NULL;
+}
+
+static void close_link(void)
+{
+    if (t.link)
+        t.link->kind->close(t.link);
+    t.link = NULL;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&t, 0, sizeof t);
+    xen_double_reset();
+    t.xenstored = fake_xenstored_new(OWN_DOMAIN);
+    t.loop = loop_new();
+    assert_non_null(t.loop);
+    t.clock = (struct loop_timer){.expired = tick};
+    loop_add_timer(t.loop, &t.clock);
+    assert_true(open_link());
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    close_link();
+    assert_int_equal(t.added, t.removed);
+    assert_int_equal(xen_double_mapped(), 0);
+    assert_int_equal(xen_double_bound(), 0);
+    loop_free(t.loop);
+    fake_xenstored_free(t.xenstored);
+    for (int i = 0; i < QUBES; i++) {
+        if (fronts[i])
+            fake_frontend_free(fronts[i]);
+        fronts[i] = NULL;
+    }
+    return 0;
+}
+
+/* --- The handshake ------------------------------------------------------- */
+
+static void a_vif_is_offered_what_there_is(void **state)
+{
+    (void)state;
+    static const char *const features[][2] = {
+        {"feature-rx-copy", "1"},
+        {"feature-rx-flip", "0"},
+        {"feature-sg", "1"},
+        {"feature-gso-tcpv4", "1"},
+        {"feature-gso-tcpv6", "1"},
+        {"feature-ipv6-csum-offload", "1"},
+        {"feature-split-event-channels", "0"},
+        {"multi-queue-max-queues", "1"},
+        {"hotplug-status", "connected"},
+    };
+    attach(domain_of(0), 0, addresses[0]);
+    UNTIL(first_waits);
+    for (size_t i = 0; i < sizeof features / sizeof *features; i++)
+        assert_true(back_is(domain_of(0), 0, features[i][0], features[i][1]));
+    assert_int_equal(t.added, 0);
+    /* What would have to be implemented is not there. */
+    assert_null(fake_xenstored_read(
+        t.xenstored, backend_path(domain_of(0), 0, "feature-ctrl-ring")));
+}
+
+static void a_transaction_that_others_disturb_is_tried_again(void **state)
+{
+    (void)state;
+    fake_xenstored_disturb(t.xenstored, 3);
+    attach(domain_of(0), 0, addresses[0]);
+    UNTIL(first_waits);
+    assert_true(back_is(domain_of(0), 0, "feature-sg", "1"));
+}
+
+static void a_connected_qube_is_told_to_the_owner(void **state)
+{
+    (void)state;
+    fronts[0] = fake_frontend_new(0);
+    xen_double_set_domain(domain_of(0), fronts[0]);
+    attach(domain_of(0), 0, "10.137.0.10 fd09::a");
+    UNTIL(first_waits);
+    ask(domain_of(0));
+    UNTIL(first_connected);
+    assert_non_null(owned("vif10.0"));
+    assert_int_equal(address_to_ipv4(&t.qubes[0].ipv4), 0x0a89000a);
+    assert_int_equal(t.qubes[0].ipv6.family, ADDRESS_IPV6);
+    assert_int_equal(xen_double_mapped(), 2);
+    assert_int_equal(xen_double_bound(), 1);
+    /* One watch on all backends, and one a frontend. */
+    assert_int_equal(fake_xenstored_watches(t.xenstored), 2);
+}
+
+static void what_is_there_at_the_start_is_served(void **state)
+{
+    (void)state;
+    close_link();
+    attach(domain_of(0), 0, addresses[0]);
+    attach(domain_of(1), 0, addresses[1]);
+    /* Qubes leaves these behind. */
+    fake_xenstored_write(t.xenstored, "/local/domain/1/backend/vif/99", "");
+    assert_true(open_link());
+    UNTIL(first_waits);
+    waited_for = 1;
+    UNTIL(that_one_waits);
+}
+
+static void packets_pass_both_ways(void **state)
+{
+    (void)state;
+    static struct fake_frame frame;
+    t.echo = true;
+    connect(0);
+    send_from(0, 10, 100);
+    until_packets(10);
+    assert_int_equal(t.qubes[0].bytes, 860);
+    assert_int_equal(t.last.checksum, PACKET_CHECKSUM_NONE);
+    assert_int_equal(answers_taken(0), 10);
+    for (int i = 0; i < 10; i++) {
+        assert_true(fake_take_frame(fronts[0], &frame));
+        assert_int_equal(frame.size, 100);
+        /* To the qube's MAC, as the toolstack says it; from the gateway's. */
+        assert_memory_equal(frame.bytes, qube_mac, 6);
+        assert_memory_equal(frame.bytes + 6, ethernet_gateway_mac, 6);
+    }
+    assert_true(fronts[0]->notified > 0);
+}
+
+static void arp_is_answered_by_the_link(void **state)
+{
+    (void)state;
+    static struct fake_frame frame;
+    uint8_t request[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    connect(0);
+    memcpy(request + 6, qube_mac, 6);
+    store_u16(request + 12, ETHERTYPE_ARP);
+    memcpy(request + 14, "\0\1\x08\0\6\4\0\1", 8);
+    memcpy(request + 22, qube_mac, 6);
+    store_u32(request + 28, 0x0a89000a);
+    store_u32(request + 38, 0x0a8a0001); /* 10.138.0.1 */
+    fake_put_frame(fronts[0], request, sizeof request, 4096, 0, 1, 0);
+    if (fake_publish(&fronts[0]->transmit))
+        xen_double_ring(domain_of(0));
+    settle();
+    assert_true(fake_take_frame(fronts[0], &frame));
+    assert_int_equal(frame.size, 42);
+    assert_memory_equal(frame.bytes, qube_mac, 6);
+    assert_memory_equal(frame.bytes + 22, ethernet_gateway_mac, 6);
+    assert_int_equal(t.order_count, 0);
+}
+
+/* TCP over IPv4 in `size` bytes; `blank`: with the pseudo-header's sum. */
+static void make_tcp(uint8_t *frame, uint32_t size)
+{
+    make_frame(frame, 0, size);
+    frame[14 + 9] = OFFLOAD_TCP;
+    frame[14 + 20 + 12] = 0x50;
+}
+
+static void offload_is_believed_where_it_fits(void **state)
+{
+    (void)state;
+    static uint8_t frame[9000];
+    connect(0);
+    make_tcp(frame, sizeof frame);
+    fronts[0]->gso_type = NETBACK_GSO_TCP_IPV4;
+    fronts[0]->gso_size = 1400;
+    /* A blank checksum; a super-packet; one of the other family; UDP as
+     * TCP. */
+    fake_put_frame(fronts[0], frame, 9000, 4096, 0, 1, NETBACK_CHECKSUM_BLANK);
+    fake_put_frame(fronts[0], frame, 9000, 4096, 3, 1,
+                   NETBACK_CHECKSUM_BLANK | NETBACK_EXTRA_INFO);
+    fake_publish(&fronts[0]->transmit);
+    xen_double_ring(domain_of(0));
+    until_packets(2);
+    assert_int_equal(t.last.gso, PACKET_GSO_TCP);
+    assert_int_equal(t.last.gso_size, 1400);
+    assert_int_equal(t.last.checksum, PACKET_CHECKSUM_PARTIAL);
+
+    fronts[0]->gso_type = NETBACK_GSO_TCP_IPV6;
+    fake_put_frame(fronts[0], frame, 9000, 4096, 0, 1,
+                   NETBACK_CHECKSUM_BLANK | NETBACK_EXTRA_INFO);
+    frame[14 + 9] = OFFLOAD_UDP;
+    fronts[0]->gso_type = NETBACK_GSO_TCP_IPV4;
+    fake_put_frame(fronts[0], frame, 9000, 4096, 3, 1,
+                   NETBACK_CHECKSUM_BLANK | NETBACK_EXTRA_INFO);
+    frame[14 + 9] = 1; /* ICMP has no checksum to be filled by others */
+    fake_put_frame(fronts[0], frame, 9000, 4096, 6, 1, NETBACK_CHECKSUM_BLANK);
+    fake_publish(&fronts[0]->transmit);
+    xen_double_ring(domain_of(0));
+    settle();
+    assert_int_equal(t.qubes[0].packets, 2);
+    assert_int_equal(t.link->drops.count[DROP_LINK_MALFORMED], 3);
+    assert_true(first_connected());
+}
+
+/* Linux' checksum_setup() forgives this, too. */
+static void a_super_packet_with_a_filled_checksum_is_taken(void **state)
+{
+    (void)state;
+    static uint8_t frame[1900];
+    connect(0);
+    make_tcp(frame, sizeof frame);
+    store_u16(frame + 14 + 20 + 16, 0x1234);
+    fronts[0]->gso_type = NETBACK_GSO_TCP_IPV4;
+    fronts[0]->gso_size = 700;
+    fake_put_frame(fronts[0], frame, sizeof frame, 4096, 0, 1,
+                   NETBACK_EXTRA_INFO);
+    fake_publish(&fronts[0]->transmit);
+    xen_double_ring(domain_of(0));
+    until_packets(1);
+    assert_int_equal(t.last.gso, PACKET_GSO_TCP);
+    assert_int_equal(t.last.checksum, PACKET_CHECKSUM_PARTIAL);
+    /* 10.137.0.10, 8.8.8.8, TCP, 1866 bytes of it */
+    uint32_t sum = 0x0a89 + 0x000a + 0x0808 + 0x0808 + 6 + (1900 - 34);
+    assert_int_equal(load_u16(t.last_bytes + 20 + 16),
+                     (sum & 0xffff) + (sum >> 16));
+}
+
+static void frames_that_cannot_be_copied_are_counted(void **state)
+{
+    (void)state;
+    connect(0);
+    fronts[0]->refused[0] = true;
+    fronts[0]->transmit.produced = 0; /* so that the frame lies in page 0 */
+    send_from(0, 1, 100);
+    settle();
+    assert_int_equal(t.link->drops.count[DROP_LINK_ERROR], 1);
+    assert_true(first_connected());
+}
+
+/* --- Coming and going ---------------------------------------------------- */
+
+static void a_detached_vif_is_given_up_and_removed(void **state)
+{
+    (void)state;
+    connect(0);
+    detach(domain_of(0), 0);
+    UNTIL(first_gone);
+    settle();
+    assert_null(owned("vif10.0"));
+    assert_int_equal(xen_double_mapped(), 0);
+    assert_int_equal(xen_double_bound(), 0);
+    assert_int_equal(fake_xenstored_watches(t.xenstored), 1);
+    /* Nothing of the directory is left. */
+    assert_null(
+        fake_xenstored_read(t.xenstored, backend_path(domain_of(0), 0, "mac")));
+}
+
+static void a_vif_that_never_connected_is_detached_too(void **state)
+{
+    (void)state;
+    attach(domain_of(0), 0, addresses[0]);
+    UNTIL(first_waits);
+    detach(domain_of(0), 0);
+    UNTIL(first_gone);
+}
+
+static void a_dead_qube_keeps_its_vif_until_the_toolstack_says(void **state)
+{
+    (void)state;
+    connect(0);
+    xen_double_set_domain(domain_of(0), NULL);
+    fake_xenstored_remove(t.xenstored, frontend_path(domain_of(0), 0, ""));
+    UNTIL(first_closed);
+    assert_int_equal(xen_double_mapped(), 0);
+    back(domain_of(0), 0, "online", "0");
+    UNTIL(first_gone);
+}
+
+static void an_unreadable_frontend_is_a_dead_one(void **state)
+{
+    (void)state;
+    connect(0);
+    fake_xenstored_deny(t.xenstored, "/local/domain/10");
+    front(domain_of(0), 0, "state", "4");
+    UNTIL(first_closed);
+    fake_xenstored_deny(t.xenstored, "");
+}
+
+static void a_removed_directory_is_forgotten(void **state)
+{
+    (void)state;
+    connect(0);
+    fake_xenstored_remove(t.xenstored, backend_path(domain_of(0), 0, ""));
+    settle();
+    assert_null(owned("vif10.0"));
+    assert_int_equal(fake_xenstored_watches(t.xenstored), 1);
+    /* The same name again is another vif. */
+    fake_frontend_reset(fronts[0], 0);
+    attach(domain_of(0), 0, addresses[0]);
+    UNTIL(first_waits);
+}
+
+static void a_frontend_may_close_and_come_again(void **state)
+{
+    (void)state;
+    connect(0);
+    for (int i = 0; i < 3; i++) {
+        front(domain_of(0), 0, "state", "5");
+        UNTIL(first_closing);
+        assert_null(owned("vif10.0"));
+        assert_int_equal(xen_double_mapped(), 0);
+        front(domain_of(0), 0, "state", "6");
+        UNTIL(first_closed);
+        front(domain_of(0), 0, "state", "1");
+        UNTIL(first_waits);
+        fake_frontend_reset(fronts[0], 0);
+        ask(domain_of(0));
+        UNTIL(first_connected);
+        assert_non_null(owned("vif10.0"));
+    }
+    send_from(0, 3, 200);
+    until_packets(3);
+}
+
+/* As after kexec: it never said that it closed. */
+static void a_frontend_may_start_anew_without_closing(void **state)
+{
+    (void)state;
+    connect(0);
+    front(domain_of(0), 0, "state", "1");
+    UNTIL(first_waits);
+    assert_int_equal(xen_double_mapped(), 0);
+    fake_frontend_reset(fronts[0], 0);
+    ask(domain_of(0));
+    UNTIL(first_connected);
+}
+
+/* A qube with a device model of its own has two vifs with one address. */
+static void the_address_follows_the_vif_that_connected_last(void **state)
+{
+    (void)state;
+    connect(0);
+    fronts[1] = fake_frontend_new(0);
+    xen_double_set_domain(domain_of(1), fronts[1]);
+    attach(domain_of(1), 0, addresses[0]);
+    waited_for = 1;
+    UNTIL(that_one_waits); /* whatever the other one does */
+    assert_non_null(owned("vif10.0"));
+    ask(domain_of(1));
+    UNTIL(that_one_connected);
+    assert_null(owned("vif10.0"));
+    assert_non_null(owned("vif11.0"));
+    assert_true(first_connected());
+
+    send_from(0, 1, 100); /* belongs to nobody now */
+    settle();
+    assert_int_equal(t.order_count, 0);
+    assert_int_equal(t.link->drops.count[DROP_UNKNOWN_QUBE], 1);
+
+    detach(domain_of(1), 0);
+    settle();
+    assert_non_null(owned("vif10.0"));
+    send_from(0, 1, 100);
+    until_packets(1);
+}
+
+static void a_qube_the_owner_refuses_sends_nothing(void **state)
+{
+    (void)state;
+    t.refuse = true;
+    connect(0);
+    send_from(0, 5, 100);
+    settle();
+    assert_int_equal(t.order_count, 0);
+    assert_int_equal(t.link->drops.count[DROP_UNKNOWN_QUBE], 5);
+}
+
+/* --- Another process ----------------------------------------------------- */
+
+static void live_rings_are_taken_over(void **state)
+{
+    (void)state;
+    static struct fake_frame frame;
+    connect(0);
+    connect(1);
+    send_from(0, 10, 100);
+    send_from(1, 10, 100);
+    until_packets(20);
+    close_link();
+    /* The frontends see nothing of it, and go on. */
+    assert_true(first_connected());
+    assert_int_equal(xen_double_mapped(), 0);
+    send_from(0, 7, 100);
+    send_from(1, 8, 100);
+    assert_false(xen_double_ring(domain_of(0)));
+    unsigned notified = fronts[0]->notified;
+
+    memset(t.qubes, 0, sizeof t.qubes);
+    t.echo = true;
+    assert_true(open_link());
+    until_packets(15);
+    settle();
+    assert_int_equal(t.qubes[0].packets + t.qubes[1].packets, 15);
+    assert_true(first_connected());
+    assert_non_null(owned("vif10.0"));
+    assert_non_null(owned("vif11.0"));
+    assert_true(fronts[0]->notified > notified);
+    assert_int_equal(answers_taken(0), 17);
+    assert_int_equal(answers_taken(1), 18);
+    for (int i = 0; i < 7; i++)
+        assert_true(fake_take_frame(fronts[0], &frame));
+    assert_false(fake_take_frame(fronts[0], &frame));
+    send_from(0, 1, 100);
+    until_packets(16);
+}
+
+static void an_interrupted_handshake_is_finished(void **state)
+{
+    (void)state;
+    fronts[0] = fake_frontend_new(0);
+    xen_double_set_domain(domain_of(0), fronts[0]);
+    attach(domain_of(0), 0, addresses[0]);
+    UNTIL(first_waits);
+    close_link();
+    ask(domain_of(0)); /* nobody is there to see it */
+    assert_true(open_link());
+    UNTIL(first_connected);
+}
+
+static void rings_that_make_no_sense_are_not_taken_over(void **state)
+{
+    (void)state;
+    connect(0);
+    close_link();
+    fronts[0]->transmit.produced += 1000;
+    (void)fake_publish(&fronts[0]->transmit);
+    assert_true(open_link());
+    UNTIL(first_closing);
+    assert_int_equal(xen_double_mapped(), 0);
+}
+
+static void what_was_detached_meanwhile_is_removed(void **state)
+{
+    (void)state;
+    connect(0);
+    close_link();
+    detach(domain_of(0), 0);
+    assert_true(open_link());
+    UNTIL(first_gone);
+}
+
+/* --- Hostile frontends --------------------------------------------------- */
+
+static void requests_that_make_no_sense_close_the_vif(void **state)
+{
+    (void)state;
+    static const char *const wrong[][2] = {
+        {"tx-ring-ref", ""},
+        {"tx-ring-ref", "-1"},
+        {"tx-ring-ref", "2000 "},
+        {"tx-ring-ref", "0x7d0"},
+        {"tx-ring-ref", "4294967296"},
+        {"tx-ring-ref", "5"}, /* no such grant */
+        {"rx-ring-ref", "99999999999999999999"},
+        {"rx-ring-ref", "1999"},
+        {"event-channel", "seven"},
+        {"event-channel", "8"}, /* no such port */
+        {"request-rx-copy", "0"},
+        {"request-rx-copy", "2"},
+        {"feature-sg", "yes"},
+        {"feature-gso-tcpv4", "1\n"},
+        {"feature-rx-notify", "01 "},
+        {"multi-queue-num-queues", "2"},
+        {"multi-queue-num-queues", "x"},
+    };
+    fronts[0] = fake_frontend_new(0);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        xen_double_set_domain(domain_of(0), fronts[0]);
+        attach(domain_of(0), 0, addresses[0]);
+        UNTIL(first_waits);
+        fake_xenstored_lock(t.xenstored);
+        ask(domain_of(0));
+        front(domain_of(0), 0, wrong[i][0], wrong[i][1]);
+        fake_xenstored_unlock(t.xenstored);
+        UNTIL(first_closing);
+        assert_int_equal(xen_double_mapped(), 0);
+        assert_int_equal(xen_double_bound(), 0);
+        assert_int_equal(t.added, 0);
+        detach(domain_of(0), 0);
+        UNTIL(first_gone);
+    }
+}
+
+/* The farthest that one gets is its own vif. */
+static void a_broken_rule_closes_that_vif_only(void **state)
+{
+    (void)state;
+    connect(0);
+    connect(1);
+    fake_put_request(fronts[0], 0, 4000, 0, 1, 200);
+    (void)fake_publish(&fronts[0]->transmit);
+    xen_double_ring(domain_of(0));
+    UNTIL(first_closing);
+    assert_null(owned("vif10.0"));
+    assert_int_equal(xen_double_mapped(), 2);
+    assert_int_equal(xen_double_bound(), 1);
+    send_from(1, 10, 100);
+    until_packets(10);
+
+    /* It stays closed whatever it writes, until it starts anew. */
+    front(domain_of(0), 0, "state", "4");
+    front(domain_of(0), 0, "state", "3");
+    settle();
+    assert_true(first_closing());
+    front(domain_of(0), 0, "state", "6");
+    UNTIL(first_closed);
+    front(domain_of(0), 0, "state", "1");
+    UNTIL(first_waits);
+    fake_frontend_reset(fronts[0], 0);
+    ask(domain_of(0));
+    UNTIL(first_connected);
+    send_from(0, 1, 100);
+    until_packets(11);
+}
+
+/* Found when sending to it, in the middle of its owner's work. */
+static void a_lie_about_pages_closes_the_vif(void **state)
+{
+    (void)state;
+    t.echo = true;
+    connect(0);
+    fronts[0]->receive.produced += 5000;
+    (void)fake_publish(&fronts[0]->receive);
+    send_from(0, 5, 100);
+    UNTIL(first_closing);
+    assert_int_equal(xen_double_mapped(), 0);
+}
+
+/* XSA-392 and XSA-423's kin: nobody waits for a qube that takes nothing. */
+static void a_qube_without_pages_holds_up_nobody(void **state)
+{
+    (void)state;
+    static struct fake_frame frame;
+    t.echo = true;
+    connect(0);
+    connect(1);
+    while (fronts[0]->receive.produced - fronts[0]->receive.consumed > 0) {
+        send_from(0, 1, 60);
+        settle();
+        (void)answers_taken(0);
+        if (!fake_take_frame(fronts[0], &frame))
+            break;
+    }
+    uint32_t before = t.order_count;
+    for (int round = 0; round < 30; round++) {
+        send_from(0, 200, 4000);
+        send_from(1, 1, 100);
+        until_packets(before += 201);
+        (void)answers_taken(0);
+        (void)answers_taken(1);
+        assert_true(fake_take_frame(fronts[1], &frame));
+    }
+    assert_true(t.link->drops.count[DROP_LINK_QUEUE_FULL] > 1000);
+    assert_true(first_connected());
+}
+
+/* XSA-332: events that mean nothing are answered ever later. */
+static void an_event_storm_is_slowed_down(void **state)
+{
+    (void)state;
+    connect(0);
+    connect(1);
+    settle();
+    unsigned before = xen_double_events(domain_of(0));
+    struct instant end =
+        instant_after(loop_now(t.loop), duration_milliseconds(500));
+    while (instant_before(loop_now(t.loop), end)) {
+        xen_double_ring(domain_of(0));
+        (void)comes_true(never, 1);
+    }
+    /* Eight at once, then after 1, 2, 4, ... 32 ms each. */
+    assert_in_range(xen_double_events(domain_of(0)) - before, 5, 40);
+    /* Nobody else is slowed down, and it recovers. */
+    send_from(1, 5, 100);
+    until_packets(5);
+    send_from(0, 5, 100);
+    until_packets(10);
+    send_from(0, 5, 100);
+    until_packets(15);
+}
+
+/* XSA-349, XSA-350: a frontend that writes its state all the time costs a
+ * bounded number of requests to xenstored. */
+static void a_storm_in_xenstore_is_slowed_down(void **state)
+{
+    (void)state;
+    connect(0);
+    connect(1);
+    settle();
+    unsigned before = fake_xenstored_requests(t.xenstored);
+    struct instant end =
+        instant_after(loop_now(t.loop), duration_milliseconds(500));
+    unsigned written = 0;
+    while (instant_before(loop_now(t.loop), end)) {
+        for (int i = 0; i < 20; i++, written++)
+            front(domain_of(0), 0, "state", i % 2 ? "4" : "1");
+        (void)comes_true(never, 1);
+    }
+    assert_true(written > 1000);
+    /* Sixteen looks, one more each 125 ms, some forty requests a look that
+     * connects. */
+    assert_true(fake_xenstored_requests(t.xenstored) - before < 25 * 50);
+    send_from(1, 5, 100);
+    until_packets(5);
+    /* In the end it is where its last word leads. */
+    front(domain_of(0), 0, "state", "6");
+    UNTIL(first_closed);
+}
+
+/* Two that send all they can, in frames of very different size: in bytes
+ * none gets much more than the other. */
+static void bytes_are_shared_fairly(void **state)
+{
+    (void)state;
+    connect(0);
+    connect(1);
+    const uint32_t small = 1500, large = 60000;
+    for (int round = 0; round < 40; round++) {
+        (void)answers_taken(0);
+        (void)answers_taken(1);
+        uint32_t room = NETBACK_RING_SLOTS - (fronts[0]->transmit.produced -
+                                              fronts[0]->transmit.consumed);
+        send_from(0, room, small);
+        room = NETBACK_RING_SLOTS -
+               (fronts[1]->transmit.produced - fronts[1]->transmit.consumed);
+        send_from(1, room / 15, large);
+        (void)comes_true(never, 0);
+    }
+    assert_true(t.qubes[0].bytes > 0 && t.qubes[1].bytes > 0);
+    /* While both had work, no run of one cost more than its budget. */
+    uint32_t run = 0, longest = 0;
+    for (uint32_t i = 1; i < t.order_count; i++) {
+        run = t.order[i] == t.order[i - 1] ? run + (t.order[i] ? large : small)
+                                           : 0;
+        if (run > longest)
+            longest = run;
+    }
+    assert_true(longest < 600000);
+}
+
+/* --- What the toolstack may do wrong ------------------------------------- */
+
+static void a_description_that_makes_no_sense_is_not_served(void **state)
+{
+    (void)state;
+    static const char *const wrong[][2] = {
+        {"ip", ""},
+        {"ip", "10.137.0.10 10.137.0.11"},
+        {"ip", "10.137.0.256"},
+        {"ip", "fd09::a"},
+        {"ip", "10.137.0.10/24"},
+        {"mac", ""},
+        {"mac", "00:16:3e:5e:6c"},
+        {"mac", "00:16:3e:5e:6c:0a:0b"},
+        {"mac", "01:16:3e:5e:6c:0a"}, /* a group */
+        {"frontend", "/local/domain/9/device/vif/0"},
+        {"frontend", "/local/domain/100/device/vif/0"},
+        {"frontend", "device/vif/0"},
+        {"frontend-id", "9"},
+        {"frontend-id", ""},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        fake_xenstored_lock(t.xenstored);
+        attach(domain_of(0), 0, addresses[0]);
+        back(domain_of(0), 0, wrong[i][0], wrong[i][1]);
+        fake_xenstored_unlock(t.xenstored);
+        UNTIL(first_closed);
+        ask(domain_of(0));
+        settle();
+        assert_true(first_closed());
+        assert_int_equal(t.added, 0);
+        detach(domain_of(0), 0);
+        UNTIL(first_gone);
+    }
+}
+
+static void a_description_may_come_in_parts(void **state)
+{
+    (void)state;
+    back(domain_of(0), 0, "state", "1");
+    settle();
+    back(domain_of(0), 0, "online", "1");
+    settle();
+    assert_true(back_is(domain_of(0), 0, "state", "1"));
+    attach(domain_of(0), 0, addresses[0]);
+    UNTIL(first_waits);
+}
+
+static void names_that_are_no_vifs_are_left_alone(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "x/0/state",      "10/x/state",   "-1/0/state", "99999/0/state",
+        "10/70000/state", "010x/0/state", "10//state",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "/local/domain/1/backend/vif/%s", names[i]);
+        fake_xenstored_write(t.xenstored, path, "1");
+    }
+    settle();
+    attach(domain_of(0), 0, addresses[0]);
+    UNTIL(first_waits);
+    assert_int_equal(fake_xenstored_watches(t.xenstored), 2);
+}
+
+/* More than there are watches for: the rest waits its turn. */
+static void more_vifs_than_watches_wait_their_turn(void **state)
+{
+    (void)state;
+    unsigned waiting = 0;
+    for (uint32_t i = 0; i < 125; i++) {
+        char ip[32];
+        snprintf(ip, sizeof ip, "10.137.1.%u", i);
+        attach(100 + i, 0, ip);
+    }
+    (void)comes_true(never, 300);
+    for (uint32_t i = 0; i < 125; i++)
+        waiting += back_is(100 + i, 0, "state", "1");
+    assert_int_equal(waiting, 5);
+    assert_int_equal(fake_xenstored_watches(t.xenstored), 121);
+    for (uint32_t i = 0; i < 125; i++)
+        if (back_is(100 + i, 0, "state", "2")) {
+            detach(100 + i, 0);
+            waiting--;
+            if (waiting == 0)
+                break;
+        }
+    (void)comes_true(never, 300);
+    for (uint32_t i = 0; i < 125; i++)
+        assert_false(back_is(100 + i, 0, "state", "1"));
+}
+
+/* --- Opening ------------------------------------------------------------- */
+
+static void it_does_not_start_beside_the_kernels_backend(void **state)
+{
+    (void)state;
+    const struct link_owner owner = {NULL, received, qube_added, qube_removed};
+    enum error error = OK;
+    close_link();
+    assert_null(netback_open("/proc/self", t.loop, &owner, &error));
+    assert_int_equal(error, ERROR_BUSY);
+}
+
+static void it_does_not_start_without_xen(void **state)
+{
+    (void)state;
+    close_link();
+    xen_double_set_devices(false);
+    assert_false(open_link());
+}
+
+static void it_does_not_start_without_xenstore(void **state)
+{
+    (void)state;
+    close_link();
+    setenv("XENSTORED_PATH", "/nonexistent", 1);
+    assert_false(open_link());
+}
+
+#define UNIT(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT(a_vif_is_offered_what_there_is),
+        UNIT(a_transaction_that_others_disturb_is_tried_again),
+        UNIT(a_connected_qube_is_told_to_the_owner),
+        UNIT(what_is_there_at_the_start_is_served),
+        UNIT(packets_pass_both_ways),
+        UNIT(arp_is_answered_by_the_link),
+        UNIT(offload_is_believed_where_it_fits),
+        UNIT(a_super_packet_with_a_filled_checksum_is_taken),
+        UNIT(frames_that_cannot_be_copied_are_counted),
+        UNIT(a_detached_vif_is_given_up_and_removed),
+        UNIT(a_vif_that_never_connected_is_detached_too),
+        UNIT(a_dead_qube_keeps_its_vif_until_the_toolstack_says),
+        UNIT(an_unreadable_frontend_is_a_dead_one),
+        UNIT(a_removed_directory_is_forgotten),
+        UNIT(a_frontend_may_close_and_come_again),
+        UNIT(a_frontend_may_start_anew_without_closing),
+        UNIT(the_address_follows_the_vif_that_connected_last),
+        UNIT(a_qube_the_owner_refuses_sends_nothing),
+        UNIT(live_rings_are_taken_over),
+        UNIT(an_interrupted_handshake_is_finished),
+        UNIT(rings_that_make_no_sense_are_not_taken_over),
+        UNIT(what_was_detached_meanwhile_is_removed),
+        UNIT(requests_that_make_no_sense_close_the_vif),
+        UNIT(a_broken_rule_closes_that_vif_only),
+        UNIT(a_lie_about_pages_closes_the_vif),
+        UNIT(a_qube_without_pages_holds_up_nobody),
+        UNIT(an_event_storm_is_slowed_down),
+        UNIT(a_storm_in_xenstore_is_slowed_down),
+        UNIT(bytes_are_shared_fairly),
+        UNIT(a_description_that_makes_no_sense_is_not_served),
+        UNIT(a_description_may_come_in_parts),
+        UNIT(names_that_are_no_vifs_are_left_alone),
+        UNIT(more_vifs_than_watches_wait_their_turn),
+        UNIT(it_does_not_start_beside_the_kernels_backend),
+        UNIT(it_does_not_start_without_xen),
+        UNIT(it_does_not_start_without_xenstore),
+    };
+    return cmocka_run_group_tests_name("netback", tests, NULL, NULL);
+}
