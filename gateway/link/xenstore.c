@@ -54,7 +54,9 @@ struct xenstore *xenstore_open(struct loop *loop,
         return NULL;
     }
     *x = (struct xenstore){
-        .handle = xs_open(XS_UNWATCH_FILTER),
+        /* No XS_UNWATCH_FILTER: it leaks what it filters, and a change told
+         * too late only makes us look once more. */
+        .handle = xs_open(0),
         .loop = loop,
         .watch = {.fd = -1, .ready = ready, .context = x},
         .owner = *owner,
