@@ -161,7 +161,9 @@ static bool describe(struct vif *vif)
     if (vif->watched)
         return true;
     /* The toolstack writes all of it at once; others may not. */
-    if (vif->unusable || !read_key(vif, "frontend", value))
+    if (vif->unusable ||
+        xenstore_read(vif->host->xenstore, vif->backend, "frontend", value) ==
+            XENSTORE_ABSENT)
         return false;
     const char *wrong = read_description(vif);
     if (!wrong && !watch_frontend(vif))
@@ -337,7 +339,6 @@ static void leave(struct vif *vif)
 {
     disconnect(vif);
     tell(vif, XENBUS_CLOSED);
-    unwatch_frontend(vif);
     /* The toolstack waits until it is gone. */
     if (!xenstore_remove(vif->host->xenstore, vif->backend))
         log_warn("xen: %s: cannot remove its directory: %s", vif->name,
@@ -382,7 +383,6 @@ void vif_look(struct vif *vif)
     if (xenstore_read_number(x, vif->backend, "state", XENBUS_RECONFIGURED,
                              &vif->told) == XENSTORE_ABSENT) {
         disconnect(vif);
-        unwatch_frontend(vif);
         become(vif, VIF_GONE);
         return;
     }

@@ -603,7 +603,134 @@ static void frames_that_cannot_be_copied_are_counted(void **state)
     send_from(0, 1, 100);
     settle();
     assert_int_equal(t.link->drops.count[DROP_LINK_ERROR], 1);
+    /* Of a call that fails nothing is known, though it looks done. */
+    fronts[0]->copying_fails = true;
+    send_from(0, 3, 100);
+    settle();
+    assert_int_equal(t.link->drops.count[DROP_LINK_ERROR], 4);
+    assert_int_equal(t.order_count, 0);
     assert_true(first_connected());
+}
+
+/* --- To qubes ------------------------------------------------------------ */
+
+/* As from the tunnel: to the first qube. */
+static enum drop send_to_first(uint32_t size)
+{
+    static uint8_t memory[PACKET_HEADROOM + 65536];
+    uint8_t frame[2000];
+    make_frame(frame, 0, size + 14);
+    memcpy(memory + PACKET_HEADROOM, frame + 14, size);
+    struct packet p = {.data = memory + PACKET_HEADROOM,
+                       .size = size,
+                       .headroom = PACKET_HEADROOM};
+    t.link->kind->send(t.link, loop_now(t.loop), &p, 1);
+    return p.drop;
+}
+
+static struct fake_frame taken;
+
+static bool first_gets_a_frame(void)
+{
+    return fake_take_frame(fronts[0], &taken);
+}
+
+static void connect_without_pages(const char *notifies)
+{
+    fronts[0] = fake_frontend_new(0);
+    xen_double_set_domain(domain_of(0), fronts[0]);
+    attach(domain_of(0), 0, addresses[0]);
+    UNTIL(first_waits);
+    fake_xenstored_lock(t.xenstored);
+    ask(domain_of(0));
+    front(domain_of(0), 0, "feature-rx-notify", notifies);
+    fake_xenstored_unlock(t.xenstored);
+    UNTIL(first_connected);
+    settle();
+}
+
+static void what_waited_comes_when_pages_do(void **state)
+{
+    (void)state;
+    connect_without_pages("1");
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(send_to_first(100 + i), DROP_NONE);
+    settle();
+    assert_false(first_gets_a_frame());
+    for (uint32_t i = 0; i < 5; i++) {
+        fake_put_page(fronts[0], 600, 600);
+        /* The frontend rings because it was asked to, each time. */
+        assert_true(fake_publish(&fronts[0]->receive));
+        xen_double_ring(domain_of(0));
+        UNTIL(first_gets_a_frame);
+        assert_int_equal(taken.size, 114 + i);
+    }
+    fake_put_page(fronts[0], 600, 600);
+    assert_false(fake_publish(&fronts[0]->receive));
+}
+
+static void who_does_not_ring_is_looked_after(void **state)
+{
+    (void)state;
+    connect_without_pages("0");
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(send_to_first(100 + i), DROP_NONE);
+        settle();
+        fake_put_page(fronts[0], 600, 600);
+        (void)fake_publish(&fronts[0]->receive);
+        UNTIL(first_gets_a_frame);
+        assert_int_equal(taken.size, 114 + i);
+    }
+}
+
+static void packets_for_nobody_are_counted(void **state)
+{
+    (void)state;
+    connect(0);
+    assert_int_equal(send_to_first(100), DROP_NONE);
+    detach(domain_of(0), 0);
+    UNTIL(first_gone);
+    assert_int_equal(send_to_first(100), DROP_UNKNOWN_QUBE);
+    assert_int_equal(t.link->drops.count[DROP_UNKNOWN_QUBE], 1);
+}
+
+/* Packets of one call for several qubes, and some dropped before. */
+static void a_call_may_mix_qubes(void **state)
+{
+    (void)state;
+    enum { COUNT = 150 };
+    static uint8_t memory[COUNT][PACKET_HEADROOM + 200];
+    static struct packet packets[COUNT];
+    uint32_t got[3] = {0};
+    for (int i = 0; i < 3; i++)
+        connect(i);
+    for (int i = 0; i < COUNT; i++) {
+        uint8_t frame[214];
+        make_frame(frame, i, sizeof frame);
+        memcpy(memory[i] + PACKET_HEADROOM, frame + 14, 200);
+        packets[i] = (struct packet){
+            .data = memory[i] + PACKET_HEADROOM,
+            .size = 200,
+            .headroom = PACKET_HEADROOM,
+            .qube = (uint16_t)(i * 7 % 3),
+            .drop = i % 10 == 9 ? DROP_TTL : DROP_NONE,
+        };
+    }
+    t.link->kind->send(t.link, loop_now(t.loop), packets, COUNT);
+    for (int q = 0; q < 3; q++) {
+        for (int i = 0; i < COUNT; i++) {
+            if (packets[i].qube != q || i % 10 == 9)
+                continue;
+            assert_int_equal(packets[i].drop, DROP_NONE);
+            assert_true(fake_take_frame(fronts[q], &taken));
+            assert_memory_equal(taken.bytes + 14, packets[i].data, 200);
+            got[q]++;
+        }
+        assert_false(fake_take_frame(fronts[q], &taken));
+        /* One call for all of a chunk's. */
+        assert_true(fronts[q]->copy_calls <= 3);
+    }
+    assert_int_equal(got[0] + got[1] + got[2], COUNT - COUNT / 10);
 }
 
 /* --- Coming and going ---------------------------------------------------- */
@@ -624,6 +751,21 @@ static void a_detached_vif_is_given_up_and_removed(void **state)
         fake_xenstored_read(t.xenstored, backend_path(domain_of(0), 0, "mac")));
 }
 
+/* More than it may do in a turn. */
+static void a_vif_with_work_left_is_detached(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 5; round++) {
+        connect(0);
+        send_from(0, 250, 4000);
+        detach(domain_of(0), 0);
+        UNTIL(first_gone);
+        fake_frontend_free(fronts[0]);
+        fronts[0] = NULL;
+    }
+    settle();
+}
+
 static void a_vif_that_never_connected_is_detached_too(void **state)
 {
     (void)state;
@@ -641,6 +783,11 @@ static void a_dead_qube_keeps_its_vif_until_the_toolstack_says(void **state)
     fake_xenstored_remove(t.xenstored, frontend_path(domain_of(0), 0, ""));
     UNTIL(first_closed);
     assert_int_equal(xen_double_mapped(), 0);
+    settle();
+    /* And what we write ourselves does not keep us busy. */
+    unsigned requests = fake_xenstored_requests(t.xenstored);
+    (void)comes_true(never, 300);
+    assert_int_equal(fake_xenstored_requests(t.xenstored), requests);
     back(domain_of(0), 0, "online", "0");
     UNTIL(first_gone);
 }
@@ -881,6 +1028,7 @@ static void a_broken_rule_closes_that_vif_only(void **state)
     front(domain_of(0), 0, "state", "3");
     settle();
     assert_true(first_closing());
+    assert_int_equal(t.added, 2);
     front(domain_of(0), 0, "state", "6");
     UNTIL(first_closed);
     front(domain_of(0), 0, "state", "1");
@@ -903,6 +1051,20 @@ static void a_lie_about_pages_closes_the_vif(void **state)
     send_from(0, 5, 100);
     UNTIL(first_closing);
     assert_int_equal(xen_double_mapped(), 0);
+}
+
+static void a_lie_about_pages_shows_from_the_tunnel_too(void **state)
+{
+    (void)state;
+    connect(0);
+    settle();
+    fronts[0]->receive.produced += 5000;
+    (void)fake_publish(&fronts[0]->receive);
+    (void)send_to_first(100);
+    /* Not before its owner has finished. */
+    assert_non_null(owned("vif10.0"));
+    UNTIL(first_closing);
+    assert_null(owned("vif10.0"));
 }
 
 /* XSA-392 and XSA-423's kin: nobody waits for a qube that takes nothing. */
@@ -1035,6 +1197,7 @@ static void a_description_that_makes_no_sense_is_not_served(void **state)
         {"frontend", "/local/domain/9/device/vif/0"},
         {"frontend", "/local/domain/100/device/vif/0"},
         {"frontend", "device/vif/0"},
+        {"frontend", "/local/domain/10/device/vif/0\n"},
         {"frontend-id", "9"},
         {"frontend-id", ""},
     };
@@ -1047,6 +1210,7 @@ static void a_description_that_makes_no_sense_is_not_served(void **state)
         ask(domain_of(0));
         settle();
         assert_true(first_closed());
+        assert_int_equal(fake_xenstored_watches(t.xenstored), 1);
         assert_int_equal(t.added, 0);
         detach(domain_of(0), 0);
         UNTIL(first_gone);
@@ -1152,7 +1316,12 @@ int main(void)
         UNIT(offload_is_believed_where_it_fits),
         UNIT(a_super_packet_with_a_filled_checksum_is_taken),
         UNIT(frames_that_cannot_be_copied_are_counted),
+        UNIT(what_waited_comes_when_pages_do),
+        UNIT(who_does_not_ring_is_looked_after),
+        UNIT(packets_for_nobody_are_counted),
+        UNIT(a_call_may_mix_qubes),
         UNIT(a_detached_vif_is_given_up_and_removed),
+        UNIT(a_vif_with_work_left_is_detached),
         UNIT(a_vif_that_never_connected_is_detached_too),
         UNIT(a_dead_qube_keeps_its_vif_until_the_toolstack_says),
         UNIT(an_unreadable_frontend_is_a_dead_one),
@@ -1168,6 +1337,7 @@ int main(void)
         UNIT(requests_that_make_no_sense_close_the_vif),
         UNIT(a_broken_rule_closes_that_vif_only),
         UNIT(a_lie_about_pages_closes_the_vif),
+        UNIT(a_lie_about_pages_shows_from_the_tunnel_too),
         UNIT(a_qube_without_pages_holds_up_nobody),
         UNIT(an_event_storm_is_slowed_down),
         UNIT(a_storm_in_xenstore_is_slowed_down),

@@ -186,8 +186,8 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce,
     for (int i = 1; i < PORTS_MAX; i++) {
         if (xen.ports[i].bound)
             continue;
-        /* A port that was just bound is pending once. */
-        xen.ports[i] = (struct port){domid, true, false, true};
+        /* In Xen it is pending once; netback may not count on it. */
+        xen.ports[i] = (struct port){.domain = domid, .bound = true};
         return i;
     }
     errno = ENOSPC;
