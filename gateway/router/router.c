@@ -13,6 +13,7 @@
 #include "gateway/router/name_queries.h"
 #include "gateway/router/route_table.h"
 #include "gateway/router/rules_file.h"
+#include "gateway/router/scope.h"
 
 enum {
     QUBE_NAME_SIZE = 64,
@@ -353,38 +354,6 @@ static bool is_own_source(const struct qube *q, const struct ip_packet *ip)
            memcmp(own->bytes, ip_source(ip), ip_address_size(ip)) == 0;
 }
 
-/* What an operating system says to its own link by itself, before it has an
- * address too: IGMP, MLD, router solicitation, mDNS, DHCP. Nobody is there to
- * hear it, and it is no attempt to speak as somebody else. */
-static bool is_link_local(const struct qube *q, const struct ip_packet *ip)
-{
-    static const uint8_t unspecified[16];
-    const uint8_t *from = ip_source(ip), *to = ip_destination(ip);
-    bool stays, speaks = memcmp(from, unspecified, ip_address_size(ip)) == 0 ||
-                         is_own_source(q, ip);
-    if (ip->family == ADDRESS_IPV4) {
-        stays = load_u32(to) == UINT32_MAX || load_u32(to) >> 8 == 0xe00000;
-        speaks = speaks || load_u16(from) == 0xa9fe;
-    } else {
-        stays = to[0] == 0xff && ((to[1] & 0xf) == 1 || (to[1] & 0xf) == 2);
-        speaks = speaks || (load_u16(from) & 0xffc0) == 0xfe80;
-    }
-    return stays && speaks;
-}
-
-/* RFC 1812 5.3.7, RFC 6890: never a destination beyond the first hop. */
-static bool is_martian(const struct address *a)
-{
-    const uint8_t *b = a->bytes;
-    if (a->family == ADDRESS_IPV4)
-        return b[0] == 0 || b[0] == 127 || b[0] >= 224 ||
-               (b[0] == 169 && b[1] == 254);
-    static const uint8_t zeroes[15], mapped[12] = {[10] = 0xff, 0xff};
-    return b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) ||
-           memcmp(b, mapped, sizeof mapped) == 0 ||
-           (memcmp(b, zeroes, sizeof zeroes) == 0 && b[15] <= 1);
-}
-
 static bool is_gateway(const struct router *r, const struct address *a)
 {
     return address_equal(a, &r->answers.ipv4) ||
@@ -438,7 +407,7 @@ static enum drop judge_destination(const struct router *r, struct instant now,
     struct address to = address_from_bytes(ip->family, ip_destination(ip));
     if (is_gateway(r, &to))
         return to_gateway(r, now, ip, &to, redirect);
-    if (is_martian(&to))
+    if (scope_is_martian(&to))
         return DROP_MARTIAN;
     if (is_qube(r, &to))
         return DROP_QUBE_TO_QUBE;
@@ -474,9 +443,10 @@ static bool is_known_protocol(const struct ip_packet *ip)
 static enum drop from_qube(struct router *r, struct instant now,
                            struct packet *p, struct ip_packet *ip)
 {
-    if (is_link_local(&r->qubes[p->qube], ip))
+    bool own = is_own_source(&r->qubes[p->qube], ip);
+    if (scope_is_link(ip) && (own || scope_needs_no_address(ip)))
         return DROP_LINK_LOCAL;
-    if (!is_own_source(&r->qubes[p->qube], ip))
+    if (!own)
         return DROP_SPOOFED;
     if (ip->options)
         return DROP_IP_OPTIONS;
