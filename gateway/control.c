@@ -80,41 +80,59 @@ static void send_answer(struct visitor *v)
 }
 
 /* The text of `answer` (taken) with a line feed. */
-static bool set_answer(struct visitor *v, json_t *answer)
+static char *line_of(json_t *answer)
 {
     char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     json_decref(answer);
     if (!text)
-        return false;
+        return NULL;
     size_t size = strlen(text);
     char *line = realloc(text, size + 2);
     if (!line) {
         free(text);
-        return false;
+        return NULL;
     }
     memcpy(line + size, "\n", 2);
-    v->answer = line;
-    v->answer_size = size + 1;
-    v->answered = 0;
-    return true;
+    return line;
+}
+
+/* One of them may be a password; the library only frees. */
+static void wipe_texts(json_t *request)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(request, key, value)
+    {
+        if (json_is_string(value))
+            secret_wipe((void *)(uintptr_t)json_string_value(value),
+                        json_string_length(value));
+    }
+}
+
+char *control_answer(control_handler *handler, void *context,
+                     struct instant now, struct bytes request)
+{
+    json_t *object = json_loadb((const char *)request.data, request.size,
+                                JSON_REJECT_DUPLICATES, NULL);
+    json_t *answer = NULL;
+    if (json_is_object(object))
+        answer = handler(context, now, object);
+    wipe_texts(object);
+    json_decref(object);
+    if (!answer)
+        answer = json_pack("{s:s}", "error", "request not understood");
+    return line_of(answer);
 }
 
 static void answer_request(struct visitor *v, struct instant now, size_t size)
 {
-    json_t *request =
-        json_loadb(v->request, size, JSON_REJECT_DUPLICATES, NULL);
-    json_t *answer = NULL;
-    if (json_is_object(request))
-        answer = v->control->handler(v->control->context, now, request);
-    json_decref(request);
-    if (!answer)
-        answer = json_pack("{s:s}", "error", "request not understood");
-
-    if (!set_answer(v, answer)) {
-        dismiss(v);
-        return;
-    }
-    if (loop_change(v->control->loop, &v->watch, LOOP_WRITE) != OK)
+    const struct control *c = v->control;
+    v->answer =
+        control_answer(c->handler, c->context, now, bytes_of(v->request, size));
+    v->answer_size = v->answer ? strlen(v->answer) : 0;
+    v->answered = 0;
+    if (!v->answer ||
+        loop_change(v->control->loop, &v->watch, LOOP_WRITE) != OK)
         dismiss(v);
 }
 

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "gateway/base/bytes.h"
 #include "gateway/base/error.h"
 #include "gateway/event/loop.h"
 
@@ -24,6 +25,11 @@ struct control; /* heap; owns the socket's file */
  * understood". */
 typedef json_t *control_handler(void *context, struct instant now,
                                 const json_t *request);
+
+/* The line that answers the line `request`, which has no line feed; from the
+ * heap, with a line feed at its end. NULL when memory is short. */
+char *control_answer(control_handler *handler, void *context,
+                     struct instant now, struct bytes request);
 
 /* Replaces a stale socket file, refuses one that is in use. NULL on failure;
  * the log says why. */
