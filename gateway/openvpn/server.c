@@ -15,18 +15,26 @@ _Static_assert(offsetof(struct server_peer, entry) == 0,
 
 /* --- Beginning and end --------------------------------------------------- */
 
+static bool read_server_key(struct server *s, struct bytes text)
+{
+    struct tls_crypt_v2_server_key key;
+    bool good = tls_crypt_v2_parse_server(text, &key) &&
+                tls_crypt_v2_init(&s->unwrap, &key);
+    secret_wipe(&key, sizeof key);
+    return good;
+}
+
 static bool read_wrap_key(struct server *s)
 {
     const struct config_remote *remote = server_config_remote(s->config);
     struct bytes text = bytes_of(remote->wrap_key.data, remote->wrap_key.size);
-    if (remote->wrap != CONFIG_WRAP_NONE &&
-        !static_key_parse(text, &s->wrap_key)) {
-        log_error("server: the key of the control channel cannot be used");
-        return false;
-    }
-    s->wrap_ready = server_stranger_wrap(s, &s->wrap);
+    if (server_has_own_keys(s))
+        s->wrap_ready = read_server_key(s, text);
+    else if (remote->wrap == CONFIG_WRAP_NONE ||
+             static_key_parse(text, &s->wrap_key))
+        s->wrap_ready = server_stranger_wrap(s, &s->wrap_key, &s->wrap);
     if (!s->wrap_ready)
-        log_error("server: the control channel's wrapping cannot be made");
+        log_error("server: the key of the control channel cannot be used");
     return s->wrap_ready;
 }
 
@@ -86,7 +94,9 @@ void server_free(struct server *s)
     }
     server_table_clear(&s->table);
     server_pool_clear(&s->pool);
-    if (s->wrap_ready)
+    if (s->wrap_ready && server_has_own_keys(s))
+        tls_crypt_key_clear(&s->unwrap);
+    else if (s->wrap_ready)
         control_wrap_clear(&s->wrap);
     if (s->tls_ready)
         tls_context_clear(&s->tls);

@@ -49,6 +49,7 @@ struct server_config {
     bool client_to_client;
     uint32_t max_clients;
     uint32_t first_answers, first_seconds; /* connect-freq-initial */
+    uint32_t wrapped_key_days;             /* tls-crypt-v2-max-age; 0: any */
     bool exit_notify;                      /* say RESTART at the end ... */
     bool exit_advance;                     /* ... and go to the next remote */
 

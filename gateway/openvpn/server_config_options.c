@@ -370,6 +370,35 @@ HANDLER(explicit_exit_notify)
     out_of(b)->exit_advance = value == 2;
 }
 
+/* Clients' own keys, which only this one can unwrap. Old clients that cannot
+ * send theirs twice would need state for a first packet. */
+HANDLER(tls_crypt_v2)
+{
+    (void)option;
+    static const char start[] = "-----BEGIN OpenVPN tls-crypt-v2 server key";
+    struct config_draft *draft = &b->common;
+    struct config_blob content;
+    const char *cookie = config_builder_argument(line, 2);
+    if (cookie && strcmp(cookie, "force-cookie") != 0) {
+        config_builder_error(b, "only `force-cookie' is supported");
+        return;
+    }
+    if (!config_builder_content(b, line, &content))
+        return;
+    if (!memmem(content.data, content.size, start, strlen(start)) ||
+        draft->said & CONFIG_SAID_WRAP) {
+        config_builder_error(b, draft->said & CONFIG_SAID_WRAP
+                                    ? "only one of tls-auth, tls-crypt and "
+                                      "tls-crypt-v2 can be"
+                                    : "`tls-crypt-v2' holds no server's key");
+        config_builder_free_blob(&content);
+        return;
+    }
+    draft->remote.wrap = CONFIG_WRAP_TLS_CRYPT_V2;
+    draft->remote.wrap_key = content;
+    draft->said |= CONFIG_SAID_WRAP;
+}
+
 HANDLER(compression)
 {
     (void)option;
@@ -429,6 +458,8 @@ static const struct config_option table[] = {
     FLAG("duplicate-cn", duplicate_cn),
     FLAG("client-to-client", client_to_client),
     NUMBER("max-clients", max_clients, 1, SERVER_CONFIG_CLIENTS_MAX),
+    {"tls-crypt-v2", 1, 2, CONFIG_AS_BLOCK, tls_crypt_v2, 0, 0, 0, NULL},
+    NUMBER("tls-crypt-v2-max-age", wrapped_key_days, 1, 36500),
     CALL("connect-freq-initial", 2, 2, connect_freq_initial),
     CALL("explicit-exit-notify", 0, 1, explicit_exit_notify),
 
@@ -458,7 +489,6 @@ static const struct config_option table[] = {
     LATER("ifconfig-ipv6-push"),
     LATER("iroute"),
     LATER("iroute-ipv6"),
-    LATER("tls-crypt-v2"),
     REFUSE("client-cert-not-required", "write `verify-client-cert none'"),
     REFUSE("server-bridge", "Ethernet tunnels are not supported, only IP"),
     REFUSE("vlan-tagging", "Ethernet tunnels are not supported, only IP"),

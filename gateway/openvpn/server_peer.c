@@ -67,9 +67,9 @@ static bool open_session(struct server *s, struct server_peer *p)
         .max_packet_size = c->max_packet_size,
         .replay_packets = c->replay_packets,
         .replay_seconds = c->replay_seconds,
-        .wrap_key = remote->wrap == CONFIG_WRAP_NONE ? NULL : &s->wrap_key,
+        .wrap_key = remote->wrap == CONFIG_WRAP_NONE ? NULL : &p->wrap_key,
     };
-    if (!server_stranger_wrap(s, &p->session.wrap))
+    if (!server_stranger_wrap(s, &p->wrap_key, &p->session.wrap))
         return false;
     /* The answer that kept no state had the first number. */
     p->session.wrap.send_id = 1;
@@ -79,18 +79,21 @@ static bool open_session(struct server *s, struct server_peer *p)
     return false;
 }
 
-struct server_peer *server_peer_new(struct server *s,
-                                    const struct server_path *from,
-                                    const struct session_id *own,
-                                    const struct session_id *theirs,
-                                    enum drop *drop)
+struct server_peer *
+server_peer_new(struct server *s, const struct server_path *from,
+                const struct session_id *own, const struct session_id *theirs,
+                const struct static_key *key, enum drop *drop)
 {
     *drop = DROP_SERVER_FULL;
     if (s->negotiating >= s->negotiating_max ||
         s->table.count == s->table.capacity)
         return NULL;
     struct server_peer *p = calloc(1, sizeof *p);
-    if (!p || !open_session(s, p)) {
+    if (!p)
+        return NULL;
+    p->wrap_key = *key;
+    if (!open_session(s, p)) {
+        secret_wipe(p, sizeof *p);
         free(p);
         return NULL;
     }
@@ -147,7 +150,9 @@ void server_peer_leave(struct server *s, struct server_peer *p,
     }
     give_address_back(s, p);
     become(s, p, SERVER_PEER_LEAVING,
-           instant_after(s->now, duration_seconds(SERVER_LEAVING_SECONDS)));
+           instant_after(
+               s->now, duration_seconds(s->stopping ? SERVER_STOPPING_SECONDS
+                                                    : SERVER_LEAVING_SECONDS)));
     server_table_queue(&s->table, &p->entry);
     server_table_wake(&s->table, &p->entry, server_peer_deadline(p));
 }

@@ -16,8 +16,9 @@ enum {
     SERVER_ANSWERS = 32,      /* to strangers, not yet sent */
     SERVER_ANSWER_SIZE = 160, /* tls-auth with SHA512 needs 98 */
     SERVER_NAME_SIZE = 128,
-    SERVER_LEAVING_SECONDS = 5, /* for the last word; openvpn: forward.c,
-                                   schedule_exit() */
+    SERVER_LEAVING_SECONDS = 5,  /* for the last word; openvpn: forward.c,
+                                    schedule_exit() */
+    SERVER_STOPPING_SECONDS = 2, /* the same when the server itself ends */
 };
 
 enum server_peer_state {
@@ -46,6 +47,7 @@ struct server_peer {
     char common_name[COMMON_NAME_SIZE];
     char username[SERVER_NAME_SIZE];
     char refusal[SERVER_NAME_SIZE]; /* what it is told with REFUSE */
+    struct static_key wrap_key;     /* its own, with tls-crypt-v2 */
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     struct session session;
 };
@@ -62,8 +64,10 @@ struct server {
     struct instant now;
     struct tls_context tls;
     bool tls_ready, stopping;
-    struct static_key wrap_key;
-    struct control_wrap wrap; /* for strangers: keeps nothing of them */
+    struct static_key wrap_key;  /* of all, with tls-auth and tls-crypt */
+    struct control_wrap wrap;    /* for strangers: keeps nothing of them */
+    struct tls_crypt_key unwrap; /* tls-crypt-v2: what clients' keys are
+                                    wrapped with */
     bool wrap_ready;
     struct siphash_key cookie_key, name_key;
     struct server_table table;
@@ -85,8 +89,14 @@ static inline struct server_peer *server_peer_of(struct server_entry *e)
     return (struct server_peer *)e;
 }
 
-/* The wrapping that the configuration says. */
+static inline bool server_has_own_keys(const struct server *s)
+{
+    return server_config_remote(s->config)->wrap == CONFIG_WRAP_TLS_CRYPT_V2;
+}
+
+/* The wrapping that the configuration says, with that key. */
 MUST_USE bool server_stranger_wrap(const struct server *s,
+                                   const struct static_key *key,
                                    struct control_wrap *w);
 /* A control datagram of nobody's session: answers a first packet, or makes a
  * client of who returns a cookie. */
@@ -101,11 +111,10 @@ struct session_id server_stranger_cookie(const struct server *s,
 
 /* A client that has shown that it got our answer, `own`. NULL, and a reason,
  * if there is no room. */
-struct server_peer *server_peer_new(struct server *s,
-                                    const struct server_path *from,
-                                    const struct session_id *own,
-                                    const struct session_id *theirs,
-                                    enum drop *drop);
+struct server_peer *
+server_peer_new(struct server *s, const struct server_path *from,
+                const struct session_id *own, const struct session_id *theirs,
+                const struct static_key *key, enum drop *drop);
 /* Forgets it. */
 void server_peer_free(struct server *s, struct server_peer *p);
 /* Lets its session's news have their effect, and plans its next turn. */

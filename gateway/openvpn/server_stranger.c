@@ -6,6 +6,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/openvpn/early_negotiation.h"
 #include "gateway/openvpn/server_state.h"
 
 enum {
@@ -14,7 +15,8 @@ enum {
                               the question */
 };
 
-bool server_stranger_wrap(const struct server *s, struct control_wrap *w)
+bool server_stranger_wrap(const struct server *s, const struct static_key *key,
+                          struct control_wrap *w)
 {
     const struct config_remote *remote = server_config_remote(s->config);
     uint32_t time = s->env.unix_time(s->env.context);
@@ -25,13 +27,11 @@ bool server_stranger_wrap(const struct server *s, struct control_wrap *w)
     case CONFIG_WRAP_TLS_AUTH:
         digest = mbedtls_md_info_from_string(s->config->common.auth);
         return digest && control_wrap_init_tls_auth(
-                             w, &s->wrap_key, remote->key_direction,
+                             w, key, remote->key_direction,
                              (uint8_t)mbedtls_md_get_type(digest), time);
     case CONFIG_WRAP_TLS_CRYPT:
-        return control_wrap_init_tls_crypt(w, &s->wrap_key, OPENVPN_SERVER,
-                                           time);
-    case CONFIG_WRAP_TLS_CRYPT_V2:
-        break;
+    case CONFIG_WRAP_TLS_CRYPT_V2: /* as if it were always there */
+        return control_wrap_init_tls_crypt(w, key, OPENVPN_SERVER, time);
     }
     return false;
 }
@@ -92,8 +92,12 @@ static bool may_answer(struct server *s)
 }
 
 static enum drop answer(struct server *s, const struct server_path *from,
+                        struct control_wrap *wrap,
                         const struct control_packet *question, size_t size)
 {
+    const struct early_negotiation again = {.resend_wkc = true};
+    uint8_t payload[8];
+    struct writer said = writer_of(payload, sizeof payload);
     if (question->message_id != 0 || question->key_id != 0 ||
         question->ack_count > 0 || session_id_is_zero(&question->session))
         return DROP_CONTROL_MALFORMED;
@@ -106,10 +110,14 @@ static enum drop answer(struct server *s, const struct server_path *from,
         .ack_count = 1, /* of message 0 */
         .peer = question->session,
     };
+    if (server_has_own_keys(s)) {
+        early_negotiation_write(&said, &again);
+        packet.payload = writer_bytes(&said);
+    }
     uint32_t at = (s->answer_first + s->answer_count) % SERVER_ANSWERS;
     struct server_answer *a = &s->answers[at];
     struct writer w = writer_of(a->bytes, sizeof a->bytes);
-    if (!control_wrap_seal(&s->wrap, &packet, &w) ||
+    if (!control_wrap_seal(wrap, &packet, &w) ||
         w.size > AMPLIFICATION_MAX * size)
         return DROP_CONTROL_MALFORMED;
     a->path = *from;
@@ -130,11 +138,11 @@ static bool may_follow(const struct control_packet *packet)
     for (uint8_t i = 0; i < packet->ack_count; i++)
         if (packet->acks[i] > 1)
             return false;
-    return packet->opcode == OPCODE_ACK_V1 ||
-           (packet->opcode == OPCODE_CONTROL_V1 && packet->message_id <= 1);
+    return packet->opcode == OPCODE_ACK_V1 || packet->message_id <= 1;
 }
 
 static enum drop adopt(struct server *s, const struct server_path *from,
+                       const struct static_key *key,
                        const struct control_packet *packet,
                        struct bytes datagram)
 {
@@ -144,7 +152,7 @@ static enum drop adopt(struct server *s, const struct server_path *from,
     if (!is_cookie(s, from, &packet->session, &packet->peer))
         return DROP_SERVER_COOKIE;
     struct server_peer *p =
-        server_peer_new(s, from, &packet->peer, &packet->session, &drop);
+        server_peer_new(s, from, &packet->peer, &packet->session, key, &drop);
     if (!p)
         return drop;
     drop = session_receive(&p->session, s->now, datagram);
@@ -152,22 +160,90 @@ static enum drop adopt(struct server *s, const struct server_path *from,
     return drop;
 }
 
+/* --- Either, out of its wrapping -------------------------------------------
+ */
+
+static bool is_first(uint8_t opcode)
+{
+    return opcode == OPCODE_CONTROL_HARD_RESET_CLIENT_V2 ||
+           opcode == OPCODE_CONTROL_HARD_RESET_CLIENT_V3;
+}
+
+static bool may_be_strangers(const struct server *s, uint8_t opcode)
+{
+    if (server_has_own_keys(s))
+        return tls_crypt_v2_opcode(opcode);
+    return opcode == OPCODE_CONTROL_HARD_RESET_CLIENT_V2 ||
+           opcode == OPCODE_CONTROL_V1 || opcode == OPCODE_ACK_V1;
+}
+
+static enum drop take(struct server *s, const struct server_path *from,
+                      struct control_wrap *wrap, const struct static_key *key,
+                      struct bytes datagram)
+{
+    struct control_packet packet;
+    struct bytes wrapped;
+    enum drop drop =
+        control_wrap_open(wrap, s->now, datagram, s->scratch, &packet,
+                          server_has_own_keys(s) ? &wrapped : NULL);
+    if (drop != DROP_NONE)
+        return drop;
+    return is_first(packet.opcode)
+               ? answer(s, from, wrap, &packet, datagram.size)
+               : adopt(s, from, key, &packet, datagram);
+}
+
+/* tls-crypt-v2-max-age, of keys that say when they were made. */
+static bool is_too_old(const struct server *s,
+                       const struct tls_crypt_v2_content *c)
+{
+    struct reader r = reader_of(bytes_of(c->metadata, c->metadata_size));
+    uint64_t days = s->config->wrapped_key_days;
+    if (days == 0)
+        return false;
+    uint8_t type = read_u8(&r);
+    uint64_t made = read_u64(&r);
+    return type != TLS_CRYPT_V2_METADATA_TIME || !reader_ok(&r) ||
+           made / 86400 + days < s->env.unix_time(s->env.context) / 86400;
+}
+
+/* A client's own key comes along. It must be one that can send it twice, which
+ * the first number of its packets tells (openvpn: ssl_pkt.h,
+ * EARLY_NEG_START). */
+static enum drop take_with_key(struct server *s, const struct server_path *from,
+                               struct bytes datagram)
+{
+    enum { CAN_RESEND = 0x0f000000 };
+    struct tls_crypt_v2_content content;
+    struct control_wrap wrap;
+    struct bytes packet, wrapped;
+    if (!tls_crypt_v2_split(datagram, &packet, &wrapped) ||
+        packet.size < CONTROL_HEADER_SIZE + sizeof(uint32_t))
+        return DROP_CONTROL_MALFORMED;
+    uint32_t number = load_u32(packet.data + CONTROL_HEADER_SIZE);
+    if ((number & CAN_RESEND) != CAN_RESEND)
+        return DROP_OPCODE;
+    enum drop drop = DROP_CONTROL_AUTH;
+    if (tls_crypt_v2_unwrap(&s->unwrap, wrapped, &content) &&
+        !is_too_old(s, &content) &&
+        server_stranger_wrap(s, &content.key, &wrap)) {
+        drop = take(s, from, &wrap, &content.key, datagram);
+        control_wrap_clear(&wrap);
+    }
+    secret_wipe(&content, sizeof content);
+    return drop;
+}
+
 enum drop server_stranger_take(struct server *s, const struct server_path *from,
                                struct bytes datagram)
 {
-    struct control_packet packet;
     uint8_t opcode = opcode_of(datagram.data[0]);
     if (s->stopping)
         return DROP_SERVER_FULL;
-    if (opcode != OPCODE_CONTROL_HARD_RESET_CLIENT_V2 &&
-        opcode != OPCODE_CONTROL_V1 && opcode != OPCODE_ACK_V1)
+    if (!may_be_strangers(s, opcode))
         return opcode_is_control(opcode) ? DROP_CONTROL_SESSION : DROP_OPCODE;
+    if (server_has_own_keys(s))
+        return take_with_key(s, from, datagram);
     control_wrap_restart(&s->wrap, s->env.unix_time(s->env.context));
-    enum drop drop = control_wrap_open(&s->wrap, s->now, datagram, s->scratch,
-                                       &packet, NULL);
-    if (drop != DROP_NONE)
-        return drop;
-    return opcode == OPCODE_CONTROL_HARD_RESET_CLIENT_V2
-               ? answer(s, from, &packet, datagram.size)
-               : adopt(s, from, &packet, datagram);
+    return take(s, from, &s->wrap, &s->wrap_key, datagram);
 }

@@ -7,6 +7,8 @@ start 150
 server=gateway
 web_file big 30
 openvpn --genkey tls-auth "$work/tls-auth.key"
+"$program" genkey tls-crypt-v2-server "$work/v2-server.key"
+"$program" genkey tls-crypt-v2-client --server-key "$work/v2-server.key" "$work/tls-crypt-v2.key"
 
 # --- A configuration that is none --------------------------------------------------------------------------------------
 
@@ -35,11 +37,13 @@ moves_data() { # DESCRIPTION
     is "$1: 60 datagrams of all sizes" 60 in_qube timeout 30 perl "$system/udp" ask $web_address 7 60 1472
 }
 
-for wrap in none tls-auth tls-crypt; do
-    own=() theirs=()
+for wrap in none tls-auth tls-crypt tls-crypt-v2; do
+    own=() theirs=() shared=$wrap
+    # A client's own key is not the server's.
+    [ $wrap != tls-crypt-v2 ] || { shared=none; own=("tls-crypt-v2 $work/v2-server.key"); }
     # tls-auth's two ends use the key in two directions.
     [ $wrap != tls-auth ] || { own=('key-direction 0'); theirs=('key-direction 1'); }
-    server_start $wrap "${own[@]}" 'explicit-exit-notify'
+    server_start $shared "${own[@]}" 'explicit-exit-notify'
     profile client.ovpn $wrap "${theirs[@]}"
     for client in gateway openvpn; do
         gateway_start client.ovpn
