@@ -44,6 +44,7 @@ LZO_LIBS := -llzo2
 CARES_LIBS := -lcares
 MNL_LIBS := -lmnl
 JANSSON_LIBS := -ljansson
+CRYPT_LIBS := -lcrypt -pthread
 SECCOMP_LIBS := -lseccomp
 XENSTAT_LIBS := -lxenstat
 XENVCHAN_LIBS := -lxenvchan -lxenstore
@@ -78,7 +79,7 @@ link_LIBS = $(XEN_LIBS)
 uplink_LIBS = $(CARES_LIBS) $(MNL_LIBS)
 router_LIBS = $(CARES_LIBS)
 qubesdb_LIBS = $(XENVCHAN_LIBS)
-gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS)
+gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS) $(CRYPT_LIBS)
 # Those that only the tests of a folder need.
 xen_MORE_LIBS = $(XENSTAT_LIBS)
 

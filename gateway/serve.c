@@ -18,6 +18,7 @@
 #include "gateway/link/tun.h"
 #include "gateway/openvpn/negotiated.h"
 #include "gateway/openvpn/server.h"
+#include "gateway/passwords.h"
 #include "gateway/profile.h"
 #include "gateway/randomness.h"
 #include "gateway/sandbox.h"
@@ -39,6 +40,7 @@ struct serve {
     struct control *control;
     struct notify notify;
     struct server *server;
+    struct passwords *passwords; /* or NULL */
     struct loop_timer timer;
     struct udp_listener *listener;
     struct link *tun;
@@ -212,6 +214,28 @@ static void due(void *context, struct instant now)
     pump(s);
 }
 
+/* --- Names and passwords ------------------------------------------------- */
+
+static enum server_verdict admit(void *context,
+                                 const struct server_login *login)
+{
+    struct serve *s = context;
+    if (!s->passwords)
+        return SERVER_ADMIT;
+    return passwords_check(s->passwords, login->client, login->username,
+                           login->password)
+               ? SERVER_LATER
+               : SERVER_REFUSE;
+}
+
+static void checked(void *context, struct instant now, uint64_t client,
+                    bool good)
+{
+    struct serve *s = context;
+    server_admit(s->server, now, client, good, NULL);
+    pump(s);
+}
+
 /* --- Orders ----------------------------------------------------------------
  */
 
@@ -306,8 +330,10 @@ static bool open_outside(struct serve *s)
 
 static bool open_parts(struct serve *s, const char *control)
 {
-    const struct server_env env = {.random = randomness_fill,
-                                   .unix_time = unix_time};
+    const struct server_env env = {.context = s,
+                                   .random = randomness_fill,
+                                   .unix_time = unix_time,
+                                   .admit = admit};
     s->loop = loop_new();
     s->coalesce = coalesce_new();
     if (!s->loop || !s->coalesce || !burst_init(&s->out, OUT_BYTES) ||
@@ -320,6 +346,11 @@ static bool open_parts(struct serve *s, const char *control)
     s->server = server_new(s->config, &env, loop_now(s->loop));
     if (!s->signals_open || !s->server || !open_outside(s))
         return false;
+    if (s->config->users) {
+        s->passwords = passwords_open(s->config->users, s->loop, checked, s);
+        if (!s->passwords)
+            return false;
+    }
     s->timer = (struct loop_timer){INSTANT_NEVER, due, s, NULL};
     loop_add_timer(s->loop, &s->timer);
     s->control = control_open(control, s->loop, ordered, s);
@@ -338,6 +369,7 @@ static void close_parts(struct serve *s)
     if (s->tun)
         s->tun->kind->close(s->tun);
     udp_listener_close(s->listener);
+    passwords_close(s->passwords);
     server_free(s->server);
     if (s->signals_open)
         signals_close(&s->signals);

@@ -27,6 +27,7 @@ void server_config_clear(struct server_config *c)
     for (size_t i = 0; i < c->push_count; i++)
         free(c->pushes[i]);
     free(c->pushes);
+    free(c->users);
     config_clear(&c->common);
     *c = (struct server_config){0};
 }

@@ -19,7 +19,6 @@ enum {
 
 enum server_config_certificate {
     SERVER_CERTIFICATE_REQUIRED,
-    SERVER_CERTIFICATE_OPTIONAL,
     SERVER_CERTIFICATE_NONE,
 };
 
@@ -45,6 +44,7 @@ struct server_config {
 
     /* who may come */
     enum server_config_certificate certificate;
+    char *users; /* owned: a file of names and hashes, or NULL */
     bool duplicate_cn;
     bool client_to_client;
     uint32_t max_clients;

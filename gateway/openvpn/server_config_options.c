@@ -333,13 +333,19 @@ HANDLER(verify_client_cert)
     char out[LOG_QUOTE_SIZE];
     if (!text || !strcmp(text, "require"))
         out_of(b)->certificate = SERVER_CERTIFICATE_REQUIRED;
-    else if (!strcmp(text, "optional"))
-        out_of(b)->certificate = SERVER_CERTIFICATE_OPTIONAL;
     else if (!strcmp(text, "none"))
         out_of(b)->certificate = SERVER_CERTIFICATE_NONE;
     else
-        config_builder_error(b, "`%s' is not require, optional or none",
+        config_builder_error(b, "`%s' is not `require' or `none'",
                              quoted(out, text));
+}
+
+/* Read when somebody logs in, so that it is only a path here. */
+HANDLER(user_pass_file)
+{
+    (void)option;
+    (void)!config_builder_text(b, &out_of(b)->users,
+                               config_builder_argument(line, 1));
 }
 
 HANDLER(remote_cert_tls)
@@ -454,6 +460,7 @@ static const struct config_option table[] = {
     NUMBER("ping-restart", ping_restart, 0, 86400),
 
     CALL("verify-client-cert", 0, 1, verify_client_cert),
+    CALL("user-pass-file", 1, 1, user_pass_file),
     CALL("remote-cert-tls", 1, 1, remote_cert_tls),
     FLAG("duplicate-cn", duplicate_cn),
     FLAG("client-to-client", client_to_client),
@@ -481,6 +488,8 @@ static const struct config_option table[] = {
     LATER("auth-gen-token"),
     LATER("auth-gen-token-secret"),
     LATER("username-as-common-name"),
+    REFUSE("auth-user-pass-verify", "this program runs no scripts; write "
+                                    "`user-pass-file FILE'"),
     LATER("port-share"),
     LATER("ifconfig-ipv6-pool"),
     LATER("push-remove"),

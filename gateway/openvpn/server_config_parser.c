@@ -123,9 +123,9 @@ static void finish(struct server_config_builder *s)
         config_builder_error(b, "`key' is missing");
     if (common->ca.size == 0 && common->fingerprint_count == 0 && !b->failed_ca)
         config_builder_error(b, "`ca' is missing: no client could be known");
-    if (c->certificate != SERVER_CERTIFICATE_REQUIRED)
-        config_builder_error(b, "without `verify-client-cert require' anybody "
-                                "could come in");
+    if (c->certificate == SERVER_CERTIFICATE_NONE && !c->users)
+        config_builder_error(b, "with neither certificates nor a "
+                                "`user-pass-file' anybody could come in");
     if (c->family != ADDRESS_NONE && address_is_set(&c->local.address) &&
         c->local.address.family != c->family)
         config_builder_error(b, "`local' and `proto' are of two families");

@@ -172,6 +172,8 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("management 127.0.0.1 7505\nplugin x\n", 6, "foreign code");
     refused("ca nowhere.crt\n", 5, "there is no such file");
     refused("verify-client-cert none\n", 0, "anybody could come in");
+    refused("verify-client-cert optional\n", 5, "not `require' or `none'");
+    refused("auth-user-pass-verify /bin/true via-file\n", 5, "no scripts");
     refused("tls-crypt-v2 ca.crt\n", 5, "holds no server's key");
     refused("tls-crypt-v2 ca.crt allow-noncookie\n", 5, "force-cookie");
     refused("iroute 10.0.0.0\n", 5, "not supported yet");

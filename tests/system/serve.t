@@ -3,8 +3,9 @@
 # of it; what a wrong configuration gets; and that nobody is bothered by strangers.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
-start 150
+start 180
 server=gateway
+secrets=(correct-horse wrong-donkey)
 web_file big 30
 openvpn --genkey tls-auth "$work/tls-auth.key"
 "$program" genkey tls-crypt-v2-server "$work/v2-server.key"
@@ -67,6 +68,31 @@ for client in gateway openvpn; do
     gateway_stop
 done
 client=gateway
+server_stop
+
+# --- Names and passwords, without certificates ----------------------------------------------------------------------------
+
+printf 'anna:%s\n' "$(perl -e 'print crypt("correct-horse", q($6$saltsalt$))')" >"$work/users"
+server_start tls-crypt 'verify-client-cert none' "user-pass-file $work/users"
+with_password() { # PASSWORD
+    profile client.ovpn tls-crypt
+    sed -i -e '/^<cert>/,/^<\/cert>/d' -e '/^<key>/,/^<\/key>/d' "$work/client.ovpn"
+    printf '%s\n' '<auth-user-pass>' anna "$1" '</auth-user-pass>' >>"$work/client.ovpn"
+}
+for client in gateway openvpn; do
+    with_password correct-horse
+    gateway_start client.ovpn
+    ok "the right password, $client's client: up" wait_for 10 gateway_up
+    is "30 MB down" "$(cat "$work/big.sha256")" download
+    gateway_stop
+done
+client=gateway
+with_password wrong-donkey
+gateway_start client.ovpn
+refusal() { grep -q 'anna.* is refused' "$work/server.log" && grep -qiE 'auth|password|refuses' "$work/gateway.log"; }
+ok "a wrong password is refused" wait_for 10 refusal
+ok "and stays out" not gateway_up
+gateway_stop
 server_stop
 
 # --- What a person can ask ------------------------------------------------------------------------------------------------
