@@ -161,9 +161,8 @@ static bool describe(struct vif *vif)
     if (vif->watched)
         return true;
     /* The toolstack writes all of it at once; others may not. */
-    if (vif->unusable ||
-        xenstore_read(vif->host->xenstore, vif->backend, "frontend", value) ==
-            XENSTORE_ABSENT)
+    if (vif->unusable || xenstore_read(vif->host->xenstore, vif->backend,
+                                       "frontend", value) == XENSTORE_ABSENT)
         return false;
     const char *wrong = read_description(vif);
     if (!wrong && !watch_frontend(vif))
