@@ -281,3 +281,16 @@ bool profile_load_server(const char *path, struct server_config *out)
     close_reader(&r, &text);
     return usable;
 }
+
+bool profile_read_again(const char *path, const char *file,
+                        struct config_blob *out)
+{
+    struct profile_reader r = {.anywhere = true};
+    struct config_blob none = {0};
+    open_directory(&r, path);
+    const char *problem = read_referenced(&r, file, out);
+    close_reader(&r, &none);
+    if (problem)
+        log_error("%s: %s: %s", path, file, problem);
+    return problem == NULL;
+}

@@ -33,4 +33,9 @@ MUST_USE bool profile_usable(const char *path);
  * names may lie anywhere. The caller clears *out in both cases. */
 MUST_USE bool profile_load_server(const char *path, struct server_config *out);
 
+/* A file that it named, again; with a NUL behind it. False, and the log says
+ * why. */
+MUST_USE bool profile_read_again(const char *path, const char *file,
+                                 struct config_blob *out);
+
 #endif

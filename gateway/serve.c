@@ -252,8 +252,24 @@ static void stop(struct serve *s, struct instant now)
     pump(s);
 }
 
+/* Nobody who is in is dropped, but who is on the list cannot negotiate
+ * again. */
+static void reload_revoked(struct serve *s)
+{
+    const struct server_config *c = s->config;
+    struct config_blob list;
+    if (!c->revoked_file ||
+        !profile_read_again(c->common.path, c->revoked_file, &list))
+        return;
+    if (server_revoke(s->server, &list))
+        log_info("serve: the list of revoked certificates was read again");
+    free(list.data);
+}
+
 static void signalled(void *context, struct instant now, int number)
 {
+    if (number == SIGHUP)
+        reload_revoked(context);
     if (number == SIGTERM || number == SIGINT)
         stop(context, now);
 }

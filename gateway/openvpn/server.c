@@ -402,6 +402,11 @@ void server_renegotiate(struct server *s, struct instant now, uint64_t client)
     server_peer_settle(s, p);
 }
 
+bool server_revoke(struct server *s, const struct config_blob *list)
+{
+    return tls_context_revoke(&s->tls, list);
+}
+
 void server_stop(struct server *s, struct instant now)
 {
     const struct server_config *c = s->config;

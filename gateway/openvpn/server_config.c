@@ -28,6 +28,7 @@ void server_config_clear(struct server_config *c)
         free(c->pushes[i]);
     free(c->pushes);
     free(c->users);
+    free(c->revoked_file);
     config_clear(&c->common);
     *c = (struct server_config){0};
 }

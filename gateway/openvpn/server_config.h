@@ -44,7 +44,8 @@ struct server_config {
 
     /* who may come */
     enum server_config_certificate certificate;
-    char *users; /* owned: a file of names and hashes, or NULL */
+    char *revoked_file; /* owned: where the list in `common` is from, or NULL */
+    char *users;        /* owned: a file of names and hashes, or NULL */
     bool duplicate_cn;
     bool client_to_client;
     uint32_t max_clients;

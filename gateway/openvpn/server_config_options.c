@@ -340,6 +340,21 @@ HANDLER(verify_client_cert)
                              quoted(out, text));
 }
 
+/* As in a profile, but the list may change while the server runs. */
+HANDLER(crl_verify)
+{
+    (void)option;
+    const struct config_option *common = config_options_find("crl-verify");
+    if (config_builder_argument(line, 2)) {
+        config_builder_error(b, "a directory of `crl-verify' is not supported");
+        return;
+    }
+    common->apply(b, common, line);
+    if (!line->is_inline)
+        (void)!config_builder_text(b, &out_of(b)->revoked_file,
+                                   config_builder_argument(line, 1));
+}
+
 /* Read when somebody logs in, so that it is only a path here. */
 HANDLER(user_pass_file)
 {
@@ -460,6 +475,7 @@ static const struct config_option table[] = {
     NUMBER("ping-restart", ping_restart, 0, 86400),
 
     CALL("verify-client-cert", 0, 1, verify_client_cert),
+    {"crl-verify", 1, 2, CONFIG_AS_BLOCK, crl_verify, 0, 0, 0, NULL},
     CALL("user-pass-file", 1, 1, user_pass_file),
     CALL("remote-cert-tls", 1, 1, remote_cert_tls),
     FLAG("duplicate-cn", duplicate_cn),

@@ -178,6 +178,21 @@ static bool load_authorities(struct tls_context *t, const struct config *config)
     return true;
 }
 
+bool tls_context_revoke(struct tls_context *t, const struct config_blob *list)
+{
+    mbedtls_x509_crl fresh;
+    mbedtls_x509_crl_init(&fresh);
+    int result = mbedtls_x509_crl_parse(&fresh, list->data, parse_size(list));
+    if (result != 0) {
+        mbedtls_x509_crl_free(&fresh);
+        return report("crl-verify", result);
+    }
+    mbedtls_x509_crl_free(&t->revoked);
+    t->revoked = fresh;
+    mbedtls_ssl_conf_ca_chain(&t->config, &t->authorities, &t->revoked);
+    return true;
+}
+
 bool tls_context_key_is_encrypted(struct bytes key)
 {
     static const char *const marks[] = {"BEGIN ENCRYPTED PRIVATE KEY",

@@ -44,6 +44,10 @@ MUST_USE bool tls_context_init(struct tls_context *t, enum openvpn_role role,
 /* Whether sessions to come offer TLS 1.3; they do at first, if the profile
  * lets them. False if they must or must not. */
 MUST_USE bool tls_context_offer_tls_1_3(struct tls_context *t, bool offer);
+/* Another list of revoked certificates, for handshakes from now on. False, and
+ * the one before stays, if it cannot be read; the log says why. */
+MUST_USE bool tls_context_revoke(struct tls_context *t,
+                                 const struct config_blob *list);
 /* Wipes the key. */
 void tls_context_clear(struct tls_context *t);
 

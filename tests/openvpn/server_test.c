@@ -321,6 +321,26 @@ static void a_certificate_that_is_none_stays_out(void **state)
     assert_int_equal(server_club_status(c).up, 0);
 }
 
+/* Whom it shuts out is tested with a real one in tests/system/serve.t. */
+static void another_list_of_revoked_certificates_drops_nobody(void **state)
+{
+    struct server_club *c = *state;
+    struct config_blob list = {0};
+    assert_true(config_set_blob(&list, bytes_of_text("no list")));
+    server_club_open(c);
+    server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(1));
+    assert_false(server_revoke(c->server, &list));
+    assert_true(config_set_blob(&list, bytes_of_text(pki_crl)));
+    assert_true(server_revoke(c->server, &list));
+    server_renegotiate(c->server, c->now, 1);
+    server_club_run(c, duration_seconds(10));
+    assert_int_equal(server_club_status(c).up, 1);
+    assert_int_equal(server_club_status(c).logins, 1);
+    assert_int_equal(server_club_status(c).negotiations, 2);
+    free(list.data);
+}
+
 static void a_pool_that_is_empty_says_so(void **state)
 {
     struct server_club *c = *state;
@@ -496,6 +516,7 @@ int main(void)
         TEST(fifty_clients_get_an_address_each),
         TEST(the_same_name_again_takes_the_place),
         TEST(a_certificate_that_is_none_stays_out),
+        TEST(another_list_of_revoked_certificates_drops_nobody),
         TEST(a_pool_that_is_empty_says_so),
         TEST(only_its_own_address_is_let_through),
         TEST(clients_may_meet_where_that_is_wanted),

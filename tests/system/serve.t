@@ -95,6 +95,29 @@ ok "and stays out" not gateway_up
 gateway_stop
 server_stop
 
+# --- A certificate is revoked while the server runs -----------------------------------------------------------------------
+
+printf '[ca]\ndefault_ca = d\n[d]\ndatabase = %s/index\ndefault_md = sha256\ndefault_crl_days = 2\n' "$work" >"$work/ca.conf"
+: >"$work/index"
+authority_does() {
+    openssl ca -config "$work/ca.conf" -keyfile "$work/authority.key" -cert "$work/authority.crt" "$@" 2>/dev/null
+}
+authority_does -gencrl -out "$work/crl.pem"
+server_start tls-crypt "crl-verify $work/crl.pem"
+profile client.ovpn tls-crypt
+gateway_start client.ovpn
+ok "with a list that it is not on a client comes in" wait_for 10 gateway_up
+authority_does -revoke "$work/client.crt"
+authority_does -gencrl -out "$work/crl.pem"
+kill -HUP "$server_pid"
+ok "the list is read again" wait_for 5 grep -q 'was read again' "$work/server.log"
+is "nobody is dropped for it" 30000000 in_qube sh -c "curl -sS --max-time 20 -r 0-29999999 http://$web_address/big | wc -c"
+"$program" reconnect --control "$work/control"
+ok "who is on it does not come in again" wait_for 10 grep -q 'revoked' "$work/server.log"
+ok "and stays out" not gateway_up
+gateway_stop
+server_stop
+
 # --- What a person can ask ------------------------------------------------------------------------------------------------
 
 server_status() { timeout 5 "$program" status --control "$work/server.control" --json | json "$1"; }
