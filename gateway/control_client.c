@@ -161,11 +161,21 @@ static json_t *ask(const char *path, json_t *request)
     return answer;
 }
 
-static int show_status(const struct options *o)
+static json_t *ask_status(const struct options *o)
 {
-    json_t *status = ask(o->control, json_pack("{s:s}", "command", "status"));
-    if (!status)
-        return EXIT_FAILURE;
+    return ask(o->control, json_pack("{s:s}", "command", "status"));
+}
+
+static void sleep_for(long milliseconds)
+{
+    nanosleep(
+        &(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000},
+        NULL);
+}
+
+static bool show_status(const struct options *o, const json_t *status,
+                        const json_t *before)
+{
     if (o->json) {
         json_dumpf(status, stdout, JSON_INDENT(2));
         putchar('\n');
@@ -175,18 +185,32 @@ static int show_status(const struct options *o)
         if (serve_status_is(status))
             serve_status_print(status, stdout);
         else
-            status_print(status, stdout, isatty(STDOUT_FILENO));
+            status_print(status, before, stdout, isatty(STDOUT_FILENO));
     }
-    json_decref(status);
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return fflush(stdout) == 0;
 }
 
+/* A rate needs two looks. */
 static int watch_status(const struct options *o)
 {
-    int result;
-    while ((result = show_status(o)) == EXIT_SUCCESS && o->watch)
-        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
-    return result;
+    enum { FIRST_LOOK = 250, EACH_LOOK = 1000 }; /* ms */
+    json_t *before = NULL, *status = ask_status(o);
+    if (status && !o->json && !serve_status_is(status)) {
+        before = status;
+        sleep_for(FIRST_LOOK);
+        status = ask_status(o);
+    }
+    bool shown = status && show_status(o, status, before);
+    while (shown && o->watch) {
+        json_decref(before);
+        before = status;
+        sleep_for(EACH_LOOK);
+        status = ask_status(o);
+        shown = status && show_status(o, status, before);
+    }
+    json_decref(before);
+    json_decref(status);
+    return shown ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int show_settings(const struct options *o)

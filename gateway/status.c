@@ -69,11 +69,11 @@ static json_t *server_json(const struct status_source *s,
     if (uplink)
         endpoint_format(&uplink->server, text);
     /* The address is the proxy's if there is one. */
-    return json_pack("{s:s,s:i,s:s,s:s?,s:s?}", "host", c->remote->host, "port",
-                     c->remote->port, "protocol",
-                     c->remote->protocol == CONFIG_TCP ? "tcp" : "udp", "proxy",
-                     proxies[c->remote->proxy.kind], "address",
-                     *text ? text : NULL);
+    return json_pack(
+        "{s:o,s:i,s:s,s:s?,s:s?}", "host", json_text(c->remote->host), "port",
+        c->remote->port, "protocol",
+        c->remote->protocol == CONFIG_TCP ? "tcp" : "udp", "proxy",
+        proxies[c->remote->proxy.kind], "address", *text ? text : NULL);
 }
 
 static json_t *qubes_json(const struct router *router)
@@ -86,14 +86,15 @@ static json_t *qubes_json(const struct router *router)
         json_t *drops = json_object();
         status_add_drops(drops, q.drops);
         json_array_append_new(
-            qubes, json_pack("{s:s,s:o,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o}",
-                             "name", q.name, "ipv4", address_json(&q.ipv4),
-                             "ipv6", address_json(&q.ipv6), "rules", q.rules,
-                             "flows", (json_int_t)q.flows, "packets_up",
-                             (json_int_t)q.packets_up, "packets_down",
-                             (json_int_t)q.packets_down, "bytes_up",
-                             (json_int_t)q.bytes_up, "bytes_down",
-                             (json_int_t)q.bytes_down, "drops", drops));
+            qubes,
+            json_pack("{s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "name",
+                      json_text(q.name), "ipv4", address_json(&q.ipv4), "ipv6",
+                      address_json(&q.ipv6), "rules", json_text(q.rules),
+                      "flows", (json_int_t)q.flows, "packets_up",
+                      (json_int_t)q.packets_up, "packets_down",
+                      (json_int_t)q.packets_down, "bytes_up",
+                      (json_int_t)q.bytes_up, "bytes_down",
+                      (json_int_t)q.bytes_down, "drops", drops));
     }
     return qubes;
 }
@@ -177,6 +178,7 @@ json_t *status_json(const struct status_source *s)
         vpn_client_status(s->vpn.client, &c);
     json_t *o = json_object();
 
+    json_object_set_new(o, "clock_seconds", json_real((double)s->now.us / 1e6));
     json_object_set_new(o, "state", json_string(client_state_name(c.state)));
     json_object_set_new(o, "up", json_boolean(c.state == CLIENT_UP));
     json_object_set_new(o, "since_seconds",

@@ -31,7 +31,9 @@ json_t *status_json(const struct status_source *source);
 /* Adds the counters above zero to what the object has of them. */
 void status_add_drops(json_t *object, const struct drop_counters *drops);
 
-/* `colour`: with terminal colours. */
-void status_print(const json_t *status, FILE *out, bool colour);
+/* `before`: the same a while ago, to tell the rate from, or NULL. `colour`:
+ * with terminal colours. */
+void status_print(const json_t *status, const json_t *before, FILE *out,
+                  bool colour);
 
 #endif

@@ -143,7 +143,36 @@ static void print_qube(const json_t *qube, FILE *out)
     print_drops(json_object_get(qube, "drops"), out, "  ");
 }
 
-void status_print(const json_t *status, FILE *out, bool colour)
+static void print_rate(FILE *out, double bytes, double seconds)
+{
+    static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s"};
+    double value = 8 * bytes / seconds;
+    size_t unit = 0;
+    for (; value >= 1000 && unit + 1 < sizeof units / sizeof *units; unit++)
+        value /= 1000;
+    fprintf(out, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+/* Nothing where another profile has begun to count anew. */
+static void print_rates(const json_t *status, const json_t *before, FILE *out)
+{
+    const json_t *now = json_object_get(status, "traffic");
+    const json_t *then = json_object_get(before, "traffic");
+    double seconds = json_real_value(json_object_get(status, "clock_seconds")) -
+                     json_real_value(json_object_get(before, "clock_seconds"));
+    int64_t up = number_of(now, "bytes_up") - number_of(then, "bytes_up");
+    int64_t down = number_of(now, "bytes_down") - number_of(then, "bytes_down");
+    if (!before || seconds <= 0 || up < 0 || down < 0)
+        return;
+    fprintf(out, "rate      ");
+    print_rate(out, (double)up, seconds);
+    fprintf(out, " up, ");
+    print_rate(out, (double)down, seconds);
+    fprintf(out, " down\n");
+}
+
+void status_print(const json_t *status, const json_t *before, FILE *out,
+                  bool colour)
 {
     size_t i;
     const json_t *qube;
@@ -156,6 +185,7 @@ void status_print(const json_t *status, FILE *out, bool colour)
     fprintf(out, " up, ");
     print_bytes(out, number_of(traffic, "bytes_down"));
     fprintf(out, " down, %" PRId64 " flows\n", number_of(status, "flows"));
+    print_rates(status, before, out);
 
     json_array_foreach(json_object_get(status, "qubes"), i, qube)
         print_qube(qube, out);

@@ -22,6 +22,25 @@ is "status --json: the cipher" AES-256-GCM gateway_field cipher
 is "status --json: in the sandbox" true gateway_field sandbox.calls
 is "status --json: the resolver" $resolver_address gateway_field tunnel.resolvers.0
 
+# Every member of `status --json` has its word in the manual; names of drop reasons are not members.
+documented() {
+    # shellcheck disable=SC2016 # Perl's variables
+    gateway_status --json | perl -MJSON::PP -0777 -e '
+        my ($manual, %seen) = do { local @ARGV = "rpm/vpn-gateway.1"; scalar <> };
+        $manual =~ s/.*STATUS AS JSON|\n\.Sh SIGNALS.*//sg;
+        sub look {
+            my $value = shift;
+            if (ref $value eq "ARRAY") { look($_) for @$value }
+            if (ref $value eq "HASH") { for (keys %$value) { $seen{$_} = 1; look($value->{$_}) if $_ ne "drops" } }
+        }
+        look(decode_json(<STDIN>));
+        my @missing = grep { $manual !~ /\b$_\b/ } sort keys %seen;
+        print "not in the manual: @missing\n" if @missing;
+        exit(@missing || keys %seen < 30);'
+}
+ok "status --json: every member is in the manual" documented
+ok "status: a rate" says '^rate +[0-9.]+ [kMG]?bit/s up, ' gateway_status
+
 again() { [ "$(gateway_field reconnects)" = 1 ] && gateway_up; }
 ok "reconnect" "$program" reconnect --control "$work/control"
 ok "it does" wait_for 10 again

@@ -105,7 +105,7 @@ wait_for 5 grep -q 'Initialization Sequence Completed' "$work/other.log"
 
 # As its unit starts it: no profile, a QubesDB that is not there yet.
 spawn "$work/gateway.log" "$gateway" "$program" run --profiles "$work/profiles" --qubesdb "$work/qubesdb" \
-    --downstream "tap:qube0,ip=$qube_address" --control "$work/control"
+    --downstream "tap:qube0,ip=$qube_address" --control "$work/control" ${SYSTEM_NO_SANDBOX:+--no-sandbox}
 client_pid=$spawned
 wait_for 10 ip -n "$gateway" link show qube0
 ip -n "$gateway" link set qube0 netns "$qube" name eth0
