@@ -83,6 +83,7 @@ bool session_init(struct session *s, const struct session_options *o,
     s->options = *o;
     s->peer_known = s->has_dynamic_wrap = s->has_data = false;
     s->renegotiation_due = s->peer_exit = false;
+    s->again = (struct instant){0};
     s->failed = s->failure_told = false;
     s->texts = bytes_of(NULL, 0);
     s->compression = (struct compression){0};
@@ -147,7 +148,9 @@ static bool soft_reset(struct session *s, struct instant now)
     struct session_key *next = s->lame;
     key_close(next);
     s->lame = s->primary;
-    s->lame->expires = instant_after(now, s->options.tran_window);
+    /* One that was a lame duck before does not get any more time. */
+    s->lame->expires = instant_earlier(
+        s->lame->expires, instant_after(now, s->options.tran_window));
     s->primary = next;
     s->renegotiation_due = false;
     if (!key_open(s, next, now, key_id)) {
@@ -157,6 +160,32 @@ static bool soft_reset(struct session *s, struct instant now)
     control_channel_start(&next->control, now, OPCODE_CONTROL_SOFT_RESET_V1);
     log_debug("openvpn: renegotiation with key id %u", key_id);
     return true;
+}
+
+/* A peer whose certificate no longer holds is spoken to no more. */
+static bool may_go_back(const struct session *s, struct instant now)
+{
+    return s->has_data && s->primary->state < SESSION_KEY_READY &&
+           s->lame->state == SESSION_KEY_READY &&
+           !instant_reached(now, s->lame->expires) &&
+           s->primary->control.tls.verify.reason[0] == 0;
+}
+
+/* After a negotiation that failed: the keys before it go on. */
+static void go_back(struct session *s, struct instant now)
+{
+    struct session_key *failed = s->primary;
+    if (!s->failed || s->failure_told || !may_go_back(s, now))
+        return;
+    log_warn("openvpn: no new keys: %s; the old ones are good for another "
+             "%lld s",
+             s->why,
+             (long long)(instant_since(s->lame->expires, now).us / 1000000));
+    key_close(failed);
+    s->primary = s->lame;
+    s->lame = failed;
+    s->failed = false;
+    s->again = instant_after(now, s->options.hand_window);
 }
 
 void session_renegotiate(struct session *s, struct instant now)
@@ -323,6 +352,7 @@ static bool step(struct session *s, struct instant now,
 bool session_next(struct session *s, struct instant now,
                   struct session_event *out)
 {
+    go_back(s, now);
     if (next_text(s, out))
         return true;
     if (!s->failed && (read_key(s, now, s->lame, out) ||
@@ -333,6 +363,7 @@ bool session_next(struct session *s, struct instant now,
         out->type = SESSION_PEER_EXIT;
         return true;
     }
+    go_back(s, now);
     if (!s->failed || s->failure_told)
         return false;
     s->failure_told = true;
@@ -421,13 +452,22 @@ static struct instant negotiation_limit(const struct session *s)
 
 static struct instant renegotiation_time(const struct session *s)
 {
+    struct instant t = INSTANT_NEVER;
     if (s->primary->state != SESSION_KEY_READY)
         return INSTANT_NEVER;
-    if (s->renegotiation_due)
-        return (struct instant){0};
-    if (s->options.renegotiate_after.us == 0)
-        return INSTANT_NEVER;
-    return instant_after(s->primary->active, s->options.renegotiate_after);
+    if (s->options.renegotiate_after.us > 0)
+        t = instant_after(s->primary->active, s->options.renegotiate_after);
+    /* After one that failed another must follow, whatever the reason was. */
+    if (s->renegotiation_due || !instant_is_never(s->primary->expires))
+        t = (struct instant){0};
+    return instant_before(t, s->again) ? s->again : t;
+}
+
+/* Of keys that were to be replaced and were not. */
+static struct instant primary_limit(const struct session *s)
+{
+    return s->primary->state == SESSION_KEY_READY ? s->primary->expires
+                                                  : INSTANT_NEVER;
 }
 
 static struct instant lame_limit(const struct session *s)
@@ -447,6 +487,10 @@ void session_expire(struct session *s, struct instant now)
         return;
     if (instant_reached(now, lame_limit(s)))
         key_close(s->lame);
+    if (instant_reached(now, primary_limit(s))) {
+        fail(s, "no new keys could be negotiated");
+        return;
+    }
     if (instant_reached(now, renegotiation_time(s)))
         soft_reset(s, now);
     if (!instant_reached(now, negotiation_limit(s)))
@@ -456,6 +500,7 @@ void session_expire(struct session *s, struct instant now)
              (long long)(s->options.hand_window.us / 1000000));
     else
         fail(s, "no answer");
+    go_back(s, now);
 }
 
 struct instant session_deadline(const struct session *s)
@@ -464,6 +509,7 @@ struct instant session_deadline(const struct session *s)
         return INSTANT_NEVER;
     struct instant t = negotiation_limit(s);
     t = instant_earlier(t, renegotiation_time(s));
+    t = instant_earlier(t, primary_limit(s));
     t = instant_earlier(t, lame_limit(s));
     for (size_t i = 0; i < SESSION_KEYS; i++) {
         if (s->keys[i].state != SESSION_KEY_NONE)

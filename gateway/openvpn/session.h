@@ -18,7 +18,9 @@
  *
  * Two exist at most: when a soft reset begins, the present one becomes the
  * lame duck and carries data until the new one may be used
- * (openvpn: ssl.c, ssl_common.h).
+ * (openvpn: ssl.c, ssl_common.h). Where the new one comes to nothing the lame
+ * duck goes on in its place for what is left of its time, and another is
+ * tried.
  */
 #ifndef OPENVPN_SESSION_H
 #define OPENVPN_SESSION_H
@@ -90,7 +92,7 @@ struct session_key {
     bool proven;   /* the peer used these data keys */
     struct instant started;
     struct instant active;
-    struct instant expires;   /* of a lame duck */
+    struct instant expires;   /* of a lame duck, or one that was */
     struct key_source source; /* ours; wiped once the keys are derived */
     struct key_source peer_source;
     struct data_channel *data;
@@ -111,6 +113,7 @@ struct session {
     struct compression compression;
     bool has_data;          /* session_data_establish() was called */
     bool renegotiation_due; /* by bytes, packets or the cipher's limit */
+    struct instant again;   /* not before, after one that failed */
     bool peer_exit;         /* it said goodbye on the data channel */
     bool failed;            /* sticky */
     bool failure_told;

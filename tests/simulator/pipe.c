@@ -38,11 +38,17 @@ static void put(struct pipe *p, struct instant now, struct bytes datagram)
     p->lost++;
 }
 
+static bool is_swallowed(const struct pipe *p, uint8_t first)
+{
+    return p->faults.no_new_keys && opcode_is_control(opcode_of(first)) &&
+           key_id_of(first) > 0;
+}
+
 void pipe_send(struct pipe *p, struct instant now, struct bytes datagram)
 {
     assert(datagram.size > 0 && datagram.size <= PIPE_DATAGRAM_MAX);
     p->sent++;
-    if (happens(p, p->faults.loss)) {
+    if (happens(p, p->faults.loss) || is_swallowed(p, datagram.data[0])) {
         p->lost++;
         p->data_lost += opcode_is_data(opcode_of(datagram.data[0]));
         return;

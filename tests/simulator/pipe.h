@@ -18,6 +18,7 @@ struct pipe_faults {
     unsigned doubles;       /* percent */
     struct duration delay;  /* of each */
     struct duration jitter; /* up to so much more: what reorders */
+    bool no_new_keys;       /* control packets of renegotiations are lost */
 };
 
 struct pipe_datagram {

@@ -127,6 +127,61 @@ static void so_many_packets_need_new_keys(void **state)
     world_free(w);
 }
 
+/* A path on which no negotiation gets through, for a while. */
+static void the_old_keys_go_on_without(struct world *w, bool up_too)
+{
+    w->down.faults.no_new_keys = true;
+    w->up.faults.no_new_keys = up_too;
+    talk(w, 220);
+    nothing_else_was_lost(w);
+    assert_int_equal(world_status(w).negotiations, 1);
+    w->down.faults.no_new_keys = w->up.faults.no_new_keys = false;
+    talk(w, 160);
+    nothing_else_was_lost(w);
+    assert_in_range(world_status(w).negotiations, 3, 8);
+    assert_int_equal(world_status(w).reconnects, 0);
+    world_free(w);
+}
+
+static void the_old_keys_go_on_where_no_new_ones_can_be_had(void **state)
+{
+    (void)state;
+    for (int up_too = 0; up_too <= 1; up_too++) {
+        struct world_options o = world_usual(1);
+        o.server.renegotiate_seconds = 30;
+        the_old_keys_go_on_without(up(&o), up_too);
+        o = world_usual(2);
+        o.change_config = client_renegotiates;
+        the_old_keys_go_on_without(up(&o), up_too);
+        o.server.renegotiate_seconds = 30;
+        the_old_keys_go_on_without(up(&o), up_too);
+    }
+}
+
+static void short_transition(struct config *c)
+{
+    c->reneg_seconds = 30;
+    c->hand_window = 20;
+    c->tran_window = 100;
+}
+
+static void but_not_for_ever(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.change_config = short_transition;
+    struct world *w = up(&o);
+    w->down.faults.no_new_keys = true;
+    talk(w, 125);
+    assert_int_equal(w->downs, 0);
+    world_run(w, duration_seconds(20));
+    assert_int_equal(w->downs, 1);
+    assert_non_null(strstr(w->text, "negotiation was not over"));
+    /* A new connection is not what this path lacks. */
+    assert_true(world_run_until(w, duration_seconds(20), CLIENT_UP));
+    world_free(w);
+}
+
 /* Ten generations: key ids go round from 7 to 1. */
 static void key_ids_go_round(void **state)
 {
@@ -464,6 +519,8 @@ int main(void)
         cmocka_unit_test(both_renegotiate_at_once),
         cmocka_unit_test(renegotiation_works_with_the_old_prf_and_tls_crypt),
         cmocka_unit_test(so_many_packets_need_new_keys),
+        cmocka_unit_test(the_old_keys_go_on_where_no_new_ones_can_be_had),
+        cmocka_unit_test(but_not_for_ever),
         cmocka_unit_test(key_ids_go_round),
         cmocka_unit_test(pings_keep_an_idle_tunnel_up),
         cmocka_unit_test(a_silent_server_is_given_up_and_found_again),
