@@ -56,4 +56,19 @@ profile client.ovpn none 'reneg-sec 2'
 inline tls-crypt-v2 v2-client.key >>"$work/client.ovpn"
 bad_path "the client renegotiates, tls-crypt-v2 with a forced cookie" 4 "tls-crypt-v2 $work/v2-server.key force-cookie" \
     'reneg-sec 0'
+
+# Otherwise good, but for eight seconds no renegotiation gets through. The keys before it last for twelve.
+relay_start 5 0 0 0 0
+profile client.ovpn tls-crypt 'reneg-sec 2' 'hand-window 2' 'tran-window 12'
+server_start tls-crypt 'reneg-sec 0' 'hand-window 2' 'tran-window 12'
+gateway_start client.ovpn -v
+ok "no new keys to be had: up" wait_for 10 gateway_up
+kill -USR1 "$relay_pid"
+is "no new keys to be had: the old ones go on, nothing is lost" '0 lost, 0 twice' \
+    in_qube timeout 30 perl "$system/udp" train $web_address 7 1600 1000 200
+ok "no new keys to be had: there were none" prints 1 gateway_field negotiations
+kill -USR2 "$relay_pid"
+ok "no new keys to be had: then there are" wait_for 15 negotiated 1
+is "no new keys to be had: and they work" '0 lost, 0 twice' \
+    in_qube timeout 30 perl "$system/udp" train $web_address 7 100 1000 200
 finish

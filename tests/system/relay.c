@@ -8,7 +8,8 @@
  * port, and passes on to ADDRESS SERVER-PORT. Of 100 datagrams LOSS are lost,
  * DOUBLES come twice, and LATE are held back for up to DELAY ms, so that later
  * ones overtake them. SEED decides which. Counts go to standard output at the
- * end.
+ * end. SIGUSR1 and SIGUSR2 begin and end a time in which control packets of
+ * renegotiations are lost.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -49,12 +50,14 @@ static struct relay {
     unsigned long passed, lost, doubled, delayed;
 } relay;
 
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, no_new_keys;
 
-static void end(int number)
+static void take_signal(int number)
 {
-    (void)number;
-    ended = 1;
+    if (number == SIGTERM)
+        ended = 1;
+    else
+        no_new_keys = number == SIGUSR1;
 }
 
 static void die(const char *what)
@@ -110,9 +113,16 @@ static void hold(const struct held *d)
     pass(d);
 }
 
+/* Any opcode but that of data, and a key id. */
+static bool is_renegotiation(const struct held *d)
+{
+    uint8_t opcode = d->bytes[0] >> 3;
+    return d->size > 0 && opcode != 6 && opcode != 9 && (d->bytes[0] & 7) > 0;
+}
+
 static void fate(const struct held *d)
 {
-    if (below(100) < relay.loss) {
+    if (below(100) < relay.loss || (no_new_keys && is_renegotiation(d))) {
         relay.lost++;
         return;
     }
@@ -228,7 +238,10 @@ int main(int argc, char **argv)
     relay.fds[0] = (struct pollfd){udp_socket(), POLLIN, 0};
     if (bind(relay.fds[0].fd, (struct sockaddr *)&door, sizeof door) != 0)
         die("bind");
-    sigaction(SIGTERM, &(struct sigaction){.sa_handler = end}, NULL);
+    const struct sigaction action = {.sa_handler = take_signal};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGUSR2, &action, NULL);
     puts("ready");
     fflush(stdout);
     run();

@@ -1,0 +1,68 @@
+#!/bin/bash
+# A bad path: one datagram of five is lost, each way, many come late and some twice. The tunnel comes up all the same, a
+# file comes through whole, keys are changed meanwhile, and nothing gets to the qube twice.
+# shellcheck source=tests/system/tap.sh
+. "$(dirname "$0")/tap.sh" || exit 1
+start 150
+relay_port=1195
+remotes=('proto udp4' "remote $server_address $relay_port")
+flows=("udp/$gateway_address/$server_address/$relay_port")
+head -c 60K /dev/urandom >"$work/www/file"
+sum=$(sha256sum <"$work/www/file" | cut -d ' ' -f 1)
+openvpn --genkey tls-crypt-v2-server "$work/v2-server.key"
+openvpn --tls-crypt-v2 "$work/v2-server.key" --genkey tls-crypt-v2-client "$work/v2-client.key"
+
+relay_start() { # SEED LOSS DOUBLES LATE DELAY
+    : >"$work/relay.log"
+    spawn "$work/relay.log" "$internet" "$build/tests/system/relay" $server_address $relay_port $server_port "$@"
+    relay_pid=$spawned
+    wait_for 5 grep -q ready "$work/relay.log"
+}
+relay_stop() {
+    end_process TERM "$relay_pid"
+    tail -n 1 "$work/relay.log"
+}
+download() { in_qube curl -sS --max-time 60 http://$web_address/file | sha256sum | cut -d ' ' -f 1; }
+negotiated() { [ "$(gateway_field negotiations)" -gt "$1" ]; }
+
+none_twice() {
+    in_qube timeout 20 perl "$system/udp" train $web_address 7 300 1000 200 | tee "$work/train"
+    grep -q ' 0 twice' "$work/train"
+}
+
+# The profile is there.
+bad_path() { # NAME SEED [SERVER-LINE]...
+    local name=$1 seed=$2 began
+    shift 2
+    relay_start "$seed" 20 5 20 40
+    # Over such a path some of the server's own patience is needed.
+    server_start none 'keepalive 2 60' "$@"
+    began=$(milliseconds)
+    gateway_start client.ovpn -v
+    ok "$name: up" wait_for 30 gateway_up
+    echo "# $name: up after $(($(milliseconds) - began)) ms"
+    is "$name: a file" "$sum" download
+    ok "$name: new keys" wait_for 30 negotiated 1
+    # What is lost here is the path's; what comes twice would be ours.
+    ok "$name: no datagram comes twice" none_twice
+    ok "$name: the same tunnel" prints 0 gateway_field reconnects
+    gateway_stop
+    server_stop
+    echo "# $name: $(relay_stop)"
+}
+
+# Otherwise good, but for eight seconds no renegotiation gets through. The keys before it last for twelve.
+relay_start 5 0 0 0 0
+profile client.ovpn tls-crypt 'reneg-sec 2' 'hand-window 2' 'tran-window 12'
+server_start tls-crypt 'reneg-sec 0' 'hand-window 2' 'tran-window 12'
+gateway_start client.ovpn -v
+ok "no new keys to be had: up" wait_for 10 gateway_up
+kill -USR1 "$relay_pid"
+is "no new keys to be had: the old ones go on, nothing is lost" '0 lost, 0 twice' \
+    in_qube timeout 30 perl "$system/udp" train $web_address 7 1600 1000 200
+ok "no new keys to be had: there were none" prints 1 gateway_field negotiations
+kill -USR2 "$relay_pid"
+ok "no new keys to be had: then there are" wait_for 15 negotiated 1
+is "no new keys to be had: and they work" '0 lost, 0 twice' \
+    in_qube timeout 30 perl "$system/udp" train $web_address 7 100 1000 200
+finish
