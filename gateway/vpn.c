@@ -301,7 +301,8 @@ static void change(void *context, struct instant now)
     struct vpn *v = context;
     read_settings(v);
     /* Only the list is longer or shorter: not worth a new connection. */
-    if (v->client && !v->overlay_changed && v->profiles.count > 0 &&
+    if (v->client && !is_stopped(v) && !v->overlay_changed &&
+        v->profiles.count > 0 &&
         strcmp(v->profiles.entries[0].path, v->path) == 0)
         loop_timer_set(&v->look, INSTANT_NEVER);
     else
