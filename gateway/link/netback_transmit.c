@@ -7,9 +7,10 @@
 
 enum {
     ALIGNMENT = 64,
-    /* From the Ethernet header, which ends on a cache line. */
+    /* Of the Ethernet header, which then ends on a cache line. */
     FRAME_OFFSET = PACKET_HEADROOM - ETHERNET_HEADER_SIZE,
-    FRAME_SPACE_MAX = FRAME_OFFSET + NETBACK_FRAME_SIZE_MAX + ALIGNMENT,
+    FRAME_SPACE_MAX =
+        FRAME_OFFSET + GRANT_PAGE_SIZE + NETBACK_FRAME_SIZE_MAX + ALIGNMENT,
     MEMORY_SIZE = 8 * FRAME_SPACE_MAX,
     COST_OF_PACKET = 512,
 };
@@ -196,9 +197,21 @@ static void add_refusal(struct netback_transmit_batch *batch,
         add_answer(batch, chain->more[i].id, NETBACK_STATUS_ERROR);
 }
 
-static size_t space_of(const struct chain *chain)
+/* Where the frame goes, from the memory that is used. Of a frame in pieces
+ * the second begins on a page of ours: from there on they are mostly whole
+ * pages, and each that crossed one would be two copies to the hypervisor. */
+static size_t offset_of(const struct chain *chain, size_t used)
 {
-    size_t space = (size_t)FRAME_OFFSET + chain->size;
+    if (chain->more_count == 0)
+        return FRAME_OFFSET;
+    size_t second = used + FRAME_OFFSET + chain->first.size;
+    size_t beyond = second % GRANT_PAGE_SIZE;
+    return FRAME_OFFSET + (beyond ? GRANT_PAGE_SIZE - beyond : 0);
+}
+
+static size_t space_of(const struct chain *chain, size_t used)
+{
+    size_t space = offset_of(chain, used) + chain->size;
     return (space + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
@@ -207,7 +220,7 @@ static void add_frame(struct netback_transmit_batch *batch,
 {
     struct netback_frame *frame = &batch->frames[batch->frame_count];
     *frame = (struct netback_frame){
-        .data = batch->memory + batch->used + FRAME_OFFSET,
+        .data = batch->memory + batch->used + offset_of(chain, batch->used),
         .size = chain->size,
         .gso_size = chain->gso_size,
         .checksum_blank = chain->first.flags & NETBACK_CHECKSUM_BLANK,
@@ -226,7 +239,7 @@ static void add_frame(struct netback_transmit_batch *batch,
         to = add_copy(batch, &chain->more[i], to);
     }
     assert(to == frame->data + frame->size);
-    batch->used += space_of(chain);
+    batch->used += space_of(chain, batch->used);
     batch->frame_count++;
     uint32_t packets = 1;
     if (chain->gso_size)
@@ -281,7 +294,7 @@ const char *netback_transmit(struct netback_ring *ring,
             batch->frame_count = batch->answer_count = 0;
             return wrong;
         }
-        if (batch->used + space_of(&chain) > MEMORY_SIZE)
+        if (batch->used + space_of(&chain, batch->used) > MEMORY_SIZE)
             break;
         netback_ring_take(ring, chain.slots);
         waiting -= chain.slots;

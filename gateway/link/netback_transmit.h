@@ -60,8 +60,8 @@ struct netback_peer {
 };
 
 struct netback_frame {
-    uint8_t *data; /* the Ethernet header; the IP header behind it lies on a
-                      cache line, PACKET_HEADROOM behind the buffer's start */
+    uint8_t *data; /* the Ethernet header; PACKET_HEADROOM bytes before what
+                      follows it are free to use */
     uint16_t size;
     uint16_t gso_size;
     uint8_t gso; /* enum offload_gso */

@@ -92,7 +92,11 @@ static void assert_frame(uint16_t i, const uint8_t *bytes, uint32_t size)
     assert_true(i < batch.frame_count);
     assert_false(f->failed);
     assert_bytes_equal(bytes_of(f->data, f->size), bytes_of(bytes, size));
-    assert_int_equal((uintptr_t)(f->data + 14) % 64, 0);
+    uint8_t *start_of_headroom = f->data + 14 - PACKET_HEADROOM;
+    assert_true(start_of_headroom >= batch.memory);
+    if (i > 0)
+        assert_true(start_of_headroom >=
+                    batch.frames[i - 1].data + batch.frames[i - 1].size);
 }
 
 /* --- What honest frontends do -------------------------------------------- */
@@ -162,6 +166,38 @@ static void a_super_packet_says_how_it_is_to_be_cut(void **state)
             assert_answer((int)(300 + s), NETBACK_STATUS_OKAY);
         assert_no_answer();
     }
+}
+
+static uint32_t crossings;
+
+static void count_crossings(struct fake_frontend *f)
+{
+    (void)f;
+    for (uint16_t i = 0; i < batch.copy_count; i++) {
+        uintptr_t at = (uintptr_t)batch.copies[i].local;
+        crossings += at / 4096 != (at + batch.copies[i].size - 1) / 4096;
+    }
+}
+
+/* A small packet's header lies on a cache line; whole pages behind a piece
+ * with the headers lie on pages, so that each is one copy. */
+static void frames_lie_where_it_costs_least(void **state)
+{
+    (void)state;
+    fake_put_frame(qube, content, 60, 4096, 0, 0, 0);
+    for (uint16_t i = 0; i < 2; i++) {
+        fake_put_request(qube, 0, 100, NETBACK_MORE_DATA, 1,
+                         (uint16_t)(66 + 3 * 4096));
+        for (uint16_t s = 0; s < 3; s++)
+            fake_put_request(qube, 1, 0, s < 2 ? NETBACK_MORE_DATA : 0, 2,
+                             4096);
+    }
+    crossings = 0;
+    qube->before_copy = count_crossings;
+    assert_served(3);
+    assert_int_equal((uintptr_t)(batch.frames[0].data + 14) % 64, 0);
+    assert_int_equal(qube->copies, 9);
+    assert_int_equal(crossings, 0);
 }
 
 static void extras_of_other_kinds_are_stepped_over(void **state)
@@ -686,6 +722,7 @@ int main(void)
         UNIT(a_blank_checksum_is_told),
         UNIT(pieces_become_one_frame),
         UNIT(a_super_packet_says_how_it_is_to_be_cut),
+        UNIT(frames_lie_where_it_costs_least),
         UNIT(extras_of_other_kinds_are_stepped_over),
         UNIT(a_wish_about_multicast_is_no_frame),
         UNIT(a_batch_is_bounded_by_frames),
