@@ -313,7 +313,8 @@ enum drop netback_receive_send(struct netback_receive *r, struct instant now,
         return DROP_NONE;
     }
     frame.data = packet->data - ETHERNET_HEADER_SIZE;
-    if (packet->piece_count) {
+    /* In pieces, or of several pages: on page borders a copy is one. */
+    if (packet->piece_count || frame.size > NETBACK_PAGE_SIZE) {
         frame.data =
             make_room(r, &frame, (size_t)pages_of(&frame) * GRANT_PAGE_SIZE);
         put_together(packet, frame.data);

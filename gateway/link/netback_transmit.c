@@ -197,16 +197,25 @@ static void add_refusal(struct netback_transmit_batch *batch,
         add_answer(batch, chain->more[i].id, NETBACK_STATUS_ERROR);
 }
 
-/* Where the frame goes, from the memory that is used. Of a frame in pieces
- * the second begins on a page of ours: from there on they are mostly whole
- * pages, and each that crossed one would be two copies to the hypervisor. */
+/*
+ * Where the frame goes, from the memory that is used. A copy that crosses a
+ * page of ours is two for the hypervisor, so a frame in one piece begins on
+ * the next page rather than cross one. Of a frame in pieces the second lies
+ * in our pages as it does in the qube's: what follows it there is mostly one
+ * buffer, cut at its pages' borders.
+ */
 static size_t offset_of(const struct chain *chain, size_t used)
 {
-    if (chain->more_count == 0)
+    size_t first = used + FRAME_OFFSET;
+    if (chain->more_count > 0) {
+        size_t second = first + chain->first.size;
+        return FRAME_OFFSET +
+               (GRANT_PAGE_SIZE + chain->more[0].offset - second) %
+                   GRANT_PAGE_SIZE;
+    }
+    if (first % GRANT_PAGE_SIZE + chain->size <= GRANT_PAGE_SIZE)
         return FRAME_OFFSET;
-    size_t second = used + FRAME_OFFSET + chain->first.size;
-    size_t beyond = second % GRANT_PAGE_SIZE;
-    return FRAME_OFFSET + (beyond ? GRANT_PAGE_SIZE - beyond : 0);
+    return FRAME_OFFSET + GRANT_PAGE_SIZE - used % GRANT_PAGE_SIZE;
 }
 
 static size_t space_of(const struct chain *chain, size_t used)

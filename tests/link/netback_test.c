@@ -2,6 +2,37 @@
  * The backend with everything but Xen: the real libxenstore against a
  * xenstored of the test's own, doubles of the other two libraries, and
  * frontends that do what a test tells them. The test is the toolstack.
+ *
+ * Xen's security advisories about network backends, and what shows that each
+ * lesson was learnt; T is netback_transmit_test, R netback_receive_test.
+ *
+ *  39  indices and chains without end      T impossible_indices_are_fatal,
+ *      a_chain_that_ends_nowhere_is_fatal, extras_for_the_whole_ring...
+ *  90  a bad vif torn down from amidst work
+ *      a_lie_about_pages_shows_from_the_tunnel_too
+ * 155  slots read twice                    T, R a_scribbling_frontend...
+ * 216  leaks in the rest of a response     T assert_answer(),
+ *      R responses_are_positional
+ * 270  the control ring's arithmetic: there is none, and none is offered:
+ *      a_vif_is_offered_what_there_is
+ * 332  storms of events                    an_event_storm_is_slowed_down
+ * 349  queues of xenstore's events: a vif has one mark, not a queue, and
+ * 350  fast coming and going               a_storm_in_xenstore_is_slowed_down,
+ *      a_vif_with_work_left_is_detached
+ * 361, 362, 365, 367  grants that fail     T what_cannot_be_copied...,
+ *      R a_bad_page..., both a_failed_call...,
+ *      requests_that_make_no_sense_close_the_vif
+ * 374  teardown after the broken part ended
+ *      requests_that_make_no_sense_close_the_vif (detached afterwards)
+ * 391  who did not ask is notified         T only_who_asked_is_notified
+ * 392  queues for who takes nothing        R too_few_pages_hold_up...,
+ *      what_waited_too_long..., a_qube_without_pages_holds_up_nobody
+ * 396, 403  more than the frame is shown   R responses_are_positional
+ * 423  headers in several pieces           T pieces_become_one_frame
+ * 424  locks on the way of a drop: one thread, no locks
+ * 432  many tiny pieces                    T pieces_become_one_frame,
+ *      a_frame_of_too_many_slots..., frames_of_all_shapes_arrive, the fuzzer
+ * 448  pieces without bytes                T pieces_without_bytes_are_served
  */
 #include "gateway/link/netback.h"
 
