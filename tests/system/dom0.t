@@ -41,7 +41,7 @@ mkdir "$work/profiles"
 mv "$work"/*.ovpn "$work/profiles"
 printf 'client\nremote\n' >"$work/profiles/broken.ovpn"
 
-server_start tls-crypt
+server_start tls-crypt 'push "ifconfig-ipv6 fd00:8::2/64 fd00:8::1"'
 sed -e 's/tun0/tun1/' -e 's/10\.8\./10.9./' -e "s/^local .*/local $other_server/" "$work/server.conf" >"$work/other.conf"
 : >"$work/other.log"
 spawn "$work/other.log" "$internet" openvpn --config "$work/other.conf"
@@ -142,6 +142,16 @@ feature vpn-dns 'not an address'
 ok "a wrong one with none before: no resolver" wait_for 5 field_is tunnel.resolvers '[]'
 feature vpn-dns
 ok "taken back" wait_for 5 no_problem
+
+ok "IPv6, as the server gives it" field_is tunnel.ipv6 fd00:8::2/64
+feature vpn-ipv6 ''
+ok "IPv6 off, as Qubes' tools write it" wait_for 5 field_is tunnel.ipv6 null
+feature vpn-ipv6 perhaps
+ok "a wrong value is named" wait_for 5 says 'problem .*vpn-ipv6'
+is "it stays off" null gateway_field tunnel.ipv6
+feature vpn-ipv6 on
+ok "on" wait_for 5 field_is tunnel.ipv6 fd00:8::2/64
+feature vpn-ipv6
 
 feature vpn-log-level debug
 ok "log level" wait_for 5 prints 'debug  (vm-config)' setting vpn-log-level
