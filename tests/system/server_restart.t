@@ -28,4 +28,23 @@ restart() { # VERB: how the server goes
 # Without a word, and with a word of farewell.
 restart server_kill
 restart server_stop
+
+# It comes back and gives the gateway another address: a connection cannot live on, and is told so at once.
+listener() {
+    local code=0
+    in_qube curl -s --max-time 60 --limit-rate 100K -o /dev/null http://$web_address/big || code=$?
+    echo $code >"$work/listener"
+}
+listener 2>/dev/null &
+disown
+sleep 0.5
+server_kill
+ok "another address: down" wait_for 15 not gateway_up
+sed -i 's/10\.8\.0\.0/10.9.0.0/' "$work/server.conf"
+server_return
+ok "another address: up again" wait_for 15 gateway_up
+is "another address: which is" '10.9.0.2/24' gateway_field tunnel.ipv4
+was_reset() { [ "$(cat "$work/listener")" = 56 ]; }
+ok "another address: what only listened is reset" wait_for 2 was_reset
+is "another address: a page" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
 finish
