@@ -216,6 +216,19 @@ static int allocate(void)
     return 0;
 }
 
+static void *nothing(void *argument)
+{
+    return argument;
+}
+
+/* As libxenstore does, whose connections come and go with QubesDB's. */
+static int start_thread(void)
+{
+    pthread_t made;
+    int failed = pthread_create(&made, NULL, nothing, NULL);
+    return failed ? failed : pthread_join(made, NULL);
+}
+
 static int read_configuration(void)
 {
     FILE *file = fopen("/etc/passwd", "re");
@@ -244,6 +257,7 @@ static void what_serving_needs_is_there(void **state)
     skip_with_sanitizers();
     assert_result(0, open_sockets);
     assert_result(0, allocate);
+    assert_result(0, start_thread);
     assert_result(0, read_configuration);
     assert_result(0, read_profile);
     assert_result(0, read_beside_profile);
