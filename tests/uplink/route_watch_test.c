@@ -39,6 +39,20 @@ static void turn(struct fixture *f)
     assert_int_equal(loop_run(f->loop), OK);
 }
 
+/* However busy the machine is. How often it was told, with some time for once
+ * more. */
+static unsigned turn_until_changed(struct fixture *f)
+{
+    enum { PATIENCE = 50 };
+    unsigned changed = 0;
+    for (int i = 0; i < PATIENCE && changed == 0; i++) {
+        turn(f);
+        changed += f->changed;
+    }
+    turn(f);
+    return changed + f->changed;
+}
+
 static void quiet(void *context, enum log_level level, const char *line)
 {
     (void)context;
@@ -114,8 +128,7 @@ static void a_card_that_went_and_came_is_told_once(void **state)
     turn(f);
     assert_int_equal(f->changed, 0);
     namespace_run("ip link set card up; ip route add default via 192.0.2.1");
-    turn(f);
-    assert_int_equal(f->changed, 1);
+    assert_int_equal(turn_until_changed(f), 1);
     turn(f);
     assert_int_equal(f->changed, 0);
 }
@@ -126,8 +139,7 @@ static void even_if_it_is_back_before_anybody_looks(void **state)
     follow(f, far_away);
     namespace_run("ip link set card down; ip link set card up; "
                   "ip route add default via 192.0.2.1");
-    turn(f);
-    assert_int_equal(f->changed, 1);
+    assert_int_equal(turn_until_changed(f), 1);
 }
 
 /* The kernel takes up to a second to tell of carriers. */
@@ -148,7 +160,7 @@ static void a_lost_carrier_counts_when_it_is_back(void **state)
     namespace_run("ip link set far down");
     assert_int_equal(turn_long(f), 0);
     namespace_run("ip link set far up");
-    assert_int_equal(turn_long(f), 1);
+    assert_int_equal(turn_until_changed(f), 1);
 }
 
 static void a_card_replaced_by_another_is_told(void **state)
@@ -159,8 +171,7 @@ static void a_card_replaced_by_another_is_told(void **state)
     turn(f);
     assert_int_equal(f->changed, 0);
     add_card("192.0.2.2");
-    turn(f);
-    assert_int_equal(f->changed, 1);
+    assert_int_equal(turn_until_changed(f), 1);
 }
 
 static void another_address_is_another_way(void **state)
@@ -169,13 +180,11 @@ static void another_address_is_another_way(void **state)
     follow(f, far_away);
     namespace_run("ip address add 192.0.2.3/24 dev card");
     namespace_run("ip route replace default via 192.0.2.1 src 192.0.2.3");
-    turn(f);
-    assert_int_equal(f->changed, 1);
+    assert_int_equal(turn_until_changed(f), 1);
     namespace_run("ip address del 192.0.2.2/24 dev card");
     namespace_run("ip address add 192.0.2.4/24 dev card");
     namespace_run("ip route replace default via 192.0.2.1 src 192.0.2.4");
-    turn(f);
-    assert_int_equal(f->changed, 1);
+    assert_int_equal(turn_until_changed(f), 1);
 }
 
 static void another_gateway_is_another_way(void **state)
@@ -183,8 +192,7 @@ static void another_gateway_is_another_way(void **state)
     struct fixture *f = *state;
     follow(f, far_away);
     namespace_run("ip route replace default via 192.0.2.9");
-    turn(f);
-    assert_int_equal(f->changed, 1);
+    assert_int_equal(turn_until_changed(f), 1);
     /* Not for who goes another way. */
     follow(f, 0xc0000209);
     namespace_run("ip route replace default via 192.0.2.1");
@@ -200,8 +208,7 @@ static void without_a_server_any_way_is_waited_for(void **state)
     turn(f);
     assert_int_equal(f->changed, 0);
     namespace_run("ip route add default via 192.0.2.1");
-    turn(f);
-    assert_int_equal(f->changed, 1);
+    assert_int_equal(turn_until_changed(f), 1);
 }
 
 static void a_way_of_ipv6_is_one(void **state)
@@ -218,8 +225,7 @@ static void a_way_of_ipv6_is_one(void **state)
     turn(f);
     assert_int_equal(f->changed, 0);
     namespace_run("ip address add 2001:db8::2/64 dev card nodad");
-    turn(f);
-    assert_int_equal(f->changed, 1);
+    assert_int_equal(turn_until_changed(f), 1);
 }
 
 int main(void)
