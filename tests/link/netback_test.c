@@ -43,7 +43,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { OWN_DOMAIN = 1, QUBES = 4, PATIENCE_MS = 5000, RECORDED_MAX = 4096 };
+enum {
+    OWN_DOMAIN = 1,
+    QUBES = 4,
+    PATIENCE_MS = 5000,
+    TICKS_MIN = 10,
+    RECORDED_MAX = 4096
+};
 
 /* What the link's owner sees. */
 struct owned {
@@ -59,6 +65,7 @@ static struct {
     struct instant deadline;
     bool (*condition)(void);
     bool met;
+    unsigned ticks;
     struct fake_xenstored *xenstored;
     struct link *link;
     struct owned qubes[QUBES];
@@ -148,7 +155,9 @@ static void tick(void *context, struct instant now)
     (void)context;
     xen_double_turn();
     t.met = t.condition();
-    if (t.met || instant_reached(now, t.deadline))
+    t.ticks++;
+    /* However late: everybody gets several turns. */
+    if (t.met || (instant_reached(now, t.deadline) && t.ticks >= TICKS_MIN))
         loop_quit(t.loop);
     else
         loop_timer_set(&t.clock, instant_after(now, duration_milliseconds(1)));
@@ -158,6 +167,7 @@ static bool comes_true(bool (*condition)(void), int milliseconds)
 {
     struct instant now = loop_now(t.loop);
     t.condition = condition;
+    t.ticks = 0;
     t.deadline = instant_after(now, duration_milliseconds(milliseconds));
     loop_timer_set(&t.clock, now);
     assert_int_equal(loop_run(t.loop), OK);
@@ -396,6 +406,13 @@ static void until_packets(uint32_t count)
     UNTIL(all_came);
 }
 
+static struct fake_frame taken;
+
+static bool first_gets_a_frame(void)
+{
+    return fake_take_frame(fronts[0], &taken);
+}
+
 /* --- Beginning and end --------------------------------------------------- */
 
 static bool open_link(void)
@@ -536,7 +553,6 @@ static void packets_pass_both_ways(void **state)
 static void arp_is_answered_by_the_link(void **state)
 {
     (void)state;
-    static struct fake_frame frame;
     uint8_t request[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     connect(0);
     memcpy(request + 6, qube_mac, 6);
@@ -548,11 +564,10 @@ static void arp_is_answered_by_the_link(void **state)
     fake_put_frame(fronts[0], request, sizeof request, 4096, 0, 1, 0);
     if (fake_publish(&fronts[0]->transmit))
         xen_double_ring(domain_of(0));
-    settle();
-    assert_true(fake_take_frame(fronts[0], &frame));
-    assert_int_equal(frame.size, 42);
-    assert_memory_equal(frame.bytes, qube_mac, 6);
-    assert_memory_equal(frame.bytes + 22, ethernet_gateway_mac, 6);
+    UNTIL(first_gets_a_frame);
+    assert_int_equal(taken.size, 42);
+    assert_memory_equal(taken.bytes, qube_mac, 6);
+    assert_memory_equal(taken.bytes + 22, ethernet_gateway_mac, 6);
     assert_int_equal(t.order_count, 0);
 }
 
@@ -656,13 +671,6 @@ static enum drop send_to_first(uint32_t size)
                        .headroom = PACKET_HEADROOM};
     t.link->kind->send(t.link, loop_now(t.loop), &p, 1);
     return p.drop;
-}
-
-static struct fake_frame taken;
-
-static bool first_gets_a_frame(void)
-{
-    return fake_take_frame(fronts[0], &taken);
 }
 
 static void connect_without_pages(const char *notifies)
@@ -1167,7 +1175,7 @@ static void a_storm_in_xenstore_is_slowed_down(void **state)
             front(domain_of(0), 0, "state", i % 2 ? "4" : "1");
         (void)comes_true(never, 1);
     }
-    assert_true(written > 1000);
+    assert_true(written > 100);
     /* Sixteen looks, one more each 125 ms, some forty requests a look that
      * connects. */
     assert_true(fake_xenstored_requests(t.xenstored) - before < 25 * 50);
@@ -1178,35 +1186,28 @@ static void a_storm_in_xenstore_is_slowed_down(void **state)
     UNTIL(first_closed);
 }
 
-/* Two that send all they can, in frames of very different size: in bytes
- * none gets much more than the other. */
+/* Two that have much to send, in frames of very different size: until one has
+ * no more, their bytes take turns. */
 static void bytes_are_shared_fairly(void **state)
 {
     (void)state;
+    enum { SMALL = 1500, LARGE = 60000, TURN = 256 * 1024 };
+    uint32_t left[2] = {250, 16}, bytes[2] = {0}, run = 0;
     connect(0);
     connect(1);
-    const uint32_t small = 1500, large = 60000;
-    for (int round = 0; round < 40; round++) {
-        (void)answers_taken(0);
-        (void)answers_taken(1);
-        uint32_t room = NETBACK_RING_SLOTS - (fronts[0]->transmit.produced -
-                                              fronts[0]->transmit.consumed);
-        send_from(0, room, small);
-        room = NETBACK_RING_SLOTS -
-               (fronts[1]->transmit.produced - fronts[1]->transmit.consumed);
-        send_from(1, room / 15, large);
-        (void)comes_true(never, 0);
+    settle();
+    send_from(0, left[0], SMALL);
+    send_from(1, left[1], LARGE);
+    until_packets(left[0] + left[1]);
+    for (uint32_t i = 0; left[0] > 0 && left[1] > 0; i++) {
+        uint16_t qube = t.order[i];
+        uint32_t size = qube ? LARGE : SMALL;
+        run = i > 0 && t.order[i - 1] == qube ? run + size : size;
+        bytes[qube] += size;
+        left[qube]--;
+        assert_true(run <= TURN + LARGE);
     }
-    assert_true(t.qubes[0].bytes > 0 && t.qubes[1].bytes > 0);
-    /* While both had work, no run of one cost more than its budget. */
-    uint32_t run = 0, longest = 0;
-    for (uint32_t i = 1; i < t.order_count; i++) {
-        run = t.order[i] == t.order[i - 1] ? run + (t.order[i] ? large : small)
-                                           : 0;
-        if (run > longest)
-            longest = run;
-    }
-    assert_true(longest < 600000);
+    assert_true(bytes[0] >= TURN / 2 && bytes[1] >= TURN / 2);
 }
 
 /* --- What the toolstack may do wrong ------------------------------------- */
