@@ -52,7 +52,8 @@ static void open_uplink(struct connection *c, struct instant now,
         c->uplink =
             tcp_open(&peer, direct ? NULL : &proxy, c->loop, &c->owner, &error);
     else if (direct)
-        c->uplink = udp_open(&peer, c->loop, &c->owner, &error);
+        c->uplink = (r->floating ? udp_open_floating
+                                 : udp_open)(&peer, c->loop, &c->owner, &error);
     else
         c->uplink = udp_socks_open(&peer, &proxy, c->loop, &c->owner, &error);
     if (!c->uplink)

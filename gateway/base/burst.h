@@ -40,6 +40,7 @@ struct datagram {
     uint16_t inner_offset;
     uint16_t inner_size;
     uint8_t drop; /* enum drop; DROP_NONE while it lives */
+    bool proven;  /* received, and nobody but the peer can have made it */
 };
 
 struct burst {

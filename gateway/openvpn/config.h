@@ -104,6 +104,7 @@ struct config_remote {
     bool mssfix_with_outer; /* `mssfix n mtu`: n counts IP and transport too */
     bool mssfix_fixed;      /* `mssfix n fixed`: n is an inner packet's size */
     bool explicit_exit_notify;
+    bool floating; /* UDP: the server may move while connected */
     struct config_proxy proxy;
     /* wrapping, which a <connection> may override */
     enum config_wrap wrap;
@@ -124,7 +125,7 @@ struct config {
     size_t remote_count;
     bool remote_random;
     bool remote_random_hostname;
-    bool floating;
+    bool floating;               /* all of them */
     uint32_t connect_retry;      /* s */
     uint32_t connect_retry_max;  /* s, cap of the back-off */
     uint32_t connect_cycles_max; /* 0: for ever */

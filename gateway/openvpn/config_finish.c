@@ -115,6 +115,8 @@ static void settle_remote(struct config_builder *b, struct config_draft *draft)
         config_builder_error(b, "`fragment' is refused: packets cut by OpenVPN "
                                 "itself are not supported");
     }
+    r->floating = b->config->floating && r->protocol == CONFIG_UDP &&
+                  r->proxy.kind == CONFIG_PROXY_NONE;
     /* Only tls-auth has a direction, and only UDP has to be told goodbye. */
     if (r->wrap != CONFIG_WRAP_TLS_AUTH)
         r->key_direction = -1;

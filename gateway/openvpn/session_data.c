@@ -236,7 +236,7 @@ static void open_run(struct session *s, struct instant now, struct burst *burst,
             d->drop = DROP_DATA_NO_KEY;
         if (d->drop != DROP_NONE)
             continue;
-        key->proven = true;
+        key->proven = d->proven = true;
         keepalive_received(&s->keepalive, now);
         /* The first four bits of an IP packet are 4 or 6. */
         uint8_t version = d->inner_size ? d->data[d->inner_offset] >> 4 : 0;

@@ -22,9 +22,13 @@ struct udp {
     struct loop_watch watch;
     struct loop_timer start; /* tells connected() */
     struct uplink_owner owner;
-    bool calling;  /* into the owner, */
-    bool closed;   /* who closed us meanwhile */
-    bool segments; /* the path can do UDP_SEGMENT */
+    bool calling;           /* into the owner, */
+    bool closed;            /* who closed us meanwhile */
+    bool segments;          /* the path can do UDP_SEGMENT */
+    bool floating;          /* the server may move; then */
+    union socket_name peer; /* where it is, */
+    socklen_t peer_size;    /* 0 for a connected socket, */
+    struct endpoint source; /* and of what is received */
     uint64_t icmp_errors;
     int last_refusal;               /* errno of the last send that was logged */
     uint8_t header[UDP_HEADER_MAX]; /* in front of each that is sent */
@@ -104,6 +108,12 @@ static struct bytes header_of(const struct udp *udp)
     return bytes_of(udp->header, udp->header_size);
 }
 
+static void address_message(struct udp *udp, struct msghdr *message)
+{
+    message->msg_name = udp->peer_size > 0 ? &udp->peer : NULL;
+    message->msg_namelen = udp->peer_size;
+}
+
 static enum drop send_single(struct udp *udp, const struct burst *burst,
                              uint16_t index)
 {
@@ -111,6 +121,7 @@ static enum drop send_single(struct udp *udp, const struct burst *burst,
     struct msghdr message;
     udp_run_message(burst, (struct udp_run){index, 1}, header_of(udp), &message,
                     parts, NULL);
+    address_message(udp, &message);
     /* Once more, because the first may only have fetched what ICMP left. */
     for (int attempt = 0; attempt < 2; attempt++) {
         if (sendmsg(udp->watch.fd, &message, MSG_DONTWAIT) >= 0)
@@ -169,10 +180,12 @@ static void send_runs(struct udp *udp, struct burst *burst,
     struct mmsghdr messages[UDP_RUNS_MAX];
     struct udp_control controls[UDP_RUNS_MAX];
     size_t used = 0;
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         used += udp_run_message(burst, runs[i], header_of(udp),
                                 &messages[i].msg_hdr, udp->out_parts + used,
                                 &controls[i]);
+        address_message(udp, &messages[i].msg_hdr);
+    }
 
     unsigned done = 0;
     while (done < count) {
@@ -224,10 +237,33 @@ static bool may_go_on(struct udp *udp)
     return false;
 }
 
+static bool is_proven(const struct burst *burst)
+{
+    for (uint16_t i = 0; i < burst->count; i++) {
+        if (burst->datagrams[i].proven)
+            return true;
+    }
+    return false;
+}
+
+static void follow(struct udp *udp)
+{
+    char before[ENDPOINT_TEXT_SIZE], after[ENDPOINT_TEXT_SIZE];
+    log_info("udp: the server %s is at %s now",
+             endpoint_format(&udp->uplink.server, before),
+             endpoint_format(&udp->source, after));
+    udp->uplink.server = udp->source;
+    udp->peer_size = socket_name_of(&udp->source, &udp->peer);
+}
+
 static bool deliver(struct udp *udp, struct instant now)
 {
-    if (udp->received.count && !udp->closed)
+    if (udp->received.count && !udp->closed) {
         udp->owner.received(udp->owner.context, now, &udp->received);
+        if (udp->floating && !udp->closed && is_proven(&udp->received) &&
+            !endpoint_equal(&udp->source, &udp->uplink.server))
+            follow(udp);
+    }
     burst_reset(&udp->received);
     return !udp->closed;
 }
@@ -239,6 +275,11 @@ static bool take_train(struct udp *udp, struct instant now,
     size_t at = 0;
     if (train->size == 0)
         drop_count(&udp->uplink.drops, DROP_OPCODE);
+    /* What is given to the owner at once has one source. */
+    if (udp->floating && !endpoint_equal(&train->source, &udp->source) &&
+        !deliver(udp, now))
+        return false;
+    udp->source = train->source;
     while (!udp_train_take(train, &at, &udp->received))
         if (!deliver(udp, now))
             return false;
@@ -361,6 +402,27 @@ struct uplink *udp_open(const struct endpoint *server, struct loop *loop,
                         const struct uplink_owner *owner, enum error *error)
 {
     return udp_open_with_header(server, bytes_of(NULL, 0), loop, owner, error);
+}
+
+struct uplink *udp_open_floating(const struct endpoint *server,
+                                 struct loop *loop,
+                                 const struct uplink_owner *owner,
+                                 enum error *error)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    struct uplink *uplink = udp_open(server, loop, owner, error);
+    if (!uplink)
+        return NULL;
+    /* Connected it has told the path's MTU. */
+    struct udp *udp = udp_of(uplink);
+    udp->floating = true;
+    udp->source = *server;
+    udp->peer_size = socket_name_of(server, &udp->peer);
+    if (connect(udp->watch.fd, &nobody, sizeof nobody) == 0)
+        return uplink;
+    *error = error_of_errno(errno);
+    udp_close(uplink);
+    return NULL;
 }
 
 struct uplink *udp_open_with_header(const struct endpoint *server,

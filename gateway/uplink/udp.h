@@ -20,6 +20,14 @@
 struct uplink *udp_open(const struct endpoint *server, struct loop *loop,
                         const struct uplink_owner *owner, enum error *error);
 
+/* The same to a server that may move: what anybody sends is given to the
+ * owner, and from where it proves one the server's own, there it is from now
+ * on. The socket is not connected, so ICMP says nothing to it. */
+struct uplink *udp_open_floating(const struct endpoint *server,
+                                 struct loop *loop,
+                                 const struct uplink_owner *owner,
+                                 enum error *error);
+
 enum { UDP_HEADER_MAX = 320 };
 
 /* The same to a relay: with the header, which is copied, in front of each

@@ -71,4 +71,13 @@ ends() { # SIGNAL
 is "SIGTERM: exit 0" 0 ends TERM
 ok "the server was told" server_said 0 'client/.*exit message received by peer'
 is "SIGINT: exit 0" 0 ends INT
+
+# A server of before 2.6 knows another word, which is said if the profile wants it.
+server_stop
+server_protocol_bits=2
+profile client.ovpn tls-crypt 'explicit-exit-notify 1'
+: >"$work/server.log"
+server_start tls-crypt
+is "an older server: exit 0" 0 ends TERM
+ok "and it was told, too" wait_for 3 server_said 0 'remote-exit'
 finish

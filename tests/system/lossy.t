@@ -71,4 +71,27 @@ kill -USR2 "$relay_pid"
 ok "no new keys to be had: then there are" wait_for 15 negotiated 1
 is "no new keys to be had: and they work" '0 lost, 0 twice' \
     in_qube timeout 30 perl "$system/udp" train $web_address 7 100 1000 200
+gateway_stop
+server_stop
+relay_stop
+
+# Both ends move while they are connected: the server knows the client by its peer-id, the client follows with `float'.
+pages() { prints "You came through the tunnel." in_qube curl -s --max-time 5 http://$web_address/; }
+moved() { [ "$(gateway_field server.address)" = "$server_address:$((relay_port + 1))" ]; }
+relay_start 6 0 0 0 0
+flows+=("udp/$gateway_address/$server_address/$((relay_port + 1))")
+server_start tls-crypt 'verb 4'
+profile client.ovpn tls-crypt float
+gateway_start client.ovpn -v
+ok "moves: up" wait_for 10 gateway_up
+kill -HUP "$relay_pid"
+ok "the client moves: a page" pages
+ok "the client moves: the server has noticed" wait_for 5 server_said 0 'peer 0 .*floated from'
+kill -ALRM "$relay_pid"
+ok "the server moves: followed" wait_for 3 moved
+ok "the server moves: a page" pages
+ok "moves: the same tunnel" prints 0 gateway_field reconnects
+gateway_stop
+server_stop
+relay_stop
 finish

@@ -9,7 +9,9 @@
  * DOUBLES come twice, and LATE are held back for up to DELAY ms, so that later
  * ones overtake them. SEED decides which. Counts go to standard output at the
  * end. SIGUSR1 and SIGUSR2 begin and end a time in which control packets of
- * renegotiations are lost.
+ * renegotiations are lost. With SIGHUP the clients move: what is passed on
+ * comes from other ports. With SIGALRM the server moves: what comes back comes
+ * from the port behind PORT, and there it listens instead.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,7 +44,7 @@ struct client {
 static struct relay {
     uint64_t random;
     unsigned loss, doubles, late, delay;
-    struct sockaddr_in server;
+    struct sockaddr_in server, door;
     struct pollfd fds[1 + CLIENTS]; /* the door, and each client's */
     struct client clients[CLIENTS];
     size_t client_count;
@@ -50,14 +52,23 @@ static struct relay {
     unsigned long passed, lost, doubled, delayed;
 } relay;
 
-static volatile sig_atomic_t ended, no_new_keys;
+static volatile sig_atomic_t ended, no_new_keys, clients_move, server_moves;
 
 static void take_signal(int number)
 {
-    if (number == SIGTERM)
+    switch (number) {
+    case SIGTERM:
         ended = 1;
-    else
+        break;
+    case SIGHUP:
+        clients_move = 1;
+        break;
+    case SIGALRM:
+        server_moves = 1;
+        break;
+    default:
         no_new_keys = number == SIGUSR1;
+    }
 }
 
 static void die(const char *what)
@@ -199,9 +210,53 @@ static int release(void)
     return (int)((next - now + 999) / 1000);
 }
 
+static void open_door(const struct sockaddr_in *address)
+{
+    relay.fds[0] = (struct pollfd){udp_socket(), POLLIN, 0};
+    if (bind(relay.fds[0].fd, (const struct sockaddr *)address,
+             sizeof *address) != 0)
+        die("bind");
+    relay.door = *address;
+}
+
+/* Held datagrams of the old sockets are lost. */
+static void forget_held(int fd)
+{
+    for (size_t i = 0; i < HELD; i++) {
+        if (relay.held[i].fd == fd)
+            relay.held[i].due = 0;
+    }
+    close(fd);
+}
+
+static void move_clients(void)
+{
+    clients_move = 0;
+    for (size_t i = 0; i < relay.client_count; i++) {
+        int before = relay.clients[i].fd;
+        relay.clients[i].fd = udp_socket();
+        relay.fds[1 + i].fd = relay.clients[i].fd;
+        forget_held(before);
+    }
+}
+
+static void move_server(void)
+{
+    struct sockaddr_in door = relay.door;
+    int before = relay.fds[0].fd;
+    server_moves = 0;
+    door.sin_port = htons((uint16_t)(ntohs(door.sin_port) + 1));
+    open_door(&door);
+    forget_held(before);
+}
+
 static void run(void)
 {
     while (!ended) {
+        if (clients_move)
+            move_clients();
+        if (server_moves)
+            move_server();
         int timeout = release();
         if (poll(relay.fds, 1 + relay.client_count, timeout) <= 0)
             continue;
@@ -235,13 +290,13 @@ int main(int argc, char **argv)
     relay.doubles = number(argv[6]);
     relay.late = number(argv[7]);
     relay.delay = number(argv[8]);
-    relay.fds[0] = (struct pollfd){udp_socket(), POLLIN, 0};
-    if (bind(relay.fds[0].fd, (struct sockaddr *)&door, sizeof door) != 0)
-        die("bind");
+    open_door(&door);
     const struct sigaction action = {.sa_handler = take_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGUSR2, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGALRM, &action, NULL);
     puts("ready");
     fflush(stdout);
     run();

@@ -23,6 +23,7 @@ struct fixture {
     int connected;
     int failed;
     bool close_when_connected;
+    bool floating, proves;
     bool close_when_received;
     unsigned received_calls;
     unsigned count; /* of datagrams that came in */
@@ -62,8 +63,9 @@ static void received(void *context, struct instant now, struct burst *burst)
         f->uplink = NULL;
     }
     for (uint16_t i = 0; i < burst->count; i++) {
-        const struct datagram *d = &burst->datagrams[i];
+        struct datagram *d = &burst->datagrams[i];
         assert_int_equal(d->drop, DROP_NONE);
+        d->proven = f->proves;
         assert_true(f->count < RECEIVED_MAX);
         f->sizes[f->count++] = d->size;
         memcpy(f->bytes + f->total, d->data, d->size);
@@ -121,7 +123,8 @@ static void open_pair(struct fixture *f, int family)
     if (family == AF_INET6)
         server.address =
             address_from_bytes(ADDRESS_IPV6, in6addr_loopback.s6_addr);
-    f->uplink = udp_open(&server, f->loop, &owner, &error);
+    f->uplink = (f->floating ? udp_open_floating : udp_open)(&server, f->loop,
+                                                             &owner, &error);
     assert_non_null(f->uplink);
     assert_int_equal(f->connected, 0);
 }
@@ -452,6 +455,52 @@ static void strangers_are_not_heard(void **state)
     close(stranger);
 }
 
+/* Who hears the uplink now? */
+static bool hears(struct fixture *f, int fd)
+{
+    static uint8_t hello = 'h';
+    char byte = 0;
+    struct timeval patience = {.tv_usec = 50000};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    burst_reset(f->burst);
+    assert_true(burst_add_view(f->burst, &hello, 1));
+    f->uplink->kind->send(f->uplink, f->burst);
+    burst_reset(f->burst);
+    return recv(fd, &byte, 1, 0) == 1 && byte == 'h';
+}
+
+static void a_floating_uplink_follows_only_who_proves_itself(void **state)
+{
+    struct fixture *f = *state;
+    union name name;
+    socklen_t size = sizeof name;
+    f->floating = true;
+    open_pair(f, AF_INET);
+    greet(f);
+    assert_int_equal(getpeername(f->server, &name.any, &size), 0);
+    int stranger = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(connect(stranger, &name.any, size), 0);
+
+    assert_int_equal(send(stranger, "psst", 4, 0), 4);
+    assert_int_equal(send(f->server, "news", 4, 0), 4);
+    turn_a_while(f);
+    assert_memory_equal(f->bytes, "psstnews", 8);
+    assert_int_equal(f->received_calls, 2); /* never two sources in one */
+    assert_false(hears(f, stranger));
+    assert_true(hears(f, f->server));
+
+    f->proves = true;
+    struct endpoint before = f->uplink->server;
+    assert_int_equal(send(stranger, "it is me", 8, 0), 8);
+    turn_a_while(f);
+    assert_false(endpoint_equal(&f->uplink->server, &before));
+    assert_true(hears(f, stranger));
+    assert_int_equal(send(f->server, "and back", 8, 0), 8);
+    turn_a_while(f);
+    assert_true(endpoint_equal(&f->uplink->server, &before));
+    close(stranger);
+}
+
 static unsigned lines; /* logged */
 
 static void count_lines(void *context, enum log_level level, const char *line)
@@ -620,6 +669,7 @@ int main(void)
         TEST(single_datagrams_of_all_sizes_come_in),
         TEST(an_empty_datagram_is_counted),
         TEST(strangers_are_not_heard),
+        TEST(a_floating_uplink_follows_only_who_proves_itself),
         TEST(icmp_is_no_failure),
         TEST(refused_datagrams_are_counted_and_said_once),
         TEST(without_a_route_datagrams_are_dropped),
