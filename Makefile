@@ -81,7 +81,7 @@ router_LIBS = $(CARES_LIBS)
 qubesdb_LIBS = $(XENVCHAN_LIBS)
 gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS) $(CRYPT_LIBS)
 # Those that only the tests of a folder need.
-xen_MORE_LIBS = $(XENSTAT_LIBS)
+xen_MORE_LIBS = $(XENSTAT_LIBS) $(XENVCHAN_LIBS)
 
 archives = $(foreach part,$($(1)_PARTS),$(BUILD)/$(part).a)
 libraries = $(foreach part,$($(1)_PARTS),$($(part)_LIBS))
@@ -148,6 +148,7 @@ router_BORROWS := tests/firewall/craft.c
 fuzz_BORROWS := tests/firewall/craft.c tests/link/fake_frontend.c
 bench_BORROWS := tests/firewall/craft.c
 gateway_BORROWS := tests/firewall/craft.c tests/qubesdb/server.c
+xen_BORROWS := tests/qubesdb/server.c
 system_BORROWS := tests/firewall/craft.c tests/qubesdb/server.c
 
 helpers = $(call objects,$(filter-out %_test.c %_fuzz.c %_bench.c tests/system/% tests/xen/%,$(wildcard tests/$(1)/*.c)) $($(1)_BORROWS))

@@ -236,7 +236,7 @@ lab_boot() { # NAME SECONDS PROGRAM [WORD FOR DOM0'S COMMAND LINE]...
         -serial "file:$run/xen.log" -serial stdio -kernel "$lab/xen" \
         -append "console=com1 com1=115200 loglvl=warning guest_loglvl=warning noreboot=0 spec-ctrl=no xpti=no dom0_mem=640M,max:640M \
 dom0_max_vcpus=1" \
-        -initrd "$lab/vmlinux console=hvc0 quiet mitigations=off lab.limit=$((seconds - 10)) $*,$run/dom0.img" \
+        -initrd "$lab/vmlinux console=hvc0 quiet mitigations=off lab.limit=$((seconds - 40)) $*,$run/dom0.img" \
         </dev/null > >(collect) 2>"$run/qemu.log" &
     emulator=$!
     local status=0

@@ -175,21 +175,32 @@ web_file() { # NAME MEGABYTES
 
 test_number=0
 
-# A test is a command; what it prints is shown when it fails.
+case_seconds=120
+
+# A test is a command; what it prints is shown when it fails. One that does not end is ended.
 ok() { # DESCRIPTION COMMAND...
-    local description=$1 printed began=$EPOCHREALTIME
+    local description=$1 began=$EPOCHREALTIME job watchdog
     shift
     test_number=$((test_number + 1))
-    echo "--- $test_number $description" >&2
-    if printed=$("$@" 2>&1); then
+    # Jobs have process groups of their own, to be ended as a whole.
+    set -m
+    "$@" >/run/printed 2>&1 </dev/null &
+    job=$!
+    (sleep $case_seconds && echo "took longer than $case_seconds s" >>/run/printed && kill -KILL -- -$job) 2>/dev/null &
+    watchdog=$!
+    set +m
+    if wait $job 2>/dev/null; then
         echo "ok $test_number - $description"
     else
         echo "not ok $test_number - $description"
-        tail -n 40 <<<"$printed" | sed 's/^/# /'
+        tail -n 40 /run/printed | sed 's/^/# /'
     fi
-    echo "$printed" >&2
-    echo "$began $EPOCHREALTIME" | awk '{ printf "--- %.1f s\n", $2 - $1 }' >&2
-
+    kill -- -$watchdog
+    {
+        echo "--- $test_number $description"
+        cat /run/printed
+        echo "$began $EPOCHREALTIME" | awk '{ printf "--- %.1f s\n", $2 - $1 }'
+    } >&2
 }
 
 # The command prints exactly this.

@@ -89,8 +89,8 @@ uplink_network() {
     /sbin/ip route add default via 192.0.2.1
 }
 
-gateway_start() {
-    vpn-gateway run --profile /lab/client.ovpn --downstream xen --qubesdb none --control /run/control \
+gateway_start() { # [QUBESDB]
+    vpn-gateway run --profile /lab/client.ovpn --downstream xen --qubesdb "${1:-none}" --control /run/control \
         >/dev/console 2>&1 &
     echo $! >/run/gateway.pid
 }
