@@ -228,7 +228,7 @@ lint-reproducible: program ## builds twice in two places and compares
 	@tests/lint/reproducible
 
 format: ## puts every C file into the project's format
-	clang-format -i $(C_FILES)
+	@clang-format -i $(C_FILES)
 
 # --- The rest ---------------------------------------------------------------------------------------------------------
 

@@ -4,93 +4,18 @@
 #include "gateway/uplink/tcp.h"
 #include "tests/namespace.h"
 #include "tests/unit.h"
+#include "tests/uplink/owner.h"
 
 #include <arpa/inet.h>
 
-enum { RECEIVED_MAX = 2048, BYTES_MAX = 8 << 20 };
-
 struct fixture {
-    struct loop *loop;
-    struct loop_timer end;
-    struct uplink *uplink;
+    struct owner owner;
     struct endpoint server;
     int listener;
-    int peer;            /* the server's end of the connection */
-    struct burst *burst; /* to send; owns its memory */
-    int connected;
-    int failed;
-    char why[256];
-    bool close_when_connected, close_when_received, close_when_failed;
-    unsigned received_calls;
-    unsigned count; /* of packets that came in */
-    uint16_t sizes[RECEIVED_MAX];
-    uint8_t *bytes; /* of them, in order */
-    size_t total;
+    int peer; /* the server's end of the connection */
 };
 
 static struct fixture fixture;
-
-static void close_uplink(struct fixture *f)
-{
-    f->uplink->kind->close(f->uplink);
-    f->uplink = NULL;
-}
-
-static void connected(void *context, struct instant now)
-{
-    struct fixture *f = context;
-    (void)now;
-    f->connected++;
-    if (f->close_when_connected)
-        close_uplink(f);
-}
-
-static void failed(void *context, struct instant now, const char *why)
-{
-    struct fixture *f = context;
-    (void)now;
-    f->failed++;
-    snprintf(f->why, sizeof f->why, "%s", why);
-    if (f->close_when_failed)
-        close_uplink(f);
-}
-
-static void received(void *context, struct instant now, struct burst *burst)
-{
-    struct fixture *f = context;
-    (void)now;
-    f->received_calls++;
-    if (f->close_when_received)
-        close_uplink(f);
-    for (uint16_t i = 0; i < burst->count; i++) {
-        const struct datagram *d = &burst->datagrams[i];
-        assert_true(f->count < RECEIVED_MAX);
-        f->sizes[f->count++] = d->size;
-        memcpy(f->bytes + f->total, d->data, d->size);
-        f->total += d->size;
-    }
-}
-
-static const struct uplink_owner owner = {
-    .context = &fixture,
-    .connected = connected,
-    .failed = failed,
-    .received = received,
-};
-
-static void quit(void *context, struct instant now)
-{
-    struct fixture *f = context;
-    (void)now;
-    loop_quit(f->loop);
-}
-
-static void turn_a_while(struct fixture *f)
-{
-    loop_timer_set(&f->end,
-                   instant_after(loop_now(f->loop), duration_milliseconds(10)));
-    assert_int_equal(loop_run(f->loop), OK);
-}
 
 /* A listening socket on a port of the system's choice. */
 static void listen_at(struct fixture *f, const struct address *address,
@@ -127,23 +52,19 @@ static void open_pair(struct fixture *f, const struct proxy *proxy, int buffer)
     struct address address = loopback();
     enum error error;
     listen_at(f, &address, buffer);
-    f->uplink = tcp_open(&f->server, proxy, f->loop, &owner, &error);
-    assert_non_null(f->uplink);
-    assert_int_equal(f->connected, 0);
-    turn_a_while(f);
+    f->owner.uplink =
+        tcp_open(&f->server, proxy, f->owner.loop, &f->owner.callbacks, &error);
+    assert_non_null(f->owner.uplink);
+    assert_int_equal(f->owner.connected, 0);
+    owner_turn(&f->owner);
     accept_peer(f);
 }
 
 static int set_up(void **state)
 {
     struct fixture *f = &fixture;
-    *f = (struct fixture){.loop = loop_new(), .listener = -1, .peer = -1};
-    f->bytes = malloc(BYTES_MAX);
-    f->burst = malloc(sizeof *f->burst);
-    assert_true(f->bytes && f->burst && f->loop);
-    assert_true(burst_init(f->burst, 2 << 20));
-    f->end = (struct loop_timer){.expired = quit, .context = f};
-    loop_add_timer(f->loop, &f->end);
+    *f = (struct fixture){.listener = -1, .peer = -1};
+    owner_init(&f->owner);
     *state = f;
     return 0;
 }
@@ -151,34 +72,12 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    if (f->uplink)
-        close_uplink(f);
+    owner_clear(&f->owner);
     if (f->listener >= 0)
         close(f->listener);
     if (f->peer >= 0)
         close(f->peer);
-    loop_free(f->loop);
-    burst_clear(f->burst);
-    free(f->burst);
-    free(f->bytes);
     return 0;
-}
-
-/* A datagram of that size, filled with its number. */
-static void add(struct burst *burst, uint16_t size, bool of_a_qube)
-{
-    static const struct burst_layout bare;
-    uint8_t number = (uint8_t)burst->count;
-    struct datagram *d = burst_reserve(burst, &bare, size);
-    assert_non_null(d);
-    memset(d->data, number, size);
-    if (!of_a_qube)
-        d->inner_size = 0;
-}
-
-static void send_all(struct fixture *f)
-{
-    f->uplink->kind->send(f->uplink, f->burst);
 }
 
 static void read_exactly(struct fixture *f, uint8_t *out, size_t size)
@@ -191,7 +90,7 @@ static void read_exactly(struct fixture *f, uint8_t *out, size_t size)
             continue;
         }
         assert_int_equal(errno, EAGAIN);
-        turn_a_while(f); /* what is queued wants to be sent */
+        owner_turn(&f->owner); /* what is queued wants to be sent */
     }
 }
 
@@ -212,14 +111,14 @@ static void expect_at_server(struct fixture *f, const struct burst *burst)
 static void expect_nothing_more(struct fixture *f)
 {
     uint8_t byte;
-    turn_a_while(f);
+    owner_turn(&f->owner);
     assert_int_equal(recv(f->peer, &byte, 1, MSG_DONTWAIT), -1);
 }
 
 static void peer_says(struct fixture *f, const void *data, size_t size)
 {
     assert_int_equal(send(f->peer, data, size, 0), size);
-    turn_a_while(f);
+    owner_turn(&f->owner);
 }
 
 /* --- Plain --- */
@@ -228,10 +127,10 @@ static void it_tells_when_it_stands(void **state)
 {
     struct fixture *f = *state;
     open_pair(f, NULL, 0);
-    assert_int_equal(f->connected, 1);
-    assert_int_equal(f->uplink->overhead, 42);
-    assert_true(f->uplink->mtu >= 65535);
-    assert_string_equal(f->uplink->kind->name, "tcp");
+    assert_int_equal(f->owner.connected, 1);
+    assert_int_equal(f->owner.uplink->overhead, 42);
+    assert_true(f->owner.uplink->mtu >= 65535);
+    assert_string_equal(f->owner.uplink->kind->name, "tcp");
 }
 
 static void ipv6_has_its_own_overhead(void **state)
@@ -241,10 +140,11 @@ static void ipv6_has_its_own_overhead(void **state)
         address_from_bytes(ADDRESS_IPV6, in6addr_loopback.s6_addr);
     enum error error;
     listen_at(f, &address, 0);
-    f->uplink = tcp_open(&f->server, NULL, f->loop, &owner, &error);
-    turn_a_while(f);
-    assert_int_equal(f->connected, 1);
-    assert_int_equal(f->uplink->overhead, 62);
+    f->owner.uplink =
+        tcp_open(&f->server, NULL, f->owner.loop, &f->owner.callbacks, &error);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.connected, 1);
+    assert_int_equal(f->owner.uplink->overhead, 62);
 }
 
 static void packets_go_both_ways(void **state)
@@ -253,15 +153,15 @@ static void packets_go_both_ways(void **state)
     static const uint8_t two[] = {0, 2, 'a', 'b', 0, 1, 'c'};
     open_pair(f, NULL, 0);
     for (uint16_t i = 0; i < BURST_DATAGRAMS_MAX; i++)
-        add(f->burst, (uint16_t)(1 + i % 200), true);
-    f->burst->datagrams[7].drop = DROP_SEAL_LIMIT;
-    send_all(f);
-    expect_at_server(f, f->burst);
+        owner_add(&f->owner, (uint16_t)(1 + i % 200));
+    f->owner.burst->datagrams[7].drop = DROP_SEAL_LIMIT;
+    owner_send(&f->owner);
+    expect_at_server(f, f->owner.burst);
     expect_nothing_more(f);
     peer_says(f, two, sizeof two);
-    assert_int_equal(f->count, 2);
-    assert_memory_equal(f->bytes, "abc", 3);
-    assert_int_equal(f->received_calls, 1);
+    assert_int_equal(f->owner.count, 2);
+    assert_memory_equal(f->owner.bytes, "abc", 3);
+    assert_int_equal(f->owner.received_calls, 1);
 }
 
 static void packets_come_in_pieces(void **state)
@@ -271,9 +171,9 @@ static void packets_come_in_pieces(void **state)
     open_pair(f, NULL, 0);
     for (size_t i = 0; i < sizeof stream; i++) {
         peer_says(f, stream + i, 1);
-        assert_int_equal(f->count, (i >= 4) + (i >= 7));
+        assert_int_equal(f->owner.count, (i >= 4) + (i >= 7));
     }
-    assert_memory_equal(f->bytes, "abcd", 4);
+    assert_memory_equal(f->owner.bytes, "abcd", 4);
 }
 
 /* A server that does not read: what is dropped is dropped whole, what was
@@ -286,26 +186,26 @@ static void a_slow_server_gets_whole_packets(void **state)
     size_t used = 0;
     open_pair(f, NULL, 4096);
     for (int n = 0; n < 40; n++) {
-        burst_reset(f->burst);
+        burst_reset(f->owner.burst);
         for (int i = 0; i < 60; i++)
-            add(f->burst, 1400, true);
-        send_all(f);
-        sent[n] = *f->burst;
+            owner_add(&f->owner, 1400);
+        owner_send(&f->owner);
+        sent[n] = *f->owner.burst;
         for (int i = 0; i < 60; i++) {
             memset(fill + used, i, 1400);
             sent[n].datagrams[i].data = fill + used;
             used += 1400;
         }
         if (n % 8 == 0)
-            turn_a_while(f);
+            owner_turn(&f->owner);
     }
-    uint64_t busy = f->uplink->drops.count[DROP_UPLINK_BUSY];
+    uint64_t busy = f->owner.uplink->drops.count[DROP_UPLINK_BUSY];
     assert_true(busy > 0);
-    burst_reset(f->burst);
-    add(f->burst, 99, false); /* control still finds room */
-    send_all(f);
-    assert_int_equal(f->burst->datagrams[0].drop, DROP_NONE);
-    struct burst last = *f->burst;
+    burst_reset(f->owner.burst);
+    owner_add(&f->owner, 99)->inner_size = 0; /* control still finds room */
+    owner_send(&f->owner);
+    assert_int_equal(f->owner.burst->datagrams[0].drop, DROP_NONE);
+    struct burst last = *f->owner.burst;
     uint64_t dropped = 0;
     for (int n = 0; n < 40; n++) {
         expect_at_server(f, &sent[n]);
@@ -315,13 +215,13 @@ static void a_slow_server_gets_whole_packets(void **state)
     expect_at_server(f, &last);
     expect_nothing_more(f);
     assert_int_equal(dropped, busy);
-    assert_int_equal(f->failed, 0);
+    assert_int_equal(f->owner.failed, 0);
 
     /* And it is as fast as ever again. */
-    burst_reset(f->burst);
-    add(f->burst, 50, true);
-    send_all(f);
-    expect_at_server(f, f->burst);
+    burst_reset(f->owner.burst);
+    owner_add(&f->owner, 50);
+    owner_send(&f->owner);
+    expect_at_server(f, f->owner.burst);
 }
 
 /* --- Ends --- */
@@ -334,13 +234,14 @@ static void nobody_listening_is_told(void **state)
     listen_at(f, &address, 0);
     close(f->listener);
     f->listener = -1;
-    f->close_when_failed = true;
-    f->uplink = tcp_open(&f->server, NULL, f->loop, &owner, &error);
-    assert_non_null(f->uplink);
-    assert_int_equal(f->failed, 0);
-    turn_a_while(f);
-    assert_int_equal(f->failed, 1);
-    assert_string_equal(f->why, "Connection refused");
+    f->owner.close_when_failed = true;
+    f->owner.uplink =
+        tcp_open(&f->server, NULL, f->owner.loop, &f->owner.callbacks, &error);
+    assert_non_null(f->owner.uplink);
+    assert_int_equal(f->owner.failed, 0);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.failed, 1);
+    assert_string_equal(f->owner.why, "Connection refused");
 }
 
 static void no_line(void *context, enum log_level level, const char *line)
@@ -356,9 +257,10 @@ static void no_way_at_all_is_an_error_at_once(void **state)
     struct endpoint nowhere = {address_ipv4(0xc0000201), 1194};
     enum error error = OK;
     log_set_sink(no_line, NULL);
-    f->uplink = tcp_open(&nowhere, NULL, f->loop, &owner, &error);
+    f->owner.uplink =
+        tcp_open(&nowhere, NULL, f->owner.loop, &f->owner.callbacks, &error);
     log_set_sink(NULL, NULL);
-    assert_null(f->uplink);
+    assert_null(f->owner.uplink);
     assert_int_not_equal(error, OK);
 }
 
@@ -368,10 +270,11 @@ static void what_is_sent_before_it_stands_is_dropped(void **state)
     struct address address = loopback();
     enum error error;
     listen_at(f, &address, 0);
-    f->uplink = tcp_open(&f->server, NULL, f->loop, &owner, &error);
-    add(f->burst, 5, false);
-    send_all(f);
-    assert_int_equal(f->burst->datagrams[0].drop, DROP_UPLINK_ERROR);
+    f->owner.uplink =
+        tcp_open(&f->server, NULL, f->owner.loop, &f->owner.callbacks, &error);
+    owner_add(&f->owner, 5)->inner_size = 0;
+    owner_send(&f->owner);
+    assert_int_equal(f->owner.burst->datagrams[0].drop, DROP_UPLINK_ERROR);
 }
 
 static void the_servers_end_is_told(void **state)
@@ -382,17 +285,17 @@ static void the_servers_end_is_told(void **state)
     send(f->peer, last, sizeof last, 0);
     close(f->peer);
     f->peer = -1;
-    turn_a_while(f);
-    turn_a_while(f);
-    assert_int_equal(f->count, 1);
-    assert_int_equal(f->failed, 1);
-    assert_string_equal(f->why, "the server closed the connection");
+    owner_turn(&f->owner);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.count, 1);
+    assert_int_equal(f->owner.failed, 1);
+    assert_string_equal(f->owner.why, "the server closed the connection");
     /* Once, and whatever is sent now is dropped. */
-    turn_a_while(f);
-    add(f->burst, 5, true);
-    send_all(f);
-    assert_int_equal(f->burst->datagrams[0].drop, DROP_UPLINK_ERROR);
-    assert_int_equal(f->failed, 1);
+    owner_turn(&f->owner);
+    owner_add(&f->owner, 5);
+    owner_send(&f->owner);
+    assert_int_equal(f->owner.burst->datagrams[0].drop, DROP_UPLINK_ERROR);
+    assert_int_equal(f->owner.failed, 1);
 }
 
 static void reset_peer(struct fixture *f)
@@ -408,11 +311,11 @@ static void a_reset_is_told(void **state)
     struct fixture *f = *state;
     open_pair(f, NULL, 0);
     reset_peer(f);
-    f->close_when_failed = true;
-    turn_a_while(f);
-    assert_int_equal(f->failed, 1);
-    assert_string_equal(f->why, "Connection reset by peer");
-    assert_null(f->uplink);
+    f->owner.close_when_failed = true;
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.failed, 1);
+    assert_string_equal(f->owner.why, "Connection reset by peer");
+    assert_null(f->owner.uplink);
 }
 
 /* Seen first by send(): its owner is told later, from the loop. */
@@ -421,14 +324,14 @@ static void a_reset_under_a_send_is_told_from_the_loop(void **state)
     struct fixture *f = *state;
     open_pair(f, NULL, 0);
     reset_peer(f);
-    add(f->burst, 5, true);
-    send_all(f);
-    assert_int_equal(f->burst->datagrams[0].drop, DROP_UPLINK_ERROR);
-    assert_int_equal(f->failed, 0);
-    f->close_when_failed = true;
-    turn_a_while(f);
-    assert_int_equal(f->failed, 1);
-    assert_string_equal(f->why, "Connection reset by peer");
+    owner_add(&f->owner, 5);
+    owner_send(&f->owner);
+    assert_int_equal(f->owner.burst->datagrams[0].drop, DROP_UPLINK_ERROR);
+    assert_int_equal(f->owner.failed, 0);
+    f->owner.close_when_failed = true;
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.failed, 1);
+    assert_string_equal(f->owner.why, "Connection reset by peer");
 }
 
 static void a_stream_without_packets_is_a_failure(void **state)
@@ -437,18 +340,18 @@ static void a_stream_without_packets_is_a_failure(void **state)
     static const uint8_t stream[] = "\0\1xHTTP/1.1 400 Bad request";
     open_pair(f, NULL, 0);
     peer_says(f, stream, sizeof stream - 1);
-    assert_int_equal(f->count, 1);
-    assert_int_equal(f->failed, 1);
-    assert_non_null(strstr(f->why, "no OpenVPN over TCP"));
+    assert_int_equal(f->owner.count, 1);
+    assert_int_equal(f->owner.failed, 1);
+    assert_non_null(strstr(f->owner.why, "no OpenVPN over TCP"));
 }
 
 static void it_may_be_closed_from_inside_connected(void **state)
 {
     struct fixture *f = *state;
-    f->close_when_connected = true;
+    f->owner.close_when_connected = true;
     open_pair(f, NULL, 0);
-    assert_int_equal(f->connected, 1);
-    assert_null(f->uplink);
+    assert_int_equal(f->owner.connected, 1);
+    assert_null(f->owner.uplink);
 }
 
 static void it_may_be_closed_from_inside_received(void **state)
@@ -458,10 +361,10 @@ static void it_may_be_closed_from_inside_received(void **state)
     open_pair(f, NULL, 0);
     for (size_t i = 0; i < sizeof many; i += 3)
         many[i + 1] = 1;
-    f->close_when_received = true;
+    f->owner.close_when_received = true;
     peer_says(f, many, sizeof many);
-    assert_int_equal(f->received_calls, 1);
-    assert_null(f->uplink);
+    assert_int_equal(f->owner.received_calls, 1);
+    assert_null(f->owner.uplink);
 }
 
 static void it_may_be_closed_before_it_stands(void **state)
@@ -470,10 +373,11 @@ static void it_may_be_closed_before_it_stands(void **state)
     struct address address = loopback();
     enum error error;
     listen_at(f, &address, 0);
-    f->uplink = tcp_open(&f->server, NULL, f->loop, &owner, &error);
-    close_uplink(f);
-    turn_a_while(f);
-    assert_int_equal(f->connected + f->failed, 0);
+    f->owner.uplink =
+        tcp_open(&f->server, NULL, f->owner.loop, &f->owner.callbacks, &error);
+    owner_close(&f->owner);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.connected + f->owner.failed, 0);
 }
 
 /* --- Proxies --- */
@@ -505,30 +409,30 @@ static void an_http_proxy_leads_to_the_server(void **state)
 {
     struct fixture *f = *state;
     open_pair(f, &http, 0);
-    assert_int_equal(f->connected, 0);
+    assert_int_equal(f->owner.connected, 0);
     expect_connect_request(f);
     peer_says(f, "HTTP/1.1 200 OK\r\nVia", 20);
-    assert_int_equal(f->connected, 0);
+    assert_int_equal(f->owner.connected, 0);
     /* The server was quick: its packet, and the start of one, are there. */
     peer_says(f, ": x\r\n\r\n\0\2ab\0", 12);
-    assert_int_equal(f->connected, 1);
-    assert_int_equal(f->count, 1);
+    assert_int_equal(f->owner.connected, 1);
+    assert_int_equal(f->owner.count, 1);
     peer_says(f, "\1c", 2);
-    assert_int_equal(f->count, 2);
-    assert_memory_equal(f->bytes, "abc", 3);
-    add(f->burst, 5, true);
-    send_all(f);
-    expect_at_server(f, f->burst);
+    assert_int_equal(f->owner.count, 2);
+    assert_memory_equal(f->owner.bytes, "abc", 3);
+    owner_add(&f->owner, 5);
+    owner_send(&f->owner);
+    expect_at_server(f, f->owner.burst);
 }
 
 static void an_http_proxys_refusal_is_told(void **state)
 {
     struct fixture *f = *state;
     open_pair(f, &http, 0);
-    f->close_when_failed = true;
+    f->owner.close_when_failed = true;
     peer_says(f, "HTTP/1.1 403 Forbidden\r\n\r\n", 26);
-    assert_int_equal(f->failed, 1);
-    assert_string_equal(f->why, "the HTTP proxy refuses: 403 Forbidden");
+    assert_int_equal(f->owner.failed, 1);
+    assert_string_equal(f->owner.why, "the HTTP proxy refuses: 403 Forbidden");
 }
 
 /* 407 and away, before the header's end. */
@@ -538,12 +442,12 @@ static void a_proxy_that_hangs_up_is_told_with_its_reason(void **state)
     open_pair(f, &http, 0);
     expect_connect_request(f);
     peer_says(f, "HTTP/1.1 407 Who?\r\n", 19);
-    assert_int_equal(f->failed, 0);
+    assert_int_equal(f->owner.failed, 0);
     close(f->peer);
     f->peer = -1;
-    turn_a_while(f);
-    assert_int_equal(f->failed, 1);
-    assert_non_null(strstr(f->why, "wants a name and a password"));
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.failed, 1);
+    assert_non_null(strstr(f->owner.why, "wants a name and a password"));
 }
 
 static void a_socks_proxy_leads_to_the_server(void **state)
@@ -556,21 +460,21 @@ static void a_socks_proxy_leads_to_the_server(void **state)
     peer_says(f, "\1\0", 2);
     expect_bytes(f, "\5\1\0\3\13vpn.example\1\xbb", 18);
     peer_says(f, "\5\0\0\1\300\0\2\1\0\1\0\1z", 13);
-    assert_int_equal(f->connected, 1);
-    assert_int_equal(f->count, 1);
-    assert_int_equal(f->bytes[0], 'z');
+    assert_int_equal(f->owner.connected, 1);
+    assert_int_equal(f->owner.count, 1);
+    assert_int_equal(f->owner.bytes[0], 'z');
 }
 
 static void an_answer_before_the_question_is_none(void **state)
 {
     struct fixture *f = *state;
     open_pair(f, &socks, 0);
-    f->close_when_failed = true;
+    f->owner.close_when_failed = true;
     /* Method, login's status and reply in one: we have asked for none. */
     peer_says(f, "\5\2\1\0\5\0\0\1\300\0\2\1\0\1", 14);
-    assert_int_equal(f->connected, 0);
-    assert_int_equal(f->failed, 1);
-    assert_non_null(strstr(f->why, "before it has heard"));
+    assert_int_equal(f->owner.connected, 0);
+    assert_int_equal(f->owner.failed, 1);
+    assert_non_null(strstr(f->owner.why, "before it has heard"));
 }
 
 int main(void)

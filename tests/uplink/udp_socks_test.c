@@ -5,24 +5,14 @@
 #include "gateway/uplink/udp_socks.h"
 #include "tests/namespace.h"
 #include "tests/unit.h"
+#include "tests/uplink/owner.h"
 
 #include <arpa/inet.h>
 
-enum { BYTES_MAX = 1 << 20 };
-
 struct fixture {
-    struct loop *loop;
-    struct loop_timer end;
-    struct uplink *uplink;
+    struct owner owner;
     int listener, proxy, relay;
     uint16_t relay_port;
-    struct burst *burst; /* to send; owns its memory */
-    int connected, failed;
-    char why[256];
-    bool close_when_connected, close_when_received, close_when_failed;
-    unsigned count; /* of datagrams that came in */
-    uint8_t *bytes; /* of them, in order */
-    size_t total;
 };
 
 static struct fixture fixture;
@@ -32,66 +22,6 @@ static const struct proxy numbered = {
 static const struct proxy named = {
     .kind = PROXY_SOCKS, .host = "vpn.example", .port = 1194};
 static const uint8_t numbered_header[] = {0, 0, 0, 1, 192, 0, 2, 9, 4, 0xaa};
-
-static void close_uplink(struct fixture *f)
-{
-    f->uplink->kind->close(f->uplink);
-    f->uplink = NULL;
-}
-
-static void connected(void *context, struct instant now)
-{
-    struct fixture *f = context;
-    (void)now;
-    f->connected++;
-    if (f->close_when_connected)
-        close_uplink(f);
-}
-
-static void failed(void *context, struct instant now, const char *why)
-{
-    struct fixture *f = context;
-    (void)now;
-    f->failed++;
-    snprintf(f->why, sizeof f->why, "%s", why);
-    if (f->close_when_failed)
-        close_uplink(f);
-}
-
-static void received(void *context, struct instant now, struct burst *burst)
-{
-    struct fixture *f = context;
-    (void)now;
-    if (f->close_when_received)
-        close_uplink(f);
-    for (uint16_t i = 0; i < burst->count; i++) {
-        const struct datagram *d = &burst->datagrams[i];
-        memcpy(f->bytes + f->total, d->data, d->size);
-        f->total += d->size;
-        f->count++;
-    }
-}
-
-static const struct uplink_owner owner = {
-    .context = &fixture,
-    .connected = connected,
-    .failed = failed,
-    .received = received,
-};
-
-static void quit(void *context, struct instant now)
-{
-    struct fixture *f = context;
-    (void)now;
-    loop_quit(f->loop);
-}
-
-static void turn_a_while(struct fixture *f)
-{
-    loop_timer_set(&f->end,
-                   instant_after(loop_now(f->loop), duration_milliseconds(10)));
-    assert_int_equal(loop_run(f->loop), OK);
-}
 
 /* A socket on the loopback; its port. */
 static int bound_socket(int type, uint16_t *port)
@@ -117,13 +47,14 @@ static void open_to_proxy(struct fixture *f, const struct proxy *proxy)
     f->listener = bound_socket(SOCK_STREAM, &peer.port);
     assert_int_equal(listen(f->listener, 1), 0);
     f->relay = bound_socket(SOCK_DGRAM, &f->relay_port);
-    f->uplink = udp_socks_open(&peer, proxy, f->loop, &owner, &error);
-    assert_non_null(f->uplink);
-    turn_a_while(f);
+    f->owner.uplink = udp_socks_open(&peer, proxy, f->owner.loop,
+                                     &f->owner.callbacks, &error);
+    assert_non_null(f->owner.uplink);
+    owner_turn(&f->owner);
     f->proxy = accept(f->listener, NULL, NULL);
     assert_int_equal(recv(f->proxy, heard, sizeof heard, 0), 3);
     assert_int_equal(send(f->proxy, "\5\0", 2, 0), 2);
-    turn_a_while(f);
+    owner_turn(&f->owner);
     assert_int_equal(recv(f->proxy, heard, sizeof heard, 0), 10);
     assert_int_equal(heard[1], PROXY_SOCKS_UDP_ASSOCIATE);
 }
@@ -134,28 +65,22 @@ static void reply(struct fixture *f, uint32_t address)
     store_u32(answer + 4, address);
     store_u16(answer + 8, f->relay_port);
     assert_int_equal(send(f->proxy, answer, sizeof answer, 0), sizeof answer);
-    turn_a_while(f);
+    owner_turn(&f->owner);
 }
 
 static void open_all(struct fixture *f, const struct proxy *proxy)
 {
     open_to_proxy(f, proxy);
-    assert_int_equal(f->connected, 0);
+    assert_int_equal(f->owner.connected, 0);
     reply(f, INADDR_LOOPBACK);
-    assert_int_equal(f->connected, !f->failed);
+    assert_int_equal(f->owner.connected, !f->owner.failed);
 }
 
 static int set_up(void **state)
 {
     struct fixture *f = &fixture;
-    *f = (struct fixture){
-        .loop = loop_new(), .listener = -1, .proxy = -1, .relay = -1};
-    f->bytes = malloc(BYTES_MAX);
-    f->burst = malloc(sizeof *f->burst);
-    assert_true(f->bytes && f->burst && f->loop);
-    assert_true(burst_init(f->burst, 1 << 20));
-    f->end = (struct loop_timer){.expired = quit, .context = f};
-    loop_add_timer(f->loop, &f->end);
+    *f = (struct fixture){.listener = -1, .proxy = -1, .relay = -1};
+    owner_init(&f->owner);
     *state = f;
     return 0;
 }
@@ -163,38 +88,19 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    if (f->uplink)
-        close_uplink(f);
+    owner_clear(&f->owner);
     if (f->proxy >= 0)
         close(f->proxy);
     close(f->listener);
     close(f->relay);
-    loop_free(f->loop);
-    burst_clear(f->burst);
-    free(f->burst);
-    free(f->bytes);
     return 0;
-}
-
-static void add(struct burst *burst, uint16_t size)
-{
-    static const struct burst_layout bare;
-    uint8_t number = (uint8_t)burst->count;
-    struct datagram *d = burst_reserve(burst, &bare, size);
-    assert_non_null(d);
-    memset(d->data, number, size);
-}
-
-static void send_all(struct fixture *f)
-{
-    f->uplink->kind->send(f->uplink, f->burst);
 }
 
 static void expect_at_relay(struct fixture *f, struct bytes header)
 {
     static uint8_t data[UINT16_MAX];
-    for (uint16_t i = 0; i < f->burst->count; i++) {
-        const struct datagram *d = &f->burst->datagrams[i];
+    for (uint16_t i = 0; i < f->owner.burst->count; i++) {
+        const struct datagram *d = &f->owner.burst->datagrams[i];
         if (d->drop != DROP_NONE)
             continue;
         ssize_t got = recv(f->relay, data, sizeof data, 0);
@@ -211,10 +117,10 @@ static void greet(struct fixture *f)
     union socket_name name;
     socklen_t size = sizeof name;
     uint8_t data[64];
-    burst_reset(f->burst);
-    add(f->burst, 1);
-    send_all(f);
-    burst_reset(f->burst);
+    burst_reset(f->owner.burst);
+    owner_add(&f->owner, 1);
+    owner_send(&f->owner);
+    burst_reset(f->owner.burst);
     assert_true(recvfrom(f->relay, data, sizeof data, 0, &name.any, &size) > 0);
     assert_int_equal(connect(f->relay, &name.any, size), 0);
 }
@@ -228,14 +134,14 @@ static void datagrams_go_out_behind_their_header(void **state)
 {
     struct fixture *f = *state;
     open_all(f, &numbered);
-    assert_int_equal(f->uplink->overhead, 20 + 8 + 10);
-    assert_true(f->uplink->mtu > 1000);
+    assert_int_equal(f->owner.uplink->overhead, 20 + 8 + 10);
+    assert_true(f->owner.uplink->mtu > 1000);
     for (int i = 0; i < 100; i++) /* runs, and what is none */
-        add(f->burst, (uint16_t)(i < 70 ? 1400 : 100 + i));
-    f->burst->datagrams[5].drop = DROP_SEAL_LIMIT;
-    send_all(f);
+        owner_add(&f->owner, (uint16_t)(i < 70 ? 1400 : 100 + i));
+    f->owner.burst->datagrams[5].drop = DROP_SEAL_LIMIT;
+    owner_send(&f->owner);
     for (int i = 0; i < 100; i++)
-        assert_int_equal(f->burst->datagrams[i].drop,
+        assert_int_equal(f->owner.burst->datagrams[i].drop,
                          i == 5 ? DROP_SEAL_LIMIT : DROP_NONE);
     expect_at_relay(f, bytes_of(numbered_header, sizeof numbered_header));
 }
@@ -245,10 +151,10 @@ static void a_name_is_in_the_header(void **state)
     struct fixture *f = *state;
     static const uint8_t header[] = "\0\0\0\3\13vpn.example\4\xaa";
     open_all(f, &named);
-    assert_int_equal(f->uplink->overhead, 20 + 8 + 18);
-    add(f->burst, 300);
-    add(f->burst, 300);
-    send_all(f);
+    assert_int_equal(f->owner.uplink->overhead, 20 + 8 + 18);
+    owner_add(&f->owner, 300);
+    owner_add(&f->owner, 300);
+    owner_send(&f->owner);
     expect_at_relay(f, bytes_of(header, sizeof header - 1));
 }
 
@@ -256,10 +162,10 @@ static void what_no_datagram_holds_is_too_big(void **state)
 {
     struct fixture *f = *state;
     open_all(f, &numbered);
-    add(f->burst, 65507 - 9);
-    send_all(f);
-    assert_int_equal(f->burst->datagrams[0].drop, DROP_UPLINK_TOO_BIG);
-    assert_int_equal(f->uplink->drops.count[DROP_UPLINK_TOO_BIG], 1);
+    owner_add(&f->owner, 65507 - 9);
+    owner_send(&f->owner);
+    assert_int_equal(f->owner.burst->datagrams[0].drop, DROP_UPLINK_TOO_BIG);
+    assert_int_equal(f->owner.uplink->drops.count[DROP_UPLINK_TOO_BIG], 1);
 }
 
 static void answers_lose_their_header(void **state)
@@ -271,10 +177,10 @@ static void answers_lose_their_header(void **state)
     relay_says(f, "\0\0\0\1\300\0\2\11\4\xaatwo!", 14);
     /* A name for where they are from proves nothing, and need not. */
     relay_says(f, "\0\0\0\3\1x\0\1three", 13);
-    turn_a_while(f);
-    assert_int_equal(f->count, 3);
-    assert_memory_equal(f->bytes, "onetwo!three", 12);
-    assert_int_equal(f->total, 12);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.count, 3);
+    assert_memory_equal(f->owner.bytes, "onetwo!three", 12);
+    assert_int_equal(f->owner.total, 12);
 }
 
 static void strangers_and_fragments_are_not_heard(void **state)
@@ -288,10 +194,10 @@ static void strangers_and_fragments_are_not_heard(void **state)
     relay_says(f, "\0\0\0\1\300\0\2\11\4\xaa", 10);    /* empty */
     relay_says(f, "\0\0\0\1\300", 5);                  /* cut */
     relay_says(f, "\0\0\0\1\300\0\2\11\4\xaaokay", 14);
-    turn_a_while(f);
-    assert_int_equal(f->count, 1);
-    assert_memory_equal(f->bytes, "okay", 4);
-    assert_int_equal(f->uplink->drops.count[DROP_NOT_FROM_SERVER], 5);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.count, 1);
+    assert_memory_equal(f->owner.bytes, "okay", 4);
+    assert_int_equal(f->owner.uplink->drops.count[DROP_NOT_FROM_SERVER], 5);
 }
 
 /* Only the proxy knows where the server is. */
@@ -301,8 +207,8 @@ static void the_source_is_not_judged_where_there_is_a_name(void **state)
     open_all(f, &named);
     greet(f);
     relay_says(f, "\0\0\0\1\300\0\2\10\4\xaaone", 13);
-    turn_a_while(f);
-    assert_int_equal(f->count, 1);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.count, 1);
 }
 
 static void a_relay_without_an_address_is_the_proxys(void **state)
@@ -310,9 +216,9 @@ static void a_relay_without_an_address_is_the_proxys(void **state)
     struct fixture *f = *state;
     open_to_proxy(f, &numbered);
     reply(f, 0);
-    assert_int_equal(f->connected, 1);
-    add(f->burst, 10);
-    send_all(f);
+    assert_int_equal(f->owner.connected, 1);
+    owner_add(&f->owner, 10);
+    owner_send(&f->owner);
     expect_at_relay(f, bytes_of(numbered_header, sizeof numbered_header));
 }
 
@@ -321,42 +227,42 @@ static void the_relay_ends_with_the_connection(void **state)
     struct fixture *f = *state;
     open_all(f, &numbered);
     assert_int_equal(send(f->proxy, "noise", 5, 0), 5);
-    turn_a_while(f);
-    assert_int_equal(f->failed, 0);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.failed, 0);
     close(f->proxy);
     f->proxy = -1;
-    f->close_when_failed = true;
-    turn_a_while(f);
-    assert_int_equal(f->failed, 1);
-    assert_string_equal(f->why, "the SOCKS proxy closed the connection");
+    f->owner.close_when_failed = true;
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.failed, 1);
+    assert_string_equal(f->owner.why, "the SOCKS proxy closed the connection");
 }
 
 static void a_refusal_is_told(void **state)
 {
     struct fixture *f = *state;
     open_to_proxy(f, &numbered);
-    f->close_when_failed = true;
+    f->owner.close_when_failed = true;
     assert_int_equal(send(f->proxy, "\5\7\0\1\0\0\0\0\0\0", 10, 0), 10);
-    turn_a_while(f);
-    assert_int_equal(f->failed, 1);
-    assert_non_null(strstr(f->why, "does not know this command"));
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.failed, 1);
+    assert_non_null(strstr(f->owner.why, "does not know this command"));
 }
 
 static void before_there_is_a_relay_nothing_is_sent(void **state)
 {
     struct fixture *f = *state;
     open_to_proxy(f, &numbered);
-    add(f->burst, 10);
-    send_all(f);
-    assert_int_equal(f->burst->datagrams[0].drop, DROP_UPLINK_ERROR);
+    owner_add(&f->owner, 10);
+    owner_send(&f->owner);
+    assert_int_equal(f->owner.burst->datagrams[0].drop, DROP_UPLINK_ERROR);
 }
 
 static void it_may_be_closed_from_inside(void **state)
 {
     struct fixture *f = *state;
-    f->close_when_connected = true;
+    f->owner.close_when_connected = true;
     open_all(f, &numbered);
-    assert_null(f->uplink);
+    assert_null(f->owner.uplink);
 }
 
 static void it_may_be_closed_while_receiving(void **state)
@@ -364,11 +270,11 @@ static void it_may_be_closed_while_receiving(void **state)
     struct fixture *f = *state;
     open_all(f, &numbered);
     greet(f);
-    f->close_when_received = true;
+    f->owner.close_when_received = true;
     relay_says(f, "\0\0\0\1\300\0\2\11\4\xaaone", 13);
     relay_says(f, "\0\0\0\1\300\0\2\11\4\xaatwo", 13);
-    turn_a_while(f);
-    assert_null(f->uplink);
+    owner_turn(&f->owner);
+    assert_null(f->owner.uplink);
 }
 
 int main(void)

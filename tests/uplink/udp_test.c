@@ -3,96 +3,22 @@
 #include "gateway/uplink/udp.h"
 #include "tests/namespace.h"
 #include "tests/unit.h"
+#include "tests/uplink/owner.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
-enum {
-    DATAGRAM_MAX = 65507,
-    RECEIVED_MAX = 1024,
-};
+enum { DATAGRAM_MAX = 65507 };
 
 struct fixture {
-    struct loop *loop;
-    struct loop_timer end;
-    struct uplink *uplink;
+    struct owner owner;
     int server;
-    struct burst *burst; /* to send; owns its memory */
-    int connected;
-    int failed;
-    bool close_when_connected;
-    bool floating, proves;
-    bool close_when_received;
-    unsigned received_calls;
-    unsigned count; /* of datagrams that came in */
-    uint16_t sizes[RECEIVED_MAX];
-    uint8_t *bytes; /* of them, in order */
-    size_t total;
+    bool floating;
 };
 
 static struct fixture fixture;
-
-static void connected(void *context, struct instant now)
-{
-    struct fixture *f = context;
-    (void)now;
-    f->connected++;
-    if (f->close_when_connected) {
-        f->uplink->kind->close(f->uplink);
-        f->uplink = NULL;
-    }
-}
-
-static void failed(void *context, struct instant now, const char *why)
-{
-    struct fixture *f = context;
-    (void)now;
-    (void)why;
-    f->failed++;
-}
-
-static void received(void *context, struct instant now, struct burst *burst)
-{
-    struct fixture *f = context;
-    (void)now;
-    f->received_calls++;
-    if (f->close_when_received) {
-        f->uplink->kind->close(f->uplink);
-        f->uplink = NULL;
-    }
-    for (uint16_t i = 0; i < burst->count; i++) {
-        struct datagram *d = &burst->datagrams[i];
-        assert_int_equal(d->drop, DROP_NONE);
-        d->proven = f->proves;
-        assert_true(f->count < RECEIVED_MAX);
-        f->sizes[f->count++] = d->size;
-        memcpy(f->bytes + f->total, d->data, d->size);
-        f->total += d->size;
-    }
-}
-
-static const struct uplink_owner owner = {
-    .context = &fixture,
-    .connected = connected,
-    .failed = failed,
-    .received = received,
-};
-
-static void quit(void *context, struct instant now)
-{
-    struct fixture *f = context;
-    (void)now;
-    loop_quit(f->loop);
-}
-
-static void turn_a_while(struct fixture *f)
-{
-    loop_timer_set(&f->end,
-                   instant_after(loop_now(f->loop), duration_milliseconds(10)));
-    assert_int_equal(loop_run(f->loop), OK);
-}
 
 union name {
     struct sockaddr any;
@@ -123,23 +49,23 @@ static void open_pair(struct fixture *f, int family)
     if (family == AF_INET6)
         server.address =
             address_from_bytes(ADDRESS_IPV6, in6addr_loopback.s6_addr);
-    f->uplink = (f->floating ? udp_open_floating : udp_open)(&server, f->loop,
-                                                             &owner, &error);
-    assert_non_null(f->uplink);
-    assert_int_equal(f->connected, 0);
+    f->owner.uplink = (f->floating ? udp_open_floating : udp_open)(
+        &server, f->owner.loop, &f->owner.callbacks, &error);
+    assert_non_null(f->owner.uplink);
+    assert_int_equal(f->owner.connected, 0);
 }
 
 /* Lets the server know who we are. */
 static void greet(struct fixture *f)
 {
     static uint8_t hello = 'h';
-    struct burst *burst = f->burst;
+    struct burst *burst = f->owner.burst;
     char byte;
     union name name;
     socklen_t size = sizeof name;
     burst_reset(burst);
     assert_true(burst_add_view(burst, &hello, 1));
-    f->uplink->kind->send(f->uplink, burst);
+    f->owner.uplink->kind->send(f->owner.uplink, burst);
     burst_reset(burst);
     assert_int_equal(recvfrom(f->server, &byte, 1, 0, &name.any, &size), 1);
     assert_int_equal(connect(f->server, &name.any, size), 0);
@@ -148,13 +74,8 @@ static void greet(struct fixture *f)
 static int set_up(void **state)
 {
     struct fixture *f = &fixture;
-    *f = (struct fixture){.loop = loop_new(), .server = -1};
-    f->bytes = malloc(8 << 20);
-    f->burst = malloc(sizeof *f->burst);
-    assert_true(f->bytes && f->burst && f->loop);
-    assert_true(burst_init(f->burst, 2 << 20));
-    f->end = (struct loop_timer){.expired = quit, .context = f};
-    loop_add_timer(f->loop, &f->end);
+    *f = (struct fixture){.server = -1};
+    owner_init(&f->owner);
     *state = f;
     return 0;
 }
@@ -162,26 +83,11 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    if (f->uplink)
-        f->uplink->kind->close(f->uplink);
+    owner_clear(&f->owner);
     if (f->server >= 0)
         close(f->server);
-    loop_free(f->loop);
-    burst_clear(f->burst);
-    free(f->burst);
-    free(f->bytes);
     namespace_run("ip link set lo mtu 65536");
     return 0;
-}
-
-/* Adds a datagram of that size, filled with its number. */
-static void add(struct burst *burst, uint16_t size)
-{
-    static const struct burst_layout bare;
-    uint8_t number = (uint8_t)burst->count;
-    struct datagram *d = burst_reserve(burst, &bare, size);
-    assert_non_null(d);
-    memset(d->data, number, size);
 }
 
 /* The server has got just the datagrams of the burst that were not dropped,
@@ -208,20 +114,15 @@ static unsigned drops_of(const struct burst *burst, enum drop reason)
     return count;
 }
 
-static void send_all(struct fixture *f)
-{
-    f->uplink->kind->send(f->uplink, f->burst);
-}
-
 static void it_tells_when_it_stands(void **state)
 {
     struct fixture *f = *state;
     open_pair(f, AF_INET);
-    turn_a_while(f);
-    assert_int_equal(f->connected, 1);
-    assert_int_equal(f->uplink->overhead, 28);
-    assert_true(f->uplink->mtu >= 65535);
-    assert_string_equal(f->uplink->kind->name, "udp");
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.connected, 1);
+    assert_int_equal(f->owner.uplink->overhead, 28);
+    assert_true(f->owner.uplink->mtu >= 65535);
+    assert_string_equal(f->owner.uplink->kind->name, "udp");
 }
 
 static void ipv6_has_its_own_overhead(void **state)
@@ -229,8 +130,8 @@ static void ipv6_has_its_own_overhead(void **state)
     struct fixture *f = *state;
     namespace_run("ip link set lo mtu 1500");
     open_pair(f, AF_INET6);
-    assert_int_equal(f->uplink->overhead, 48);
-    assert_int_equal(f->uplink->mtu, 1500);
+    assert_int_equal(f->owner.uplink->overhead, 48);
+    assert_int_equal(f->owner.uplink->mtu, 1500);
 }
 
 static void runs_arrive_as_they_were(void **state)
@@ -239,15 +140,15 @@ static void runs_arrive_as_they_were(void **state)
     static const int families[] = {AF_INET, AF_INET6};
     for (int i = 0; i < 2; i++) {
         open_pair(f, families[i]);
-        burst_reset(f->burst);
+        burst_reset(f->owner.burst);
         for (int n = 0; n < 150; n++) /* more than two messages */
-            add(f->burst, 400);
-        add(f->burst, 77); /* the shorter end of a run */
-        send_all(f);
-        assert_int_equal(drops_of(f->burst, DROP_NONE), 151);
-        expect_at_server(f, f->burst);
-        f->uplink->kind->close(f->uplink);
-        f->uplink = NULL;
+            owner_add(&f->owner, 400);
+        owner_add(&f->owner, 77); /* the shorter end of a run */
+        owner_send(&f->owner);
+        assert_int_equal(drops_of(f->owner.burst, DROP_NONE), 151);
+        expect_at_server(f, f->owner.burst);
+        f->owner.uplink->kind->close(f->owner.uplink);
+        f->owner.uplink = NULL;
         close(f->server);
     }
 }
@@ -258,16 +159,17 @@ static void mixed_sizes_arrive_in_order(void **state)
     uint32_t random = 7;
     open_pair(f, AF_INET);
     for (int round = 0; round < 20; round++) {
-        burst_reset(f->burst);
-        while (f->burst->count < 80) { /* fits a plain receive buffer */
+        burst_reset(f->owner.burst);
+        while (f->owner.burst->count < 80) { /* fits a plain receive buffer */
             /* Runs of one to eight, often of a size seen just before. */
             uint16_t size = (uint16_t)(1 + next_random(&random) % 3 * 600);
             for (uint32_t n = next_random(&random) % 8; n; n--)
-                add(f->burst, size);
+                owner_add(&f->owner, size);
         }
-        send_all(f);
-        assert_int_equal(drops_of(f->burst, DROP_NONE), f->burst->count);
-        expect_at_server(f, f->burst);
+        owner_send(&f->owner);
+        assert_int_equal(drops_of(f->owner.burst, DROP_NONE),
+                         f->owner.burst->count);
+        expect_at_server(f, f->owner.burst);
     }
 }
 
@@ -277,10 +179,10 @@ static void growing_sizes_are_no_run(void **state)
     struct fixture *f = *state;
     open_pair(f, AF_INET);
     for (uint16_t n = 1; n <= 100; n++)
-        add(f->burst, n);
-    send_all(f);
-    assert_int_equal(drops_of(f->burst, DROP_NONE), 100);
-    expect_at_server(f, f->burst);
+        owner_add(&f->owner, n);
+    owner_send(&f->owner);
+    assert_int_equal(drops_of(f->owner.burst, DROP_NONE), 100);
+    expect_at_server(f, f->owner.burst);
 }
 
 static void what_was_dropped_before_is_not_sent(void **state)
@@ -288,21 +190,21 @@ static void what_was_dropped_before_is_not_sent(void **state)
     struct fixture *f = *state;
     open_pair(f, AF_INET);
     for (int n = 0; n < 30; n++)
-        add(f->burst, 500);
+        owner_add(&f->owner, 500);
     for (int n = 0; n < 30; n += 7)
-        f->burst->datagrams[n].drop = DROP_SEAL_LIMIT;
-    send_all(f);
-    assert_int_equal(drops_of(f->burst, DROP_SEAL_LIMIT), 5);
-    assert_int_equal(drops_of(f->burst, DROP_NONE), 25);
-    expect_at_server(f, f->burst);
+        f->owner.burst->datagrams[n].drop = DROP_SEAL_LIMIT;
+    owner_send(&f->owner);
+    assert_int_equal(drops_of(f->owner.burst, DROP_SEAL_LIMIT), 5);
+    assert_int_equal(drops_of(f->owner.burst, DROP_NONE), 25);
+    expect_at_server(f, f->owner.burst);
 }
 
 static void a_burst_may_be_empty(void **state)
 {
     struct fixture *f = *state;
     open_pair(f, AF_INET);
-    send_all(f);
-    expect_at_server(f, f->burst);
+    owner_send(&f->owner);
+    expect_at_server(f, f->owner.burst);
 }
 
 /* Larger than the MTU they cannot be segments, but the kernel cuts them. */
@@ -313,14 +215,14 @@ static void datagrams_above_the_mtu_are_fragmented(void **state)
     namespace_run("ip link set lo mtu 1500");
     for (int i = 0; i < 2; i++) {
         open_pair(f, families[i]);
-        burst_reset(f->burst);
+        burst_reset(f->owner.burst);
         for (int n = 0; n < 10; n++)
-            add(f->burst, 1600);
-        send_all(f);
-        assert_int_equal(drops_of(f->burst, DROP_NONE), 10);
-        expect_at_server(f, f->burst);
-        f->uplink->kind->close(f->uplink);
-        f->uplink = NULL;
+            owner_add(&f->owner, 1600);
+        owner_send(&f->owner);
+        assert_int_equal(drops_of(f->owner.burst, DROP_NONE), 10);
+        expect_at_server(f, f->owner.burst);
+        f->owner.uplink->kind->close(f->owner.uplink);
+        f->owner.uplink = NULL;
         close(f->server);
     }
 }
@@ -331,28 +233,28 @@ static void a_shrinking_mtu_loses_nothing(void **state)
 {
     struct fixture *f = *state;
     open_pair(f, AF_INET);
-    assert_true(f->uplink->mtu >= 65535);
+    assert_true(f->owner.uplink->mtu >= 65535);
     namespace_run("ip link set lo mtu 1300");
     for (int n = 0; n < 10; n++)
-        add(f->burst, 1400);
-    send_all(f);
-    assert_int_equal(drops_of(f->burst, DROP_NONE), 10);
-    expect_at_server(f, f->burst);
-    assert_int_equal(f->uplink->mtu, 1300);
+        owner_add(&f->owner, 1400);
+    owner_send(&f->owner);
+    assert_int_equal(drops_of(f->owner.burst, DROP_NONE), 10);
+    expect_at_server(f, f->owner.burst);
+    assert_int_equal(f->owner.uplink->mtu, 1300);
 }
 
 static void what_no_datagram_holds_is_too_big(void **state)
 {
     struct fixture *f = *state;
     open_pair(f, AF_INET);
-    add(f->burst, 100);
-    add(f->burst, DATAGRAM_MAX + 1);
-    add(f->burst, DATAGRAM_MAX);
-    send_all(f);
-    assert_int_equal(f->burst->datagrams[1].drop, DROP_UPLINK_TOO_BIG);
-    assert_int_equal(drops_of(f->burst, DROP_NONE), 2);
-    assert_int_equal(f->uplink->drops.count[DROP_UPLINK_TOO_BIG], 1);
-    expect_at_server(f, f->burst);
+    owner_add(&f->owner, 100);
+    owner_add(&f->owner, DATAGRAM_MAX + 1);
+    owner_add(&f->owner, DATAGRAM_MAX);
+    owner_send(&f->owner);
+    assert_int_equal(f->owner.burst->datagrams[1].drop, DROP_UPLINK_TOO_BIG);
+    assert_int_equal(drops_of(f->owner.burst, DROP_NONE), 2);
+    assert_int_equal(f->owner.uplink->drops.count[DROP_UPLINK_TOO_BIG], 1);
+    expect_at_server(f, f->owner.burst);
 }
 
 /* Whether a datagram of ours has DF, as the server sees it. */
@@ -364,8 +266,8 @@ static void outer_datagrams_carry_no_df(void **state)
     int raw = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_UDP);
     assert_true(raw >= 0);
     for (int n = 0; n < 3; n++)
-        add(f->burst, 100);
-    send_all(f);
+        owner_add(&f->owner, 100);
+    owner_send(&f->owner);
     assert_true(recv(raw, packet, sizeof packet, 0) > 28);
     assert_int_equal(packet[6] & 0x40, 0);
     close(raw);
@@ -382,14 +284,14 @@ static void a_train_comes_in_as_its_datagrams(void **state)
         train[i] = (uint8_t)(i * 7 + i / 1000);
     setsockopt(f->server, SOL_UDP, UDP_SEGMENT, &segment, sizeof segment);
     assert_int_equal(send(f->server, train, sizeof train, 0), sizeof train);
-    turn_a_while(f);
-    assert_int_equal(f->count, 51);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.count, 51);
     for (int i = 0; i < 50; i++)
-        assert_int_equal(f->sizes[i], 1300);
-    assert_int_equal(f->sizes[50], 11);
-    assert_int_equal(f->total, sizeof train);
-    assert_memory_equal(f->bytes, train, sizeof train);
-    assert_int_equal(f->received_calls, 1);
+        assert_int_equal(f->owner.sizes[i], 1300);
+    assert_int_equal(f->owner.sizes[50], 11);
+    assert_int_equal(f->owner.total, sizeof train);
+    assert_memory_equal(f->owner.bytes, train, sizeof train);
+    assert_int_equal(f->owner.received_calls, 1);
 }
 
 /* More than a burst holds, in one go. */
@@ -405,11 +307,11 @@ static void trains_of_tiny_datagrams_overflow_nothing(void **state)
     setsockopt(f->server, SOL_UDP, UDP_SEGMENT, &segment, sizeof segment);
     for (int n = 0; n < 12; n++)
         assert_int_equal(send(f->server, train, sizeof train, 0), 64);
-    turn_a_while(f);
-    assert_int_equal(f->count, 12 * 64);
-    for (unsigned i = 0; i < f->count; i++) {
-        assert_int_equal(f->sizes[i], 1);
-        assert_int_equal(f->bytes[i], i % 64);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.count, 12 * 64);
+    for (unsigned i = 0; i < f->owner.count; i++) {
+        assert_int_equal(f->owner.sizes[i], 1);
+        assert_int_equal(f->owner.bytes[i], i % 64);
     }
 }
 
@@ -422,10 +324,10 @@ static void single_datagrams_of_all_sizes_come_in(void **state)
     greet(f);
     for (size_t i = 0; i < 5; i++)
         assert_int_equal(send(f->server, data, sizes[i], 0), sizes[i]);
-    turn_a_while(f);
-    assert_int_equal(f->count, 5);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.count, 5);
     for (size_t i = 0; i < 5; i++)
-        assert_int_equal(f->sizes[i], sizes[i]);
+        assert_int_equal(f->owner.sizes[i], sizes[i]);
 }
 
 static void an_empty_datagram_is_counted(void **state)
@@ -435,9 +337,9 @@ static void an_empty_datagram_is_counted(void **state)
     greet(f);
     assert_int_equal(send(f->server, "", 0, 0), 0);
     assert_int_equal(send(f->server, "x", 1, 0), 1);
-    turn_a_while(f);
-    assert_int_equal(f->count, 1);
-    assert_int_equal(f->uplink->drops.count[DROP_OPCODE], 1);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.count, 1);
+    assert_int_equal(f->owner.uplink->drops.count[DROP_OPCODE], 1);
 }
 
 static void strangers_are_not_heard(void **state)
@@ -450,8 +352,8 @@ static void strangers_are_not_heard(void **state)
     assert_int_equal(getpeername(f->server, &name.any, &size), 0);
     int stranger = socket(AF_INET, SOCK_DGRAM, 0);
     sendto(stranger, "psst", 4, 0, &name.any, size);
-    turn_a_while(f);
-    assert_int_equal(f->count, 0);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.count, 0);
     close(stranger);
 }
 
@@ -462,10 +364,10 @@ static bool hears(struct fixture *f, int fd)
     char byte = 0;
     struct timeval patience = {.tv_usec = 50000};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    burst_reset(f->burst);
-    assert_true(burst_add_view(f->burst, &hello, 1));
-    f->uplink->kind->send(f->uplink, f->burst);
-    burst_reset(f->burst);
+    burst_reset(f->owner.burst);
+    assert_true(burst_add_view(f->owner.burst, &hello, 1));
+    f->owner.uplink->kind->send(f->owner.uplink, f->owner.burst);
+    burst_reset(f->owner.burst);
     return recv(fd, &byte, 1, 0) == 1 && byte == 'h';
 }
 
@@ -483,21 +385,21 @@ static void a_floating_uplink_follows_only_who_proves_itself(void **state)
 
     assert_int_equal(send(stranger, "psst", 4, 0), 4);
     assert_int_equal(send(f->server, "news", 4, 0), 4);
-    turn_a_while(f);
-    assert_memory_equal(f->bytes, "psstnews", 8);
-    assert_int_equal(f->received_calls, 2); /* never two sources in one */
+    owner_turn(&f->owner);
+    assert_memory_equal(f->owner.bytes, "psstnews", 8);
+    assert_int_equal(f->owner.received_calls, 2); /* never two sources in one */
     assert_false(hears(f, stranger));
     assert_true(hears(f, f->server));
 
-    f->proves = true;
-    struct endpoint before = f->uplink->server;
+    f->owner.proves = true;
+    struct endpoint before = f->owner.uplink->server;
     assert_int_equal(send(stranger, "it is me", 8, 0), 8);
-    turn_a_while(f);
-    assert_false(endpoint_equal(&f->uplink->server, &before));
+    owner_turn(&f->owner);
+    assert_false(endpoint_equal(&f->owner.uplink->server, &before));
     assert_true(hears(f, stranger));
     assert_int_equal(send(f->server, "and back", 8, 0), 8);
-    turn_a_while(f);
-    assert_true(endpoint_equal(&f->uplink->server, &before));
+    owner_turn(&f->owner);
+    assert_true(endpoint_equal(&f->owner.uplink->server, &before));
     close(stranger);
 }
 
@@ -523,28 +425,28 @@ static void icmp_is_no_failure(void **state)
     log_set_sink(count_lines, NULL);
     lines = 0;
     for (int n = 0; n < 5; n++) {
-        burst_reset(f->burst);
-        add(f->burst, 100);
-        add(f->burst, 200);
-        send_all(f);
+        burst_reset(f->owner.burst);
+        owner_add(&f->owner, 100);
+        owner_add(&f->owner, 200);
+        owner_send(&f->owner);
         if (n % 2)
-            turn_a_while(f);
-        assert_int_equal(drops_of(f->burst, DROP_NONE), 2);
+            owner_turn(&f->owner);
+        assert_int_equal(drops_of(f->owner.burst, DROP_NONE), 2);
     }
     log_set_sink(NULL, NULL);
-    assert_int_equal(f->failed, 0);
+    assert_int_equal(f->owner.failed, 0);
     assert_int_equal(lines, 1);
 
     /* The server comes back, and hears what is sent next. */
-    turn_a_while(f);
+    owner_turn(&f->owner);
     struct timeval patience = {.tv_usec = 200000};
     f->server = socket(AF_INET, SOCK_DGRAM, 0);
     setsockopt(f->server, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     assert_int_equal(bind(f->server, &name.any, size), 0);
-    burst_reset(f->burst);
-    add(f->burst, 300);
-    send_all(f);
-    expect_at_server(f, f->burst);
+    burst_reset(f->owner.burst);
+    owner_add(&f->owner, 300);
+    owner_send(&f->owner);
+    expect_at_server(f, f->owner.burst);
 }
 
 /* A packet filter forbids them: the datagrams are dropped with their reason,
@@ -558,15 +460,15 @@ static void refused_datagrams_are_counted_and_said_once(void **state)
     log_set_sink(count_lines, NULL);
     lines = 0;
     for (int n = 0; n < 4; n++)
-        add(f->burst, 100);
-    send_all(f);
-    send_all(f);
+        owner_add(&f->owner, 100);
+    owner_send(&f->owner);
+    owner_send(&f->owner);
     log_set_sink(NULL, NULL);
     namespace_run("nft delete table inet t");
-    assert_int_equal(drops_of(f->burst, DROP_UPLINK_ERROR), 4);
-    assert_int_equal(f->uplink->drops.count[DROP_UPLINK_ERROR], 4);
+    assert_int_equal(drops_of(f->owner.burst, DROP_UPLINK_ERROR), 4);
+    assert_int_equal(f->owner.uplink->drops.count[DROP_UPLINK_ERROR], 4);
     assert_int_equal(lines, 1);
-    assert_int_equal(f->failed, 0);
+    assert_int_equal(f->owner.failed, 0);
 }
 
 static void without_a_route_datagrams_are_dropped(void **state)
@@ -577,20 +479,20 @@ static void without_a_route_datagrams_are_dropped(void **state)
                   "ip rule add pref 2 lookup local && ip rule del pref 0");
     log_set_sink(count_lines, NULL);
     lines = 0;
-    add(f->burst, 100);
-    add(f->burst, 100);
-    send_all(f);
+    owner_add(&f->owner, 100);
+    owner_add(&f->owner, 100);
+    owner_send(&f->owner);
     log_set_sink(NULL, NULL);
     namespace_run("ip rule add pref 0 lookup local && ip rule del pref 1 && "
                   "ip rule del pref 2");
-    assert_int_equal(drops_of(f->burst, DROP_UPLINK_ERROR), 2);
+    assert_int_equal(drops_of(f->owner.burst, DROP_UPLINK_ERROR), 2);
     assert_int_equal(lines, 1);
-    assert_int_equal(f->failed, 0);
+    assert_int_equal(f->owner.failed, 0);
 
-    burst_reset(f->burst); /* and it recovers */
-    add(f->burst, 100);
-    send_all(f);
-    expect_at_server(f, f->burst);
+    burst_reset(f->owner.burst); /* and it recovers */
+    owner_add(&f->owner, 100);
+    owner_send(&f->owner);
+    expect_at_server(f, f->owner.burst);
 }
 
 /* A queue that lets nothing out: the send buffer fills. */
@@ -601,27 +503,27 @@ static void a_full_send_buffer_is_busy(void **state)
     namespace_run("tc qdisc add dev lo root tbf rate 8kbit burst 64kb "
                   "limit 100mb");
     for (int round = 0; round < 40; round++) {
-        burst_reset(f->burst);
+        burst_reset(f->owner.burst);
         for (int n = 0; n < 400; n++)
-            add(f->burst, 1400);
-        send_all(f);
-        if (drops_of(f->burst, DROP_UPLINK_BUSY))
+            owner_add(&f->owner, 1400);
+        owner_send(&f->owner);
+        if (drops_of(f->owner.burst, DROP_UPLINK_BUSY))
             break;
     }
     namespace_run("tc qdisc del dev lo root");
-    assert_true(drops_of(f->burst, DROP_UPLINK_BUSY) > 0);
-    assert_int_equal(f->uplink->drops.count[DROP_UPLINK_BUSY],
-                     drops_of(f->burst, DROP_UPLINK_BUSY));
+    assert_true(drops_of(f->owner.burst, DROP_UPLINK_BUSY) > 0);
+    assert_int_equal(f->owner.uplink->drops.count[DROP_UPLINK_BUSY],
+                     drops_of(f->owner.burst, DROP_UPLINK_BUSY));
 }
 
 static void the_owner_may_close_it_when_told_it_stands(void **state)
 {
     struct fixture *f = *state;
-    f->close_when_connected = true;
+    f->owner.close_when_connected = true;
     open_pair(f, AF_INET);
-    turn_a_while(f);
-    assert_int_equal(f->connected, 1);
-    assert_null(f->uplink);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.connected, 1);
+    assert_null(f->owner.uplink);
 }
 
 static void the_owner_may_close_it_while_receiving(void **state)
@@ -629,13 +531,13 @@ static void the_owner_may_close_it_while_receiving(void **state)
     struct fixture *f = *state;
     open_pair(f, AF_INET);
     greet(f);
-    f->close_when_received = true;
+    f->owner.close_when_received = true;
     for (int n = 0; n < 5; n++)
         assert_int_equal(send(f->server, "abc", 3, 0), 3);
-    turn_a_while(f);
-    assert_null(f->uplink);
-    assert_int_equal(f->received_calls, 1);
-    assert_memory_equal(f->bytes, "abc", 3);
+    owner_turn(&f->owner);
+    assert_null(f->owner.uplink);
+    assert_int_equal(f->owner.received_calls, 1);
+    assert_memory_equal(f->owner.bytes, "abc", 3);
 }
 
 static void an_unreachable_server_is_an_error_at_once(void **state)
@@ -644,7 +546,7 @@ static void an_unreachable_server_is_an_error_at_once(void **state)
     struct endpoint server = {.address = address_ipv4(0xc0000201), .port = 1};
     enum error error = OK;
     log_set_sink(count_lines, NULL);
-    assert_null(udp_open(&server, f->loop, &owner, &error));
+    assert_null(udp_open(&server, f->owner.loop, &f->owner.callbacks, &error));
     log_set_sink(NULL, NULL);
     assert_int_equal(error, ERROR_SYSTEM);
 }

@@ -1,0 +1,103 @@
+#include "tests/uplink/owner.h"
+
+#include <stdio.h>
+
+#include "tests/unit.h"
+
+static void connected(void *context, struct instant now)
+{
+    struct owner *o = context;
+    (void)now;
+    o->connected++;
+    if (o->close_when_connected)
+        owner_close(o);
+}
+
+static void failed(void *context, struct instant now, const char *why)
+{
+    struct owner *o = context;
+    (void)now;
+    o->failed++;
+    snprintf(o->why, sizeof o->why, "%s", why);
+    if (o->close_when_failed)
+        owner_close(o);
+}
+
+static void received(void *context, struct instant now, struct burst *burst)
+{
+    struct owner *o = context;
+    (void)now;
+    o->received_calls++;
+    if (o->close_when_received)
+        owner_close(o);
+    for (uint16_t i = 0; i < burst->count; i++) {
+        struct datagram *d = &burst->datagrams[i];
+        assert_int_equal(d->drop, DROP_NONE);
+        d->proven = o->proves;
+        assert_true(o->count < OWNER_RECEIVED_MAX);
+        assert_true(o->total + d->size <= OWNER_BYTES_MAX);
+        o->sizes[o->count++] = d->size;
+        memcpy(o->bytes + o->total, d->data, d->size);
+        o->total += d->size;
+    }
+}
+
+static void quit(void *context, struct instant now)
+{
+    struct owner *o = context;
+    (void)now;
+    loop_quit(o->loop);
+}
+
+void owner_init(struct owner *o)
+{
+    *o = (struct owner){.loop = loop_new()};
+    o->callbacks = (struct uplink_owner){.context = o,
+                                         .connected = connected,
+                                         .failed = failed,
+                                         .received = received};
+    o->bytes = malloc(OWNER_BYTES_MAX);
+    o->burst = malloc(sizeof *o->burst);
+    assert_true(o->loop && o->bytes && o->burst);
+    assert_true(burst_init(o->burst, OWNER_BURST_SIZE));
+    o->end = (struct loop_timer){.expired = quit, .context = o};
+    loop_add_timer(o->loop, &o->end);
+}
+
+void owner_clear(struct owner *o)
+{
+    if (o->uplink)
+        owner_close(o);
+    loop_free(o->loop);
+    burst_clear(o->burst);
+    free(o->burst);
+    free(o->bytes);
+}
+
+void owner_turn(struct owner *o)
+{
+    loop_timer_set(&o->end,
+                   instant_after(loop_now(o->loop), duration_milliseconds(10)));
+    assert_int_equal(loop_run(o->loop), OK);
+}
+
+void owner_close(struct owner *o)
+{
+    o->uplink->kind->close(o->uplink);
+    o->uplink = NULL;
+}
+
+void owner_send(struct owner *o)
+{
+    o->uplink->kind->send(o->uplink, o->burst);
+}
+
+struct datagram *owner_add(struct owner *o, uint16_t size)
+{
+    static const struct burst_layout bare;
+    uint8_t number = (uint8_t)o->burst->count;
+    struct datagram *d = burst_reserve(o->burst, &bare, size);
+    assert_non_null(d);
+    memset(d->data, number, size);
+    return d;
+}
