@@ -180,13 +180,20 @@ static bool may_visit(int fd, const struct control *c)
     return stat(c->address.sun_path, &file) == 0 && peer.gid == file.st_gid;
 }
 
+/* Where all places are taken, whoever has been here longest makes room: one
+ * who means it has been answered by then. */
 static struct visitor *free_visitor(struct control *c)
 {
+    struct visitor *oldest = &c->visitors[0];
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-        if (c->visitors[i].watch.fd < 0)
-            return &c->visitors[i];
+        struct visitor *v = &c->visitors[i];
+        if (v->watch.fd < 0)
+            return v;
+        if (instant_before(v->deadline, oldest->deadline))
+            oldest = v;
     }
-    return NULL;
+    dismiss(oldest);
+    return oldest;
 }
 
 static void listener_ready(void *context, struct instant now, unsigned events)
@@ -196,11 +203,11 @@ static void listener_ready(void *context, struct instant now, unsigned events)
     int fd = accept4(c->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
-    struct visitor *v = free_visitor(c);
-    if (!v || !may_visit(fd, c)) {
+    if (!may_visit(fd, c)) {
         close(fd);
         return;
     }
+    struct visitor *v = free_visitor(c);
     v->watch = (struct loop_watch){fd, visitor_ready, v};
     v->received = 0;
     v->deadline = instant_after(now, duration_seconds(CONTROL_CLIENT_SECONDS));

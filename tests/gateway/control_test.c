@@ -3,15 +3,17 @@
 #include "tests/unit.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { ANSWER_SIZE = 1024 };
+enum { ANSWER_SIZE = 1024, MUCH = 4 * 1024 * 1024 };
 
 struct fixture {
     struct loop *loop;
@@ -29,6 +31,13 @@ static json_t *handle(void *context, struct instant now, const json_t *request)
     f->asked++;
     const char *command =
         json_string_value(json_object_get(request, "command"));
+    if (command && strcmp(command, "much") == 0) {
+        char *text = calloc(1, MUCH + 1);
+        memset(text, 'x', MUCH);
+        json_t *much = json_pack("{s:s}", "text", text);
+        free(text);
+        return much;
+    }
     return command && strcmp(command, "echo") == 0 ? json_pack("{s:i}", "n", 7)
                                                    : NULL;
 }
@@ -154,7 +163,7 @@ static void a_request_without_end_is_cut_off(void **state)
     free(much);
 }
 
-static void visitors_beyond_the_limit_are_sent_away(void **state)
+static void who_waits_longest_makes_room_for_one_more(void **state)
 {
     struct fixture *f = *state;
     char answer[ANSWER_SIZE];
@@ -163,19 +172,90 @@ static void visitors_beyond_the_limit_are_sent_away(void **state)
         fds[i] = visit(f);
         turn(f, 10);
     }
-    assert_int_equal(answer_of(fds[0], answer), -1);
-    assert_int_equal(answer_of(fds[CONTROL_CLIENTS_MAX], answer), 0);
-
-    /* A place that is left is free again. */
-    close(fds[0]);
-    turn(f, 10);
-    int next = visit(f);
-    say(next, "{\"command\":\"echo\"}\n");
+    assert_int_equal(answer_of(fds[0], answer), 0);
+    assert_int_equal(answer_of(fds[1], answer), -1);
+    say(fds[CONTROL_CLIENTS_MAX], "{\"command\":\"echo\"}\n");
     turn(f, 20);
-    assert_true(answer_of(next, answer) > 0);
+    assert_true(answer_of(fds[CONTROL_CLIENTS_MAX], answer) > 0);
+
+    /* The place of one that was answered is free: nobody else goes. */
+    int next = visit(f);
+    turn(f, 10);
+    assert_int_equal(answer_of(fds[1], answer), -1);
+    assert_int_equal(answer_of(next, answer), -1);
     close(next);
-    for (size_t i = 1; i < CONTROL_CLIENTS_MAX + 1; i++)
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX + 1; i++)
         close(fds[i]);
+}
+
+static void who_stalls_is_sent_away_in_the_end(void **state)
+{
+    struct fixture *f = *state;
+    char answer[ANSWER_SIZE];
+    int silent = visit(f), halting = visit(f), sated = visit(f);
+    say(halting, "{\"command\":");
+    say(sated, "{\"command\":\"much\"}\n");
+    turn(f, 100);
+    assert_int_equal(f->asked, 1);
+    turn(f, CONTROL_CLIENT_SECONDS * 500);
+    assert_int_equal(answer_of(silent, answer), -1);
+    assert_int_equal(answer_of(halting, answer), -1);
+    /* Who is here now is no older than it looks. */
+    int late = visit(f);
+    turn(f, CONTROL_CLIENT_SECONDS * 500 + 200);
+    assert_int_equal(answer_of(silent, answer), 0);
+    assert_int_equal(answer_of(halting, answer), 0);
+    assert_int_equal(answer_of(late, answer), -1);
+
+    /* What is too much for the socket is not kept for one who never reads. */
+    size_t size = 0;
+    ssize_t n;
+    while ((n = recv(sated, answer, sizeof answer, MSG_DONTWAIT)) > 0)
+        size += (size_t)n;
+    assert_int_equal(n, 0);
+    assert_in_range(size, 1, MUCH - 1);
+    close(silent);
+    close(halting);
+    close(sated);
+    close(late);
+}
+
+/* In a process of its own: true if it was answered. */
+static bool answered_as(struct fixture *f, uid_t user, gid_t group)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        strcpy(address.sun_path, f->path);
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        char answer[ANSWER_SIZE];
+        if (setgroups(0, NULL) || setgid(group) || setuid(user) ||
+            connect(fd, (struct sockaddr *)&address, sizeof address))
+            _exit(2);
+        send(fd, "{\"command\":\"echo\"}\n", 19, MSG_NOSIGNAL);
+        _exit(recv(fd, answer, sizeof answer, 0) > 0 ? 0 : 1);
+    }
+    int result = 0;
+    for (int i = 0; i < 1000 && waitpid(pid, &result, WNOHANG) == 0; i++)
+        turn(f, 10);
+    assert_true(WIFEXITED(result));
+    assert_in_range(WEXITSTATUS(result), 0, 1);
+    return WEXITSTATUS(result) == 0;
+}
+
+static void only_owner_root_and_the_sockets_group_may_ask(void **state)
+{
+    struct fixture *f = *state;
+    enum { STRANGER = 12345, GROUP = 23456 };
+    if (geteuid() != 0)
+        skip();
+    /* A mode that is wrong opens nothing. */
+    assert_int_equal(chmod(f->folder, 0711), 0);
+    assert_int_equal(chmod(f->path, 0666), 0);
+    assert_int_equal(chown(f->path, 0, GROUP), 0);
+    assert_true(answered_as(f, 0, 0));
+    assert_true(answered_as(f, STRANGER, GROUP));
+    assert_false(answered_as(f, STRANGER, STRANGER));
 }
 
 static void a_socket_in_use_is_refused_and_a_stale_one_replaced(void **state)
@@ -206,7 +286,9 @@ int main(void)
         TEST(a_request_is_answered_and_the_connection_ends),
         TEST(rubbish_gets_an_error),
         TEST(a_request_without_end_is_cut_off),
-        TEST(visitors_beyond_the_limit_are_sent_away),
+        TEST(who_waits_longest_makes_room_for_one_more),
+        TEST(who_stalls_is_sent_away_in_the_end),
+        TEST(only_owner_root_and_the_sockets_group_may_ask),
         TEST(a_socket_in_use_is_refused_and_a_stale_one_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
