@@ -147,9 +147,9 @@ FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c
 router_BORROWS := tests/firewall/craft.c
 fuzz_BORROWS := tests/firewall/craft.c tests/link/fake_frontend.c
 bench_BORROWS := tests/firewall/craft.c
-gateway_BORROWS := tests/firewall/craft.c tests/qubesdb/server.c
-xen_BORROWS := tests/qubesdb/server.c
-system_BORROWS := tests/firewall/craft.c tests/qubesdb/server.c
+gateway_BORROWS := tests/firewall/craft.c tests/qubesdb/daemon.c
+xen_BORROWS := tests/qubesdb/daemon.c
+system_BORROWS := tests/firewall/craft.c tests/qubesdb/daemon.c
 
 helpers = $(call objects,$(filter-out %_test.c %_fuzz.c %_bench.c tests/system/% tests/xen/%,$(wildcard tests/$(1)/*.c)) $($(1)_BORROWS))
 

@@ -1,4 +1,4 @@
-/* In a real loop, beside a QubesDB server that takes its turns in it. */
+/* In a real loop, beside a QubesDB daemon that takes its turns in it. */
 #include "gateway/dom0.h"
 
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "tests/qubesdb/server.h"
+#include "tests/qubesdb/daemon.h"
 
 #define RULES    "/qubes-firewall/10.137.0.20"
 #define ONE_RULE "1 rule, else drop"
@@ -21,7 +21,7 @@ struct world {
     char directory[32], socket[48];
     struct loop *loop;
     struct loop_timer turns;
-    struct server *server;
+    struct daemon *daemon;
     struct router *router;
     int qube;
     struct dom0 *dom0;
@@ -43,7 +43,7 @@ static void keep_warnings(void *context, enum log_level level, const char *line)
 static void take_turns(void *context, struct instant now)
 {
     struct world *w = context;
-    while (server_turn(w->server, 0, -1))
+    while (daemon_turn(w->daemon, 0, -1))
         ;
     if (w->awaited(w))
         loop_quit(w->loop);
@@ -125,17 +125,17 @@ static struct world *world_new(void)
     w->router = router_new(&options);
     w->qube =
         router_add_qube(w->router, loop_now(w->loop), "qube", &qube, NULL);
-    w->server = server_new();
-    server_write(w->server, "/name", "sys-vpn");
-    server_write(w->server, "/qubes-netvm-gateway", "10.137.0.5");
-    server_write(w->server, "/connected-ips", "10.137.0.20 192.168.1.2");
-    server_write(w->server, "/mapped-ip/10.137.0.21/visible-ip", "192.168.1.2");
-    server_write(w->server, "/qubes-service/vpn-gateway", "1");
-    server_write(w->server, "/vm-config/vpn-mtu", "1300");
-    server_write(w->server, RULES "/policy", "drop");
-    server_write(w->server, RULES "/0000", "action=accept");
-    server_write(w->server, RULES, "");
-    server_listen(w->server, w->socket);
+    w->daemon = daemon_new();
+    daemon_write(w->daemon, "/name", "sys-vpn");
+    daemon_write(w->daemon, "/qubes-netvm-gateway", "10.137.0.5");
+    daemon_write(w->daemon, "/connected-ips", "10.137.0.20 192.168.1.2");
+    daemon_write(w->daemon, "/mapped-ip/10.137.0.21/visible-ip", "192.168.1.2");
+    daemon_write(w->daemon, "/qubes-service/vpn-gateway", "1");
+    daemon_write(w->daemon, "/vm-config/vpn-mtu", "1300");
+    daemon_write(w->daemon, RULES "/policy", "drop");
+    daemon_write(w->daemon, RULES "/0000", "action=accept");
+    daemon_write(w->daemon, RULES, "");
+    daemon_listen(w->daemon, w->socket);
     w->dom0 = dom0_open(w->socket, w->loop, w->router, &owner);
     assert_non_null(w->dom0);
     return w;
@@ -151,7 +151,7 @@ static struct world *world_synced(void)
 static void world_free(struct world *w)
 {
     dom0_close(w->dom0);
-    server_free(w->server);
+    daemon_free(w->daemon);
     router_free(w->router);
     loop_remove_timer(w->loop, &w->turns);
     loop_free(w->loop);
@@ -162,7 +162,7 @@ static void world_free(struct world *w)
 
 static bool is_handled(const struct world *w)
 {
-    return server_value(w->server, "/qubes-firewall-handled/10.137.0.20");
+    return daemon_value(w->daemon, "/qubes-firewall-handled/10.137.0.20");
 }
 
 static void the_beginning_reaches_router_and_owner(void **state)
@@ -196,7 +196,7 @@ static bool has_no_rules(const struct world *w)
 static bool handled_thrice(const struct world *w)
 {
     const char *value =
-        server_value(w->server, "/qubes-firewall-handled/10.137.0.20");
+        daemon_value(w->daemon, "/qubes-firewall-handled/10.137.0.20");
     return value && !strcmp(value, "3");
 }
 
@@ -205,21 +205,21 @@ static void rules_are_swapped_broken_and_removed(void **state)
     (void)state;
     struct world *w = world_synced();
     unsigned before = w->rules;
-    server_remove(w->server, RULES "/");
-    server_write(w->server, RULES "/policy", "drop");
-    server_write(w->server, RULES "/0000", "action=drop");
-    server_write(w->server, RULES "/0001", "action=accept");
-    server_write(w->server, RULES, "");
+    daemon_remove(w->daemon, RULES "/");
+    daemon_write(w->daemon, RULES "/policy", "drop");
+    daemon_write(w->daemon, RULES "/0000", "action=drop");
+    daemon_write(w->daemon, RULES "/0001", "action=accept");
+    daemon_write(w->daemon, RULES, "");
     run_until(w, has_two_rules);
     assert_true(w->rules > before);
 
-    server_write(w->server, RULES "/0001", "action=maybe");
-    server_write(w->server, RULES, "");
+    daemon_write(w->daemon, RULES "/0001", "action=maybe");
+    daemon_write(w->daemon, RULES, "");
     run_until(w, handled_thrice);
     assert_non_null(strstr(rules_of_qube(w), "maybe"));
 
-    server_write(w->server, RULES "/0001", "action=accept");
-    server_remove(w->server, "/qubes-firewall/");
+    daemon_write(w->daemon, RULES "/0001", "action=accept");
+    daemon_remove(w->daemon, "/qubes-firewall/");
     before = w->rules;
     run_until(w, has_no_rules);
     assert_true(w->rules > before);
@@ -245,13 +245,13 @@ static void settings_follow_and_wrong_ones_are_named(void **state)
 {
     (void)state;
     struct world *w = world_synced();
-    server_write(w->server, "/vm-config/vpn-mtu", "1200");
+    daemon_write(w->daemon, "/vm-config/vpn-mtu", "1200");
     run_until(w, mtu_changed_twice);
     assert_int_equal(dom0_config(w->dom0)->values.mtu, 1200);
 
-    server_write(w->server, "/vm-config/vpn-colour", "red");
-    server_write(w->server, "/vm-config/other", "not ours");
-    server_write(w->server, "/vm-config/vpn-mtu", "12000");
+    daemon_write(w->daemon, "/vm-config/vpn-colour", "red");
+    daemon_write(w->daemon, "/vm-config/other", "not ours");
+    daemon_write(w->daemon, "/vm-config/vpn-mtu", "12000");
     run_until(w, mtu_is_kept);
     assert_int_equal(dom0_config(w->dom0)->values.mtu, 1200);
     assert_int_equal(w->settings[VM_CONFIG_MTU], 2);
@@ -260,7 +260,7 @@ static void settings_follow_and_wrong_ones_are_named(void **state)
     assert_non_null(strstr(w->warnings, "vpn-mtu: an MTU is"));
     assert_non_null(strstr(w->warnings, "stays in force"));
 
-    server_remove(w->server, "/vm-config/");
+    daemon_remove(w->daemon, "/vm-config/");
     run_until(w, mtu_is_unset);
     assert_int_equal(w->settings[VM_CONFIG_MTU], 3);
     world_free(w);
@@ -280,16 +280,16 @@ static void what_was_said_stays_until_it_is_said_anew(void **state)
 {
     (void)state;
     struct world *w = world_synced();
-    server_kill(w->server);
+    daemon_kill(w->daemon);
     run_until(w, is_out_of_contact);
     assert_string_equal(rules_of_qube(w), ONE_RULE);
     assert_int_equal(dom0_config(w->dom0)->values.mtu, 1300);
 
-    server_remove(w->server, RULES "/");
-    server_remove(w->server, RULES);
-    server_write(w->server, "/vm-config/vpn-mtu", "1250");
-    server_write(w->server, "/name", "sys-vpn-2");
-    server_listen(w->server, w->socket);
+    daemon_remove(w->daemon, RULES "/");
+    daemon_remove(w->daemon, RULES);
+    daemon_write(w->daemon, "/vm-config/vpn-mtu", "1250");
+    daemon_write(w->daemon, "/name", "sys-vpn-2");
+    daemon_listen(w->daemon, w->socket);
     run_until(w, is_synced_again);
     assert_string_equal(rules_of_qube(w), NO_RULES);
     assert_int_equal(dom0_config(w->dom0)->values.mtu, 1250);

@@ -29,37 +29,37 @@ static void be_quiet(void *context, enum log_level level, const char *line)
 }
 
 /* Two qubes with rules, as dom0 leaves them. */
-static void fill(struct server *s)
+static void fill(struct daemon *s)
 {
-    server_write(s, "/name", "sys-vpn");
-    server_write(s, "/qubes-ip", "10.137.0.5");
-    server_write(s, "/connected-ips", A " " B);
-    server_write(s, "/vm-config/vpn-mtu", "1400");
-    server_write(s, "/keyboard-layout", "us++");
-    server_write(s, A_BASE "/policy", "drop");
-    server_write(s, A_BASE "/0000", "action=accept");
-    server_write(s, A_BASE, "");
-    server_write(s, B_BASE "/policy", "drop");
-    server_write(s, B_BASE, "");
+    daemon_write(s, "/name", "sys-vpn");
+    daemon_write(s, "/qubes-ip", "10.137.0.5");
+    daemon_write(s, "/connected-ips", A " " B);
+    daemon_write(s, "/vm-config/vpn-mtu", "1400");
+    daemon_write(s, "/keyboard-layout", "us++");
+    daemon_write(s, A_BASE "/policy", "drop");
+    daemon_write(s, A_BASE "/0000", "action=accept");
+    daemon_write(s, A_BASE, "");
+    daemon_write(s, B_BASE "/policy", "drop");
+    daemon_write(s, B_BASE, "");
 }
 
 struct scene {
-    struct server *server;
+    struct daemon *daemon;
     struct witness witness;
 };
 
 static void open_scene(struct scene *scene)
 {
-    scene->server = server_new();
-    fill(scene->server);
-    server_listen(scene->server, witness_socket());
-    witness_init(&scene->witness, scene->server, witness_socket());
+    scene->daemon = daemon_new();
+    fill(scene->daemon);
+    daemon_listen(scene->daemon, witness_socket());
+    witness_init(&scene->witness, scene->daemon, witness_socket());
 }
 
 static void close_scene(struct scene *scene)
 {
     witness_clear(&scene->witness);
-    server_free(scene->server);
+    daemon_free(scene->daemon);
 }
 
 static void open_synced(struct scene *scene)
@@ -119,18 +119,18 @@ static void rules_change_when_their_base_is_written(void **state)
     unsigned times = witness_times(w, A);
 
     /* The order in which dom0 does it, each step seen on its own. */
-    server_remove(scene.server, A_BASE "/");
+    daemon_remove(scene.daemon, A_BASE "/");
     witness_settle(w);
-    server_write(scene.server, A_BASE "/policy", "drop");
+    daemon_write(scene.daemon, A_BASE "/policy", "drop");
     witness_settle(w);
-    server_write(scene.server, A_BASE "/0000", "action=drop");
+    daemon_write(scene.daemon, A_BASE "/0000", "action=drop");
     witness_settle(w);
-    server_write(scene.server, A_BASE "/0002", "action=accept");
+    daemon_write(scene.daemon, A_BASE "/0002", "action=accept");
     witness_settle(w);
     assert_int_equal(witness_times(w, A), times);
     assert_rules(w, A, "0000=action=accept;policy=drop;");
 
-    server_write(scene.server, A_BASE, "");
+    daemon_write(scene.daemon, A_BASE, "");
     witness_settle(w);
     assert_int_equal(witness_times(w, A), times + 1);
     assert_rules(w, A, "0000=action=drop;0002=action=accept;policy=drop;");
@@ -146,21 +146,21 @@ static void rules_read_while_they_are_rewritten_are_not_told(void **state)
     struct witness *w = &scene.witness;
     open_synced(&scene);
 
-    server_write(scene.server, A_BASE "/0001", "action=drop");
-    server_write(scene.server, A_BASE, "");
-    while (server_turn(scene.server, 0, -1))
+    daemon_write(scene.daemon, A_BASE "/0001", "action=drop");
+    daemon_write(scene.daemon, A_BASE, "");
+    while (daemon_turn(scene.daemon, 0, -1))
         ;
     /* The client hears of the writing and asks... */
     while (witness_turn(w))
         ;
     /* ...but before the answer dom0 begins the next set. */
-    server_remove(scene.server, A_BASE "/");
+    daemon_remove(scene.daemon, A_BASE "/");
     witness_settle(w);
     assert_int_equal(witness_times(w, A), 1);
     assert_rules(w, A, "0000=action=accept;policy=drop;");
 
-    server_write(scene.server, A_BASE "/policy", "drop");
-    server_write(scene.server, A_BASE, "");
+    daemon_write(scene.daemon, A_BASE "/policy", "drop");
+    daemon_write(scene.daemon, A_BASE, "");
     witness_settle(w);
     assert_rules(w, A, "policy=drop;");
     close_scene(&scene);
@@ -173,17 +173,17 @@ static void rules_that_go_are_told_as_absent(void **state)
     struct witness *w = &scene.witness;
     open_synced(&scene);
 
-    server_remove(scene.server, A_BASE);
+    daemon_remove(scene.daemon, A_BASE);
     witness_settle(w);
     assert_rules(w, A, "absent");
     assert_rules(w, B, "policy=drop;");
 
-    server_write(scene.server, A_BASE, "");
+    daemon_write(scene.daemon, A_BASE, "");
     witness_settle(w);
     assert_rules(w, A, "0000=action=accept;policy=drop;");
 
     /* One event, and its path is no base. */
-    server_remove(scene.server, "/qubes-firewall/");
+    daemon_remove(scene.daemon, "/qubes-firewall/");
     witness_settle(w);
     assert_rules(w, A, "absent");
     assert_rules(w, B, "absent");
@@ -196,9 +196,9 @@ static void a_set_that_was_never_complete_ends_with_all_others(void **state)
     struct scene scene;
     struct witness *w = &scene.witness;
     open_synced(&scene);
-    server_write(scene.server, A_BASE "/0001", "action=drop");
+    daemon_write(scene.daemon, A_BASE "/0001", "action=drop");
     witness_settle(w);
-    server_remove(scene.server, "/qubes-firewall/");
+    daemon_remove(scene.daemon, "/qubes-firewall/");
     witness_settle(w);
     assert_rules(w, A, "absent");
     close_scene(&scene);
@@ -210,8 +210,8 @@ static void what_came_and_went_unseen_is_not_told(void **state)
     struct scene scene;
     struct witness *w = &scene.witness;
     open_synced(&scene);
-    server_write(scene.server, "/qubes-firewall/10.137.0.66", "");
-    server_remove(scene.server, "/qubes-firewall/10.137.0.66");
+    daemon_write(scene.daemon, "/qubes-firewall/10.137.0.66", "");
+    daemon_remove(scene.daemon, "/qubes-firewall/10.137.0.66");
     witness_settle(w);
     assert_null(witness_rules_of(w, "10.137.0.66"));
     close_scene(&scene);
@@ -224,19 +224,19 @@ static void a_reading_older_than_our_writing_does_not_count(void **state)
     struct witness *w = &scene.witness;
     static const char path[] = "/qubes-firewall-handled/" A;
     open_synced(&scene);
-    server_write(scene.server, path, "7");
-    while (server_turn(scene.server, 0, -1))
+    daemon_write(scene.daemon, path, "7");
+    while (daemon_turn(scene.daemon, 0, -1))
         ;
     while (witness_turn(w))
         ; /* It has heard and asks. */
     assert_true(qubesdb_write(w->client, w->now, path, bytes_of_text("8")));
-    server_turn(scene.server, 0, -1);
+    daemon_turn(scene.daemon, 0, -1);
     while (witness_turn(w))
         ; /* It has the answer, which is 7. */
     assert_value(w, path, "8");
     witness_settle(w);
     assert_value(w, path, "8");
-    assert_string_equal(server_value(scene.server, path), "8");
+    assert_string_equal(daemon_value(scene.daemon, path), "8");
     close_scene(&scene);
 }
 
@@ -246,8 +246,8 @@ static void an_empty_set_is_present(void **state)
     struct scene scene;
     struct witness *w = &scene.witness;
     open_synced(&scene);
-    server_remove(scene.server, A_BASE "/");
-    server_write(scene.server, A_BASE, "");
+    daemon_remove(scene.daemon, A_BASE "/");
+    daemon_write(scene.daemon, A_BASE, "");
     witness_settle(w);
     assert_rules(w, A, "");
     close_scene(&scene);
@@ -259,14 +259,14 @@ static void rules_without_their_base_are_not_told(void **state)
     struct scene scene;
     struct witness *w = &scene.witness;
     open_scene(&scene);
-    server_write(scene.server, "/qubes-firewall/10.137.0.66/policy", "accept");
-    server_write(scene.server, "/qubes-firewall/10.137.00.1/policy", "accept");
-    server_write(scene.server, "/qubes-firewall/10.137.00.1", "");
-    server_write(scene.server, "/qubes-firewall/everyone", "");
-    server_write(scene.server, "/qubes-firewall/fd09:24ef::A/policy", "accept");
-    server_write(scene.server, "/qubes-firewall/fd09:24ef::A", "");
-    server_write(scene.server, "/qubes-firewall/fd09:24ef::a/policy", "drop");
-    server_write(scene.server, "/qubes-firewall/fd09:24ef::a", "");
+    daemon_write(scene.daemon, "/qubes-firewall/10.137.0.66/policy", "accept");
+    daemon_write(scene.daemon, "/qubes-firewall/10.137.00.1/policy", "accept");
+    daemon_write(scene.daemon, "/qubes-firewall/10.137.00.1", "");
+    daemon_write(scene.daemon, "/qubes-firewall/everyone", "");
+    daemon_write(scene.daemon, "/qubes-firewall/fd09:24ef::A/policy", "accept");
+    daemon_write(scene.daemon, "/qubes-firewall/fd09:24ef::A", "");
+    daemon_write(scene.daemon, "/qubes-firewall/fd09:24ef::a/policy", "drop");
+    daemon_write(scene.daemon, "/qubes-firewall/fd09:24ef::a", "");
     witness_settle(w);
     assert_null(witness_rules_of(w, "10.137.0.66"));
     assert_rules(w, A, "0000=action=accept;policy=drop;");
@@ -283,10 +283,10 @@ static void keys_follow_the_database(void **state)
     open_synced(&scene);
     witness_forget_changes(w);
 
-    server_write(scene.server, "/vm-config/vpn-mtu", "1300");
-    server_write(scene.server, "/vm-config/vpn-ipv6", "");
-    server_write(scene.server, "/qubes-service/vpn-gateway", "1");
-    server_write(scene.server, "/keyboard-layout", "de++");
+    daemon_write(scene.daemon, "/vm-config/vpn-mtu", "1300");
+    daemon_write(scene.daemon, "/vm-config/vpn-ipv6", "");
+    daemon_write(scene.daemon, "/qubes-service/vpn-gateway", "1");
+    daemon_write(scene.daemon, "/keyboard-layout", "de++");
     witness_settle(w);
     assert_value(w, "/vm-config/vpn-mtu", "1300");
     assert_value(w, "/vm-config/vpn-ipv6", "");
@@ -294,12 +294,12 @@ static void keys_follow_the_database(void **state)
 
     /* The same value again is no change. */
     witness_forget_changes(w);
-    server_write(scene.server, "/vm-config/vpn-mtu", "1300");
+    daemon_write(scene.daemon, "/vm-config/vpn-mtu", "1300");
     witness_settle(w);
     assert_int_equal(w->change_count, 0);
 
-    server_remove(scene.server, "/vm-config/");
-    server_remove(scene.server, "/connected-ips");
+    daemon_remove(scene.daemon, "/vm-config/");
+    daemon_remove(scene.daemon, "/connected-ips");
     witness_settle(w);
     assert_int_equal(w->change_count, 3);
     assert_true(witness_saw_change(w, "/vm-config/vpn-mtu"));
@@ -316,30 +316,30 @@ static void handled_rules_are_counted_from_what_is_there(void **state)
     struct scene scene;
     struct witness *w = &scene.witness;
     open_scene(&scene);
-    server_write(scene.server, "/qubes-firewall-handled/" A, "41");
+    daemon_write(scene.daemon, "/qubes-firewall-handled/" A, "41");
     w->counts_handled = true;
     witness_settle(w);
     assert_string_equal(
-        server_value(scene.server, "/qubes-firewall-handled/" A), "42");
+        daemon_value(scene.daemon, "/qubes-firewall-handled/" A), "42");
     assert_string_equal(
-        server_value(scene.server, "/qubes-firewall-handled/" B), "1");
+        daemon_value(scene.daemon, "/qubes-firewall-handled/" B), "1");
     assert_int_equal(witness_times(w, A), 1);
     assert_int_equal(witness_times(w, B), 1);
     for (int i = 0; i < 5; i++) {
-        server_write(scene.server, B_BASE, "");
+        daemon_write(scene.daemon, B_BASE, "");
         witness_settle(w);
     }
     assert_string_equal(
-        server_value(scene.server, "/qubes-firewall-handled/" B), "6");
+        daemon_value(scene.daemon, "/qubes-firewall-handled/" B), "6");
     /* Several before the first echo is back. */
     for (int i = 0; i < 5; i++)
-        server_write(scene.server, B_BASE, "");
+        daemon_write(scene.daemon, B_BASE, "");
     unsigned before = witness_times(w, B);
     witness_settle(w);
     char expected[8];
     snprintf(expected, sizeof expected, "%u", 6 + witness_times(w, B) - before);
     assert_string_equal(
-        server_value(scene.server, "/qubes-firewall-handled/" B), expected);
+        daemon_value(scene.daemon, "/qubes-firewall-handled/" B), expected);
     close_scene(&scene);
 }
 
@@ -349,12 +349,12 @@ static void a_refused_write_ends_nothing(void **state)
     struct scene scene;
     struct witness *w = &scene.witness;
     open_scene(&scene);
-    server_read_only(scene.server);
+    daemon_read_only(scene.daemon);
     w->counts_handled = true;
     witness_settle(w);
     assert_true(qubesdb_in_contact(w->client));
-    assert_null(server_value(scene.server, "/qubes-firewall-handled/" A));
-    server_write(scene.server, "/vm-config/vpn-mtu", "1301");
+    assert_null(daemon_value(scene.daemon, "/qubes-firewall-handled/" A));
+    daemon_write(scene.daemon, "/vm-config/vpn-mtu", "1301");
     witness_settle(w);
     assert_value(w, "/vm-config/vpn-mtu", "1301");
     assert_int_equal(w->lost, 0);
@@ -391,11 +391,11 @@ static void limits_are_kept_before_sending(void **state)
         "/01234567890123456789012345678901234567890123456789012345678901",
         bytes_of_text("longest")));
     witness_settle(w);
-    assert_int_equal(strlen(server_value(scene.server, "/large")),
+    assert_int_equal(strlen(daemon_value(scene.daemon, "/large")),
                      MESSAGE_DATA_MAX);
     assert_string_equal(
-        server_value(
-            scene.server,
+        daemon_value(
+            scene.daemon,
             "/01234567890123456789012345678901234567890123456789012345678901"),
         "longest");
     assert_int_equal(w->lost, 0);
@@ -409,7 +409,7 @@ static void everything_is_read_again_after_a_loss(void **state)
     struct witness *w = &scene.witness;
     open_synced(&scene);
 
-    server_kill(scene.server);
+    daemon_kill(scene.daemon);
     witness_settle(w);
     assert_int_equal(w->lost, 1);
     assert_false(qubesdb_in_contact(w->client));
@@ -417,14 +417,14 @@ static void everything_is_read_again_after_a_loss(void **state)
     assert_value(w, "/vm-config/vpn-mtu", "1400");
     assert_rules(w, A, "0000=action=accept;policy=drop;");
 
-    server_remove(scene.server, A_BASE "/");
-    server_remove(scene.server, A_BASE);
-    server_write(scene.server, B_BASE "/0000", "action=accept");
-    server_write(scene.server, B_BASE, "");
-    server_write(scene.server, "/vm-config/vpn-mtu", "1200");
-    server_remove(scene.server, "/qubes-ip");
+    daemon_remove(scene.daemon, A_BASE "/");
+    daemon_remove(scene.daemon, A_BASE);
+    daemon_write(scene.daemon, B_BASE "/0000", "action=accept");
+    daemon_write(scene.daemon, B_BASE, "");
+    daemon_write(scene.daemon, "/vm-config/vpn-mtu", "1200");
+    daemon_remove(scene.daemon, "/qubes-ip");
     witness_forget_changes(w);
-    server_listen(scene.server, witness_socket());
+    daemon_listen(scene.daemon, witness_socket());
     assert_true(witness_wait(w));
 
     assert_int_equal(w->synced, 2);
@@ -435,7 +435,7 @@ static void everything_is_read_again_after_a_loss(void **state)
     assert_true(witness_saw_change(w, "/qubes-ip"));
 
     /* And it is watched again. */
-    server_write(scene.server, "/qubes-ip", "10.137.0.6");
+    daemon_write(scene.daemon, "/qubes-ip", "10.137.0.6");
     witness_settle(w);
     assert_value(w, "/qubes-ip", "10.137.0.6");
     close_scene(&scene);
@@ -447,7 +447,7 @@ static void attempts_become_rarer_until_there_is_contact(void **state)
     struct scene scene;
     struct witness *w = &scene.witness;
     open_synced(&scene);
-    server_kill(scene.server);
+    daemon_kill(scene.daemon);
     witness_settle(w);
 
     static const int64_t waits[] = {100, 200, 400, 800, 1600, 3200, 5000, 5000};
@@ -457,10 +457,10 @@ static void attempts_become_rarer_until_there_is_contact(void **state)
         assert_true(witness_wait(w));
         assert_int_equal(w->fd, -1);
     }
-    server_listen(scene.server, witness_socket());
+    daemon_listen(scene.daemon, witness_socket());
     assert_true(witness_wait(w));
     assert_true(qubesdb_in_contact(w->client));
-    server_kill(scene.server);
+    daemon_kill(scene.daemon);
     witness_settle(w);
     struct duration d = instant_since(qubesdb_deadline(w->client), w->now);
     assert_int_equal(d.us, 100000);
@@ -474,7 +474,7 @@ static void a_silent_daemon_is_given_up(void **state)
     struct scene scene;
     struct witness *w = &scene.witness;
     open_scene(&scene);
-    server_mute(scene.server);
+    daemon_mute(scene.daemon);
     witness_settle(w);
     assert_true(w->fd >= 0);
     struct instant began = w->now;
@@ -492,11 +492,11 @@ static void a_stream_in_pieces_is_the_same_stream(void **state)
         struct scene scene;
         struct witness *w = &scene.witness;
         open_scene(&scene);
-        server_send_in_pieces(scene.server, piece);
+        daemon_send_in_pieces(scene.daemon, piece);
         witness_settle(w);
         assert_int_equal(w->synced, 1);
         assert_rules(w, A, "0000=action=accept;policy=drop;");
-        server_write(scene.server, "/vm-config/vpn-mtu", "1111");
+        daemon_write(scene.daemon, "/vm-config/vpn-mtu", "1111");
         witness_settle(w);
         assert_value(w, "/vm-config/vpn-mtu", "1111");
         close_scene(&scene);
@@ -504,14 +504,14 @@ static void a_stream_in_pieces_is_the_same_stream(void **state)
 }
 
 /* The changes of an exchange: rules, keys, a removal, handled counts. */
-static void change_things(struct server *s)
+static void change_things(struct daemon *s)
 {
-    server_remove(s, A_BASE "/");
-    server_write(s, A_BASE "/policy", "drop");
-    server_write(s, A_BASE "/0000", "action=drop");
-    server_write(s, A_BASE, "");
-    server_write(s, "/vm-config/vpn-mtu", "1234");
-    server_remove(s, "/qubes-ip");
+    daemon_remove(s, A_BASE "/");
+    daemon_write(s, A_BASE "/policy", "drop");
+    daemon_write(s, A_BASE "/0000", "action=drop");
+    daemon_write(s, A_BASE, "");
+    daemon_write(s, "/vm-config/vpn-mtu", "1234");
+    daemon_remove(s, "/qubes-ip");
 }
 
 /* Everything that has to be true once all is quiet again. */
@@ -524,7 +524,7 @@ static void assert_converged(const struct witness *w)
         assert_rules(w, B, "absent");
     assert_value(w, "/vm-config/vpn-mtu", "1235");
     assert_false(store_has(qubesdb_store(w->client), "/qubes-ip"));
-    assert_non_null(server_value(w->server, "/qubes-firewall-handled/" A));
+    assert_non_null(daemon_value(w->daemon, "/qubes-firewall-handled/" A));
 }
 
 static void run_with_a_death(struct scene *scene)
@@ -532,20 +532,35 @@ static void run_with_a_death(struct scene *scene)
     struct witness *w = &scene->witness;
     w->counts_handled = true;
     witness_settle(w);
-    change_things(scene->server);
+    change_things(scene->daemon);
     witness_settle(w);
     /* What happens while the daemon is away. */
-    server_write(scene->server, "/vm-config/vpn-mtu", "1235");
-    server_remove(scene->server, B_BASE);
+    daemon_write(scene->daemon, "/vm-config/vpn-mtu", "1235");
+    daemon_remove(scene->daemon, B_BASE);
     witness_settle(w);
-    if (server_is_dead(scene->server)) {
-        server_kill_after_sending(scene->server, SIZE_MAX / 2);
-        server_kill_after_receiving(scene->server, SIZE_MAX / 2);
-        server_listen(scene->server, witness_socket());
-        assert_true(witness_wait(w));
+    if (daemon_is_dead(scene->daemon)) {
+        daemon_kill_after_sending(scene->daemon, SIZE_MAX / 2);
+        daemon_kill_after_receiving(scene->daemon, SIZE_MAX / 2);
+        daemon_listen(scene->daemon, witness_socket());
     }
+    if (!qubesdb_in_contact(w->client))
+        assert_true(witness_wait(w));
 }
 
+static void run_dying_at(void (*kill_after)(struct daemon *, size_t), size_t at,
+                         bool back_at_once)
+{
+    struct scene scene;
+    open_scene(&scene);
+    kill_after(scene.daemon, at);
+    if (back_at_once)
+        daemon_revive(scene.daemon);
+    run_with_a_death(&scene);
+    assert_converged(&scene.witness);
+    close_scene(&scene);
+}
+
+/* And is there again at once, or after more has changed. */
 static void a_daemon_that_dies_at_any_byte_is_survived(void **state)
 {
     (void)state;
@@ -554,25 +569,17 @@ static void a_daemon_that_dies_at_any_byte_is_survived(void **state)
     run_with_a_death(&scene);
     assert_converged(&scene.witness);
     assert_int_equal(scene.witness.lost, 0);
-    size_t sent = server_sent(scene.server);
-    size_t received = server_received(scene.server);
+    size_t sent = daemon_sent(scene.daemon);
+    size_t received = daemon_received(scene.daemon);
     close_scene(&scene);
     assert_in_range(sent, 1000, 10000);
     assert_in_range(received, 300, 10000);
 
-    for (size_t at = 0; at <= sent; at++) {
-        open_scene(&scene);
-        server_kill_after_sending(scene.server, at);
-        run_with_a_death(&scene);
-        assert_converged(&scene.witness);
-        close_scene(&scene);
-    }
-    for (size_t at = 0; at <= received; at++) {
-        open_scene(&scene);
-        server_kill_after_receiving(scene.server, at);
-        run_with_a_death(&scene);
-        assert_converged(&scene.witness);
-        close_scene(&scene);
+    for (int back_at_once = 0; back_at_once < 2; back_at_once++) {
+        for (size_t at = 0; at <= sent; at++)
+            run_dying_at(daemon_kill_after_sending, at, back_at_once);
+        for (size_t at = 0; at <= received; at++)
+            run_dying_at(daemon_kill_after_receiving, at, back_at_once);
     }
 }
 
@@ -585,16 +592,16 @@ static void a_flood_of_changes_becomes_one_reading(void **state)
     open_synced(&scene);
     for (int i = 0; i < 3000; i++) {
         snprintf(path, sizeof path, "/vm-config/k%04d", i);
-        server_write(scene.server, path, "1");
+        daemon_write(scene.daemon, path, "1");
     }
-    server_write(scene.server, B_BASE "/0000", "action=accept");
-    server_write(scene.server, B_BASE, "");
-    size_t before = server_received(scene.server);
+    daemon_write(scene.daemon, B_BASE "/0000", "action=accept");
+    daemon_write(scene.daemon, B_BASE, "");
+    size_t before = daemon_received(scene.daemon);
     witness_settle(w);
     assert_value(w, "/vm-config/k2999", "1");
     assert_value(w, "/vm-config/k0000", "1");
     assert_rules(w, B, "0000=action=accept;policy=drop;");
-    assert_in_range(server_received(scene.server) - before, 1,
+    assert_in_range(daemon_received(scene.daemon) - before, 1,
                     1100 * MESSAGE_HEADER_SIZE);
     assert_int_equal(w->lost, 0);
     close_scene(&scene);
@@ -608,22 +615,22 @@ static void a_database_beyond_the_limit_is_not_taken(void **state)
     char path[MESSAGE_PATH_SIZE];
     static char large[MESSAGE_DATA_MAX + 1];
     open_synced(&scene);
-    server_kill(scene.server);
+    daemon_kill(scene.daemon);
     witness_settle(w);
 
     memset(large, 'x', sizeof large - 1);
     for (int i = 0; i < 700; i++) {
         snprintf(path, sizeof path, A_BASE "/%04d", i);
-        server_write(scene.server, path, large);
+        daemon_write(scene.daemon, path, large);
     }
-    server_listen(scene.server, witness_socket());
+    daemon_listen(scene.daemon, witness_socket());
     assert_true(witness_wait(w));
     /* Not half of it: what was known stays. */
     assert_int_equal(w->synced, 1);
     assert_rules(w, A, "0000=action=accept;policy=drop;");
 
-    server_remove(scene.server, A_BASE "/");
-    server_write(scene.server, A_BASE, "");
+    daemon_remove(scene.daemon, A_BASE "/");
+    daemon_write(scene.daemon, A_BASE, "");
     assert_true(witness_wait(w));
     assert_int_equal(w->synced, 2);
     assert_rules(w, A, "");
@@ -634,7 +641,7 @@ static void a_database_beyond_the_limit_is_not_taken(void **state)
 static bool survives_answer(const void *answer, size_t size)
 {
     struct witness w;
-    struct server *nobody = server_new();
+    struct daemon *nobody = daemon_new();
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     memcpy(address.sun_path, witness_socket(), strlen(witness_socket()) + 1);
@@ -651,7 +658,7 @@ static bool survives_answer(const void *answer, size_t size)
     bool survives = w.fd >= 0;
     assert_int_equal(w.synced, 0);
     witness_clear(&w);
-    server_free(nobody);
+    daemon_free(nobody);
     close(fd);
     close(listener);
     unlink(address.sun_path);
@@ -687,7 +694,7 @@ static uint32_t next_random(uint32_t *seed)
     return *seed >> 8;
 }
 
-static void do_something(struct server *s, uint32_t *seed)
+static void do_something(struct daemon *s, uint32_t *seed)
 {
     static const char *const paths[] = {
         "/qubes-ip",
@@ -713,11 +720,11 @@ static void do_something(struct server *s, uint32_t *seed)
     uint32_t r = next_random(seed);
     const char *path = paths[r % (sizeof paths / sizeof *paths)];
     if (r % 7 == 0)
-        server_remove(s, path);
+        daemon_remove(s, path);
     else if (r % 23 == 0)
-        server_remove(s, directories[r / 23 % 5]);
+        daemon_remove(s, directories[r / 23 % 5]);
     else
-        server_write(s, path, values[r / 64 % 4]);
+        daemon_write(s, path, values[r / 64 % 4]);
 }
 
 static void assert_same(const struct scene *scene)
@@ -728,7 +735,7 @@ static void assert_same(const struct scene *scene)
     };
     const struct store *store = qubesdb_store(scene->witness.client);
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        const char *value = server_value(scene->server, paths[i]);
+        const char *value = daemon_value(scene->daemon, paths[i]);
         assert_int_equal(store_has(store, paths[i]), value != NULL);
         if (value)
             assert_value(&scene->witness, paths[i], value);
@@ -741,12 +748,12 @@ static void assert_same_rules(const struct scene *scene, const char *source)
     static const char *const names[] = {"0000", "0001", "policy"};
     int size = 0;
     snprintf(path, sizeof path, "/qubes-firewall/%s", source);
-    if (server_value(scene->server, path)) {
+    if (daemon_value(scene->daemon, path)) {
         expected[0] = '\0';
         for (size_t i = 0; i < 3; i++) {
             snprintf(path, sizeof path, "/qubes-firewall/%s/%s", source,
                      names[i]);
-            const char *value = server_value(scene->server, path);
+            const char *value = daemon_value(scene->daemon, path);
             if (value)
                 size +=
                     snprintf(expected + size, sizeof expected - (size_t)size,
@@ -765,17 +772,17 @@ static void whatever_happens_the_mirror_ends_equal(void **state)
         uint32_t seed = round;
         open_scene(&scene);
         if (round % 3 == 0)
-            server_send_in_pieces(scene.server, 1 + round % 100);
+            daemon_send_in_pieces(scene.daemon, 1 + round % 100);
         for (int step = 0; step < 200; step++) {
             switch (next_random(&seed) % 8) {
             case 0:
             case 1:
             case 2:
-                do_something(scene.server, &seed);
+                do_something(scene.daemon, &seed);
                 break;
             case 3:
             case 4:
-                server_turn(scene.server, 0, -1);
+                daemon_turn(scene.daemon, 0, -1);
                 break;
             case 5:
             case 6:
@@ -783,8 +790,8 @@ static void whatever_happens_the_mirror_ends_equal(void **state)
                 break;
             case 7:
                 if (next_random(&seed) % 16 == 0) {
-                    server_kill(scene.server);
-                    server_listen(scene.server, witness_socket());
+                    daemon_kill(scene.daemon);
+                    daemon_listen(scene.daemon, witness_socket());
                 }
                 break;
             }
@@ -793,10 +800,10 @@ static void whatever_happens_the_mirror_ends_equal(void **state)
         if (!qubesdb_in_contact(w->client))
             assert_true(witness_wait(w));
         /* What was left in the middle of a writing is completed. */
-        server_write(scene.server, A_BASE, "");
-        server_write(scene.server, B_BASE, "");
+        daemon_write(scene.daemon, A_BASE, "");
+        daemon_write(scene.daemon, B_BASE, "");
         if (round % 2)
-            server_remove(scene.server, B_BASE);
+            daemon_remove(scene.daemon, B_BASE);
         witness_settle(w);
         assert_true(qubesdb_in_contact(w->client));
         assert_same(&scene);

@@ -1,6 +1,6 @@
 /*
  * Stands in for libxenvchan and libxenstore where there is no Xen: a vchan is
- * a socket pair whose other end the test gives to a server. Like the real
+ * a socket pair whose other end the test gives to a daemon. Like the real
  * one it tells of new data once, and libxenvchan_wait() may only be called
  * when something was told, because it would block.
  */

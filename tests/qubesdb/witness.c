@@ -99,10 +99,10 @@ static void on_lost(void *context, struct instant now)
     w->lost++;
 }
 
-void witness_init(struct witness *w, struct server *s, const char *where)
+void witness_init(struct witness *w, struct daemon *s, const char *where)
 {
     memset(w, 0, sizeof *w);
-    w->server = s;
+    w->daemon = s;
     w->fd = -1;
     w->now = (struct instant){1000000};
     struct qubesdb_owner owner = {
@@ -145,7 +145,7 @@ bool witness_turn(struct witness *w)
 void witness_settle(struct witness *w)
 {
     for (bool worked = true; worked;) {
-        worked = server_turn(w->server, 0, -1);
+        worked = daemon_turn(w->daemon, 0, -1);
         vchan_double_turn();
         worked = witness_turn(w) || worked;
     }

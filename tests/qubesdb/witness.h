@@ -1,13 +1,13 @@
 /*
  * An owner of a QubesDB client that lives in a test: it writes down what it
- * is told and plays the event loop, with a clock of its own, against a server
+ * is told and plays the event loop, with a clock of its own, against a daemon
  * of the same thread.
  */
 #ifndef TESTS_QUBESDB_WITNESS_H
 #define TESTS_QUBESDB_WITNESS_H
 
 #include "qubesdb/qubesdb.h"
-#include "tests/qubesdb/server.h"
+#include "tests/qubesdb/daemon.h"
 
 enum {
     WITNESS_SOURCES_MAX = 64,
@@ -24,7 +24,7 @@ struct witness_rules {
 
 struct witness {
     struct qubesdb *client;
-    struct server *server;
+    struct daemon *daemon;
     struct instant now;
     int fd;
     unsigned events;
@@ -37,7 +37,7 @@ struct witness {
     char changes[WITNESS_CHANGES_MAX][MESSAGE_PATH_SIZE];
 };
 
-void witness_init(struct witness *w, struct server *s, const char *where);
+void witness_init(struct witness *w, struct daemon *s, const char *where);
 void witness_clear(struct witness *w);
 
 /* Turns of both sides until neither has anything to do at this moment. */

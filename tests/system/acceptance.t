@@ -31,7 +31,7 @@ chmod 755 "$work/www/cgi-bin/tick"
 
 # dom0, which writes into the gateway's QubesDB.
 # It ends with what runs in that namespace.
-coproc qubesdb { exec ip netns exec "$gateway" "$build/tests/system/qubesdb_server" "$work/qubesdb" 2>"$work/qubesdb.log"; }
+coproc qubesdb { exec ip netns exec "$gateway" "$build/tests/system/qubesdb_daemon" "$work/qubesdb" 2>"$work/qubesdb.log"; }
 exec {orders}>&"${qubesdb[1]}" {answers}<&"${qubesdb[0]}"
 answer() { read -r -t 5 -u "$answers" said && echo "$said"; }
 db() { echo "$*" >&"$orders" && answer; }

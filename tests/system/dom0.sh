@@ -7,7 +7,7 @@ handled=/qubes-firewall-handled/$qube_address
 # A daemon with that content, after some time without one.
 qubesdb_start() { # [LINE]...
     printf '%s\n' "$@" >"$work/qubesdb.content"
-    coproc qubesdb { exec "$build/tests/system/qubesdb_server" "$work/qubesdb" "$work/qubesdb.content"; }
+    coproc qubesdb { exec "$build/tests/system/qubesdb_daemon" "$work/qubesdb" "$work/qubesdb.content"; }
     # Subshells have no use of a coprocess' own descriptors.
     exec {orders}>&"${qubesdb[1]}" {answers}<&"${qubesdb[0]}"
     local said

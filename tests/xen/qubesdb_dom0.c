@@ -22,17 +22,17 @@
 #include <unistd.h>
 #include <xenstore.h>
 
-#include "tests/qubesdb/server.h"
+#include "tests/qubesdb/daemon.h"
 
 enum { QUBESDB_PORT = 111, RING_SIZE = 4096, LINE_SIZE = 8192, TURN_MS = 100 };
 
-struct daemon {
-    struct server *server;
+struct dom0 {
+    struct daemon *daemon;
     struct xs_handle *xenstore;
     int domain;
     char place[64]; /* of the vchan in xenstore */
     struct libxenvchan *vchan;
-    int pair[2]; /* ours, and the server's; -1 without a client */
+    int pair[2]; /* ours, and the daemon's; -1 without a client */
     int epoll;
 };
 
@@ -42,7 +42,7 @@ static void give_up(const char *what)
     exit(EXIT_FAILURE);
 }
 
-static void watch(struct daemon *d, int operation, int fd, uint32_t events)
+static void watch(struct dom0 *d, int operation, int fd, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.fd = fd};
     if (epoll_ctl(d->epoll, operation, fd, &event))
@@ -51,7 +51,7 @@ static void watch(struct daemon *d, int operation, int fd, uint32_t events)
 
 /* --- The vchan ----------------------------------------------------------- */
 
-static void offer(struct daemon *d)
+static void offer(struct dom0 *d)
 {
     d->vchan = libxenvchan_server_init(NULL, d->domain, d->place, RING_SIZE,
                                        RING_SIZE);
@@ -63,16 +63,16 @@ static void offer(struct daemon *d)
 
 /* The place is for one client; Qubes' libvchan clears it as soon as it has
  * come. */
-static void welcome(struct daemon *d)
+static void welcome(struct dom0 *d)
 {
     xs_rm(d->xenstore, XBT_NULL, d->place);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, d->pair))
         give_up("socketpair");
-    server_adopt(d->server, d->pair[1]);
+    daemon_adopt(d->daemon, d->pair[1]);
     watch(d, EPOLL_CTL_ADD, d->pair[0], EPOLLIN);
 }
 
-static void part(struct daemon *d)
+static void part(struct dom0 *d)
 {
     if (d->pair[0] >= 0)
         close(d->pair[0]);
@@ -81,7 +81,7 @@ static void part(struct daemon *d)
     offer(d);
 }
 
-static void to_server(struct daemon *d)
+static void to_daemon(struct dom0 *d)
 {
     static char chunk[RING_SIZE];
     while (libxenvchan_data_ready(d->vchan) > 0) {
@@ -89,11 +89,11 @@ static void to_server(struct daemon *d)
         if (size <= 0)
             return;
         if (send(d->pair[0], chunk, (size_t)size, MSG_NOSIGNAL) != size)
-            give_up("the server does not take what came");
+            give_up("the daemon does not take what came");
     }
 }
 
-static void to_client(struct daemon *d)
+static void to_client(struct dom0 *d)
 {
     static char chunk[RING_SIZE];
     for (;;) {
@@ -113,13 +113,13 @@ static void to_client(struct daemon *d)
     }
 }
 
-static void pump(struct daemon *d)
+static void pump(struct dom0 *d)
 {
     int open = libxenvchan_is_open(d->vchan);
     if (open == 1 && d->pair[0] < 0)
         welcome(d);
     if (d->pair[0] >= 0) {
-        to_server(d);
+        to_daemon(d);
         to_client(d);
     }
     if (open == 0)
@@ -134,17 +134,17 @@ static const char *cut(char **line)
     return word ? word : "";
 }
 
-static void obey(struct daemon *d, char *line)
+static void obey(struct dom0 *d, char *line)
 {
     const char *command = cut(&line), *path = cut(&line);
     const char *value = line ? line : "";
     if (strcmp(command, "write") == 0) {
-        server_write(d->server, path, value);
+        daemon_write(d->daemon, path, value);
         puts("ok");
     } else if (strcmp(command, "rm") == 0) {
-        puts(server_remove(d->server, path) ? "ok" : "absent");
+        puts(daemon_remove(d->daemon, path) ? "ok" : "absent");
     } else {
-        value = server_value(d->server, path);
+        value = daemon_value(d->daemon, path);
         if (value)
             printf("= %s\n", value);
         else
@@ -153,7 +153,7 @@ static void obey(struct daemon *d, char *line)
 }
 
 /* Obeys whole lines; false at the end of them. */
-static bool read_commands(struct daemon *d)
+static bool read_commands(struct dom0 *d)
 {
     static char input[LINE_SIZE];
     static size_t size;
@@ -173,10 +173,10 @@ static bool read_commands(struct daemon *d)
 
 /* ------------------------------------------------------------------------- */
 
-static bool turn(struct daemon *d)
+static bool turn(struct dom0 *d)
 {
     struct epoll_event events[4];
-    server_turn(d->server, TURN_MS, d->epoll);
+    daemon_turn(d->daemon, TURN_MS, d->epoll);
     int count = epoll_wait(d->epoll, events, 4, 0);
     for (int i = 0; i < count; i++) {
         if (events[i].data.fd == STDIN_FILENO && !read_commands(d))
@@ -190,7 +190,7 @@ static bool turn(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-    static struct daemon d = {.pair = {-1, -1}};
+    static struct dom0 d = {.pair = {-1, -1}};
     if (argc != 2) {
         fputs("usage: qubesdb_dom0 DOMAIN\n", stderr);
         return 2;
@@ -198,7 +198,7 @@ int main(int argc, char **argv)
     d.domain = atoi(argv[1]);
     snprintf(d.place, sizeof d.place, "data/vchan/%d/%d", d.domain,
              QUBESDB_PORT);
-    d.server = server_new();
+    d.daemon = daemon_new();
     d.xenstore = xs_open(0);
     d.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (!d.xenstore || d.epoll < 0)

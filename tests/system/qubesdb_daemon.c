@@ -1,7 +1,7 @@
 /*
  * The tests' QubesDB daemon as a program, for a gateway that runs.
  *
- *   qubesdb_server SOCKET [FILE]
+ *   qubesdb_daemon SOCKET [FILE]
  *
  * FILE has what the database holds at first, a line `PATH VALUE` each. It says
  * "ready", and then takes one command a line, answering each with a line:
@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/qubesdb/server.h"
+#include "tests/qubesdb/daemon.h"
 
 enum { LINE_SIZE = 8192 };
 
@@ -43,7 +43,7 @@ static bool may_be_written(const char *path, const char *value)
            strlen(value) < 3072;
 }
 
-static bool load(struct server *s, const char *name)
+static bool load(struct daemon *d, const char *name)
 {
     static char line[LINE_SIZE];
     FILE *file = fopen(name, "r");
@@ -54,32 +54,32 @@ static bool load(struct server *s, const char *name)
         line[strcspn(line, "\n")] = '\0';
         const char *path = cut(&rest);
         if (may_be_written(path, rest))
-            server_write(s, path, rest);
+            daemon_write(d, path, rest);
     }
     fclose(file);
     return true;
 }
 
-static void obey(struct server *s, const char *socket, char *line)
+static void obey(struct daemon *d, const char *socket, char *line)
 {
     const char *command = cut(&line), *path = cut(&line), *value = line;
 
     if (!strcmp(command, "write") && may_be_written(path, value)) {
-        server_write(s, path, value);
+        daemon_write(d, path, value);
         puts("ok");
     } else if (!strcmp(command, "rm") && path[0]) {
-        puts(server_remove(s, path) ? "ok" : "absent");
+        puts(daemon_remove(d, path) ? "ok" : "absent");
     } else if (!strcmp(command, "read")) {
-        value = server_value(s, path);
+        value = daemon_value(d, path);
         if (value)
             printf("= %s\n", value);
         else
             puts("absent");
     } else if (!strcmp(command, "down")) {
-        server_kill(s);
+        daemon_kill(d);
         puts("ok");
     } else if (!strcmp(command, "up")) {
-        server_listen(s, socket);
+        daemon_listen(d, socket);
         puts("ok");
     } else {
         puts("refused");
@@ -87,7 +87,7 @@ static void obey(struct server *s, const char *socket, char *line)
 }
 
 /* Reads what is there and obeys whole lines; false at the end. */
-static bool read_commands(struct server *s, const char *socket)
+static bool read_commands(struct daemon *d, const char *socket)
 {
     static char input[LINE_SIZE];
     static size_t size;
@@ -98,7 +98,7 @@ static bool read_commands(struct server *s, const char *socket)
     for (char *end; (end = memchr(input, '\n', size));) {
         size_t line_size = (size_t)(end - input) + 1;
         *end = '\0';
-        obey(s, socket, input);
+        obey(d, socket, input);
         size -= line_size;
         memmove(input, input + line_size, size);
     }
@@ -108,23 +108,23 @@ static bool read_commands(struct server *s, const char *socket)
 int main(int argc, char **argv)
 {
     if (argc != 2 && argc != 3) {
-        fprintf(stderr, "usage: qubesdb_server SOCKET [FILE]\n");
+        fprintf(stderr, "usage: qubesdb_daemon SOCKET [FILE]\n");
         return 2;
     }
-    struct server *s = server_new();
-    if (argc == 3 && !load(s, argv[2])) {
+    struct daemon *d = daemon_new();
+    if (argc == 3 && !load(d, argv[2])) {
         perror(argv[2]);
         return 1;
     }
-    server_listen(s, argv[1]);
+    daemon_listen(d, argv[1]);
     setvbuf(stdout, NULL, _IOLBF, 0);
     puts("ready");
 
     for (int commands = STDIN_FILENO;;) {
-        server_turn(s, -1, commands);
+        daemon_turn(d, -1, commands);
         struct pollfd polled = {.fd = commands, .events = POLLIN};
         if (commands >= 0 && poll(&polled, 1, 0) == 1 &&
-            !read_commands(s, argv[1]))
+            !read_commands(d, argv[1]))
             commands = -1;
     }
 }

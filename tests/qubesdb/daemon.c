@@ -1,4 +1,4 @@
-#include "tests/qubesdb/server.h"
+#include "tests/qubesdb/daemon.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -64,25 +64,25 @@ struct client {
     char watches[WATCHES_MAX][PATH_SIZE];
 };
 
-struct server {
+struct daemon {
     int listener;
     char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
     struct entry *first; /* ascending */
     struct client clients[CLIENTS_MAX];
     size_t sent, received, send_limit, receive_limit, piece;
     unsigned acknowledged;
-    bool dead, read_only, mute;
+    bool dead, read_only, mute, revives;
 };
 
-struct server *server_new(void)
+struct daemon *daemon_new(void)
 {
-    struct server *s = calloc(1, sizeof *s);
-    assert(s);
-    s->listener = -1;
-    s->send_limit = s->receive_limit = s->piece = SIZE_MAX;
+    struct daemon *d = calloc(1, sizeof *d);
+    assert(d);
+    d->listener = -1;
+    d->send_limit = d->receive_limit = d->piece = SIZE_MAX;
     for (int i = 0; i < CLIENTS_MAX; i++)
-        s->clients[i].fd = -1;
-    return s;
+        d->clients[i].fd = -1;
+    return d;
 }
 
 static void hang_up(struct client *c)
@@ -93,50 +93,50 @@ static void hang_up(struct client *c)
     c->fd = -1;
 }
 
-void server_kill(struct server *s)
+void daemon_kill(struct daemon *d)
 {
     for (int i = 0; i < CLIENTS_MAX; i++) {
-        if (s->clients[i].fd >= 0)
-            hang_up(&s->clients[i]);
+        if (d->clients[i].fd >= 0)
+            hang_up(&d->clients[i]);
     }
-    if (s->listener >= 0) {
-        close(s->listener);
-        unlink(s->path);
-        s->listener = -1;
+    if (d->listener >= 0) {
+        close(d->listener);
+        unlink(d->path);
+        d->listener = -1;
     }
-    s->dead = true;
+    d->dead = true;
 }
 
-void server_free(struct server *s)
+void daemon_free(struct daemon *d)
 {
-    server_kill(s);
-    while (s->first) {
-        struct entry *next = s->first->next;
-        free(s->first);
-        s->first = next;
+    daemon_kill(d);
+    while (d->first) {
+        struct entry *next = d->first->next;
+        free(d->first);
+        d->first = next;
     }
-    free(s);
+    free(d);
 }
 
-void server_listen(struct server *s, const char *path)
+void daemon_listen(struct daemon *d, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     assert(strlen(path) < sizeof address.sun_path);
     memcpy(address.sun_path, path, strlen(path) + 1);
-    memcpy(s->path, path, strlen(path) + 1);
+    memcpy(d->path, path, strlen(path) + 1);
     unlink(path);
-    s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    d->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int failed =
-        bind(s->listener, (struct sockaddr *)&address, sizeof address) ||
-        listen(s->listener, 5) || fcntl(s->listener, F_SETFL, O_NONBLOCK);
+        bind(d->listener, (struct sockaddr *)&address, sizeof address) ||
+        listen(d->listener, 5) || fcntl(d->listener, F_SETFL, O_NONBLOCK);
     assert(!failed);
-    s->dead = false;
+    d->dead = false;
 }
 
-static struct client *new_client(struct server *s, int fd)
+static struct client *new_client(struct daemon *d, int fd)
 {
     for (int i = 0; i < CLIENTS_MAX; i++) {
-        struct client *c = &s->clients[i];
+        struct client *c = &d->clients[i];
         if (c->fd < 0) {
             c->fd = fd;
             fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -147,64 +147,69 @@ static struct client *new_client(struct server *s, int fd)
     return NULL;
 }
 
-void server_adopt(struct server *s, int fd)
+void daemon_adopt(struct daemon *d, int fd)
 {
-    struct client *c = new_client(s, fd);
+    struct client *c = new_client(d, fd);
     assert(c);
     c->is_dom0s = true;
-    s->dead = false;
+    d->dead = false;
 }
 
-void server_kill_after_sending(struct server *s, size_t bytes)
+void daemon_kill_after_sending(struct daemon *d, size_t bytes)
 {
-    s->send_limit = s->sent + bytes;
+    d->send_limit = d->sent + bytes;
 }
 
-void server_kill_after_receiving(struct server *s, size_t bytes)
+void daemon_kill_after_receiving(struct daemon *d, size_t bytes)
 {
-    s->receive_limit = s->received + bytes;
+    d->receive_limit = d->received + bytes;
 }
 
-bool server_is_dead(const struct server *s)
+bool daemon_is_dead(const struct daemon *d)
 {
-    return s->dead;
+    return d->dead;
 }
 
-void server_send_in_pieces(struct server *s, size_t bytes)
+void daemon_revive(struct daemon *d)
 {
-    s->piece = bytes;
+    d->revives = true;
 }
 
-void server_read_only(struct server *s)
+void daemon_send_in_pieces(struct daemon *d, size_t bytes)
 {
-    s->read_only = true;
+    d->piece = bytes;
 }
 
-void server_mute(struct server *s)
+void daemon_read_only(struct daemon *d)
 {
-    s->mute = true;
+    d->read_only = true;
 }
 
-size_t server_sent(const struct server *s)
+void daemon_mute(struct daemon *d)
 {
-    return s->sent;
+    d->mute = true;
 }
 
-size_t server_received(const struct server *s)
+size_t daemon_sent(const struct daemon *d)
 {
-    return s->received;
+    return d->sent;
 }
 
-unsigned server_acknowledged(const struct server *s)
+size_t daemon_received(const struct daemon *d)
 {
-    return s->acknowledged;
+    return d->received;
+}
+
+unsigned daemon_acknowledged(const struct daemon *d)
+{
+    return d->acknowledged;
 }
 
 /* --- The database --- */
 
-static struct entry **place(struct server *s, const char *path)
+static struct entry **place(struct daemon *d, const char *path)
 {
-    struct entry **at = &s->first;
+    struct entry **at = &d->first;
     while (*at && strcmp((*at)->path, path) < 0)
         at = &(*at)->next;
     return at;
@@ -221,10 +226,10 @@ static bool is_directory(const char *path)
     return size > 0 && path[size - 1] == '/';
 }
 
-static bool insert(struct server *s, const char *path, const void *value,
+static bool insert(struct daemon *d, const char *path, const void *value,
                    uint32_t size)
 {
-    struct entry **at = place(s, path), *e = *at;
+    struct entry **at = place(d, path), *e = *at;
     if (path[0] != '/' || is_directory(path))
         return false;
     if (!e || strcmp(e->path, path) != 0) {
@@ -241,10 +246,10 @@ static bool insert(struct server *s, const char *path, const void *value,
     return true;
 }
 
-static bool removed(struct server *s, const char *path)
+static bool removed(struct daemon *d, const char *path)
 {
     bool any = false;
-    for (struct entry **at = place(s, path); *at;) {
+    for (struct entry **at = place(d, path); *at;) {
         struct entry *e = *at;
         if (is_directory(path) ? !begins(e->path, path)
                                : strcmp(e->path, path) != 0)
@@ -256,9 +261,9 @@ static bool removed(struct server *s, const char *path)
     return any;
 }
 
-const char *server_value(const struct server *s, const char *path)
+const char *daemon_value(const struct daemon *d, const char *path)
 {
-    for (const struct entry *e = s->first; e; e = e->next) {
+    for (const struct entry *e = d->first; e; e = e->next) {
         if (!strcmp(e->path, path))
             return e->value;
     }
@@ -290,10 +295,10 @@ static void say(struct client *c, uint8_t type, const char *path,
         append(c, data, size);
 }
 
-static void fire(struct server *s, const char *path)
+static void fire(struct daemon *d, const char *path)
 {
     for (int i = 0; i < CLIENTS_MAX; i++) {
-        struct client *c = &s->clients[i];
+        struct client *c = &d->clients[i];
         for (unsigned w = 0; c->fd >= 0 && w < c->watch_count; w++) {
             const char *watch = c->watches[w];
             if (is_directory(watch) ? begins(path, watch)
@@ -304,31 +309,31 @@ static void fire(struct server *s, const char *path)
 }
 
 /* To dom0's client, unless it is where the change came from. */
-static void push(struct server *s, const struct client *from, uint8_t type,
+static void push(struct daemon *d, const struct client *from, uint8_t type,
                  const char *path, const void *data, uint32_t size)
 {
     for (int i = 0; i < CLIENTS_MAX; i++) {
-        struct client *c = &s->clients[i];
+        struct client *c = &d->clients[i];
         if (c->fd >= 0 && c->is_dom0s && c->synced && c != from)
             say(c, type, path, data, size);
     }
 }
 
-void server_write(struct server *s, const char *path, const char *value)
+void daemon_write(struct daemon *d, const char *path, const char *value)
 {
     uint32_t size = (uint32_t)strlen(value);
-    bool done = insert(s, path, value, size);
+    bool done = insert(d, path, value, size);
     assert(done);
-    push(s, NULL, WRITE, path, value, size);
-    fire(s, path);
+    push(d, NULL, WRITE, path, value, size);
+    fire(d, path);
 }
 
-bool server_remove(struct server *s, const char *path)
+bool daemon_remove(struct daemon *d, const char *path)
 {
-    if (!removed(s, path))
+    if (!removed(d, path))
         return false;
-    push(s, NULL, RM, path, NULL, 0);
-    fire(s, path);
+    push(d, NULL, RM, path, NULL, 0);
+    fire(d, path);
     return true;
 }
 
@@ -351,11 +356,11 @@ static bool header_allowed(const struct client *c, const struct header *h)
     return type_allowed && path_allowed(h->path) && h->size < DATA_LIMIT;
 }
 
-static bool on_read(struct server *s, struct client *c, const struct header *h)
+static bool on_read(struct daemon *d, struct client *c, const struct header *h)
 {
     if (h->size)
         return false;
-    const struct entry *e = *place(s, h->path);
+    const struct entry *e = *place(d, h->path);
     if (e && !strcmp(e->path, h->path))
         say(c, VALUE, h->path, e->value, e->size);
     else
@@ -363,36 +368,36 @@ static bool on_read(struct server *s, struct client *c, const struct header *h)
     return true;
 }
 
-static bool on_write(struct server *s, struct client *c, const struct header *h,
+static bool on_write(struct daemon *d, struct client *c, const struct header *h,
                      const uint8_t *data)
 {
-    if (s->read_only || memchr(data, '\0', h->size)) {
+    if (d->read_only || memchr(data, '\0', h->size)) {
         say(c, ERROR, h->path, NULL, 0);
         return true;
     }
-    if (!insert(s, h->path, data, h->size)) {
+    if (!insert(d, h->path, data, h->size)) {
         say(c, ERROR, h->path, NULL, 0);
         return false;
     }
-    push(s, c, WRITE, h->path, data, h->size);
+    push(d, c, WRITE, h->path, data, h->size);
     say(c, OK, h->path, NULL, 0);
-    fire(s, h->path);
+    fire(d, h->path);
     return true;
 }
 
-static bool on_rm(struct server *s, struct client *c, const struct header *h)
+static bool on_rm(struct daemon *d, struct client *c, const struct header *h)
 {
-    if (s->read_only || h->size) {
+    if (d->read_only || h->size) {
         say(c, ERROR, h->path, NULL, 0);
         return true;
     }
-    if (!removed(s, h->path)) {
+    if (!removed(d, h->path)) {
         say(c, ERROR_NOENT, h->path, NULL, 0);
         return !c->is_dom0s;
     }
-    push(s, c, RM, h->path, NULL, 0);
+    push(d, c, RM, h->path, NULL, 0);
     say(c, OK, h->path, NULL, 0);
-    fire(s, h->path);
+    fire(d, h->path);
     return true;
 }
 
@@ -411,7 +416,7 @@ static void say_everything(struct client *c, const struct entry *e)
     free(all);
 }
 
-static bool on_multiread(struct server *s, struct client *c,
+static bool on_multiread(struct daemon *d, struct client *c,
                          const struct header *h)
 {
     if (h->size) {
@@ -422,9 +427,9 @@ static bool on_multiread(struct server *s, struct client *c,
         return false;
     c->synced = true;
     if (h->path[0] == '\0') {
-        say_everything(c, s->first);
+        say_everything(c, d->first);
     } else {
-        for (const struct entry *e = *place(s, h->path);
+        for (const struct entry *e = *place(d, h->path);
              e && begins(e->path, h->path); e = e->next)
             say(c, ENTRY, e->path, e->value, e->size);
     }
@@ -432,13 +437,13 @@ static bool on_multiread(struct server *s, struct client *c,
     return true;
 }
 
-static bool on_list(struct server *s, struct client *c, const struct header *h)
+static bool on_list(struct daemon *d, struct client *c, const struct header *h)
 {
     if (h->size) {
         say(c, ERROR, h->path, NULL, 0);
         return true;
     }
-    for (const struct entry *e = *place(s, h->path);
+    for (const struct entry *e = *place(d, h->path);
          e && begins(e->path, h->path); e = e->next)
         say(c, LIST_ENTRY, e->path, NULL, 0);
     say(c, LIST_ENTRY, "", NULL, 0);
@@ -465,20 +470,20 @@ static void on_unwatch(struct client *c, const struct header *h)
 }
 
 /* False: hang up. */
-static bool on_request(struct server *s, struct client *c,
+static bool on_request(struct daemon *d, struct client *c,
                        const struct header *h, const uint8_t *data)
 {
     switch (h->type) {
     case READ:
-        return on_read(s, c, h);
+        return on_read(d, c, h);
     case WRITE:
-        return on_write(s, c, h, data);
+        return on_write(d, c, h, data);
     case MULTIREAD:
-        return on_multiread(s, c, h);
+        return on_multiread(d, c, h);
     case LIST:
-        return on_list(s, c, h);
+        return on_list(d, c, h);
     case RM:
-        return on_rm(s, c, h);
+        return on_rm(d, c, h);
     case WATCH:
         on_watch(c, h);
         return true;
@@ -486,7 +491,7 @@ static bool on_request(struct server *s, struct client *c,
         on_unwatch(c, h);
         return true;
     case OK:
-        s->acknowledged++;
+        d->acknowledged++;
         return h->size == 0;
     case ERROR:
         return h->size == 0;
@@ -501,28 +506,28 @@ static void consume(struct client *c, size_t size)
     memmove(c->input, c->input + size, c->input_size);
 }
 
-static bool send_output(struct server *s, struct client *c)
+static bool send_output(struct daemon *d, struct client *c)
 {
-    while (c->output_size && s->sent < s->send_limit) {
+    while (c->output_size && d->sent < d->send_limit) {
         size_t size = c->output_size;
-        if (size > s->piece)
-            size = s->piece;
-        if (size > s->send_limit - s->sent)
-            size = s->send_limit - s->sent;
+        if (size > d->piece)
+            size = d->piece;
+        if (size > d->send_limit - d->sent)
+            size = d->send_limit - d->sent;
         ssize_t sent = send(c->fd, c->output, size, MSG_NOSIGNAL);
         if (sent < 0)
             return errno == EAGAIN;
-        s->sent += (size_t)sent;
+        d->sent += (size_t)sent;
         c->output_size -= (size_t)sent;
         memmove(c->output, c->output + sent, c->output_size);
-        if (s->piece != SIZE_MAX)
+        if (d->piece != SIZE_MAX)
             break; /* the next piece in the next turn */
     }
     return true;
 }
 
 /* One whole message of the input; false: hang up. */
-static bool take_request(struct server *s, struct client *c, bool *taken)
+static bool take_request(struct daemon *d, struct client *c, bool *taken)
 {
     struct header h;
     *taken = false;
@@ -546,19 +551,28 @@ static bool take_request(struct server *s, struct client *c, bool *taken)
     if (!allowed)
         say(c, ERROR, h.path, NULL, 0);
     else
-        stays = on_request(s, c, &h, c->input + sizeof h);
+        stays = on_request(d, c, &h, c->input + sizeof h);
     consume(c, sizeof h + body);
     return stays;
 }
 
-static void serve(struct server *s, struct client *c)
+static void die(struct daemon *d)
+{
+    daemon_kill(d);
+    if (!d->revives)
+        return;
+    d->send_limit = d->receive_limit = SIZE_MAX;
+    daemon_listen(d, d->path);
+}
+
+static void serve(struct daemon *d, struct client *c)
 {
     bool was_dom0s = c->is_dom0s, taken = true, stays = true;
 
     if (!c->output_size) {
         size_t room = INPUT_SIZE - c->input_size;
-        if (room > s->receive_limit - s->received)
-            room = s->receive_limit - s->received;
+        if (room > d->receive_limit - d->received)
+            room = d->receive_limit - d->received;
         ssize_t size = read(c->fd, c->input + c->input_size, room);
         if (size == 0 && room > 0)
             stays = false;
@@ -566,23 +580,23 @@ static void serve(struct server *s, struct client *c)
             stays = errno == EAGAIN;
         if (size > 0) {
             c->input_size += (size_t)size;
-            s->received += (size_t)size;
+            d->received += (size_t)size;
         }
     }
-    stays = stays && send_output(s, c);
-    while (stays && taken && !c->output_size && !s->mute) {
-        stays = take_request(s, c, &taken);
-        stays = send_output(s, c) && stays;
+    stays = stays && send_output(d, c);
+    while (stays && taken && !c->output_size && !d->mute) {
+        stays = take_request(d, c, &taken);
+        stays = send_output(d, c) && stays;
     }
-    if (s->sent >= s->send_limit || s->received >= s->receive_limit)
-        server_kill(s);
+    if (d->sent >= d->send_limit || d->received >= d->receive_limit)
+        die(d);
     else if (!stays && was_dom0s)
-        server_kill(s); /* dom0's daemon exits */
+        daemon_kill(d); /* dom0's daemon exits */
     else if (!stays)
         hang_up(c);
 }
 
-bool server_turn(struct server *s, int milliseconds, int further)
+bool daemon_turn(struct daemon *d, int milliseconds, int further)
 {
     struct pollfd polled[CLIENTS_MAX + 2];
     nfds_t count = 0;
@@ -590,10 +604,10 @@ bool server_turn(struct server *s, int milliseconds, int further)
 
     if (further >= 0)
         polled[count++] = (struct pollfd){.fd = further, .events = POLLIN};
-    if (s->listener >= 0)
-        polled[count++] = (struct pollfd){.fd = s->listener, .events = POLLIN};
+    if (d->listener >= 0)
+        polled[count++] = (struct pollfd){.fd = d->listener, .events = POLLIN};
     for (int i = 0; i < CLIENTS_MAX; i++) {
-        struct client *c = &s->clients[i];
+        struct client *c = &d->clients[i];
         if (c->fd < 0)
             continue;
         owners[count] = c;
@@ -606,16 +620,16 @@ bool server_turn(struct server *s, int milliseconds, int further)
         return false;
 
     bool worked = false;
-    for (nfds_t i = 0; i < count && !s->dead; i++) {
+    for (nfds_t i = 0; i < count && !d->dead; i++) {
         if (!polled[i].revents || polled[i].fd == further)
             continue;
         worked = true;
-        if (polled[i].fd == s->listener) {
-            int fd = accept(s->listener, NULL, NULL);
+        if (polled[i].fd == d->listener) {
+            int fd = accept(d->listener, NULL, NULL);
             if (fd >= 0)
-                new_client(s, fd);
+                new_client(d, fd);
         } else if (owners[i] && owners[i]->fd == polled[i].fd) {
-            serve(s, owners[i]);
+            serve(d, owners[i]);
         }
     }
     return worked;
