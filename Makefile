@@ -255,12 +255,10 @@ install: program ## into DESTDIR and PREFIX
 	$(foreach page,$(sort $(wildcard rpm/*.[1-8])),install -D -m 644 $(page) \
 	    $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page));)
 
-rpm: ## the package of a template, source and binary, in build/rpm
-	@rpm/deps rpm
+rpm: deps ## the package of a template, source and binary, in build/rpm
 	@rpm/build $(BUILD)/rpm $(RPM_OPTIONS)
 
-srpm: ## the source package alone
-	@rpm/deps rpm
+srpm: deps ## the source package alone
 	@rpm/build -s $(BUILD)/rpm $(RPM_OPTIONS)
 
 deps: ## installs what is missing on Debian 12, Debian 13, Fedora

@@ -1,12 +1,15 @@
 #!/bin/bash
-# The package: the same bytes from two places, nothing in it but what tests/system/package.expected says, and it works
-# where it is unpacked.
+# The package: the same bytes from two places, nothing in it but what tests/system/package.expected says; installed, it
+# starts and does to the machine what it should.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
-for tool in rpmbuild rpmlint systemd-analyze systemctl; do
-    command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is missing: 'rpm/deps rpm' installs what makes packages"; exit 0; }
-done
 begin 300
+
+root=$work/root
+version=$(sed -n 's/^Version: *//p' rpm/qubes-vpn-gateway.spec)
+units=(vpn-gateway.service vpn-gateway-wall.service)
+
+# --- Making it --------------------------------------------------------------------------------------------------------
 
 # A copy of the sources in a place of its own. Its unit tests run with all others, not here again.
 make_in() { # PLACE
@@ -14,6 +17,10 @@ make_in() { # PLACE
     cp -r Makefile README.md LICENSE .clang-format gateway firewall qubesdb rpm tests "$work/$1/"
     [ ! -e build/deps ] || cp -r build/deps "$work/$1/build/"
     "$work/$1/rpm/build" "$work/$1/build/rpm" --nocheck
+}
+both_made() {
+    make_in one >"$work/one.log" 2>&1 &
+    make_in another-longer-name && wait $! || { cat "$work/one.log"; return 1; }
 }
 same() { # PACKAGE
     cmp "$work"/one/build/rpm/*."$1".rpm "$work"/another-longer-name/build/rpm/*."$1".rpm
@@ -28,28 +35,65 @@ clean() {
     cat "$work/rpmlint"
     grep -q ' 0 errors, 0 warnings' "$work/rpmlint"
 }
-unpack() {
-    mkdir "$root"
-    rpm2archive - <"$package" | tar -xz -C "$root"
+
+# --- Installing it ----------------------------------------------------------------------------------------------------
+
+# A root with what its scriptlets need, and a group that Qubes' own packages make.
+scratch_root() {
+    mkdir -p "$root"/{etc,dev,usr/bin,usr/lib,usr/lib64}
+    ln -s usr/bin "$root/bin"
+    ln -s usr/lib "$root/lib"
+    ln -s usr/lib64 "$root/lib64"
+    give /usr/bin/sh
+    give /usr/bin/systemd-sysusers
+    mknod -m 666 "$root/dev/null" c 1 3
+    echo 'qubes:x:98:' >"$root/etc/group"
 }
-no_more_rights() { find "$root" ! -type l \( -perm /6000 -o -perm /022 \) | not grep .; }
+give() { # PROGRAM
+    install -D "$1" "$root/$1"
+    give_libraries_of "$1"
+}
+give_libraries_of() { # PROGRAM
+    local library
+    ldd "$1" | grep -oE '/[^ ]+' | while read -r library; do install -D "$library" "$root/$library"; done
+}
+in_database() { rpm --root "$root" --dbpath /var/lib/rpm "$@"; }
+installed() {
+    in_database --install --nodeps "$package"
+    in_database --verify --nodeps qubes-vpn-gateway
+    give_libraries_of "$root/usr/bin/vpn-gateway"
+}
+user_made() { grep -E '^vpn-gateway:.*:/(usr/)?s?bin/nologin$' "$root/etc/passwd"; }
+no_more_rights() { find "$root" -xdev -type f \( -perm /6000 -o -perm /022 \) | not grep .; }
+in_root() { unshare --net chroot "$root" "$@"; }
+gateway_refuses() {
+    local code=0
+    in_root /usr/bin/vpn-gateway run --qubesdb none --profile /none.ovpn --downstream tap:qube0,ip=10.137.0.10 \
+        2>"$work/refusal" || code=$?
+    [ $code = 2 ] && grep -q 'there is no such file' "$work/refusal"
+}
+removed() {
+    in_database --erase qubes-vpn-gateway
+    rpm -qpl "$package" | while read -r path; do ls -d "$root$path" 2>/dev/null || true; done >"$work/left"
+    # Folders of others stay.
+    not grep -E 'vpn-gateway|\.service\.d' "$work/left"
+}
+
+# --- What it does to the machine --------------------------------------------------------------------------------------
+
 # Units of the machine that ours name, so that only ours are judged.
-units() {
-    install -D /bin/kill "$root/bin/kill"
+units_verified() {
+    install -D /bin/kill "$root/usr/bin/kill"
     cp /usr/lib/systemd/system/*.target "$root/usr/lib/systemd/system/"
-    systemd-analyze verify --man=no --recursive-errors=no --root="$root" vpn-gateway.service vpn-gateway-wall.service
+    systemd-analyze verify --man=no --recursive-errors=no --root="$root" "${units[@]}"
 }
 exposure() { # at most ten times this
     systemd-analyze security --no-pager --offline=yes --threshold="$1" "$root/usr/lib/systemd/system/vpn-gateway.service" |
         tail -n 1
 }
-user_made() {
-    systemd-sysusers --root="$root" vpn-gateway.conf
-    grep -E '^vpn-gateway:.*:/(usr/)?s?bin/nologin$' "$root/etc/passwd"
-}
 enabled() {
-    systemctl --root="$root" preset vpn-gateway.service vpn-gateway-wall.service
-    systemctl --root="$root" is-enabled vpn-gateway.service vpn-gateway-wall.service
+    systemctl --root="$root" preset "${units[@]}"
+    systemctl --root="$root" is-enabled "${units[@]}"
 }
 kept_off() { # UNIT: only where the marker is
     grep -qx 'ConditionPathExists=!/run/qubes-service/vpn-gateway' \
@@ -60,33 +104,25 @@ backend() {
     local command
     command=$(sed -nE 's/^install xen_netback //p' "$root/usr/lib/modprobe.d/vpn-gateway.conf" |
         sed "s,/run/,$root/run/,; s,/usr/sbin/modprobe,echo loaded,")
-    sh -c "$command"
+    sh -c "$command" 2>&1
 }
-wall_rules() { in_scratch nft --check -D gateway=4711 -f "$root/usr/libexec/vpn-gateway/wall.nft"; }
-in_scratch() { unshare --net "$@"; }
-gateway_refuses() {
-    local code=0
-    in_scratch timeout 5 "$root/usr/bin/vpn-gateway" run --qubesdb none --profile "$work/none.ovpn" \
-        --downstream tap:qube0,ip=10.137.0.10 2>"$work/refusal" || code=$?
-    [ $code = 2 ] && grep -q 'there is no such file' "$work/refusal"
-}
+backend_refused() { not backend >"$work/backend" && grep 'vpn-gateway is the backend' "$work/backend"; }
+wall_rules() { unshare --net nft --check -D gateway=4711 -f "$root/usr/libexec/vpn-gateway/wall.nft"; }
 
-root=$work/root
-version=$(sed -n 's/^Version: *//p' rpm/qubes-vpn-gateway.spec)
-ok "the package is made" make_in one
-ok "and again in another place" make_in another-longer-name
+ok "the package is made in two places" both_made
 package=$(echo "$work"/one/build/rpm/*.x86_64.rpm)
 ok "the binary packages are the same bytes" same x86_64
 ok "the source packages are the same bytes" same src
 ok "files, their rights and owners, and scriptlets are the expected ones" as_expected
 ok "rpmlint has nothing to say" clean
-ok "it unpacks" unpack
+scratch_root
+ok "rpm installs it into a scratch root" installed
+ok "its user was made" user_made
 ok "nothing is setuid, or for all to write" no_more_rights
-is "the program starts" "vpn-gateway $version" "$root/usr/bin/vpn-gateway" version
+is "the program starts there" "vpn-gateway $version" in_root /usr/bin/vpn-gateway version
 ok "and refuses what it cannot do" gateway_refuses
-ok "systemd takes the units" units
+ok "systemd takes the units" units_verified
 ok "systemd-analyze security: 1.7 or less" exposure 17
-ok "the user is made" user_made
 ok "the units are enabled by the preset" enabled
 for unit in qubes-network qubes-firewall qubes-updates-proxy xendriverdomain; do
     ok "$unit is kept off in the gateway qube" kept_off $unit
@@ -94,7 +130,8 @@ done
 ok "xen-netback loads elsewhere" backend
 mkdir -p "$root/run/qubes-service"
 touch "$root/run/qubes-service/vpn-gateway"
-ok "and not in the gateway qube" not backend
+ok "and not in the gateway qube, which is told why" backend_refused
 ok "nft takes the wall" wall_rules
+ok "rpm removes it, and nothing of it stays" removed
 echo "1..$test_number"
 exit $test_failed
