@@ -22,9 +22,9 @@
 #include "gateway/profile.h"
 #include "gateway/randomness.h"
 #include "gateway/sandbox.h"
+#include "gateway/serve_listeners.h"
 #include "gateway/serve_status.h"
 #include "gateway/settings.h"
-#include "gateway/uplink/udp_listener.h"
 
 enum {
     EXIT_USAGE = 2,
@@ -42,7 +42,7 @@ struct serve {
     struct server *server;
     struct passwords *passwords; /* or NULL */
     struct loop_timer timer;
-    struct udp_listener *listener;
+    struct serve_listeners *listeners;
     struct link *tun;
     struct coalesce *coalesce;
     struct burst out;         /* to one client */
@@ -64,7 +64,7 @@ static void flush(struct serve *s, struct instant now)
 {
     if (s->to && s->out.count > 0 &&
         server_seal(s->server, now, s->to, &s->out))
-        udp_listener_send(s->listener, &server_path_of(s->to)->remote, &s->out);
+        serve_listeners_send(s->listeners, server_path_of(s->to), &s->out);
     burst_reset(&s->out);
 }
 
@@ -92,9 +92,9 @@ static void clamp(const struct serve *s, const struct server_peer *p,
         return;
     struct burst_layout layout = server_layout(p);
     mss_clamp(packet, &ip,
-              negotiated_mss_mtu(
-                  remote, &layout, remote->tun_mtu,
-                  udp_listener_overhead(&server_path_of(p)->remote), 0));
+              negotiated_mss_mtu(remote, &layout, remote->tun_mtu,
+                                 serve_listeners_overhead(server_path_of(p)),
+                                 0));
 }
 
 static void to_client(struct serve *s, struct instant now,
@@ -152,7 +152,7 @@ static void send_control(struct serve *s, const struct server_path *to,
     if (!d)
         return;
     memcpy(d->data, datagram.data, datagram.size);
-    udp_listener_send(s->listener, &to->remote, &s->control_out);
+    serve_listeners_send(s->listeners, to, &s->control_out);
 }
 
 static void pump(struct serve *s)
@@ -160,7 +160,10 @@ static void pump(struct serve *s)
     struct server_path to;
     struct bytes datagram;
     while (server_transmit(s->server, &to, &datagram))
-        send_control(s, &to, datagram);
+        if (datagram.size > 0)
+            send_control(s, &to, datagram);
+        else
+            serve_listeners_hang_up(s->listeners, &to);
     loop_timer_set(&s->timer, server_deadline(s->server));
     if (s->stopping && server_is_empty(s->server))
         loop_quit(s->loop);
@@ -191,19 +194,27 @@ static void deliver(struct serve *s, struct instant now)
     s->tun->kind->send(s->tun, now, batch->packets, batch->count);
 }
 
-static void from_listener(void *context, struct instant now,
-                          const struct endpoint *from, struct burst *burst)
+static bool from_listener(void *context, struct instant now,
+                          const struct server_path *from, struct burst *burst)
 {
     struct serve *s = context;
-    const struct server_path path = {*from};
     uint16_t next = 0;
     bool done;
-    server_open(s->server, now, &path, burst);
+    server_open(s->server, now, from, burst);
     do {
         packet_batch_reset(&s->inbound);
         done = coalesce(s->coalesce, burst, &next, &s->inbound);
         deliver(s, now);
     } while (!done);
+    pump(s);
+    return server_knows(s->server, from);
+}
+
+static void ended(void *context, struct instant now,
+                  const struct server_path *from)
+{
+    struct serve *s = context;
+    server_disconnected(s->server, now, from);
     pump(s);
 }
 
@@ -306,8 +317,8 @@ static json_t *ordered(void *context, struct instant now, const json_t *request)
         return serve_status_json(&(struct serve_status_source){
             .now = now,
             .server = s->server,
-            .drops = {&s->drops, udp_listener_drops(s->listener),
-                      &s->tun->drops},
+            .listeners = s->listeners,
+            .drops = {&s->drops, &s->tun->drops},
         });
     if (strcmp(command, "kick") == 0)
         return kick(s, now, request);
@@ -324,6 +335,7 @@ static bool open_outside(struct serve *s)
 {
     const struct server_config *c = s->config;
     const struct link_owner owner = {.context = s, .received = from_tun};
+    const struct serve_listeners_owner clients = {s, from_listener, ended};
     const struct tun_options tun = {
         .interface = c->device,
         .ipv4 = c->ipv4,
@@ -333,9 +345,8 @@ static bool open_outside(struct serve *s)
         .route_count = c->route_count,
     };
     enum error error;
-    s->listener =
-        udp_listener_open(&c->local, s->loop, from_listener, s, &error);
-    if (!s->listener)
+    s->listeners = serve_listeners_open(c, s->loop, &clients);
+    if (!s->listeners)
         return false;
     s->tun = tun_open(&tun, s->loop, &owner, &error);
     if (!s->tun)
@@ -384,7 +395,7 @@ static void close_parts(struct serve *s)
     control_close(s->control);
     if (s->tun)
         s->tun->kind->close(s->tun);
-    udp_listener_close(s->listener);
+    serve_listeners_close(s->listeners);
     passwords_close(s->passwords);
     server_free(s->server);
     if (s->signals_open)
@@ -398,17 +409,14 @@ static void close_parts(struct serve *s)
 
 static int run(const struct server_config *config, const char *control)
 {
-    char local[ENDPOINT_TEXT_SIZE] = "";
+    char local[2 * ENDPOINT_TEXT_SIZE + 32];
     int result = EXIT_FAILURE;
     struct serve *s = calloc(1, sizeof *s);
     if (!s)
         return EXIT_FAILURE;
     s->config = config;
     if (open_parts(s, control)) {
-        if (address_is_set(&config->local.address))
-            endpoint_format(&config->local, local);
-        else
-            snprintf(local, sizeof local, "port %u", config->local.port);
+        serve_listeners_describe(config, local, sizeof local);
         log_info("serve: %s, device %s", local, config->device);
         notify_ready(&s->notify, "serving");
         if (loop_run(s->loop) == OK)

@@ -1,10 +1,10 @@
 /*
  * `vpn-gateway serve`: the multi-client server. A thin shell around
- * openvpn/server beside `run`: its clients come in through a UDP socket and
- * out of a TUN device, behind which the host's kernel routes.
+ * openvpn/server beside `run`: its clients come in through a UDP and a TCP
+ * socket and out of a TUN device, behind which the host's kernel routes.
  *
- *   clients -> uplink/udp_listener -> server_open -> coalesce -> link/tun
- *   clients <- uplink/udp_listener <- server_seal <- segment  <- link/tun
+ *   clients -> serve_listeners -> server_open -> coalesce -> link/tun
+ *   clients <- serve_listeners <- server_seal <- segment  <- link/tun
  */
 #ifndef GATEWAY_SERVE_H
 #define GATEWAY_SERVE_H

@@ -17,11 +17,12 @@ static json_t *client_json(const struct server_client *c, struct instant now)
     char from[ENDPOINT_TEXT_SIZE], name[LOG_QUOTE_SIZE], user[LOG_QUOTE_SIZE];
     double seconds = (double)instant_since(now, c->since).us / 1e6;
     return json_pack(
-        "{s:I,s:i,s:b,s:s,s:s,s:s,s:s,s:o,s:o,s:f,s:I,s:I,s:I,s:I}", "client",
-        (json_int_t)c->client, "peer_id", (int)c->peer_id, "up", c->up, "name",
-        log_quote(name, bytes_of_text(c->common_name)), "user",
+        "{s:I,s:i,s:b,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:f,s:I,s:I,s:I,s:I}",
+        "client", (json_int_t)c->client, "peer_id", (int)c->peer_id, "up",
+        c->up, "name", log_quote(name, bytes_of_text(c->common_name)), "user",
         log_quote(user, bytes_of_text(c->username)), "address",
-        endpoint_format(&c->path->remote, from), "cipher", c->cipher, "ipv4",
+        endpoint_format(&c->path->remote, from), "protocol",
+        c->path->stream ? "tcp" : "udp", "cipher", c->cipher, "ipv4",
         address_json(c->ipv4), "ipv6", address_json(c->ipv6), "since_seconds",
         seconds, "packets_in", (json_int_t)c->packets_in, "packets_out",
         (json_int_t)c->packets_out, "bytes_in", (json_int_t)c->bytes_in,
@@ -40,12 +41,15 @@ json_t *serve_status_json(const struct serve_status_source *source)
     status_add_drops(drops, status.drops);
     for (size_t i = 0; i < sizeof source->drops / sizeof *source->drops; i++)
         status_add_drops(drops, source->drops[i]);
-    return json_pack(
+    json_t *out = json_pack(
         "{s:i,s:i,s:I,s:I,s:I,s:o,s:o}", "clients_up", (int)status.up,
         "clients_negotiating", (int)status.negotiating, "logins",
         (json_int_t)status.logins, "negotiations",
         (json_int_t)status.negotiations, "first_answers",
         (json_int_t)status.answers, "clients", clients, "drops", drops);
+    if (out)
+        serve_listeners_status(source->listeners, out, drops);
+    return out;
 }
 
 bool serve_status_is(const json_t *status)

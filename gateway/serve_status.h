@@ -7,12 +7,14 @@
 #include <stdio.h>
 
 #include "gateway/openvpn/server.h"
+#include "gateway/serve_listeners.h"
 
 /* Borrowed for the call. */
 struct serve_status_source {
     struct instant now;
     const struct server *server;
-    const struct drop_counters *drops[3]; /* of everything around it */
+    const struct serve_listeners *listeners;
+    const struct drop_counters *drops[2]; /* of everything else around it */
 };
 
 /* Owned by the caller; NULL when memory is short. */

@@ -201,7 +201,8 @@ static void take_data(struct server *s, const struct server_path *from,
 {
     struct datagram *d = &burst->datagrams[first];
     struct server_peer *p = data_peer(s, d);
-    if (!p) {
+    /* Datagrams may come from elsewhere; a connection is where it is. */
+    if (!p || p->entry.path.stream != from->stream) {
         for (size_t i = 0; i < count; i++)
             d[i].drop = DROP_DATA_NO_KEY;
         return;
@@ -251,6 +252,28 @@ void server_open(struct server *s, struct instant now,
     }
 }
 
+static struct server_peer *at_end_of(const struct server *s,
+                                     const struct server_path *path)
+{
+    static const struct session_id any = {{0}};
+    struct server_entry *e = server_table_find(&s->table, path, &any);
+    return path->stream != 0 && e ? server_peer_of(e) : NULL;
+}
+
+bool server_knows(const struct server *s, const struct server_path *path)
+{
+    return at_end_of(s, path) != NULL;
+}
+
+void server_disconnected(struct server *s, struct instant now,
+                         const struct server_path *path)
+{
+    s->now = now;
+    struct server_peer *p = at_end_of(s, path);
+    if (p)
+        server_peer_cut_off(s, p);
+}
+
 static bool take_answer(struct server *s, struct server_path *to,
                         struct bytes *datagram)
 {
@@ -291,10 +314,15 @@ bool server_transmit(struct server *s, struct server_path *to,
             return true;
         }
         server_table_dequeue(&s->table);
-        if (p->state == SERVER_PEER_GONE)
-            server_peer_free(s, p);
-        else
+        if (p->state != SERVER_PEER_GONE) {
             server_table_wake(&s->table, e, server_peer_deadline(p));
+            continue;
+        }
+        *to = e->path;
+        *datagram = bytes_of(NULL, 0);
+        server_peer_free(s, p);
+        if (to->stream != 0)
+            return true;
     }
     return false;
 }

@@ -28,9 +28,11 @@
 struct server;
 struct server_peer; /* a client; valid until the next input */
 
-/* How datagrams reach a client. */
+/* How packets reach a client. */
 struct server_path {
     struct endpoint remote;
+    uint64_t stream; /* 0: datagrams; else a connection, whose number is never
+                        the same twice */
 };
 
 enum server_verdict {
@@ -75,10 +77,17 @@ void server_free(struct server *s);
  * in. */
 void server_open(struct server *s, struct instant now,
                  const struct server_path *from, struct burst *burst);
+/* Whether there is a client at the end of a connection; until then it is
+ * anybody's. */
+bool server_knows(const struct server *s, const struct server_path *path);
+/* A connection is no more, and the client that used it is forgotten. */
+void server_disconnected(struct server *s, struct instant now,
+                         const struct server_path *path);
 /* A timer: call at or after server_deadline(). */
 void server_expire(struct server *s, struct instant now);
 struct instant server_deadline(const struct server *s);
-/* The next control datagram to send, valid until the next call. */
+/* The next control datagram to send, valid until the next call; an empty one
+ * says that the connection's client is gone, and it is to be closed. */
 MUST_USE bool server_transmit(struct server *s, struct server_path *to,
                               struct bytes *datagram);
 

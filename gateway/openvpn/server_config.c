@@ -12,7 +12,6 @@ enum {
 void server_config_init(struct server_config *c)
 {
     *c = (struct server_config){
-        .local.port = 1194,
         .device = "tun0",
         .max_clients = MAX_CLIENTS_DEFAULT,
         .first_answers = FIRST_ANSWERS_DEFAULT,

@@ -22,13 +22,19 @@ enum server_config_certificate {
     SERVER_CERTIFICATE_NONE,
 };
 
+/* One for each protocol, by enum config_protocol. */
+enum { SERVER_CONFIG_PROTOCOLS = CONFIG_TCP + 1 };
+
+struct server_config_socket {
+    bool open;
+    struct endpoint local; /* family NONE: every address of the host */
+};
+
 struct server_config {
     struct config common;
 
     /* where clients find it */
-    struct endpoint local; /* family NONE: every address of the host */
-    enum config_protocol protocol;
-    enum address_family family; /* NONE: both */
+    struct server_config_socket sockets[SERVER_CONFIG_PROTOCOLS];
     char device[SERVER_CONFIG_DEVICE_SIZE];
 
     /* inside the tunnel; `subnet` topology */
@@ -50,6 +56,7 @@ struct server_config {
     bool client_to_client;
     uint32_t max_clients;
     uint32_t first_answers, first_seconds; /* connect-freq-initial */
+    uint32_t logins, logins_seconds;       /* connect-freq; 0: any */
     uint32_t wrapped_key_days;             /* tls-crypt-v2-max-age; 0: any */
     bool exit_notify;                      /* say RESTART at the end ... */
     bool exit_advance;                     /* ... and go to the next remote */

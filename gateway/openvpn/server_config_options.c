@@ -90,26 +90,10 @@ HANDLER(set_number)
 
 /* --- Where clients find it --- */
 
-HANDLER(local)
+static bool find_protocol(struct config_builder *b, const char *text,
+                          enum config_protocol *protocol,
+                          enum address_family *family)
 {
-    (void)option;
-    const char *text = config_builder_argument(line, 1);
-    char out[LOG_QUOTE_SIZE];
-    if (!address_parse(bytes_of_text(text), &out_of(b)->local.address))
-        config_builder_error(b, "`%s' is not an IP address", quoted(out, text));
-}
-
-HANDLER(port)
-{
-    (void)option;
-    uint32_t value;
-    if (config_builder_number(b, line, 1, 1, UINT16_MAX, &value))
-        out_of(b)->local.port = (uint16_t)value;
-}
-
-HANDLER(proto)
-{
-    (void)option;
     static const struct {
         const char *name;
         enum config_protocol protocol;
@@ -125,19 +109,62 @@ HANDLER(proto)
         {"tcp4-server", CONFIG_TCP, ADDRESS_IPV4},
         {"tcp6-server", CONFIG_TCP, ADDRESS_NONE},
     };
-    const char *text = config_builder_argument(line, 1);
     char out[LOG_QUOTE_SIZE];
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
         if (strcasecmp(text, spellings[i].name) != 0)
             continue;
-        if (spellings[i].protocol == CONFIG_TCP)
-            config_builder_error(b, "a server over TCP is not supported yet");
-        out_of(b)->protocol = spellings[i].protocol;
-        out_of(b)->family = spellings[i].family;
+        *protocol = spellings[i].protocol;
+        *family = spellings[i].family;
+        return true;
+    }
+    config_builder_error(b, "`%s' is not a server's protocol; udp and tcp are",
+                         quoted(out, text));
+    return false;
+}
+
+/* Several lines, as OpenVPN 2.7 has it: one for each protocol. */
+HANDLER(local)
+{
+    (void)option;
+    struct server_config_builder *s = builder_of(b);
+    struct server_config_local l = {.line = b->line};
+    const char *text = config_builder_argument(line, 1);
+    const char *protocol = config_builder_argument(line, 3);
+    char out[LOG_QUOTE_SIZE];
+    uint32_t number;
+    if (strcmp(text, "*") != 0 &&
+        !address_parse(bytes_of_text(text), &l.address)) {
+        config_builder_error(b, "`%s' is not an IP address", quoted(out, text));
         return;
     }
-    config_builder_error(b, "`%s' is not a server's protocol; udp is",
-                         quoted(out, text));
+    if (config_builder_argument(line, 2)) {
+        if (!config_builder_number(b, line, 2, 1, UINT16_MAX, &number))
+            return;
+        l.port = (uint16_t)number;
+    }
+    l.has_protocol = protocol != NULL;
+    if (protocol && !find_protocol(b, protocol, &l.protocol, &l.family))
+        return;
+    if (s->local_count == SERVER_CONFIG_LOCALS_MAX)
+        config_builder_error(b, "there can be one `local' for each protocol");
+    else
+        s->locals[s->local_count++] = l;
+}
+
+HANDLER(port)
+{
+    (void)option;
+    uint32_t value;
+    if (config_builder_number(b, line, 1, 1, UINT16_MAX, &value))
+        builder_of(b)->port = (uint16_t)value;
+}
+
+HANDLER(proto)
+{
+    (void)option;
+    struct server_config_builder *s = builder_of(b);
+    (void)find_protocol(b, config_builder_argument(line, 1), &s->protocol,
+                        &s->family);
 }
 
 HANDLER(device)
@@ -380,6 +407,14 @@ HANDLER(connect_freq_initial)
         (void)!config_builder_number(b, line, 2, 1, 3600, &c->first_seconds);
 }
 
+HANDLER(connect_freq)
+{
+    (void)option;
+    struct server_config *c = out_of(b);
+    if (config_builder_number(b, line, 1, 1, 1000000, &c->logins))
+        (void)!config_builder_number(b, line, 2, 1, 3600, &c->logins_seconds);
+}
+
 HANDLER(explicit_exit_notify)
 {
     (void)option;
@@ -454,7 +489,7 @@ enum { ANY = CONFIG_TOKENS_MAX };
 #define LATER(name) REFUSE(name, "it is not supported yet")
 
 static const struct config_option table[] = {
-    CALL("local", 1, 1, local),
+    CALL("local", 1, 3, local),
     CALL("port", 1, 1, port),
     CALL("lport", 1, 1, port),
     CALL("proto", 1, 1, proto),
@@ -483,6 +518,7 @@ static const struct config_option table[] = {
     NUMBER("max-clients", max_clients, 1, SERVER_CONFIG_CLIENTS_MAX),
     {"tls-crypt-v2", 1, 2, CONFIG_AS_BLOCK, tls_crypt_v2, 0, 0, 0, NULL},
     NUMBER("tls-crypt-v2-max-age", wrapped_key_days, 1, 36500),
+    CALL("connect-freq", 2, 2, connect_freq),
     CALL("connect-freq-initial", 2, 2, connect_freq_initial),
     CALL("explicit-exit-notify", 0, 1, explicit_exit_notify),
 
@@ -493,7 +529,6 @@ static const struct config_option table[] = {
     QUIET("bcast-buffers"),
     QUIET("tcp-queue-limit"),
     QUIET("tcp-nodelay"),
-    QUIET("connect-freq"),
     QUIET("opt-verify"),
     QUIET("force-tls-key-material-export"),
     CALL("compress", 0, 1, compression),

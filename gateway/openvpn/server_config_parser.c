@@ -6,7 +6,7 @@
 #include "gateway/openvpn/config_file.h"
 #include "gateway/openvpn/server_config_options.h"
 
-enum { TAG_SIZE = 40 };
+enum { TAG_SIZE = 40, PORT_DEFAULT = 1194 };
 
 /* --- One line or block --- */
 
@@ -99,6 +99,36 @@ static void check_pool(struct config_builder *b, const struct server_config *c)
                                 "last address and the server's own");
 }
 
+static void open_socket(struct server_config_builder *s,
+                        const struct server_config_local *l)
+{
+    struct config_builder *b = &s->common;
+    enum config_protocol protocol = l->has_protocol ? l->protocol : s->protocol;
+    enum address_family family = l->has_protocol ? l->family : s->family;
+    struct server_config_socket *socket = &s->out->sockets[protocol];
+    b->line = l->line;
+    if (socket->open)
+        config_builder_error(b, "there can be one `local' for each protocol");
+    if (family != ADDRESS_NONE && address_is_set(&l->address) &&
+        l->address.family != family)
+        config_builder_error(b, "address and protocol are of two families");
+    socket->open = true;
+    socket->local.address = l->address;
+    socket->local.port = l->port ? l->port : s->port;
+    if (family != ADDRESS_NONE && !address_is_set(&l->address))
+        socket->local.address = address_ipv4(0);
+    b->line = 0;
+}
+
+static void open_sockets(struct server_config_builder *s)
+{
+    static const struct server_config_local any = {0};
+    if (s->local_count == 0)
+        open_socket(s, &any);
+    for (size_t i = 0; i < s->local_count; i++)
+        open_socket(s, &s->locals[i]);
+}
+
 static void finish(struct server_config_builder *s)
 {
     struct config_builder *b = &s->common;
@@ -113,8 +143,8 @@ static void finish(struct server_config_builder *s)
     common->remote_count = 1;
     common->remotes[0] = b->common.remote;
     config_remote_init(&b->common.remote);
-    common->remotes[0].protocol = c->protocol;
 
+    open_sockets(s);
     check_pool(b, c);
     if (common->cert.size == 0 && !b->failed_cert)
         config_builder_error(b, "`cert' is missing: no client would know the "
@@ -126,18 +156,13 @@ static void finish(struct server_config_builder *s)
     if (c->certificate == SERVER_CERTIFICATE_NONE && !c->users)
         config_builder_error(b, "with neither certificates nor a "
                                 "`user-pass-file' anybody could come in");
-    if (c->family != ADDRESS_NONE && address_is_set(&c->local.address) &&
-        c->local.address.family != c->family)
-        config_builder_error(b, "`local' and `proto' are of two families");
-    if (c->family != ADDRESS_NONE && !address_is_set(&c->local.address))
-        c->local.address = address_ipv4(0);
 }
 
 bool server_config_parse(struct bytes text, const char *path,
                          const struct config_parser_env *env,
                          struct server_config *out)
 {
-    struct server_config_builder s = {.out = out};
+    struct server_config_builder s = {.out = out, .port = PORT_DEFAULT};
     struct config_file f;
     server_config_init(out);
     config_builder_init(&s.common, &out->common, env);

@@ -79,6 +79,19 @@ static bool open_session(struct server *s, struct server_peer *p)
     return false;
 }
 
+/* connect-freq: so many sessions in so many seconds. */
+static bool may_begin(struct server *s)
+{
+    struct duration length = duration_seconds(s->config->logins_seconds);
+    if (s->config->logins == 0)
+        return true;
+    if (instant_reached(s->now, instant_after(s->begun_since, length))) {
+        s->begun_since = s->now;
+        s->begun = 0;
+    }
+    return s->begun++ < s->config->logins;
+}
+
 struct server_peer *
 server_peer_new(struct server *s, const struct server_path *from,
                 const struct session_id *own, const struct session_id *theirs,
@@ -88,6 +101,10 @@ server_peer_new(struct server *s, const struct server_path *from,
     if (s->negotiating >= s->negotiating_max ||
         s->table.count == s->table.capacity)
         return NULL;
+    if (!may_begin(s)) {
+        *drop = DROP_SERVER_RATE;
+        return NULL;
+    }
     struct server_peer *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
@@ -137,6 +154,15 @@ void server_peer_gone(struct server *s, struct server_peer *p)
     become(s, p, SERVER_PEER_GONE, s->now);
     give_address_back(s, p);
     server_table_queue(&s->table, &p->entry);
+}
+
+void server_peer_cut_off(struct server *s, struct server_peer *p)
+{
+    char name[WHO_SIZE];
+    if (p->state == SERVER_PEER_GONE)
+        return;
+    log_info("server: %s closed its connection", who(p, name));
+    server_peer_gone(s, p);
 }
 
 void server_peer_leave(struct server *s, struct server_peer *p,
@@ -282,8 +308,7 @@ static void retire_others(struct server *s, const struct server_peer *p)
         if (!other || other->client >= p->client ||
             other->state == SERVER_PEER_GONE)
             continue;
-        bool same_place =
-            endpoint_equal(&other->entry.path.remote, &p->entry.path.remote);
+        bool same_place = server_path_equal(&other->entry.path, &p->entry.path);
         bool again = other->state == SERVER_PEER_UP &&
                      !s->config->duplicate_cn && same_name(other, p);
         if (!same_place && !again)
@@ -403,6 +428,7 @@ static void answer_exchange(struct server *s, struct server_peer *p)
 {
     const struct config *c = &s->config->common;
     struct options_string ours = options_string_of(c, &c->remotes[0]);
+    ours.protocol = p->entry.path.stream ? CONFIG_TCP : CONFIG_UDP;
     char options[OPTIONS_STRING_SIZE], name[WHO_SIZE];
     ours.server = true;
     ours.cipher = p->cipher;

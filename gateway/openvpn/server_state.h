@@ -79,6 +79,8 @@ struct server {
     uint32_t answer_first, answer_count;
     uint32_t first_answers; /* given since */
     struct instant first_since;
+    uint32_t begun; /* sessions since */
+    struct instant begun_since;
     uint64_t answers_given, logins, negotiations, goodbyes;
     struct drop_counters drops;
     uint8_t scratch[CONTROL_WRAP_SCRATCH];
@@ -126,6 +128,8 @@ struct instant server_peer_deadline(const struct server_peer *p);
 void server_peer_leave(struct server *s, struct server_peer *p,
                        const char *text);
 void server_peer_gone(struct server *s, struct server_peer *p);
+/* Its connection has ended. */
+void server_peer_cut_off(struct server *s, struct server_peer *p);
 /* Goes on with who has waited for a verdict. */
 void server_peer_decide(struct server *s, struct server_peer *p);
 

@@ -44,9 +44,10 @@ struct session_id server_stranger_cookie(const struct server *s,
                                          uint32_t slot)
 {
     struct session_id id;
-    uint8_t input[4 + 1 + 16 + 2 + sizeof client->bytes];
+    uint8_t input[4 + 8 + 1 + 16 + 2 + sizeof client->bytes];
     struct writer w = writer_of(input, sizeof input);
     write_u32(&w, slot);
+    write_u64(&w, from->stream);
     write_u8(&w, (uint8_t)from->remote.address.family);
     write_bytes(&w, bytes_of(from->remote.address.bytes, 16));
     write_u16(&w, from->remote.port);

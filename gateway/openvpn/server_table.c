@@ -38,12 +38,14 @@ static struct server_entry **bucket_of(const struct server_table *t,
                                        const struct server_path *path,
                                        const struct session_id *session)
 {
-    uint8_t key[1 + 16 + 2 + sizeof session->bytes];
+    uint8_t key[8 + 1 + 16 + 2 + sizeof session->bytes];
     struct writer w = writer_of(key, sizeof key);
+    write_u64(&w, path->stream);
     write_u8(&w, (uint8_t)path->remote.address.family);
     write_bytes(&w, bytes_of(path->remote.address.bytes, 16));
     write_u16(&w, path->remote.port);
-    write_bytes(&w, bytes_of(session->bytes, sizeof session->bytes));
+    if (path->stream == 0)
+        write_bytes(&w, bytes_of(session->bytes, sizeof session->bytes));
     return &t->buckets[siphash(&t->key, key, w.size) & (t->bucket_count - 1)];
 }
 
@@ -67,8 +69,9 @@ struct server_entry *server_table_find(const struct server_table *t,
                                        const struct session_id *session)
 {
     struct server_entry *e = *bucket_of(t, path, session);
-    while (e && (!endpoint_equal(&e->path.remote, &path->remote) ||
-                 !session_id_equal(&e->session, session)))
+    while (e &&
+           (!server_path_equal(&e->path, path) ||
+            (path->stream == 0 && !session_id_equal(&e->session, session))))
         e = e->next_in_bucket;
     return e;
 }

@@ -35,6 +35,12 @@ struct server_table {
     struct server_entry *queue_first, *queue_last;
 };
 
+static inline bool server_path_equal(const struct server_path *a,
+                                     const struct server_path *b)
+{
+    return a->stream == b->stream && endpoint_equal(&a->remote, &b->remote);
+}
+
 MUST_USE bool server_table_init(struct server_table *t, uint32_t capacity,
                                 const struct siphash_key *key);
 void server_table_clear(struct server_table *t);
@@ -47,6 +53,7 @@ void server_table_remove(struct server_table *t, struct server_entry *e);
 
 struct server_entry *server_table_at(const struct server_table *t,
                                      uint32_t index);
+/* A connection has one session, so that there the path alone decides. */
 struct server_entry *server_table_find(const struct server_table *t,
                                        const struct server_path *path,
                                        const struct session_id *session);

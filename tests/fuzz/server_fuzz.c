@@ -95,7 +95,8 @@ static void set_up_once(void)
 
 static struct server_path path_of(uint8_t number)
 {
-    return (struct server_path){{address_ipv4(0xc0000200 + number % 4), 40000}};
+    return (struct server_path){
+        .remote = {address_ipv4(0xc0000200 + number % 4), 40000}};
 }
 
 /* --- The true client, at path 0 ------------------------------------------- */

@@ -140,7 +140,11 @@ static void deliver(struct server_club *c, const struct server_path *to,
     for (size_t i = 0; i < c->count; i++) {
         struct server_club_member *m = &c->members[i];
         struct burst burst = {.count = 0};
-        if (!endpoint_equal(&m->path.remote, &to->remote))
+        if (!endpoint_equal(&m->path.remote, &to->remote) ||
+            m->path.stream != to->stream)
+            continue;
+        m->hung_up |= datagram.size == 0;
+        if (datagram.size == 0)
             continue;
         uint8_t *copy = exact_copy(datagram.data, datagram.size);
         assert_true(burst_add_view(&burst, copy, (uint16_t)datagram.size));

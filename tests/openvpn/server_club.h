@@ -13,7 +13,7 @@ struct server_club_member {
     struct client *client;
     struct server_path path;
     struct tunnel tunnel;
-    bool up;
+    bool up, hung_up;
     uint64_t received;
     char text[512]; /* of the last DOWN or STOPPED */
 };

@@ -89,8 +89,9 @@ static void defaults_are_openvpns(void **state)
     assert_int_equal(c->ipv4.bits, 24);
     assert_int_equal(c->pool_first, 0x0a080002);
     assert_int_equal(c->pool_last, 0x0a0800fe);
-    assert_int_equal(c->local.port, 1194);
-    assert_int_equal(c->local.address.family, ADDRESS_NONE);
+    assert_true(c->sockets[CONFIG_UDP].open && !c->sockets[CONFIG_TCP].open);
+    assert_int_equal(c->sockets[CONFIG_UDP].local.port, 1194);
+    assert_int_equal(c->sockets[CONFIG_UDP].local.address.family, ADDRESS_NONE);
     assert_int_equal(c->max_clients, 1024);
     assert_string_equal(c->device, "tun0");
     assert_int_equal(c->certificate, SERVER_CERTIFICATE_REQUIRED);
@@ -114,9 +115,9 @@ static void every_directive_sets_what_it_says(void **state)
                "reneg-sec 100\nhand-window 20\ntun-mtu 1400\nmssfix 1300\n"
                "verb 3\npersist-tun\ndh none\n");
     const struct server_config *c = &t.config;
-    assert_int_equal(c->local.port, 443);
-    assert_int_equal(address_to_ipv4(&c->local.address), 0xc0000201);
-    assert_int_equal(c->family, ADDRESS_IPV4);
+    const struct endpoint *local = &c->sockets[CONFIG_UDP].local;
+    assert_int_equal(local->port, 443);
+    assert_int_equal(address_to_ipv4(&local->address), 0xc0000201);
     assert_string_equal(c->device, "tun7");
     assert_int_equal(c->ipv6.bits, 64);
     assert_int_equal(c->ipv6.address.bytes[15], 1);
@@ -140,6 +141,32 @@ static void every_directive_sets_what_it_says(void **state)
     server_config_clear(&t.config);
 }
 
+static void it_may_listen_on_both_protocols(void **state)
+{
+    (void)state;
+    struct trial t;
+    usable(&t, "proto tcp-server\nport 443\nconnect-freq 5 60\n");
+    const struct server_config_socket *udp = &t.config.sockets[CONFIG_UDP];
+    const struct server_config_socket *tcp = &t.config.sockets[CONFIG_TCP];
+    assert_true(tcp->open && !udp->open);
+    assert_int_equal(tcp->local.port, 443);
+    assert_int_equal(t.config.logins, 5);
+    assert_int_equal(t.config.logins_seconds, 60);
+    server_config_clear(&t.config);
+    usable(&t, "local * 1194 udp\nlocal 192.0.2.1 443 tcp4\n");
+    assert_true(tcp->open && udp->open);
+    assert_int_equal(udp->local.port, 1194);
+    assert_int_equal(udp->local.address.family, ADDRESS_NONE);
+    assert_int_equal(tcp->local.port, 443);
+    assert_int_equal(address_to_ipv4(&tcp->local.address), 0xc0000201);
+    server_config_clear(&t.config);
+    /* What a line leaves open the others say, wherever they stand. */
+    usable(&t, "local 192.0.2.1\nlocal 192.0.2.2 80 tcp\nport 443\n");
+    assert_int_equal(udp->local.port, 443);
+    assert_int_equal(tcp->local.port, 80);
+    server_config_clear(&t.config);
+}
+
 static void what_is_wrong_is_told_with_its_line(void **state)
 {
     (void)state;
@@ -159,6 +186,10 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("ifconfig-pool 10.8.0.9 10.8.0.8\n", 5, "ends before it begins");
     refused("ifconfig-pool 10.9.0.2 10.9.0.9\n", 0, "must lie inside");
     refused("ifconfig-pool 10.8.0.1 10.8.0.9\n", 0, "must lie inside");
+    refused("local 192.0.2.1\nlocal 192.0.2.2 1195 udp\n", 6, "one `local'");
+    refused("local ::1 1194 udp4\n", 5, "two families");
+    refused("local 192.0.2.1 1194 sctp\n", 5, "not a server's protocol");
+    refused("local 192.0.2.1 0\n", 5, "from 1 to 65535");
     refused("topology net30\n", 5, "only `topology subnet'");
     refused("push \"a,b\"\n", 5, "without a comma");
     refused("push \"a\tb\"\n", 5, "printable");
@@ -214,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_openvpns),
         cmocka_unit_test(every_directive_sets_what_it_says),
+        cmocka_unit_test(it_may_listen_on_both_protocols),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
         cmocka_unit_test(what_is_missing_is_told),
         cmocka_unit_test(every_truncation_is_survived),

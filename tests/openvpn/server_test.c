@@ -36,7 +36,7 @@ static uint64_t dropped(const struct server_club *c, enum drop reason)
 }
 
 static const struct server_path stranger = {
-    {{.family = ADDRESS_IPV4, .bytes = {198, 51, 100, 7}}, 5000}};
+    .remote = {{.family = ADDRESS_IPV4, .bytes = {198, 51, 100, 7}}, 5000}};
 static const struct session_id their_id = {{1, 2, 3, 4, 5, 6, 7, 8}};
 
 /* --- Strangers ----------------------------------------------------------- */
@@ -249,6 +249,22 @@ static void a_full_server_takes_no_more(void **state)
     assert_int_equal(server_club_status(c).negotiating, 8);
 }
 
+static void new_sessions_are_limited(void **state)
+{
+    struct server_club *c = *state;
+    c->config.logins = 2;
+    c->config.logins_seconds = 10;
+    server_club_open(c);
+    for (unsigned i = 0; i < 4; i++)
+        server_club_join(c, NULL, NULL);
+    c->config.duplicate_cn = true;
+    server_club_run(c, duration_seconds(1));
+    assert_int_equal(server_club_status(c).up, 2);
+    assert_true(dropped(c, DROP_SERVER_RATE) > 0);
+    server_club_run(c, duration_seconds(40));
+    assert_int_equal(server_club_status(c).up, 4);
+}
+
 static void garbage_is_dropped_and_counted(void **state)
 {
     struct server_club *c = *state;
@@ -404,6 +420,86 @@ static bool is_at(struct server_club *c, const struct server_path *path)
     return endpoint_equal(&client.path->remote, &path->remote);
 }
 
+/* A client at the end of a connection. */
+static struct server_club_member *one_connected(struct server_club *c)
+{
+    server_club_open(c);
+    struct server_club_member *m = server_club_join(c, NULL, NULL);
+    m->path.stream = 7;
+    assert_false(server_knows(c->server, &m->path));
+    server_club_run(c, duration_seconds(1));
+    assert_true(m->up && server_knows(c->server, &m->path));
+    return m;
+}
+
+static void a_connection_has_one_session(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_connected(c);
+    uint64_t answers = server_club_status(c).answers;
+    struct control_packet p = first;
+    assert_int_not_equal(hear_packet(c, &m->path, &p), DROP_NONE);
+    assert_int_equal(server_club_status(c).answers, answers);
+    /* The other connections' strangers are strangers. */
+    struct server_path other = m->path;
+    other.stream++;
+    assert_false(server_knows(c->server, &other));
+    assert_int_equal(hear_packet(c, &other, &first), DROP_NONE);
+    assert_int_equal(server_club_status(c).answers, answers + 1);
+    assert_false(server_knows(c->server, &other));
+}
+
+static void a_cookie_is_good_for_its_connection_only(void **state)
+{
+    struct server_club *c = *state;
+    struct control_packet answer;
+    struct server_path connected = stranger;
+    connected.stream = 3;
+    server_club_open(c);
+    ask(c, &answer);
+    struct control_packet p = second(&answer.session);
+    assert_int_equal(hear_packet(c, &connected, &p), DROP_SERVER_COOKIE);
+    assert_false(server_knows(c->server, &connected));
+}
+
+static void a_connection_moves_nowhere(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_connected(c);
+    struct server_path datagrams = m->path, other = m->path;
+    datagrams.stream = 0;
+    other.stream++;
+    assert_int_equal(says(c, m, &datagrams, OWN, WEB), DROP_DATA_NO_KEY);
+    assert_int_equal(says(c, m, &other, OWN, WEB), DROP_DATA_NO_KEY);
+    assert_int_equal(says(c, m, &m->path, OWN, WEB), DROP_NONE);
+}
+
+static void with_its_connection_a_client_is_gone(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_connected(c);
+    struct server_path other = m->path;
+    other.stream++;
+    server_disconnected(c->server, c->now, &other);
+    assert_int_equal(server_club_status(c).up, 1);
+    server_disconnected(c->server, c->now, &m->path);
+    assert_int_equal(server_club_status(c).up, 0);
+    server_club_run(c, duration_milliseconds(1));
+    assert_true(server_is_empty(c->server));
+    server_disconnected(c->server, c->now, &m->path);
+}
+
+static void with_its_client_a_connection_is_hung_up(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_connected(c);
+    assert_true(server_kick(c->server, c->now, 1, true));
+    assert_false(m->hung_up);
+    server_club_run(c, duration_seconds(1));
+    assert_true(server_is_empty(c->server));
+    assert_true(m->hung_up && !m->up);
+}
+
 static void an_address_moves_only_after_authentication(void **state)
 {
     struct server_club *c = *state;
@@ -512,6 +608,7 @@ int main(void)
         TEST(a_malformed_first_packet_is_not_answered),
         TEST(first_answers_are_limited),
         TEST(a_full_server_takes_no_more),
+        TEST(new_sessions_are_limited),
         TEST(garbage_is_dropped_and_counted),
         TEST(fifty_clients_get_an_address_each),
         TEST(the_same_name_again_takes_the_place),
@@ -520,6 +617,11 @@ int main(void)
         TEST(a_pool_that_is_empty_says_so),
         TEST(only_its_own_address_is_let_through),
         TEST(clients_may_meet_where_that_is_wanted),
+        TEST(a_connection_has_one_session),
+        TEST(a_cookie_is_good_for_its_connection_only),
+        TEST(a_connection_moves_nowhere),
+        TEST(with_its_connection_a_client_is_gone),
+        TEST(with_its_client_a_connection_is_hung_up),
         TEST(an_address_moves_only_after_authentication),
         TEST(who_is_kicked_comes_again_or_not),
         TEST(a_stopping_server_says_goodbye),

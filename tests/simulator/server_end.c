@@ -176,7 +176,7 @@ static void decide(struct server_end *s, struct instant now)
 /* --- Datagrams ------------------------------------------------------------ */
 
 static const struct server_path from = {
-    {{.family = ADDRESS_IPV4, .bytes = {192, 0, 2, 2}}, 40000}};
+    .remote = {{.family = ADDRESS_IPV4, .bytes = {192, 0, 2, 2}}, 40000}};
 
 void server_end_receive(struct server_end *s, struct instant now,
                         uint8_t *datagram, size_t size)

@@ -27,6 +27,8 @@ ok "a client's option is told apart" refused "broken.conf:1: error: .redirect-ga
     'redirect-gateway def1'
 ok "what is missing is named" refused 'broken.conf: error: .cert. is missing' 'server 10.8.0.0 255.255.255.0'
 
+server_status() { timeout 5 "$program" status --control "$work/server.control" --json | json "$1"; }
+
 # --- Every wrapping, either client ---------------------------------------------------------------------------------------
 
 download() { in_qube curl -sS --max-time 40 http://$web_address/big | sha256sum | cut -d ' ' -f 1; }
@@ -54,6 +56,52 @@ for wrap in none tls-auth tls-crypt tls-crypt-v2; do
     client=gateway
     server_stop
 done
+
+# --- TCP beside UDP ---------------------------------------------------------------------------------------------------
+
+flows+=("tcp/$gateway_address/$server_address/$server_port")
+listen=("local $server_address $server_port udp" "local $server_address $server_port tcp")
+server_start tls-crypt
+for protocol in udp4 tcp4; do
+    remotes=("proto $protocol" "remote $server_address $server_port")
+    profile client.ovpn tls-crypt
+    for client in gateway openvpn; do
+        gateway_start client.ovpn
+        moves_data "$protocol, $client's client"
+        is "the server knows the way" "${protocol%4}" server_status clients.0.protocol
+        gateway_stop
+    done
+    client=gateway
+done
+no_client() { [ "$(server_status clients_up)" = 0 ]; }
+ok "nobody is left" wait_for 15 no_client
+# A client that dies takes its connection along, and one that is kicked comes again.
+remotes=('proto tcp4' "remote $server_address $server_port")
+profile client.ovpn tls-crypt
+gateway_start client.ovpn
+ok "up over TCP" wait_for 10 gateway_up
+ok "kick" "$program" kick client --control "$work/server.control"
+again() { [ "$(server_status logins)" = 6 ] && gateway_up; }
+ok "who was kicked comes again" wait_for 10 again
+gateway_kill
+ok "who dies is forgotten with its connection" wait_for 2 no_client
+# Connections that say nothing, or what is no packet.
+# shellcheck disable=SC2016 # Perl's variables
+spawn "$work/strangers.log" "$gateway" perl -MIO::Socket::INET -e '
+    my @all = map { IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => $ARGV[1]) or die } 1 .. 100;
+    print { $all[$_] } $_ % 2 ? "GET / HTTP/1.0\r\n\r\n" : "" for 0 .. $#all;
+    $_->flush for @all;
+    sleep 60' $server_address $server_port
+visited() { [ "$(server_status tcp.accepted)" -ge 104 ]; }
+ok "a hundred connections of strangers" wait_for 10 visited
+bounded() { [ "$(server_status tcp.strangers)" -le 32 ]; }
+ok "no more of them stay than one address may have" wait_for 5 bounded
+gateway_start client.ovpn
+ok "a client comes in all the same" wait_for 10 gateway_up
+gateway_stop
+server_stop
+remotes=('proto udp4' "remote $server_address $server_port")
+listen=('proto udp4' "local $server_address")
 
 # --- Renegotiation, older TLS, an older client ----------------------------------------------------------------------------
 
@@ -120,7 +168,6 @@ server_stop
 
 # --- What a person can ask ------------------------------------------------------------------------------------------------
 
-server_status() { timeout 5 "$program" status --control "$work/server.control" --json | json "$1"; }
 server_start tls-crypt
 profile client.ovpn tls-crypt
 gateway_start client.ovpn
