@@ -1,10 +1,9 @@
 #include "gateway/link/netback.h"
 
 #include "gateway/base/log.h"
-#include "gateway/base/text.h"
 #include "gateway/link/frame.h"
 #include "gateway/link/grant.h"
-#include "gateway/link/vif.h"
+#include "gateway/link/vif_table.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,14 +13,8 @@
 #include <unistd.h>
 
 enum {
-    /* A watch each, and xenstored grants a domain 128. */
-    VIFS_MAX = 120,
     VIF_COST_MAX = 256 * 1024,   /* of a vif in a turn of its own */
     TURN_COST_MAX = 1024 * 1024, /* of all vifs in a turn of the loop */
-
-    /* Of xenstore, a vif: what a frontend's writing may cost. */
-    LOOKS_MAX = 16,
-    LOOK_PERIOD_MS = 125,
 
     /* Events that mean nothing: the port stays masked longer each time. */
     IDLE_EVENTS_MAX = 8,
@@ -29,11 +22,7 @@ enum {
 
     POLL_PERIOD_MS = 30, /* of frontends that do not tell of new pages */
     CHUNK = 64,          /* packets; bits of a word */
-    DOMAIN_MAX = 32751,  /* DOMID_FIRST_RESERVED - 1 */
-    HANDLE_MAX = 65535,
 };
-
-#define BACKENDS_TOKEN "backends"
 
 struct netback {
     struct link link; /* first */
@@ -41,11 +30,7 @@ struct netback {
     struct link_owner owner;
     struct xenstore *xenstore;
     struct vif_host host;
-    char root[XENSTORE_DIRECTORY_SIZE]; /* <home>/backend/vif */
-
-    struct vif *vifs[VIFS_MAX];
-    size_t vif_count;
-    bool crowded; /* there are more than VIFS_MAX */
+    struct vif_table table;
     struct vif *vif_of_qube[LINK_QUBES_MAX];
 
     struct vif *first_pending, **last_pending;
@@ -382,8 +367,8 @@ static void serve_again(void *context, struct instant now, unsigned events)
 static void rang(void *context, uint32_t port)
 {
     struct netback *n = context;
-    for (size_t i = 0; i < n->vif_count; i++) {
-        struct vif *vif = n->vifs[i];
+    for (size_t i = 0; i < n->table.count; i++) {
+        struct vif *vif = n->table.vifs[i];
         if (!vif->bound || vif->port != port)
             continue;
         vif->service.masked = true;
@@ -403,8 +388,8 @@ static void all_rang(void *context, struct instant now)
  * own and its device model's, only one is in use at a time. */
 static void take_address(struct netback *n, struct vif *vif)
 {
-    for (size_t i = 0; i < n->vif_count; i++) {
-        struct vif *other = n->vifs[i];
+    for (size_t i = 0; i < n->table.count; i++) {
+        struct vif *other = n->table.vifs[i];
         if (other->qube < 0 || !address_equal(&other->ipv4, &vif->ipv4))
             continue;
         int qube = other->qube;
@@ -430,8 +415,8 @@ static void give_address_back(struct netback *n, struct vif *vif)
     vif->qube = -1;
     n->vif_of_qube[qube] = NULL;
     n->owner.qube_removed(n->owner.context, qube);
-    for (size_t i = 0; i < n->vif_count; i++) {
-        struct vif *other = n->vifs[i];
+    for (size_t i = 0; i < n->table.count; i++) {
+        struct vif *other = n->table.vifs[i];
         if (other != vif && other->state == VIF_CONNECTED &&
             address_equal(&other->ipv4, &vif->ipv4)) {
             take_address(n, other);
@@ -462,170 +447,25 @@ static void disconnected(void *context, struct vif *vif)
     give_address_back(n, vif);
 }
 
-static void forget(struct netback *n, size_t i)
-{
-    vif_free(n->vifs[i]);
-    n->vifs[i] = n->vifs[--n->vif_count];
-}
-
-static struct vif *find(struct netback *n, uint32_t domain, uint32_t handle)
-{
-    for (size_t i = 0; i < n->vif_count; i++)
-        if (n->vifs[i]->domain == domain && n->vifs[i]->handle == handle)
-            return n->vifs[i];
-    return NULL;
-}
-
-static struct vif *find_or_add(struct netback *n, uint32_t domain,
-                               uint32_t handle)
-{
-    char path[XENSTORE_PATH_SIZE];
-    char state[XENSTORE_VALUE_SIZE];
-    struct vif *vif = find(n, domain, handle);
-    if (vif)
-        return vif;
-    int size = snprintf(path, sizeof path, "%s/%u/%u", n->root, domain, handle);
-    if (size < 0 || (size_t)size >= sizeof path ||
-        xenstore_read(n->xenstore, path, "state", state) == XENSTORE_ABSENT)
-        return NULL;
-    if (n->vif_count == VIFS_MAX) {
-        if (!n->crowded)
-            log_error("xen: more than %d vifs: vif%u.%u has to wait", VIFS_MAX,
-                      domain, handle);
-        n->crowded = true;
-        return NULL;
-    }
-    vif = vif_new(&n->host, path, domain, handle);
-    if (!vif)
-        return NULL;
-    vif->service.looks = LOOKS_MAX;
-    vif->service.unmask_at = INSTANT_NEVER;
-    n->vifs[n->vif_count++] = vif;
-    return vif;
-}
-
-static void mark_dirty(struct netback *n, uint32_t domain, uint32_t handle)
-{
-    struct vif *vif = find_or_add(n, domain, handle);
-    if (vif)
-        vif->service.dirty = true;
-}
-
-struct listing {
-    struct netback *n;
-    uint32_t domain;
-};
-
-static void list_handle(void *context, const char *name)
-{
-    struct listing *l = context;
-    uint32_t handle;
-    if (text_to_u32(bytes_of_text(name), HANDLE_MAX, &handle))
-        mark_dirty(l->n, l->domain, handle);
-}
-
-static void list_domain(void *context, const char *name)
-{
-    struct netback *n = context;
-    struct listing listing = {.n = n};
-    char path[XENSTORE_PATH_SIZE];
-    if (!text_to_u32(bytes_of_text(name), DOMAIN_MAX, &listing.domain))
-        return;
-    snprintf(path, sizeof path, "%s/%u", n->root, listing.domain);
-    xenstore_list(n->xenstore, path, list_handle, &listing);
-}
-
-static void list_all(struct netback *n)
-{
-    for (size_t i = 0; i < n->vif_count; i++)
-        n->vifs[i]->service.dirty = true;
-    xenstore_list(n->xenstore, n->root, list_domain, n);
-}
-
-/* Below our root: "/<domain>/<handle>/..." */
-static void backend_changed(struct netback *n, struct bytes below)
-{
-    struct bytes domain_text, handle_text;
-    uint32_t domain, handle;
-    if (!text_cut(&below, '/', &domain_text) ||
-        !text_cut(&below, '/', &domain_text)) {
-        list_all(n);
-        return;
-    }
-    if (!text_to_u32(domain_text, DOMAIN_MAX, &domain))
-        return;
-    if (!text_cut(&below, '/', &handle_text)) {
-        list_all(n);
-        return;
-    }
-    /* Of the rest only these two have a meaning once it is known. */
-    if (text_to_u32(handle_text, HANDLE_MAX, &handle) &&
-        (!below.data || text_equal(below, "state") ||
-         text_equal(below, "online") || !find(n, domain, handle)))
-        mark_dirty(n, domain, handle);
-}
-
 static void changed(void *context, struct instant now, const char *path,
                     const char *token)
 {
     struct netback *n = context;
     (void)now;
-    if (strcmp(token, BACKENDS_TOKEN) == 0) {
-        size_t size = strlen(n->root);
-        if (strncmp(path, n->root, size) == 0)
-            backend_changed(n, bytes_of_text(path + size));
-        return;
-    }
-    for (size_t i = 0; i < n->vif_count; i++)
-        if (strcmp(n->vifs[i]->name, token) == 0)
-            n->vifs[i]->service.dirty = true;
-}
-
-/* Whether it may look at xenstore now; else it will be told when. */
-static bool may_look(struct netback *n, struct vif *vif, struct instant now)
-{
-    struct vif_service *s = &vif->service;
-    struct duration period = duration_milliseconds(LOOK_PERIOD_MS);
-    int64_t more = instant_since(now, s->looks_at).us / period.us;
-    if (more > 0) {
-        s->looks =
-            more < LOOKS_MAX - s->looks ? s->looks + (uint32_t)more : LOOKS_MAX;
-        s->looks_at = now;
-    }
-    if (s->looks == 0) {
-        wake_at(n, instant_after(s->looks_at, period));
-        return false;
-    }
-    s->looks--;
-    return true;
+    vif_table_changed(&n->table, path, token);
 }
 
 static void settled(void *context, struct instant now)
 {
     struct netback *n = context;
-    for (size_t i = 0; i < n->vif_count;) {
-        struct vif *vif = n->vifs[i];
-        if (vif->service.dirty && may_look(n, vif, now)) {
-            vif->service.dirty = false;
-            vif_look(vif);
-        }
-        if (vif->state == VIF_GONE)
-            forget(n, i);
-        else
-            i++;
-    }
-    if (n->crowded && n->vif_count < VIFS_MAX) {
-        n->crowded = false;
-        list_all(n);
-        wake_at(n, now);
-    }
+    wake_at(n, vif_table_settle(&n->table, now));
 }
 
 static void due(void *context, struct instant now)
 {
     struct netback *n = context;
-    for (size_t i = 0; i < n->vif_count; i++) {
-        struct vif *vif = n->vifs[i];
+    for (size_t i = 0; i < n->table.count; i++) {
+        struct vif *vif = n->table.vifs[i];
         struct vif_service *s = &vif->service;
         if (vif->state != VIF_CONNECTED)
             continue;
@@ -648,8 +488,7 @@ static void due(void *context, struct instant now)
 static void netback_close(struct link *link)
 {
     struct netback *n = netback_of(link);
-    while (n->vif_count > 0)
-        forget(n, n->vif_count - 1);
+    vif_table_clear(&n->table);
     loop_remove_timer(n->loop, &n->timer);
     if (n->again.fd >= 0) {
         loop_remove(n->loop, &n->again);
@@ -725,7 +564,6 @@ static enum error open_devices(struct netback *n)
 
 static enum error start(struct netback *n)
 {
-    char home[XENSTORE_DIRECTORY_SIZE];
     if (!netback_transmit_batch_init(&n->transmit_batch) ||
         !netback_receive_batch_init(&n->receive_batch) ||
         !packet_batch_init(&n->batch, NETBACK_FRAMES_MAX, 0))
@@ -733,16 +571,7 @@ static enum error start(struct netback *n)
     enum error error = open_devices(n);
     if (error != OK)
         return error;
-    if (!xenstore_home(n->xenstore, home))
-        return ERROR_NOT_FOUND;
-    int size = snprintf(n->root, sizeof n->root, "%s/backend/vif", home);
-    if (size < 0 || (size_t)size >= sizeof n->root)
-        return ERROR_INVALID;
-    if (!xenstore_watch(n->xenstore, n->root, BACKENDS_TOKEN)) {
-        log_error("xen: cannot watch %s: %s", n->root, strerror(errno));
-        return ERROR_DENIED;
-    }
-    return OK;
+    return vif_table_init(&n->table, &n->host);
 }
 
 struct link *netback_open(const char *kernel_module, struct loop *loop,

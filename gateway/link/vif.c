@@ -39,6 +39,7 @@ static const char *const state_names[VIF_STATE_COUNT] = {
     [VIF_AWAIT_FRONTEND] = "waits for the qube",
     [VIF_CONNECTED] = "connected",
     [VIF_AWAIT_RETURN] = "closed",
+    [VIF_LEAVING] = "leaves",
     [VIF_GONE] = "gone",
 };
 
@@ -338,11 +339,25 @@ static void leave(struct vif *vif)
 {
     disconnect(vif);
     tell(vif, XENBUS_CLOSED);
-    /* The toolstack waits until it is gone. */
+    become(vif, VIF_LEAVING);
+}
+
+void vif_remove(struct vif *vif)
+{
     if (!xenstore_remove(vif->host->xenstore, vif->backend))
         log_warn("xen: %s: cannot remove its directory: %s", vif->name,
                  strerror(errno));
     become(vif, VIF_GONE);
+}
+
+/* The toolstack wrote another description where one was. */
+static void begin_anew(struct vif *vif)
+{
+    disconnect(vif);
+    unwatch_frontend(vif);
+    vif->ipv4 = vif->ipv6 = (struct address){0};
+    vif->unusable = false;
+    become(vif, VIF_NEW);
 }
 
 static void follow_frontend(struct vif *vif, uint32_t frontend)
@@ -377,7 +392,7 @@ static void follow_frontend(struct vif *vif, uint32_t frontend)
 void vif_look(struct vif *vif)
 {
     struct xenstore *x = vif->host->xenstore;
-    uint32_t frontend = XENBUS_UNKNOWN;
+    uint32_t frontend = XENBUS_UNKNOWN, before = vif->told;
     bool online = true;
     if (xenstore_read_number(x, vif->backend, "state", XENBUS_RECONFIGURED,
                              &vif->told) == XENSTORE_ABSENT) {
@@ -385,6 +400,10 @@ void vif_look(struct vif *vif)
         become(vif, VIF_GONE);
         return;
     }
+    if (vif->told == XENBUS_INITIALISING && before > XENBUS_INITIALISING)
+        begin_anew(vif);
+    if (vif->state == VIF_LEAVING)
+        return;
     xenstore_read_flag(x, vif->backend, "online", &online);
     bool served = describe(vif);
     if (served)

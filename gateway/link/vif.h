@@ -12,8 +12,10 @@
  *                             v                                    |
  *                        AWAIT_RETURN -----------------------------+
  *                                        frontend starts anew
- *   any -> GONE: the toolstack wants it away, or it is; our directory is
- *   removed by us, for which the toolstack waits
+ *   any -> LEAVING: the toolstack wants it away; it is Closed
+ *   any -> GONE: its directory is; after LEAVING we remove it, for which the
+ *   toolstack waits
+ *   any -> NEW: the toolstack wrote another description
  *
  * Backend directory <home>/backend/vif/<domain>/<handle>, written by the
  * toolstack: frontend, frontend-id, mac, ip, online, state. Frontend
@@ -35,6 +37,7 @@ enum vif_state {
     VIF_AWAIT_FRONTEND,
     VIF_CONNECTED,
     VIF_AWAIT_RETURN,
+    VIF_LEAVING,
     VIF_GONE,
     VIF_STATE_COUNT
 };
@@ -56,15 +59,20 @@ struct vif_host {
 
 /* netback's own, about when to serve. */
 struct vif_service {
-    struct vif *next;        /* of those that have work */
-    bool pending;            /* is one of those */
-    bool masked;             /* its port is */
+    struct vif *next;     /* of those that have work */
+    bool pending;         /* is one of those */
+    bool masked;          /* its port is */
+    int32_t credit;       /* cost that it may cause before others' turn */
+    uint32_t idle_events; /* in a row that meant nothing */
+    struct instant unmask_at;
+};
+
+/* vif_table's own, about when to look. */
+struct vif_attention {
     bool dirty;              /* xenstore changed */
-    int32_t credit;          /* cost that it may cause before others' turn */
-    uint32_t idle_events;    /* in a row that meant nothing */
     uint32_t looks;          /* at xenstore that it has still */
     struct instant looks_at; /* when it last got some */
-    struct instant unmask_at;
+    struct instant remove_at;
 };
 
 struct vif {
@@ -93,6 +101,7 @@ struct vif {
     struct netback_receive receive;
 
     struct vif_service service;
+    struct vif_attention attention;
 };
 
 /* Of the directory `backend`. NULL when memory is short. `host` is
@@ -104,6 +113,9 @@ void vif_free(struct vif *vif);
 
 /* Reads both ends' states and does what they ask for. */
 void vif_look(struct vif *vif);
+
+/* One that is LEAVING is GONE then, and so is its directory. */
+void vif_remove(struct vif *vif);
 
 /* The frontend broke the protocol: closes this vif until it starts anew. */
 void vif_close(struct vif *vif, const char *why);
