@@ -49,8 +49,8 @@ static json_t *tunnel_json(const struct tunnel *t)
     }
     return json_pack("{s:o,s:o,s:i,s:o,s:o,s:b,s:b}", "ipv4",
                      prefix_json(&t->ipv4), "ipv6", prefix_json(&t->ipv6),
-                     "mtu", t->mtu, "resolvers", resolvers, "routes", routes,
-                     "default_route_ipv4", t->redirect_ipv4,
+                     "mtu", tunnel_mtu(t, ADDRESS_IPV4), "resolvers", resolvers,
+                     "routes", routes, "default_route_ipv4", t->redirect_ipv4,
                      "default_route_ipv6", t->redirect_ipv6);
 }
 

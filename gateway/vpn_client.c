@@ -17,6 +17,7 @@ struct vpn_client {
     struct loop_timer timer;
     struct burst control; /* one control datagram */
     char *question;       /* or NULL */
+    uint16_t told_mtu;    /* of the outer path */
     enum client_state told;
     uint64_t told_reconnects;
     bool held, retiring;
@@ -35,10 +36,20 @@ static const struct client_env client_env = {
     .unix_time = unix_time,
 };
 
+static bool path_changed(const struct vpn_client *c)
+{
+    const struct uplink *uplink = connection_uplink(c->connection);
+    return uplink && uplink->mtu != c->told_mtu;
+}
+
+/* That the path is another is seen while packets are sent, which is no time
+ * to change the tunnel in. */
 static void update_timer(struct vpn_client *c)
 {
-    loop_timer_set(&c->timer,
-                   c->held ? INSTANT_NEVER : client_deadline(c->client));
+    struct instant deadline = client_deadline(c->client);
+    if (path_changed(c))
+        deadline = instant_earlier(deadline, loop_now(c->loop));
+    loop_timer_set(&c->timer, c->held ? INSTANT_NEVER : deadline);
 }
 
 /* --- Performing what the client asks for --------------------------------- */
@@ -114,6 +125,10 @@ static void pump(struct vpn_client *c, struct instant now)
 static void due(void *context, struct instant now)
 {
     struct vpn_client *c = context;
+    if (path_changed(c)) {
+        c->told_mtu = connection_uplink(c->connection)->mtu;
+        client_path_changed(c->client, now, c->told_mtu);
+    }
     client_expire(c->client, now);
     pump(c, now);
 }
@@ -124,6 +139,7 @@ static void connected(void *context, struct instant now)
 {
     struct vpn_client *c = context;
     const struct uplink *uplink = connection_uplink(c->connection);
+    c->told_mtu = uplink->mtu;
     client_connected(c->client, now, uplink->overhead, uplink->mtu);
     pump(c, now);
 }

@@ -11,6 +11,7 @@ enum {
     TUNNEL_ROUTES_MAX = 256,
     TUNNEL_RESOLVERS_MAX = 8,
     TUNNEL_MTU_DEFAULT = 1500,
+    TUNNEL_IPV6_LEAST = 1280, /* what each link carries, RFC 8200 5 */
 };
 
 struct tunnel_route {
@@ -27,6 +28,7 @@ struct tunnel {
     struct address ipv6_gateway;
     uint16_t mtu;       /* largest inner packet, bytes */
     uint16_t mss_mtu;   /* mssfix: TCP segments in packets of at most this */
+    uint16_t path_mtu;  /* larger ones need outer fragments; 0: none do */
     bool redirect_ipv4; /* the default route is ours */
     bool redirect_ipv6;
     bool block_ipv6;
@@ -36,5 +38,16 @@ struct tunnel {
     struct address resolvers[TUNNEL_RESOLVERS_MAX]; /* in order of use */
     char search_domain[256];                        /* "" if none */
 };
+
+/* The largest packet that qubes may send. Of IPv6 nobody may ask for less than
+ * its least, so there outer fragments are the lesser evil. */
+static inline uint16_t tunnel_mtu(const struct tunnel *t,
+                                  enum address_family family)
+{
+    uint16_t path = t->path_mtu;
+    if (family == ADDRESS_IPV6 && path < TUNNEL_IPV6_LEAST)
+        path = path ? TUNNEL_IPV6_LEAST : 0;
+    return path && path < t->mtu ? path : t->mtu;
+}
 
 #endif

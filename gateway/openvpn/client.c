@@ -87,6 +87,22 @@ void client_connected(struct client *c, struct instant now,
     client_state_negotiate(c);
 }
 
+void client_path_changed(struct client *c, struct instant now,
+                         uint16_t outer_mtu)
+{
+    c->now = now;
+    if (outer_mtu == c->outer_mtu)
+        return;
+    c->outer_mtu = outer_mtu;
+    if (c->state != CLIENT_UP)
+        return;
+    client_event_fit_path(c);
+    c->tell_up = true;
+    log_info("openvpn: the way to the server carries packets of %u bytes now, "
+             "so the tunnel ones of %u",
+             outer_mtu, tunnel_mtu(&c->push.tunnel, ADDRESS_IPV4));
+}
+
 void client_failed(struct client *c, struct instant now, const char *why)
 {
     c->now = now;

@@ -84,9 +84,12 @@ void client_resolved(struct client *c, struct instant now,
                      const struct address *addresses, size_t count);
 /* The uplink of the last CONNECT stands; `outer_overhead` is what IP and
  * transport add to a datagram (28 for UDP over IPv4), `outer_mtu` the path's
- * MTU. */
+ * MTU, 0 where any size will do. */
 void client_connected(struct client *c, struct instant now,
                       uint16_t outer_overhead, uint16_t outer_mtu);
+/* The path's MTU is another now; where the tunnel is up, UP follows. */
+void client_path_changed(struct client *c, struct instant now,
+                         uint16_t outer_mtu);
 /* It could not be opened, or broke; `why` for the log. */
 void client_failed(struct client *c, struct instant now, const char *why);
 /* A timer: call at or after client_deadline(). */

@@ -84,6 +84,16 @@ static void await_push(struct client *c)
     c->repeat = client_state_in_seconds(c, PUSH_REQUEST_FIRST);
 }
 
+void client_event_fit_path(struct client *c)
+{
+    struct burst_layout layout = session_data_layout(&c->session);
+    c->push.tunnel.path_mtu =
+        negotiated_path_mtu(&layout, c->outer_overhead, c->outer_mtu);
+    c->push.tunnel.mss_mtu =
+        negotiated_mss_mtu(c->remote, &layout, c->push.tunnel.mtu,
+                           c->outer_overhead, c->outer_mtu);
+}
+
 /* Makes or changes the tunnel out of what was pushed. */
 static bool settle_tunnel(struct client *c)
 {
@@ -95,10 +105,7 @@ static bool settle_tunnel(struct client *c)
                            why);
         return false;
     }
-    struct burst_layout layout = session_data_layout(&c->session);
-    c->push.tunnel.mss_mtu =
-        negotiated_mss_mtu(c->remote, &layout, c->push.tunnel.mtu,
-                           c->outer_overhead, c->outer_mtu);
+    client_event_fit_path(c);
     return true;
 }
 

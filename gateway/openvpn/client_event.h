@@ -8,4 +8,7 @@
 /* To be called after each input: lets the news have their effect. */
 void client_event_settle(struct client *c);
 
+/* Makes the tunnel's packets fit the outer path. */
+void client_event_fit_path(struct client *c);
+
 #endif

@@ -6,7 +6,7 @@
 
 enum {
     MSSFIX_DEFAULT = 1492, /* with the outer headers: room for PPPoE */
-    MSS_MTU_LEAST = 576,   /* below that nothing sensible is left */
+    INNER_LEAST = 576,     /* below that nothing sensible is left */
 };
 
 /* A cipher that the data channel can do, by name. */
@@ -33,6 +33,16 @@ bool negotiated_cipher(const struct config *config, const char *pushed,
            have(out);
 }
 
+uint16_t negotiated_path_mtu(const struct burst_layout *layout,
+                             uint16_t outer_overhead, uint16_t outer_mtu)
+{
+    if (outer_mtu <= outer_overhead)
+        return 0;
+    uint32_t inner =
+        burst_inner_size(layout, (uint32_t)outer_mtu - outer_overhead);
+    return (uint16_t)(inner > INNER_LEAST ? inner : INNER_LEAST);
+}
+
 uint16_t negotiated_mss_mtu(const struct config_remote *remote,
                             const struct burst_layout *layout, uint16_t tun_mtu,
                             uint16_t outer_overhead, uint16_t outer_mtu)
@@ -52,10 +62,10 @@ uint16_t negotiated_mss_mtu(const struct config_remote *remote,
     if (path && (sealed == 0 || sealed > path))
         sealed = path;
     if (sealed > UINT16_MAX) /* mssfix below the outer headers */
-        sealed = MSS_MTU_LEAST;
+        sealed = INNER_LEAST;
     if (sealed && burst_inner_size(layout, sealed) < limit)
         limit = burst_inner_size(layout, sealed);
-    if (limit < MSS_MTU_LEAST)
-        limit = MSS_MTU_LEAST;
+    if (limit < INNER_LEAST)
+        limit = INNER_LEAST;
     return (uint16_t)(limit < tun_mtu ? limit : tun_mtu);
 }

@@ -1,6 +1,6 @@
 /*
  * What follows from both ends' wishes: which cipher the data channel gets,
- * how large TCP segments may be (openvpn: ssl_ncp.c, mss.c).
+ * how large packets and TCP segments may be (openvpn: ssl_ncp.c, mss.c).
  */
 #ifndef OPENVPN_NEGOTIATED_H
 #define OPENVPN_NEGOTIATED_H
@@ -19,9 +19,13 @@ MUST_USE bool negotiated_cipher(const struct config *config, const char *pushed,
                                 const char *peer_cipher,
                                 char out[NEGOTIATED_CIPHER_SIZE]);
 
-/* mssfix: the largest inner packet that TCP segments should be cut for.
- * `outer_overhead` is what IP and transport add to a datagram, `outer_mtu`
- * the path's, 0 if unknown. */
+/* The largest inner packet whose datagram need not be fragmented, or 0 if
+ * that is unknown. `outer_overhead` is what IP and transport add to a
+ * datagram, `outer_mtu` the path's, 0 if unknown. */
+uint16_t negotiated_path_mtu(const struct burst_layout *layout,
+                             uint16_t outer_overhead, uint16_t outer_mtu);
+
+/* mssfix: the largest inner packet that TCP segments should be cut for. */
 uint16_t negotiated_mss_mtu(const struct config_remote *remote,
                             const struct burst_layout *layout, uint16_t tun_mtu,
                             uint16_t outer_overhead, uint16_t outer_mtu);

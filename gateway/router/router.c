@@ -426,7 +426,7 @@ static bool is_too_big(const struct router *r, const struct packet *p,
 {
     uint32_t size =
         p->fragment_size > 0 ? p->fragment_size : ip_largest_segment(ip, p);
-    if (size <= r->tunnel.mtu)
+    if (size <= tunnel_mtu(&r->tunnel, ip->family))
         return false;
     return ip->dont_fragment || p->gso == PACKET_GSO_UDP;
 }
@@ -503,7 +503,7 @@ static void judge_from_qube(struct router *r, struct instant now,
             drop = from_qube(r, now, p, &ip);
             if (drop != DROP_NONE)
                 answers_add(&r->answers, &q->answers, now, p, &ip, drop,
-                            r->tunnel.mtu, replies);
+                            tunnel_mtu(&r->tunnel, ip.family), replies);
         }
     }
     p->drop = (uint8_t)drop;

@@ -14,6 +14,8 @@ enum {
     IPV4_OVERHEAD = 20 + 8,
     IPV6_OVERHEAD = 40 + 8,
     MTU_UNKNOWN = 1500,
+    MTU_LEAST = 1280,  /* no real path is narrower, only forged ones are */
+    MTU_LOOK_EVERY = 1 /* s */
 };
 
 struct udp {
@@ -25,6 +27,8 @@ struct udp {
     bool calling;           /* into the owner, */
     bool closed;            /* who closed us meanwhile */
     bool segments;          /* the path can do UDP_SEGMENT */
+    uint16_t route_mtu;     /* the system's word, with which it measures */
+    struct instant look;    /* at the MTU again, when there is traffic */
     bool floating;          /* the server may move; then */
     union socket_name peer; /* where it is, */
     socklen_t peer_size;    /* 0 for a connected socket, */
@@ -52,10 +56,14 @@ static void read_mtu(struct udp *udp)
     bool ipv4 = udp->uplink.server.address.family == ADDRESS_IPV4;
     int mtu;
     socklen_t size = sizeof mtu;
+    udp->look =
+        instant_after(loop_now(udp->loop), duration_seconds(MTU_LOOK_EVERY));
+    /* A socket that is not connected has no route to know it from. */
     if (getsockopt(udp->watch.fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
                    ipv4 ? IP_MTU : IPV6_MTU, &mtu, &size) != 0)
-        mtu = MTU_UNKNOWN;
-    udp->uplink.mtu = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
+        return;
+    udp->route_mtu = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
+    udp->uplink.mtu = udp->route_mtu < MTU_LEAST ? MTU_LEAST : udp->route_mtu;
 }
 
 /* Errors that ICMP messages leave at the socket for the next call; some of
@@ -98,8 +106,8 @@ static void drop_run(struct udp *udp, struct burst *burst, struct udp_run run,
 /* The largest datagram that may be part of a run. */
 static uint16_t segment_max(const struct udp *udp)
 {
-    return udp->segments && udp->uplink.mtu > udp->uplink.overhead
-               ? (uint16_t)(udp->uplink.mtu - udp->uplink.overhead)
+    return udp->segments && udp->route_mtu > udp->uplink.overhead
+               ? (uint16_t)(udp->route_mtu - udp->uplink.overhead)
                : 0;
 }
 
@@ -206,6 +214,8 @@ static void udp_send(struct uplink *uplink, struct burst *burst)
     struct udp_run runs[UDP_RUNS_MAX];
     uint16_t from = 0;
     unsigned count;
+    if (instant_reached(loop_now(udp->loop), udp->look))
+        read_mtu(udp);
     do {
         for (count = 0; count < UDP_RUNS_MAX; count++) {
             runs[count] =
@@ -391,6 +401,7 @@ static struct udp *udp_new(const struct endpoint *server, struct bytes header,
     udp->start = (struct loop_timer){.expired = tell_connected, .context = udp};
     udp->owner = *owner;
     udp->segments = true;
+    udp->uplink.mtu = udp->route_mtu = MTU_UNKNOWN;
     if (!udp_inbox_init(&udp->inbox) || !burst_init(&udp->received, 0)) {
         destroy(udp);
         return NULL;

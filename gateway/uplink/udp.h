@@ -9,6 +9,11 @@
  * instead of dropping them, and so that no forged ICMP message makes us cut
  * them ourselves. Over IPv6 only the sender may cut; there the kernel
  * believes "packet too big" (IPV6_PMTUDISC_WANT), whose floor is 1280.
+ *
+ * `mtu` follows what the kernel knows of the way, at the latest a second
+ * later: the interface's MTU, the route's, and the kernel's own store of what
+ * ICMP said to others of its sockets. Forged words can bring it down to 1280
+ * and no further.
  */
 #ifndef UPLINK_UDP_H
 #define UPLINK_UDP_H

@@ -39,7 +39,8 @@ struct uplink {
     const struct uplink_kind *kind;
     struct endpoint server;
     uint16_t overhead; /* outer IP and transport bytes of each datagram */
-    uint16_t mtu;      /* of the outer path, as far as the system knows */
+    uint16_t mtu;      /* of the outer path, as far as it is known; may change
+                          while something is sent; 0: it does not matter */
     struct drop_counters drops;
 };
 

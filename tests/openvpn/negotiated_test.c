@@ -86,6 +86,36 @@ static void segments_fit_the_path(void **state)
     assert_int_equal(mss_mtu(9000, false, false, 1500, 28, 0), 1500);
 }
 
+static void packets_fit_the_path(void **state)
+{
+    (void)state;
+    /* Head 24, so each of them is 52 less over IPv4 and UDP. */
+    assert_int_equal(negotiated_path_mtu(&gcm, 28, 1500), 1448);
+    assert_int_equal(negotiated_path_mtu(&gcm, 28, 1400), 1348);
+    assert_int_equal(negotiated_path_mtu(&gcm, 48, 1280), 1208);
+    assert_int_equal(negotiated_path_mtu(&gcm, 28, 0), 0);
+    assert_int_equal(negotiated_path_mtu(&gcm, 28, 28), 0);
+    assert_int_equal(negotiated_path_mtu(&gcm, 28, 29), 576);
+    assert_int_equal(negotiated_path_mtu(&gcm, 28, 65535), 65483);
+}
+
+static void ipv6_has_its_least(void **state)
+{
+    (void)state;
+    struct tunnel t = {.mtu = 1500};
+    static const uint16_t sizes[][4] = {
+        {1500, 0, 1500, 1500},    {1500, 1448, 1448, 1448},
+        {1500, 1228, 1228, 1280}, {1400, 1448, 1400, 1400},
+        {1200, 1000, 1000, 1200}, /* the server's word is another matter */
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        t.mtu = sizes[i][0];
+        t.path_mtu = sizes[i][1];
+        assert_int_equal(tunnel_mtu(&t, ADDRESS_IPV4), sizes[i][2]);
+        assert_int_equal(tunnel_mtu(&t, ADDRESS_IPV6), sizes[i][3]);
+    }
+}
+
 static void nonsense_leaves_something_to_work_with(void **state)
 {
     (void)state;
@@ -103,6 +133,8 @@ int main(void)
         cmocka_unit_test(and_last_the_fallback),
         cmocka_unit_test(what_this_program_lacks_is_never_chosen),
         cmocka_unit_test(segments_fit_the_path),
+        cmocka_unit_test(packets_fit_the_path),
+        cmocka_unit_test(ipv6_has_its_least),
         cmocka_unit_test(nonsense_leaves_something_to_work_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,33 @@ static void refusals_are_answered_at_once(void **state)
     world_free(w);
 }
 
+/* A packet that would need an outer fragment is too big, by the size that
+ * needs none. What may be cut is cut here instead. */
+static void the_outer_path_bounds_what_a_qube_may_send(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    static const uint16_t most[] = {1348, 1348, 1228, 1280};
+    for (int i = 0; i < 4; i++) {
+        bool v6 = i % 2;
+        w->tunnel.path_mtu = i < 2 ? 1348 : 1228;
+        router_tunnel_up(w->router, w->now, &w->tunnel);
+        struct craft c = sample(v6, 17);
+        size_t headers = (v6 ? 40 : 20) + 8;
+        c.payload = bytes_of(w->payload, most[i] - headers);
+        assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NONE);
+        c.payload.size++;
+        assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_TOO_BIG);
+        expect_error(w, v6 ? 2 : 3, v6 ? 0 : 4);
+        const uint8_t *t = w->replies.packets[0].data + (v6 ? 40 : 20);
+        assert_int_equal(load_u32(t + 4), most[i]);
+        c.dont_fragment = false;
+        assert_int_equal(up(w, w->first, craft_packet(&c)),
+                         v6 ? DROP_TOO_BIG : DROP_NONE);
+    }
+    world_free(w);
+}
+
 static void without_ipv6_it_is_refused_and_never_leaks(void **state)
 {
     (void)state;
@@ -486,6 +513,7 @@ int main(void)
         cmocka_unit_test(an_error_must_quote_a_packet_of_ours),
         cmocka_unit_test(errors_of_a_qube_go_out_translated),
         cmocka_unit_test(refusals_are_answered_at_once),
+        cmocka_unit_test(the_outer_path_bounds_what_a_qube_may_send),
         cmocka_unit_test(without_ipv6_it_is_refused_and_never_leaks),
         cmocka_unit_test(noise_and_spoofing_are_dropped_in_silence),
         cmocka_unit_test(what_a_qube_says_to_its_link_is_not_spoofing),

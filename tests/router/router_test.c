@@ -165,20 +165,21 @@ static void mss_never_leads_beyond_the_mtu(void **state)
 {
     (void)state;
     struct world *w = world_new(64);
-    static const uint16_t sizes[][3] = {{1500, 0, 1460},
-                                        {1400, 0, 1360},
-                                        {1400, 1450, 1360},
-                                        {1400, 1300, 1260}};
-    for (size_t i = 0; i < 4; i++) {
+    static const uint16_t sizes[][4] = {
+        {1500, 0, 0, 1460},    {1400, 0, 0, 1360},    {1400, 1450, 0, 1360},
+        {1400, 1300, 0, 1260}, {1500, 0, 1348, 1308}, {1500, 1300, 1348, 1260},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         w->tunnel.mtu = sizes[i][0];
         w->tunnel.mss_mtu = sizes[i][1];
+        w->tunnel.path_mtu = sizes[i][2];
         router_tunnel_up(w->router, w->now, &w->tunnel);
         struct craft c = sample(false, 6);
         c.source_port = (uint16_t)(3000 + i);
         c.tcp_options = bytes_of(mss_option, sizeof mss_option);
         c.payload.size = 0;
         open_flow(w, &c);
-        assert_int_equal(port_at(w, 22), sizes[i][2]);
+        assert_int_equal(port_at(w, 22), sizes[i][3]);
     }
     world_free(w);
 }

@@ -66,6 +66,7 @@ static void a_plain_path_takes_no_second(void **state)
     assert_int_equal(address_to_ipv4(&w->tunnel.ipv4.address), 0x0a080002);
     assert_int_equal(w->tunnel.mtu, 1500);
     assert_int_equal(w->tunnel.mss_mtu, 1440);
+    assert_int_equal(w->tunnel.path_mtu, 1448);
     world_free(w);
 }
 

@@ -299,6 +299,29 @@ static void a_pushed_update_changes_the_tunnel(void **state)
     world_free(w);
 }
 
+static void a_narrower_path_makes_the_tunnel_s_packets_smaller(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = up(&o);
+    assert_int_equal(w->ups, 1);
+    client_path_changed(w->client, w->now, 1500);
+    world_run(w, duration_seconds(1));
+    assert_int_equal(w->ups, 1);
+    client_path_changed(w->client, w->now, 1400);
+    world_run(w, duration_seconds(1));
+    assert_int_equal(w->ups, 2);
+    assert_int_equal(w->tunnel.mtu, 1500);
+    assert_int_equal(w->tunnel.path_mtu, 1348);
+    assert_int_equal(w->tunnel.mss_mtu, 1348);
+    /* What is pushed later does not widen it. */
+    say(w, "PUSH_UPDATE,tun-mtu 1450");
+    assert_int_equal(w->tunnel.mtu, 1450);
+    assert_int_equal(w->tunnel.path_mtu, 1348);
+    assert_int_equal(w->downs, 0);
+    world_free(w);
+}
+
 static void with_a_password(struct config *c)
 {
     c->auth_user_pass = true;
@@ -528,6 +551,7 @@ int main(void)
         cmocka_unit_test(restart_means_connecting_again),
         cmocka_unit_test(halt_means_the_end),
         cmocka_unit_test(a_pushed_update_changes_the_tunnel),
+        cmocka_unit_test(a_narrower_path_makes_the_tunnel_s_packets_smaller),
         cmocka_unit_test(refusals_are_few_and_then_a_person_is_asked),
         cmocka_unit_test(a_challenge_is_answered),
         cmocka_unit_test(a_token_takes_the_passwords_place),

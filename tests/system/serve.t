@@ -37,7 +37,7 @@ moves_data() { # DESCRIPTION
     ok "$1: up" wait_for 10 gateway_up
     is "$1: 30 MB down" "$(cat "$work/big.sha256")" download
     is "$1: 30 MB up" "$(cat "$work/big.sha256")" upload
-    is "$1: 60 datagrams of all sizes" 60 in_qube timeout 30 perl "$system/udp" ask $web_address 7 60 1472
+    is "$1: 60 datagrams of all sizes" 60 in_qube timeout 30 perl "$system/udp" ask $web_address 7 60 1420
 }
 
 for wrap in none tls-auth tls-crypt tls-crypt-v2; do

@@ -10,6 +10,8 @@ gateway_start client.ovpn
 ok "the tunnel comes up" wait_for 10 gateway_up
 
 ok "ping" in_qube busybox ping -c 3 -W 2 $web_address
+is "a datagram that needs an outer fragment: the qube is told how large it may be" 1448 \
+    in_qube perl "$system/udp" path $web_address 7 1472
 is "200 datagrams of all sizes up to the MTU come back" 200 in_qube timeout 30 perl "$system/udp" ask $web_address 7 200 1472
 is "40 datagrams in fragments come back" 40 in_qube timeout 60 perl "$system/udp" ask $web_address 7 40 8000
 ok "ping as large as the qube's MTU" in_qube busybox ping -c 2 -W 2 -s 1472 $web_address

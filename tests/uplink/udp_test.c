@@ -243,6 +243,36 @@ static void a_shrinking_mtu_loses_nothing(void **state)
     assert_int_equal(f->owner.uplink->mtu, 1300);
 }
 
+/* One that grows is seen within a second of sending; and what is too small to
+ * be true, as forged ICMP would have it, is not believed. */
+static void the_mtu_is_looked_at_again(void **state)
+{
+    struct fixture *f = *state;
+    namespace_run("ip link set lo mtu 1300");
+    open_pair(f, AF_INET);
+    assert_int_equal(f->uplink->mtu, 1300);
+    namespace_run("ip link set lo mtu 1400");
+    greet(f);
+    assert_int_equal(f->uplink->mtu, 1300);
+    loop_timer_set(&f->end,
+                   instant_after(loop_now(f->loop), duration_seconds(1)));
+    assert_int_equal(loop_run(f->loop), OK);
+    greet(f);
+    assert_int_equal(f->uplink->mtu, 1400);
+    f->uplink->kind->close(f->uplink);
+    close(f->server);
+    f->connected = 0;
+    namespace_run("ip link set lo mtu 600");
+    open_pair(f, AF_INET);
+    assert_int_equal(f->uplink->mtu, 1280);
+    burst_reset(f->burst);
+    for (int n = 0; n < 20; n++) /* which the system cuts */
+        add(f->burst, 1000);
+    send_all(f);
+    assert_int_equal(drops_of(f->burst, DROP_NONE), 20);
+    expect_at_server(f, f->burst);
+}
+
 static void what_no_datagram_holds_is_too_big(void **state)
 {
     struct fixture *f = *state;
@@ -564,6 +594,7 @@ int main(void)
         TEST(a_burst_may_be_empty),
         TEST(datagrams_above_the_mtu_are_fragmented),
         TEST(a_shrinking_mtu_loses_nothing),
+        TEST(the_mtu_is_looked_at_again),
         TEST(what_no_datagram_holds_is_too_big),
         TEST(outer_datagrams_carry_no_df),
         TEST(a_train_comes_in_as_its_datagrams),
