@@ -1,0 +1,57 @@
+/* The insides of a router, for the files that make it up. */
+#ifndef ROUTER_ROUTER_STATE_H
+#define ROUTER_ROUTER_STATE_H
+
+#include <assert.h>
+
+#include "firewall/firewall.h"
+#include "firewall/fragments.h"
+#include "gateway/router/answers.h"
+#include "gateway/router/dns.h"
+#include "gateway/router/name_queries.h"
+#include "gateway/router/route_table.h"
+#include "gateway/router/router.h"
+
+enum {
+    ROUTER_NAME_SIZE = 64,
+    ROUTER_TUNNEL = ROUTER_QUBES_MAX, /* as a source of fragments */
+    ROUTER_NO_QUBE = UINT16_MAX,      /* of the gateway's own packets */
+};
+
+struct router_qube {
+    bool present;
+    char name[ROUTER_NAME_SIZE];
+    struct address ipv4, ipv6;
+    char rules[RULES_TEXT_SIZE]; /* what they are, for people */
+    struct token_bucket answers;
+    struct drop_counters drops;
+    uint64_t packets_up, packets_down, bytes_up, bytes_down;
+};
+
+struct router {
+    struct firewall *firewall;
+    struct fragments *fragments;
+    bool accept_unruled;
+    bool up;
+    struct instant now;    /* of the last call that told it */
+    struct tunnel granted; /* by the server */
+    struct tunnel tunnel;  /* with what the user has set instead */
+    uint16_t resolver_count;
+    struct address resolvers[TUNNEL_RESOLVERS_MAX]; /* set by the user */
+    struct route_table routes;
+    struct dns dns;
+    struct name_queries names;
+    struct answers answers;
+    struct address link_local; /* of fe:ff:ff:ff:ff:ff */
+    struct drop_counters drops;
+    uint16_t limit; /* places of qubes at and above it were never used */
+    struct router_qube qubes[ROUTER_QUBES_MAX];
+};
+
+static_assert((int)ROUTER_QUBES_MAX == (int)FIREWALL_QUBES_MAX,
+              "router and firewall count qubes alike");
+
+/* Is it an address of a qube that is there? */
+bool router_state_is_qube(const struct router *r, const struct address *a);
+
+#endif

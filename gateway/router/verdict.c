@@ -1,0 +1,200 @@
+#include "gateway/router/verdict.h"
+
+#include "firewall/icmp.h"
+#include "gateway/router/scope.h"
+
+/* Collects fragments; DROP_NONE when the packet is whole, and *ip is it. */
+static enum drop reassemble(struct router *r, struct instant now,
+                            uint16_t source, struct packet *p,
+                            struct ip_packet *ip)
+{
+    switch (fragments_take(r->fragments, now, source, p, ip)) {
+    case FRAGMENTS_HELD:
+        return DROP_HELD;
+    case FRAGMENTS_REFUSED:
+        return DROP_FRAGMENT;
+    case FRAGMENTS_WHOLE:
+        break;
+    }
+    return ip_packet_parse(p, ip);
+}
+
+/* --- From qubes ----------------------------------------------------------- */
+
+static bool is_own_source(const struct router_qube *q,
+                          const struct ip_packet *ip)
+{
+    const struct address *own =
+        ip->family == ADDRESS_IPV4 ? &q->ipv4 : &q->ipv6;
+    return own->family != ADDRESS_NONE &&
+           memcmp(own->bytes, ip_source(ip), ip_address_size(ip)) == 0;
+}
+
+static bool is_gateway(const struct router *r, const struct address *a)
+{
+    return address_equal(a, &r->answers.ipv4) ||
+           address_equal(a, &r->answers.ipv6) ||
+           address_equal(a, &r->link_local) || dns_is_virtual(&r->dns, a);
+}
+
+static bool is_tunnel_end(const struct router *r, const struct address *a)
+{
+    return address_equal(a, a->family == ADDRESS_IPV4
+                                ? &r->tunnel.ipv4.address
+                                : &r->tunnel.ipv6.address);
+}
+
+/* To an address that is ours: ping is answered, DNS goes to the tunnel's
+ * resolver, there is nothing else. */
+static enum drop to_gateway(const struct router *r, struct instant now,
+                            const struct ip_packet *ip,
+                            const struct address *destination,
+                            const struct address **redirect)
+{
+    bool dns = dns_is_virtual(&r->dns, destination) &&
+               (ip->protocol == IP_TCP || ip->protocol == IP_UDP) &&
+               ip->destination_port == DNS_PORT;
+    if (icmp_is_echo_request(ip))
+        return DROP_ANSWERED;
+    if (!dns)
+        return DROP_GATEWAY_SERVICE;
+    if (!r->up)
+        return DROP_TUNNEL_DOWN;
+    *redirect = dns_resolver(&r->dns, now, destination);
+    return *redirect ? DROP_NONE : DROP_NO_RESOLVER;
+}
+
+static enum drop route(const struct router *r, const struct address *to)
+{
+    const struct prefix *own =
+        to->family == ADDRESS_IPV4 ? &r->tunnel.ipv4 : &r->tunnel.ipv6;
+    if (own->address.family == ADDRESS_NONE)
+        return to->family == ADDRESS_IPV6 ? DROP_NO_IPV6 : DROP_NO_ROUTE;
+    if (is_tunnel_end(r, to))
+        return DROP_HAIRPIN;
+    return route_table_carries(&r->routes, to) ? DROP_NONE : DROP_NO_ROUTE;
+}
+
+/* May a packet without a flow go where it wants to? */
+static enum drop judge_destination(const struct router *r, struct instant now,
+                                   const struct ip_packet *ip,
+                                   const struct address **redirect)
+{
+    struct address to = address_from_bytes(ip->family, ip_destination(ip));
+    if (is_gateway(r, &to))
+        return to_gateway(r, now, ip, &to, redirect);
+    if (scope_is_martian(&to))
+        return DROP_MARTIAN;
+    if (router_state_is_qube(r, &to))
+        return DROP_QUBE_TO_QUBE;
+    if (!r->up)
+        return DROP_TUNNEL_DOWN;
+    if (is_tunnel_end(r, &to) && icmp_is_echo_request(ip))
+        return DROP_ANSWERED;
+    return route(r, &to);
+}
+
+/* IPv4 without DF may be cut to the tunnel's MTU: a plain packet into
+ * fragments, a TCP super-packet into smaller segments. What came in fragments
+ * leaves so. */
+static bool is_too_big(const struct router *r, const struct packet *p,
+                       const struct ip_packet *ip)
+{
+    uint32_t size =
+        p->fragment_size > 0 ? p->fragment_size : ip_largest_segment(ip, p);
+    if (size <= tunnel_mtu(&r->tunnel, ip->family))
+        return false;
+    return ip->dont_fragment || p->gso == PACKET_GSO_UDP;
+}
+
+/* Those without ports are told apart by their ends alone; only such pass whose
+ * checksums do not cover the addresses. */
+static bool is_known_protocol(const struct ip_packet *ip)
+{
+    return ip->protocol == IP_TCP || ip->protocol == IP_UDP || icmp_is(ip) ||
+           ip->protocol == IP_GRE || ip->protocol == IP_ESP ||
+           ip->protocol == IP_SCTP;
+}
+
+enum drop verdict_from_qube(struct router *r, struct instant now,
+                            struct packet *p, struct ip_packet *ip)
+{
+    bool own = is_own_source(&r->qubes[p->qube], ip);
+    if (scope_is_link(ip) && (own || scope_needs_no_address(ip)))
+        return DROP_LINK_LOCAL;
+    if (!own)
+        return DROP_SPOOFED;
+    if (ip->options)
+        return DROP_IP_OPTIONS;
+    if (ip_is_fragment(ip)) {
+        enum drop drop = reassemble(r, now, p->qube, p, ip);
+        if (drop != DROP_NONE)
+            return drop;
+    }
+    if (icmp_is_error(ip)) {
+        if (!r->up)
+            return DROP_TUNNEL_DOWN;
+        return ip->ttl > 1 ? firewall_send_error(r->firewall, p, ip) : DROP_TTL;
+    }
+    if (icmp_is(ip) && !icmp_is_echo_request(ip))
+        return DROP_ICMP_TYPE;
+
+    uint32_t flow = FIREWALL_NO_FLOW;
+    const struct address *redirect = NULL;
+    enum drop drop = DROP_NONE;
+    if (r->up)
+        flow = firewall_find(r->firewall, p, ip);
+    if (flow == FIREWALL_NO_FLOW)
+        drop = judge_destination(r, now, ip, &redirect);
+    if (drop == DROP_NONE && ip->ttl <= 1)
+        drop = DROP_TTL;
+    if (drop == DROP_NONE && !is_known_protocol(ip))
+        drop = DROP_PROTOCOL;
+    if (drop == DROP_NONE && is_too_big(r, p, ip))
+        drop = DROP_TOO_BIG;
+    if (drop == DROP_NONE && flow == FIREWALL_NO_FLOW) {
+        drop = firewall_open(r->firewall, now, p, ip, redirect, &flow);
+        if (drop == DROP_NONE && redirect)
+            dns_asked(&r->dns, now, redirect);
+    }
+    if (drop == DROP_NONE)
+        drop = firewall_send(r->firewall, now, flow, p, ip);
+    return drop;
+}
+
+/* --- From the tunnel ------------------------------------------------------ */
+
+enum drop verdict_from_tunnel(struct router *r, struct instant now,
+                              struct packet *p)
+{
+    struct ip_packet ip;
+    if (!r->up)
+        return DROP_TUNNEL_DOWN;
+    enum drop drop = ip_packet_parse(p, &ip);
+    if (drop != DROP_NONE)
+        return drop;
+    const struct address *own = ip.family == ADDRESS_IPV4
+                                    ? &r->tunnel.ipv4.address
+                                    : &r->tunnel.ipv6.address;
+    if (own->family == ADDRESS_NONE ||
+        memcmp(own->bytes, ip_destination(&ip), ip_address_size(&ip)) != 0)
+        return DROP_MARTIAN;
+    if (ip.options)
+        return DROP_IP_OPTIONS;
+    if (ip_is_fragment(&ip))
+        drop = reassemble(r, now, ROUTER_TUNNEL, p, &ip);
+    if (drop != DROP_NONE)
+        return drop;
+    if (!is_known_protocol(&ip))
+        return DROP_PROTOCOL;
+    if (ip.ttl <= 1)
+        return DROP_TTL;
+    if (ip.source_port == DNS_PORT) {
+        struct address from = address_from_bytes(ip.family, ip_source(&ip));
+        dns_answered(&r->dns, &from);
+    }
+    drop = firewall_receive(r->firewall, now, p, &ip);
+    if (drop == DROP_NO_FLOW && name_queries_receive(&r->names, now, p, &ip))
+        drop = DROP_ANSWERED;
+    return drop;
+}

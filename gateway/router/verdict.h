@@ -1,0 +1,26 @@
+/*
+ * What becomes of one packet: the order of the questions that a router asks,
+ * and the drop reason of the first that is answered with no.
+ *
+ *   from a qube: source -> link noise -> fragments -> ICMP errors -> flow,
+ *     or gateway's services, DNS, martians, other qubes, route -> time to
+ *     live, protocol, size -> rules and quotas for a new flow -> translation
+ *   from the tunnel: destination -> fragments -> protocol, time to live ->
+ *     flow -> translation back
+ */
+#ifndef ROUTER_VERDICT_H
+#define ROUTER_VERDICT_H
+
+#include "firewall/ip_packet.h"
+#include "gateway/router/router_state.h"
+
+/* DROP_NONE: translated, to leave through the tunnel. `ip` is the parsed
+ * packet, and is replaced where fragments become one. */
+MUST_USE enum drop verdict_from_qube(struct router *r, struct instant now,
+                                     struct packet *p, struct ip_packet *ip);
+
+/* DROP_NONE: translated, with its qube set. */
+MUST_USE enum drop verdict_from_tunnel(struct router *r, struct instant now,
+                                       struct packet *p);
+
+#endif
