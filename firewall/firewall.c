@@ -3,54 +3,17 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "firewall/flow.h"
-#include "firewall/icmp.h"
-#include "firewall/mapping.h"
-#include "firewall/mss.h"
-#include "firewall/nat.h"
+#include "firewall/firewall_state.h"
+#include "firewall/ip_packet.h"
 #include "firewall/refusal.h"
-#include "firewall/rule_sets.h"
-#include "firewall/token_bucket.h"
 
 enum {
     /* Flows that each qube can have whatever the others do, as a part of the
      * table: all qubes together can claim half of it. */
     GUARANTEE_PART = 2 * FIREWALL_QUBES_MAX,
-    QUBE_MOST_PART = 2, /* and the most that one can have */
-    /* Counters of IPv4 identification, by destination. */
-    ID_COUNTERS = 1024,
+    QUBE_MOST_PART = 2,       /* and the most that one can have */
     PORT_UNPRIVILEGED = 1024, /* a bit that makes a port no small one */
 };
-
-struct qube {
-    bool present;
-    struct address ipv4, ipv6;
-    const struct rules *rules4, *rules6; /* or NULL */
-    struct token_bucket new_flows;
-};
-
-struct firewall {
-    struct flow_table flows;
-    struct mapping_table mappings;
-    struct address ipv4, ipv6; /* external, or family NONE */
-    uint16_t mss_size;         /* packets that TCP segments must fit */
-    bool accept_unruled;
-    uint32_t guaranteed;    /* flows that each qube can have */
-    uint32_t guaranteed_to; /* flows that are still kept for qubes */
-    uint16_t ids[ID_COUNTERS];
-    size_t resolver_count;
-    struct address resolvers[TUNNEL_RESOLVERS_MAX];
-    struct rule_sets rule_sets;
-    struct qube qubes[FIREWALL_QUBES_MAX];
-};
-
-static_assert((int)FIREWALL_QUBES_MAX == (int)FLOW_QUBES_MAX,
-              "as many lists of flows as qubes");
-
-static uint32_t second_of(struct instant now)
-{
-    return (uint32_t)instant_to_seconds(now);
-}
 
 struct firewall *firewall_new(const struct firewall_options *options)
 {
@@ -66,7 +29,7 @@ struct firewall *firewall_new(const struct firewall_options *options)
     }
     f->accept_unruled = options->accept_unruled;
     f->guaranteed = options->flows / GUARANTEE_PART;
-    for (size_t i = 0; i < ID_COUNTERS; i++)
+    for (size_t i = 0; i < FIREWALL_ID_COUNTERS; i++)
         f->ids[i] = (uint16_t)mapping_random(&f->mappings);
     return f;
 }
@@ -98,7 +61,7 @@ void firewall_add_qube(struct firewall *f, uint16_t qube,
                        const struct address *ipv4, const struct address *ipv6)
 {
     assert(qube < FIREWALL_QUBES_MAX && !f->qubes[qube].present);
-    f->qubes[qube] = (struct qube){
+    f->qubes[qube] = (struct firewall_qube){
         .present = true,
         .ipv4 = *ipv4,
         .ipv6 = *ipv6,
@@ -112,7 +75,8 @@ void firewall_remove_qube(struct firewall *f, struct instant now, uint16_t qube)
 {
     assert(qube < FIREWALL_QUBES_MAX && f->qubes[qube].present);
     while (f->flows.qubes[qube][FLOW_ALL].first != FLOW_NONE)
-        end_flow(f, second_of(now), f->flows.qubes[qube][FLOW_ALL].first);
+        end_flow(f, firewall_state_second(now),
+                 f->flows.qubes[qube][FLOW_ALL].first);
     mapping_forget(&f->mappings, qube);
     f->guaranteed_to -= f->guaranteed;
     f->qubes[qube].present = false;
@@ -146,13 +110,6 @@ static bool ends_with(const struct firewall *f, const struct flow *flow,
                           v4 ? &tunnel->ipv4.address : &tunnel->ipv6.address);
 }
 
-static const struct address *qube_address(const struct firewall *f,
-                                          const struct flow *flow)
-{
-    const struct qube *q = &f->qubes[flow->key[FLOW_SIDE_QUBE].qube];
-    return flow->key[0].family == ADDRESS_IPV4 ? &q->ipv4 : &q->ipv6;
-}
-
 /* A SYN that waits for its answer is sent again, and finds the new way. */
 static bool wants_reset(const struct flow *flow)
 {
@@ -172,7 +129,7 @@ static bool write_ending(const struct firewall *f, const struct flow *flow,
         .family = k->family,
         .flags = TCP_RST | TCP_ACK,
         .source = k->remote,
-        .destination = qube_address(f, flow)->bytes,
+        .destination = firewall_state_internal(f, flow)->bytes,
         .source_port = k->remote_port,
         .destination_port = k->local_port,
         .sequence = flow->track.ends[FLOW_SIDE_TUNNEL].end,
@@ -200,7 +157,7 @@ bool firewall_reset_flows(struct firewall *f, struct instant now,
                 continue;
             if (wants_reset(flow) && !write_ending(f, flow, out))
                 return false;
-            end_flow(f, second_of(now), i);
+            end_flow(f, firewall_state_second(now), i);
         }
     }
     return true;
@@ -220,7 +177,7 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
                 (is_redirected(flow) &&
                  !is_resolver(f, flow->key[0].family,
                               flow->key[FLOW_SIDE_TUNNEL].remote)))
-                end_flow(f, second_of(now), i);
+                end_flow(f, firewall_state_second(now), i);
         }
     }
     f->ipv4 = tunnel->ipv4.address;
@@ -233,8 +190,9 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
 void firewall_expire(struct firewall *f, struct instant now)
 {
     uint32_t flow;
-    while ((flow = flow_expired(&f->flows, second_of(now))) != FLOW_NONE)
-        end_flow(f, second_of(now), flow);
+    while ((flow = flow_expired(&f->flows, firewall_state_second(now))) !=
+           FLOW_NONE)
+        end_flow(f, firewall_state_second(now), flow);
 }
 
 struct instant firewall_deadline(const struct firewall *f)
@@ -259,7 +217,7 @@ static enum drop judge(const struct firewall *f, struct instant now,
                        const struct flow_key *qube,
                        const struct flow_key *tunnel)
 {
-    const struct qube *q = &f->qubes[qube->qube];
+    const struct firewall_qube *q = &f->qubes[qube->qube];
     bool v4 = qube->family == ADDRESS_IPV4;
     const struct rules *rules = v4 ? q->rules4 : q->rules6;
     if (!rules && f->accept_unruled)
@@ -285,7 +243,7 @@ static void end_forbidden(struct firewall *f, struct instant now, uint16_t qube,
         next = flow->in[FLOW_ALL].next;
         if (flow->key[0].family == family &&
             judge(f, now, &flow->key[0], &flow->key[1]) != DROP_NONE)
-            end_flow(f, second_of(now), i);
+            end_flow(f, firewall_state_second(now), i);
     }
 }
 
@@ -294,7 +252,7 @@ static void apply(struct firewall *f, struct instant now,
                   const struct address *source, const struct rules *rules)
 {
     for (uint16_t i = 0; i < FIREWALL_QUBES_MAX; i++) {
-        struct qube *q = &f->qubes[i];
+        struct firewall_qube *q = &f->qubes[i];
         bool v4 = address_equal(&q->ipv4, source);
         if (!q->present || (!v4 && !address_equal(&q->ipv6, source)))
             continue;
@@ -337,7 +295,7 @@ enum error firewall_set_rules(struct firewall *f, struct instant now,
 const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
                                    enum address_family family)
 {
-    const struct qube *q = &f->qubes[qube];
+    const struct firewall_qube *q = &f->qubes[qube];
     return family == ADDRESS_IPV4 ? q->rules4 : q->rules6;
 }
 
@@ -356,7 +314,8 @@ bool firewall_lend_port(struct firewall *f, struct instant now,
         .protocol = IP_UDP,
         .family = ADDRESS_IPV4,
     };
-    uint32_t m = mapping_acquire(&f->mappings, &own, second_of(now), false);
+    uint32_t m =
+        mapping_acquire(&f->mappings, &own, firewall_state_second(now), false);
     if (m == MAPPING_NONE)
         return false;
     *out = (struct firewall_port){f->mappings.mappings[m].external_port, m};
@@ -366,7 +325,7 @@ bool firewall_lend_port(struct firewall *f, struct instant now,
 void firewall_return_port(struct firewall *f, struct instant now,
                           const struct firewall_port *port)
 {
-    mapping_release(&f->mappings, port->mapping, second_of(now));
+    mapping_release(&f->mappings, port->mapping, firewall_state_second(now));
 }
 
 struct rule_names *firewall_names(struct firewall *f)
@@ -375,12 +334,6 @@ struct rule_names *firewall_names(struct firewall *f)
 }
 
 /* --- A first packet ------------------------------------------------------- */
-
-static const struct address *external_address(const struct firewall *f,
-                                              uint8_t family)
-{
-    return family == ADDRESS_IPV4 ? &f->ipv4 : &f->ipv6;
-}
 
 /* A qube that has its guaranteed part takes no flow that is kept for another,
  * and where there is no room its own oldest attempts make it. */
@@ -400,7 +353,8 @@ static enum drop make_room(struct firewall *f, uint32_t now, uint16_t qube)
 }
 
 /* Who waits for this many answers waits for the oldest in vain. */
-static void limit_half_open(struct firewall *f, uint32_t now, uint16_t qube)
+void firewall_state_limit_half_open(struct firewall *f, uint32_t now,
+                                    uint16_t qube)
 {
     const struct flow_list *list = &f->flows.qubes[qube][FLOW_HALF_OPEN];
     if (list->count >= FIREWALL_HALF_OPEN_MAX)
@@ -432,7 +386,7 @@ enum drop firewall_open(struct firewall *f, struct instant now,
                         const struct packet *packet, const struct ip_packet *ip,
                         const struct address *redirect, uint32_t *flow)
 {
-    uint32_t second = second_of(now);
+    uint32_t second = firewall_state_second(now);
     struct conntrack track;
     struct flow_key qube = flow_key_of(ip, packet->qube, false);
     struct flow_key tunnel = qube;
@@ -453,7 +407,7 @@ enum drop firewall_open(struct firewall *f, struct instant now,
 
     uint32_t mapping;
     if (conntrack_is_half_open(&track))
-        limit_half_open(f, second, packet->qube);
+        firewall_state_limit_half_open(f, second, packet->qube);
     if (!map(f, second, &qube, &tunnel, &mapping))
         return DROP_PORTS_FULL;
     *flow = flow_insert(&f->flows, &qube, &tunnel, second,
@@ -464,196 +418,5 @@ enum drop firewall_open(struct firewall *f, struct instant now,
     flow_tracked(&f->flows, *flow);
     if (f->flows.qubes[packet->qube][FLOW_ALL].count <= f->guaranteed)
         f->guaranteed_to--;
-    return DROP_NONE;
-}
-
-/* --- Packets of flows ----------------------------------------------------- */
-
-/* The ends of a packet to the tunnel and of one to the qube. */
-static struct nat_ends ends_in_tunnel(const struct firewall *f,
-                                      const struct flow *flow)
-{
-    const struct flow_key *k = &flow->key[FLOW_SIDE_TUNNEL];
-    return (struct nat_ends){
-        .source = external_address(f, k->family)->bytes,
-        .destination = k->remote,
-        .source_port = k->local_port,
-        .destination_port = k->remote_port,
-    };
-}
-
-static struct nat_ends ends_at_qube(const struct firewall *f,
-                                    const struct flow *flow)
-{
-    const struct flow_key *k = &flow->key[FLOW_SIDE_QUBE];
-    bool echo = k->protocol == IP_ICMP || k->protocol == IP_ICMPV6;
-    return (struct nat_ends){
-        .source = k->remote,
-        .destination = qube_address(f, flow)->bytes,
-        .source_port = echo ? k->local_port : k->remote_port,
-        .destination_port = k->local_port,
-    };
-}
-
-/* As the other side has sent it, which is what its errors quote. */
-static struct nat_ends reversed(const struct nat_ends *ends, uint8_t protocol)
-{
-    bool echo = protocol == IP_ICMP || protocol == IP_ICMPV6;
-    return (struct nat_ends){
-        .source = ends->destination,
-        .destination = ends->source,
-        .source_port = echo ? ends->source_port : ends->destination_port,
-        .destination_port = ends->source_port,
-    };
-}
-
-uint32_t firewall_find(const struct firewall *f, const struct packet *packet,
-                       const struct ip_packet *ip)
-{
-    struct flow_key key = flow_key_of(ip, packet->qube, false);
-    return flow_find(&f->flows, &key);
-}
-
-static enum drop track(struct firewall *f, uint32_t now, uint32_t index,
-                       const struct ip_packet *ip, enum flow_side from)
-{
-    struct conntrack *c = &f->flows.flows[index].track;
-    bool refreshed;
-    enum drop drop = conntrack_pass(c, ip, from, &refreshed);
-    flow_tracked(&f->flows, index);
-    if (drop == DROP_NONE && refreshed)
-        flow_touch(&f->flows, index, now, conntrack_timeout(c));
-    return drop;
-}
-
-/* Behind one address the identifications of several qubes must not meet
- * (RFC 6864 5.3), so packets that may be fragmented get new ones. */
-static void renew_id(struct firewall *f, const struct packet *packet,
-                     struct ip_packet *ip)
-{
-    if (ip->family == ADDRESS_IPV6) {
-        if (packet->fragment_size > 0)
-            store_u32(ip->data + IPV6_HEADER_SIZE + 4,
-                      (uint32_t)mapping_random(&f->mappings));
-        return;
-    }
-    if (ip->dont_fragment && packet->fragment_size == 0)
-        return;
-    uint64_t hash = siphash(&f->flows.key, ip_destination(ip), 4);
-    uint16_t *id = &f->ids[hash % ID_COUNTERS];
-    nat_set_id(ip, *id);
-    uint32_t packets = 1;
-    if (packet->gso != PACKET_GSO_NONE)
-        packets =
-            (ip_payload_size(ip) + packet->gso_size - 1) / packet->gso_size;
-    *id = (uint16_t)(*id + packets);
-}
-
-enum drop firewall_send(struct firewall *f, struct instant now, uint32_t flow,
-                        struct packet *packet, struct ip_packet *ip)
-{
-    struct flow *known = &f->flows.flows[flow];
-    if (ip->protocol == IP_TCP && conntrack_reopens(&known->track, ip)) {
-        limit_half_open(f, second_of(now), packet->qube);
-        enum drop drop = conntrack_open(&known->track, ip);
-        if (drop != DROP_NONE)
-            return drop;
-    }
-    enum drop drop = track(f, second_of(now), flow, ip, FLOW_SIDE_QUBE);
-    if (drop != DROP_NONE)
-        return drop;
-    struct nat_ends ends = ends_in_tunnel(f, known);
-    mss_clamp(packet, ip, f->mss_size);
-    nat_rewrite(packet, ip, &ends);
-    renew_id(f, packet, ip);
-    return DROP_NONE;
-}
-
-static bool same_address(const uint8_t *a, const uint8_t *b,
-                         const struct ip_packet *ip)
-{
-    return memcmp(a, b, ip_address_size(ip)) == 0;
-}
-
-/* An attacker who sees nothing cannot quote a sequence number that fits. */
-static bool quote_fits(const struct flow *flow, const struct ip_packet *quoted,
-                       enum flow_side from)
-{
-    return quoted->protocol != IP_TCP ||
-           conntrack_sent(&flow->track, from,
-                          load_u32(ip_transport(quoted) + TCP_SEQUENCE));
-}
-
-enum drop firewall_send_error(struct firewall *f, struct packet *packet,
-                              struct ip_packet *ip)
-{
-    struct ip_packet quoted;
-    enum drop drop = icmp_find_quoted(packet, ip, &quoted);
-    if (drop != DROP_NONE)
-        return drop;
-    struct flow_key key = flow_key_of(&quoted, packet->qube, true);
-    uint32_t index = flow_find(&f->flows, &key);
-    if (index == FLOW_NONE)
-        return DROP_ICMP_EMBEDDED;
-    const struct flow *flow = &f->flows.flows[index];
-    /* It must have gone to this qube, and its error goes to its sender. */
-    if (!same_address(ip_destination(&quoted), ip_source(ip), ip) ||
-        !same_address(ip_source(&quoted), ip_destination(ip), ip) ||
-        !quote_fits(flow, &quoted, FLOW_SIDE_TUNNEL))
-        return DROP_ICMP_EMBEDDED;
-    struct nat_ends outer = ends_in_tunnel(f, flow);
-    struct nat_ends inner = reversed(&outer, quoted.protocol);
-    icmp_rewrite(packet, ip, &quoted, &inner, &outer);
-    renew_id(f, packet, ip);
-    return DROP_NONE;
-}
-
-static enum drop receive_error(struct firewall *f, struct packet *packet,
-                               struct ip_packet *ip)
-{
-    struct ip_packet quoted;
-    enum drop drop = icmp_find_quoted(packet, ip, &quoted);
-    if (drop != DROP_NONE)
-        return drop;
-    struct flow_key key = flow_key_of(&quoted, FLOW_TUNNEL_SIDE, false);
-    uint32_t index = flow_find(&f->flows, &key);
-    if (index == FLOW_NONE)
-        return DROP_ICMP_EMBEDDED;
-    const struct flow *flow = &f->flows.flows[index];
-    if (!same_address(ip_source(&quoted), ip_destination(ip), ip) ||
-        !quote_fits(flow, &quoted, FLOW_SIDE_QUBE))
-        return DROP_ICMP_EMBEDDED;
-    struct nat_ends outer = ends_at_qube(f, flow);
-    struct nat_ends inner = reversed(&outer, quoted.protocol);
-    /* Any router on the way may say it; the flow's own end speaks under the
-     * address that the qube knows. */
-    uint8_t router[16];
-    memcpy(router, ip_source(ip), ip_address_size(ip));
-    if (!same_address(router, flow->key[FLOW_SIDE_TUNNEL].remote, ip))
-        outer.source = router;
-    packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
-    icmp_rewrite(packet, ip, &quoted, &inner, &outer);
-    return DROP_NONE;
-}
-
-enum drop firewall_receive(struct firewall *f, struct instant now,
-                           struct packet *packet, struct ip_packet *ip)
-{
-    if (icmp_is_error(ip))
-        return receive_error(f, packet, ip);
-    if (icmp_is(ip) && !icmp_is_echo_reply(ip))
-        return icmp_is_echo_request(ip) ? DROP_NO_FLOW : DROP_ICMP_TYPE;
-    struct flow_key key = flow_key_of(ip, FLOW_TUNNEL_SIDE, true);
-    uint32_t index = flow_find(&f->flows, &key);
-    if (index == FLOW_NONE)
-        return DROP_NO_FLOW;
-    const struct flow *flow = &f->flows.flows[index];
-    enum drop drop = track(f, second_of(now), index, ip, FLOW_SIDE_TUNNEL);
-    if (drop != DROP_NONE)
-        return drop;
-    packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
-    struct nat_ends ends = ends_at_qube(f, flow);
-    mss_clamp(packet, ip, f->mss_size);
-    nat_rewrite(packet, ip, &ends);
     return DROP_NONE;
 }

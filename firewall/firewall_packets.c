@@ -1,0 +1,198 @@
+/* Packets along the flows that they belong to: tracked, translated, and the
+ * ICMP errors about them. */
+#include "firewall/firewall_state.h"
+#include "firewall/icmp.h"
+#include "firewall/mss.h"
+#include "firewall/nat.h"
+
+/* The ends of a packet to the tunnel and of one to the qube. */
+static struct nat_ends ends_in_tunnel(const struct firewall *f,
+                                      const struct flow *flow)
+{
+    const struct flow_key *k = &flow->key[FLOW_SIDE_TUNNEL];
+    return (struct nat_ends){
+        .source = firewall_state_external(f, k->family)->bytes,
+        .destination = k->remote,
+        .source_port = k->local_port,
+        .destination_port = k->remote_port,
+    };
+}
+
+static struct nat_ends ends_at_qube(const struct firewall *f,
+                                    const struct flow *flow)
+{
+    const struct flow_key *k = &flow->key[FLOW_SIDE_QUBE];
+    bool echo = k->protocol == IP_ICMP || k->protocol == IP_ICMPV6;
+    return (struct nat_ends){
+        .source = k->remote,
+        .destination = firewall_state_internal(f, flow)->bytes,
+        .source_port = echo ? k->local_port : k->remote_port,
+        .destination_port = k->local_port,
+    };
+}
+
+/* As the other side has sent it, which is what its errors quote. */
+static struct nat_ends reversed(const struct nat_ends *ends, uint8_t protocol)
+{
+    bool echo = protocol == IP_ICMP || protocol == IP_ICMPV6;
+    return (struct nat_ends){
+        .source = ends->destination,
+        .destination = ends->source,
+        .source_port = echo ? ends->source_port : ends->destination_port,
+        .destination_port = ends->source_port,
+    };
+}
+
+uint32_t firewall_find(const struct firewall *f, const struct packet *packet,
+                       const struct ip_packet *ip)
+{
+    struct flow_key key = flow_key_of(ip, packet->qube, false);
+    return flow_find(&f->flows, &key);
+}
+
+static enum drop track(struct firewall *f, uint32_t now, uint32_t index,
+                       const struct ip_packet *ip, enum flow_side from)
+{
+    struct conntrack *c = &f->flows.flows[index].track;
+    bool refreshed;
+    enum drop drop = conntrack_pass(c, ip, from, &refreshed);
+    flow_tracked(&f->flows, index);
+    if (drop == DROP_NONE && refreshed)
+        flow_touch(&f->flows, index, now, conntrack_timeout(c));
+    return drop;
+}
+
+/* Behind one address the identifications of several qubes must not meet
+ * (RFC 6864 5.3), so packets that may be fragmented get new ones. */
+static void renew_id(struct firewall *f, const struct packet *packet,
+                     struct ip_packet *ip)
+{
+    if (ip->family == ADDRESS_IPV6) {
+        if (packet->fragment_size > 0)
+            store_u32(ip->data + IPV6_HEADER_SIZE + 4,
+                      (uint32_t)mapping_random(&f->mappings));
+        return;
+    }
+    if (ip->dont_fragment && packet->fragment_size == 0)
+        return;
+    uint64_t hash = siphash(&f->flows.key, ip_destination(ip), 4);
+    uint16_t *id = &f->ids[hash % FIREWALL_ID_COUNTERS];
+    nat_set_id(ip, *id);
+    uint32_t packets = 1;
+    if (packet->gso != PACKET_GSO_NONE)
+        packets =
+            (ip_payload_size(ip) + packet->gso_size - 1) / packet->gso_size;
+    *id = (uint16_t)(*id + packets);
+}
+
+enum drop firewall_send(struct firewall *f, struct instant now, uint32_t flow,
+                        struct packet *packet, struct ip_packet *ip)
+{
+    struct flow *known = &f->flows.flows[flow];
+    if (ip->protocol == IP_TCP && conntrack_reopens(&known->track, ip)) {
+        firewall_state_limit_half_open(f, firewall_state_second(now),
+                                       packet->qube);
+        enum drop drop = conntrack_open(&known->track, ip);
+        if (drop != DROP_NONE)
+            return drop;
+    }
+    enum drop drop =
+        track(f, firewall_state_second(now), flow, ip, FLOW_SIDE_QUBE);
+    if (drop != DROP_NONE)
+        return drop;
+    struct nat_ends ends = ends_in_tunnel(f, known);
+    mss_clamp(packet, ip, f->mss_size);
+    nat_rewrite(packet, ip, &ends);
+    renew_id(f, packet, ip);
+    return DROP_NONE;
+}
+
+static bool same_address(const uint8_t *a, const uint8_t *b,
+                         const struct ip_packet *ip)
+{
+    return memcmp(a, b, ip_address_size(ip)) == 0;
+}
+
+/* An attacker who sees nothing cannot quote a sequence number that fits. */
+static bool quote_fits(const struct flow *flow, const struct ip_packet *quoted,
+                       enum flow_side from)
+{
+    return quoted->protocol != IP_TCP ||
+           conntrack_sent(&flow->track, from,
+                          load_u32(ip_transport(quoted) + TCP_SEQUENCE));
+}
+
+enum drop firewall_send_error(struct firewall *f, struct packet *packet,
+                              struct ip_packet *ip)
+{
+    struct ip_packet quoted;
+    enum drop drop = icmp_find_quoted(packet, ip, &quoted);
+    if (drop != DROP_NONE)
+        return drop;
+    struct flow_key key = flow_key_of(&quoted, packet->qube, true);
+    uint32_t index = flow_find(&f->flows, &key);
+    if (index == FLOW_NONE)
+        return DROP_ICMP_EMBEDDED;
+    const struct flow *flow = &f->flows.flows[index];
+    /* It must have gone to this qube, and its error goes to its sender. */
+    if (!same_address(ip_destination(&quoted), ip_source(ip), ip) ||
+        !same_address(ip_source(&quoted), ip_destination(ip), ip) ||
+        !quote_fits(flow, &quoted, FLOW_SIDE_TUNNEL))
+        return DROP_ICMP_EMBEDDED;
+    struct nat_ends outer = ends_in_tunnel(f, flow);
+    struct nat_ends inner = reversed(&outer, quoted.protocol);
+    icmp_rewrite(packet, ip, &quoted, &inner, &outer);
+    renew_id(f, packet, ip);
+    return DROP_NONE;
+}
+
+static enum drop receive_error(struct firewall *f, struct packet *packet,
+                               struct ip_packet *ip)
+{
+    struct ip_packet quoted;
+    enum drop drop = icmp_find_quoted(packet, ip, &quoted);
+    if (drop != DROP_NONE)
+        return drop;
+    struct flow_key key = flow_key_of(&quoted, FLOW_TUNNEL_SIDE, false);
+    uint32_t index = flow_find(&f->flows, &key);
+    if (index == FLOW_NONE)
+        return DROP_ICMP_EMBEDDED;
+    const struct flow *flow = &f->flows.flows[index];
+    if (!same_address(ip_source(&quoted), ip_destination(ip), ip) ||
+        !quote_fits(flow, &quoted, FLOW_SIDE_QUBE))
+        return DROP_ICMP_EMBEDDED;
+    struct nat_ends outer = ends_at_qube(f, flow);
+    struct nat_ends inner = reversed(&outer, quoted.protocol);
+    /* Any router on the way may say it; the flow's own end speaks under the
+     * address that the qube knows. */
+    uint8_t router[16];
+    memcpy(router, ip_source(ip), ip_address_size(ip));
+    if (!same_address(router, flow->key[FLOW_SIDE_TUNNEL].remote, ip))
+        outer.source = router;
+    packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
+    icmp_rewrite(packet, ip, &quoted, &inner, &outer);
+    return DROP_NONE;
+}
+
+enum drop firewall_receive(struct firewall *f, struct instant now,
+                           struct packet *packet, struct ip_packet *ip)
+{
+    if (icmp_is_error(ip))
+        return receive_error(f, packet, ip);
+    if (icmp_is(ip) && !icmp_is_echo_reply(ip))
+        return icmp_is_echo_request(ip) ? DROP_NO_FLOW : DROP_ICMP_TYPE;
+    struct flow_key key = flow_key_of(ip, FLOW_TUNNEL_SIDE, true);
+    uint32_t index = flow_find(&f->flows, &key);
+    if (index == FLOW_NONE)
+        return DROP_NO_FLOW;
+    const struct flow *flow = &f->flows.flows[index];
+    enum drop drop =
+        track(f, firewall_state_second(now), index, ip, FLOW_SIDE_TUNNEL);
+    if (drop != DROP_NONE)
+        return drop;
+    packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
+    struct nat_ends ends = ends_at_qube(f, flow);
+    mss_clamp(packet, ip, f->mss_size);
+    nat_rewrite(packet, ip, &ends);
+    return DROP_NONE;
+}

@@ -1,0 +1,65 @@
+/* The insides of a firewall, for the files that make it up. */
+#ifndef FIREWALL_FIREWALL_STATE_H
+#define FIREWALL_FIREWALL_STATE_H
+
+#include <assert.h>
+
+#include "firewall/firewall.h"
+#include "firewall/flow.h"
+#include "firewall/mapping.h"
+#include "firewall/rule_sets.h"
+#include "firewall/token_bucket.h"
+
+/* Counters of IPv4 identification, by destination. */
+enum { FIREWALL_ID_COUNTERS = 1024 };
+
+struct firewall_qube {
+    bool present;
+    struct address ipv4, ipv6;
+    const struct rules *rules4, *rules6; /* or NULL */
+    struct token_bucket new_flows;
+};
+
+struct firewall {
+    struct flow_table flows;
+    struct mapping_table mappings;
+    struct address ipv4, ipv6; /* external, or family NONE */
+    uint16_t mss_size;         /* packets that TCP segments must fit */
+    bool accept_unruled;
+    uint32_t guaranteed;    /* flows that each qube can have */
+    uint32_t guaranteed_to; /* flows that are still kept for qubes */
+    uint16_t ids[FIREWALL_ID_COUNTERS];
+    size_t resolver_count;
+    struct address resolvers[TUNNEL_RESOLVERS_MAX];
+    struct rule_sets rule_sets;
+    struct firewall_qube qubes[FIREWALL_QUBES_MAX];
+};
+
+static_assert((int)FIREWALL_QUBES_MAX == (int)FLOW_QUBES_MAX,
+              "as many lists of flows as qubes");
+
+/* The unit of the flows' times. */
+static inline uint32_t firewall_state_second(struct instant now)
+{
+    return (uint32_t)instant_to_seconds(now);
+}
+
+/* By which a qube's flow is known at each of its ends. */
+static inline const struct address *
+firewall_state_external(const struct firewall *f, uint8_t family)
+{
+    return family == ADDRESS_IPV4 ? &f->ipv4 : &f->ipv6;
+}
+
+static inline const struct address *
+firewall_state_internal(const struct firewall *f, const struct flow *flow)
+{
+    const struct firewall_qube *q = &f->qubes[flow->key[FLOW_SIDE_QUBE].qube];
+    return flow->key[0].family == ADDRESS_IPV4 ? &q->ipv4 : &q->ipv6;
+}
+
+/* Makes room for one more connection of the qube that does not stand yet. */
+void firewall_state_limit_half_open(struct firewall *f, uint32_t second,
+                                    uint16_t qube);
+
+#endif
