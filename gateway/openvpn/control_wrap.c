@@ -154,19 +154,12 @@ static enum drop open_envelope(struct control_wrap *w, struct bytes datagram,
     return DROP_CONTROL_AUTH;
 }
 
-/* Ordered by time, then by number: a newer time starts a new count. */
 static bool accept_replay(struct control_wrap *w, struct instant now,
                           const struct control_envelope *e)
 {
-    if (w->kind == CONTROL_WRAP_NONE)
-        return true;
-    if (e->replay_id == 0 || e->replay_time < w->receive_time)
-        return false;
-    if (e->replay_time > w->receive_time) {
-        replay_window_reset(&w->seen);
-        w->receive_time = e->replay_time;
-    }
-    return replay_window_accept(&w->seen, now, e->replay_id);
+    return w->kind == CONTROL_WRAP_NONE ||
+           replay_window_accept_long(&w->seen, &w->receive_time, now,
+                                     e->replay_time, e->replay_id);
 }
 
 enum drop control_wrap_open(struct control_wrap *w, struct instant now,

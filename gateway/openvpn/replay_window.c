@@ -95,3 +95,16 @@ bool replay_window_accept(struct replay_window *w, struct instant now,
     *word_of(w, number) |= bit_of(number);
     return true;
 }
+
+bool replay_window_accept_long(struct replay_window *w, uint32_t *began,
+                               struct instant now, uint32_t time,
+                               uint32_t number)
+{
+    if (number == 0 || time < *began)
+        return false;
+    if (time > *began) {
+        replay_window_reset(w);
+        *began = time;
+    }
+    return replay_window_accept(w, now, number);
+}

@@ -44,5 +44,11 @@ void replay_window_reset(struct replay_window *w);
 /* True and remembered if `number` may be accepted now. Never for 0. */
 MUST_USE bool replay_window_accept(struct replay_window *w, struct instant now,
                                    uint64_t number);
+/* The same for numbers that come with the time at which their count began: a
+ * later time starts anew, an earlier one is too old. *began is the time of
+ * those in `w`, 0 at first. */
+MUST_USE bool replay_window_accept_long(struct replay_window *w,
+                                        uint32_t *began, struct instant now,
+                                        uint32_t time, uint32_t number);
 
 #endif
