@@ -85,6 +85,7 @@ void client_connected(struct client *c, struct instant now,
     c->outer_overhead = outer_overhead;
     c->outer_mtu = outer_mtu;
     client_state_negotiate(c);
+    client_event_settle(c);
 }
 
 void client_path_changed(struct client *c, struct instant now,
@@ -173,6 +174,16 @@ void client_stop(struct client *c, struct instant now)
 
 /* Timers. */
 
+/* What is said until the server answers. */
+static void say_hello(struct client *c)
+{
+    if (config_is_static(c->config))
+        c->ping_due = true;
+    else if (c->remote->protocol == CONFIG_UDP)
+        session_hasten(&c->session, c->now);
+    c->repeat = client_state_in_seconds(c, CLIENT_HELLO_EVERY);
+}
+
 static void in_negotiating(struct client *c)
 {
     if (session_heard(&c->session)) {
@@ -182,9 +193,7 @@ static void in_negotiating(struct client *c)
                            "no answer from %s port %u", c->remote->host,
                            c->remote->port);
     } else if (instant_reached(c->now, c->repeat)) {
-        if (c->remote->protocol == CONFIG_UDP)
-            session_hasten(&c->session, c->now);
-        c->repeat = client_state_in_seconds(c, CLIENT_HELLO_EVERY);
+        say_hello(c);
     }
 }
 
@@ -301,7 +310,9 @@ static bool poll_send(struct client *c, struct client_action *out)
         return true;
     if (!take_flag(&c->ping_due))
         return false;
-    out->bytes = session_data_ping(&c->session, c->now);
+    out->bytes = session_data_say(&c->session, c->now,
+                                  c->state == CLIENT_UP ? SESSION_DATA_PING
+                                                        : SESSION_DATA_REQUEST);
     /* Between two keys there is none to send it with: next time. */
     keepalive_sent(&c->session.keepalive, c->now);
     return out->bytes.size > 0;
@@ -372,9 +383,18 @@ bool client_seal(struct client *c, struct instant now, struct burst *burst)
     return true;
 }
 
-static bool is_data(const struct datagram *d)
+/* With a static key there is nothing else. */
+static bool is_data(const struct client *c, const struct datagram *d)
 {
-    return d->size > 0 && opcode_is_data(opcode_of(d->data[0]));
+    return config_is_static(c->config) ||
+           (d->size > 0 && opcode_is_data(opcode_of(d->data[0])));
+}
+
+/* With a static key the first packet is what shows that the peer is there. */
+static bool may_open(const struct client *c)
+{
+    return c->state == CLIENT_UP ||
+           (c->state == CLIENT_NEGOTIATING && config_is_static(c->config));
 }
 
 static void drop_all(struct burst *burst, size_t first, size_t count,
@@ -416,14 +436,14 @@ void client_open(struct client *c, struct instant now, struct burst *burst)
     c->now = now;
     for (size_t first = 0, count; first < burst->count; first += count) {
         count = 1;
-        if (!is_data(&burst->datagrams[first])) {
+        if (!is_data(c, &burst->datagrams[first])) {
             open_control(c, &burst->datagrams[first]);
             continue;
         }
         while (first + count < burst->count &&
-               is_data(&burst->datagrams[first + count]))
+               is_data(c, &burst->datagrams[first + count]))
             count++;
-        if (c->state == CLIENT_UP)
+        if (may_open(c))
             session_data_open(&c->session, now, burst, first, count);
         else
             drop_all(burst, first, count, DROP_DATA_NO_KEY);

@@ -6,6 +6,7 @@
 #include "gateway/base/log.h"
 #include "gateway/openvpn/options_string.h"
 #include "gateway/openvpn/peer_info.h"
+#include "gateway/openvpn/session_static.h"
 
 enum {
     PUSH_REQUEST_FIRST = 1
@@ -66,6 +67,14 @@ static void report_push(void *context, const char *text)
     log_warn("openvpn: %s", text);
 }
 
+static void open_push(struct client *c)
+{
+    push_options_init(&c->push, c->config, report_push, c);
+    c->push.tun_mtu = c->remote->tun_mtu;
+    c->push_open = true;
+    c->waiting_for_rest = false;
+}
+
 static void await_push(struct client *c)
 {
     const struct tls_session *tls = &c->session.primary->control.tls;
@@ -75,10 +84,7 @@ static void await_push(struct client *c)
     log_info("openvpn: %s is \"%s\", %s", c->remote->host,
              log_quote(quoted, bytes_of_text(tls->verify.common_name)),
              c->tls_text);
-    push_options_init(&c->push, c->config, report_push, c);
-    c->push.tun_mtu = c->remote->tun_mtu;
-    c->push_open = true;
-    c->waiting_for_rest = false;
+    open_push(c);
     client_state_become(c, CLIENT_AWAIT_PUSH_REPLY,
                         client_state_in_seconds(c, c->config->hand_window));
     c->repeat = client_state_in_seconds(c, PUSH_REQUEST_FIRST);
@@ -151,7 +157,8 @@ static void go_up(struct client *c)
                            "the profile rejects or this program does not know");
         return;
     }
-    if (!establish(c) || !settle_tunnel(c))
+    bool has_keys = config_is_static(c->config) || establish(c);
+    if (!has_keys || !settle_tunnel(c))
         return;
     credentials_accepted(&c->credentials);
     if (c->push.auth_token[0])
@@ -400,4 +407,9 @@ void client_event_settle(struct client *c)
     struct session_event event;
     while (c->session_open && session_next(&c->session, c->now, &event))
         take_event(c, &event);
+    if (c->state == CLIENT_NEGOTIATING && config_is_static(c->config) &&
+        (session_static_heard(&c->session) || c->config->disable_occ)) {
+        open_push(c);
+        go_up(c);
+    }
 }

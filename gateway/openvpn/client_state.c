@@ -4,7 +4,9 @@
 #include <stdio.h>
 
 #include "gateway/base/log.h"
+#include "gateway/base/secret.h"
 #include "gateway/openvpn/client_wrap.h"
+#include "gateway/openvpn/session_static.h"
 
 enum {
     FAILOVER_AFTER = 10,           /* s without an answer, with another
@@ -84,7 +86,8 @@ void client_state_say_goodbye(struct client *c)
         (void)!session_send(&c->session, c->now, "EXIT");
     else if (datagrams &&
              (c->push.explicit_exit_notify || c->remote->explicit_exit_notify))
-        add_parting(c, session_data_goodbye(&c->session, c->now));
+        add_parting(
+            c, session_data_say(&c->session, c->now, SESSION_DATA_GOODBYE));
 }
 
 /* Closes everything of this connection; what was still to be said (an alert,
@@ -178,7 +181,7 @@ void client_state_ask(struct client *c)
 bool client_state_prepare_tls(struct client *c)
 {
     struct tls_random random = {c->env.context, c->env.random};
-    if (c->tls_ready)
+    if (c->tls_ready || config_is_static(c->config))
         return true;
     c->tls_ready =
         tls_context_init(&c->tls, OPENVPN_CLIENT, c->config,
@@ -226,8 +229,38 @@ static void settle_tls_version(struct client *c)
     (void)!tls_context_offer_tls_1_3(&c->tls, !without);
 }
 
+static bool open_static_session(struct client *c)
+{
+    const struct config *config = c->config;
+    struct static_key key;
+    /* A count that begins no later than the one before looks to the peer like
+     * a replay of it. */
+    uint32_t began = unix_time(c);
+    c->static_began = began > c->static_began ? began : c->static_began + 1;
+    struct session_static_options options = {
+        .env = {c->env.context, c->env.random, c->env.unix_time},
+        .key = &key,
+        .direction = config->static_key_direction,
+        .cipher = config->cipher,
+        .digest = config->auth,
+        .began = c->static_began,
+        .replay_packets = config->replay_packets,
+        .replay_seconds = config->replay_seconds,
+        .compression = config->compression,
+    };
+    if (!static_key_parse(
+            bytes_of(config->static_key.data, config->static_key.size), &key))
+        return false;
+    c->session_open = true;
+    bool good = session_static_init(&c->session, &options, c->now);
+    secret_wipe(&key, sizeof key);
+    return good;
+}
+
 static bool open_session(struct client *c)
 {
+    if (config_is_static(c->config))
+        return open_static_session(c);
     settle_tls_version(c);
     const struct config *config = c->config;
     struct session_options options = {
@@ -262,5 +295,8 @@ void client_state_negotiate(struct client *c)
     client_state_become(c, CLIENT_NEGOTIATING, client_state_silence_limit(c));
     if (c->remote->protocol == CONFIG_UDP)
         c->repeat = client_state_in_seconds(c, CLIENT_HELLO_EVERY);
-    session_start(&c->session, c->now);
+    if (config_is_static(c->config))
+        c->ping_due = true;
+    else
+        session_start(&c->session, c->now);
 }

@@ -40,6 +40,7 @@ struct client {
     struct remote_list remotes;
     const struct config_remote *remote; /* while there is an attempt */
     uint16_t outer_overhead, outer_mtu;
+    uint32_t static_began; /* the last count with a static key, or 0 */
     struct credentials credentials;
     bool tls_ready;
     bool without_tls_1_3; /* the next attempt */

@@ -30,6 +30,7 @@ void config_init(struct config *c)
         .tls_timeout = 2,
         .ping_restart = 120,
         .max_packet_size = 1250,
+        .static_key_direction = -1,
     };
 }
 
@@ -95,6 +96,7 @@ static void clear_tls(struct config *c)
     free_blob(&c->pkcs12);
     free_blob(&c->crl);
     free_blob(&c->key_password);
+    free_blob(&c->static_key);
     for (size_t i = 0; i < c->fingerprint_count; i++)
         free_blob(&c->fingerprints[i]);
     free(c->fingerprints);

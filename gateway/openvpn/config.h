@@ -150,6 +150,12 @@ struct config {
     enum config_name_type name_type;
     char *name;
 
+    /* Instead of all that: the key of a tunnel without TLS, see
+     * session_static.h; `cipher` and `auth` are its own then. */
+    struct config_blob static_key;
+    int static_key_direction; /* -1: both ways alike */
+    bool disable_occ;         /* no questions to the peer */
+
     /* data channel */
     char data_ciphers[CONFIG_CIPHERS_SIZE]; /* colon list, upper case */
     char cipher[32];                        /* `cipher`, upper case, or "" */
@@ -202,6 +208,11 @@ void config_remote_clear(struct config_remote *r);
  * and then the old value stays. The old value is wiped and freed. */
 MUST_USE bool config_set_text(char **field, struct bytes text);
 MUST_USE bool config_set_blob(struct config_blob *field, struct bytes content);
+
+static inline bool config_is_static(const struct config *c)
+{
+    return c->static_key.size > 0;
+}
 
 /* Frees and wipes. */
 void config_clear(struct config *c);

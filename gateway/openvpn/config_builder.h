@@ -48,6 +48,7 @@ struct config_builder {
     struct config_draft *block; /* the <connection> that is being read */
 
     /* Lines whose meaning depends on others. */
+    unsigned secret_line; /* of `secret`, or 0 */
     bool client, tls_client, said_dev, said_dev_type, said_data_ciphers;
     bool refused_mode; /* it was said why this is no client's profile */
     bool cut_short;    /* a block swallowed the rest of the file */

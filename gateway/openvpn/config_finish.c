@@ -261,6 +261,59 @@ static void check_tls(struct config_builder *b)
     }
 }
 
+/* --- A static key instead of TLS --- */
+
+static bool has_option(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->option_count; i++) {
+        struct config_tokens t;
+        if (config_tokenize(bytes_of_text(c->options[i]), &t) &&
+            !strcmp(t.token[0], name))
+            return true;
+    }
+    return false;
+}
+
+static void check_static_cipher(struct config_builder *b)
+{
+    const struct config *c = b->config;
+    const struct cipher_name *cipher =
+        cipher_names_find(bytes_of_text(c->cipher));
+    if (!c->cipher[0])
+        config_builder_error(b, "`secret' needs a `cipher': nothing is "
+                                "negotiated, and BF-CBC, which is meant "
+                                "without, is too weak");
+    else if (!cipher || cipher->class != CIPHER_CBC)
+        config_builder_error(b,
+                             "`secret' works with AES in CBC mode, not with "
+                             "%s",
+                             c->cipher);
+    if (!strcmp(c->auth, "NONE"))
+        config_builder_error(b, "`auth none' is refused: packets would not be "
+                                "authenticated");
+}
+
+static void finish_static(struct config_builder *b)
+{
+    struct config *c = b->config;
+    b->line = b->secret_line;
+    if (!config_is_static(c))
+        return; /* it was said why */
+    c->static_key_direction = b->common.remote.key_direction;
+    if (b->tls_client || c->pull)
+        config_builder_error(b, "`secret' and `client', `tls-client' or "
+                                "`pull' exclude each other");
+    if (b->common.remote.wrap != CONFIG_WRAP_NONE)
+        config_builder_error(b, "`secret' and tls-auth or tls-crypt exclude "
+                                "each other");
+    if (!has_option(c, "ifconfig") && !has_option(c, "ifconfig-ipv6"))
+        config_builder_error(b, "`secret' needs an `ifconfig': no server "
+                                "pushes an address");
+    check_static_cipher(b);
+    config_builder_warn(b, "`secret' has no forward secrecy: who gets the key "
+                           "can read all that was ever sent");
+}
+
 void config_finish(struct config_builder *b)
 {
     if (b->cut_short)
@@ -269,6 +322,10 @@ void config_finish(struct config_builder *b)
     b->line = 0;
     if (b->refused_mode)
         return; /* it was said; what else is missing follows from it */
+    if (b->secret_line) {
+        finish_static(b);
+        return;
+    }
     if (!b->tls_client) {
         config_builder_error(b, "there is neither `client' nor `tls-client': "
                                 "this is not a client's profile");

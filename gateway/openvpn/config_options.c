@@ -188,8 +188,7 @@ static const struct config_option table[] = {
     REFUSE_MODE("server", "it makes the profile a server's"),
     REFUSE_MODE("server-ipv6", "it makes the profile a server's"),
     REFUSE_MODE("server-bridge", "it makes the profile a server's"),
-    REFUSE_MODE("secret", "static-key tunnels without TLS are not supported; "
-                          "they have no forward secrecy"),
+    CALL("secret", 1, 2, BLOCK, secret),
     REFUSE("no-replay", "it switches replay protection off"),
     REFUSE("no-iv", "it makes encryption predictable"),
 
@@ -250,7 +249,7 @@ static const struct config_option table[] = {
     QUIET("ncp-disable"),
     QUIET("comp-noadapt"),
     QUIET("prng"),
-    QUIET("disable-occ"),
+    FLAG("disable-occ", disable_occ),
     QUIET("disable-dco"),
 
     /* packets */

@@ -51,7 +51,7 @@ config_option_handler config_options_remote, config_options_proto,
     config_options_http_proxy_option, config_options_http_proxy_user_pass,
     config_options_socks_proxy, config_options_tls_auth,
     config_options_tls_crypt, config_options_tls_crypt_v2,
-    config_options_key_direction;
+    config_options_key_direction, config_options_secret;
 
 /* config_options_tls.c: who the server is, and who we are */
 config_option_handler config_options_ca, config_options_cert,

@@ -4,7 +4,9 @@
 #include <strings.h>
 
 #include "gateway/base/log.h"
+#include "gateway/base/secret.h"
 #include "gateway/base/text.h"
+#include "gateway/openvpn/static_key.h"
 
 #define HANDLER(verb)                                                          \
     void config_options_##verb(struct config_builder *b,                       \
@@ -497,4 +499,29 @@ HANDLER(key_direction)
 {
     (void)option;
     set_direction(b, line, 1);
+}
+
+/* Its direction is that of tls-auth: a profile has one or the other. */
+HANDLER(secret)
+{
+    (void)option;
+    struct static_key key;
+    struct config_blob content;
+    b->secret_line = b->line;
+    if (!config_builder_content(b, line, &content))
+        return;
+    bool good = static_key_parse(bytes_of(content.data, content.size), &key);
+    secret_wipe(&key, sizeof key);
+    if (!good) {
+        config_builder_error(b,
+                             "`secret' holds no key of 256 bytes behind "
+                             "`%s'",
+                             static_key_start);
+        config_builder_free_blob(&content);
+        return;
+    }
+    config_builder_free_blob(&b->config->static_key);
+    b->config->static_key = content;
+    if (config_builder_argument(line, 2))
+        set_direction(b, line, 2);
 }

@@ -91,6 +91,8 @@ static void put_server(const struct output *out, const struct config *c)
 {
     struct text t = {0};
     char quoted[LOG_QUOTE_SIZE];
+    if (config_is_static(c))
+        ADD_ITEM(&t, "the static key");
     if (c->ca.data)
         ADD_ITEM(&t, "a certificate of the profile's authority");
     else if (c->pkcs12.data && !c->fingerprint_count)
@@ -116,6 +118,8 @@ static void put_server(const struct output *out, const struct config *c)
 static void put_authentication(const struct output *out, const struct config *c)
 {
     struct text t = {0};
+    if (config_is_static(c))
+        ADD_ITEM(&t, "the static key");
     if (c->pkcs12.data)
         ADD_ITEM(&t, "certificate and key in PKCS#12");
     if (c->cert.data)
@@ -147,6 +151,16 @@ static void put_wrapping(const struct output *out, const struct config *c)
     put(out, "wrapping", &t);
 }
 
+static void add_negotiable(struct text *t, const struct config *c)
+{
+    add(t, "%s", c->data_ciphers);
+    if (c->data_ciphers_fallback[0])
+        ADD_ITEM(t, "else %s", c->data_ciphers_fallback);
+    if (strstr(c->data_ciphers, "-CBC") ||
+        strstr(c->data_ciphers_fallback, "-CBC"))
+        ADD_ITEM(t, "%s where there is no AEAD", c->auth);
+}
+
 static void put_data_channel(const struct output *out, const struct config *c)
 {
     static const char *const framings[] = {
@@ -156,12 +170,10 @@ static void put_data_channel(const struct output *out, const struct config *c)
         [CONFIG_COMPRESSION_STUB_V2] = "compress stub-v2's framing",
     };
     struct text t = {0};
-    add(&t, "%s", c->data_ciphers);
-    if (c->data_ciphers_fallback[0])
-        ADD_ITEM(&t, "else %s", c->data_ciphers_fallback);
-    if (strstr(c->data_ciphers, "-CBC") ||
-        strstr(c->data_ciphers_fallback, "-CBC"))
-        ADD_ITEM(&t, "%s where there is no AEAD", c->auth);
+    if (config_is_static(c))
+        add(&t, "%s, %s", c->cipher[0] ? c->cipher : "none", c->auth);
+    else
+        add_negotiable(&t, c);
     if (*framings[c->compression])
         ADD_ITEM(&t, "%s", framings[c->compression]);
     put(out, "ciphers", &t);

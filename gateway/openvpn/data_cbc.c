@@ -43,13 +43,16 @@ static void seal_batch(struct data_cbc *c)
 /* packet_id in front, PKCS#7 behind: so many bytes of their own number. */
 static void write_around(struct data_cbc *c, struct datagram *d)
 {
+    uint8_t *id = d->data + d->inner_offset - c->id_size;
     size_t end = (size_t)d->inner_offset + d->inner_size;
     size_t padding = d->size - end;
     assert(d->inner_offset == c->channel.layout.head && padding >= 1 &&
            padding <= BLOCK &&
-           (DATA_CBC_ID_SIZE + d->inner_size + padding) % BLOCK == 0);
+           (c->id_size + d->inner_size + padding) % BLOCK == 0);
     memcpy(d->data, c->channel.header, c->channel.header_size);
-    store_u32(d->data + d->inner_offset - DATA_CBC_ID_SIZE, ++c->last_id);
+    store_u32(id, ++c->last_id);
+    if (c->static_key)
+        store_u32(id + DATA_CBC_ID_SIZE, c->send_time);
     memset(d->data + end, (int)padding, padding);
 }
 
@@ -75,16 +78,24 @@ static void seal(struct data_channel *channel, struct burst *burst)
 
 /* The size of what stands between packet_id and padding; 0 if it is nothing
  * or the padding is none. Its time tells nothing: the hmac was right. */
-static size_t unpadded(const uint8_t *data, size_t size)
+static size_t unpadded(const uint8_t *data, size_t size, size_t id_size)
 {
     uint8_t padding = data[size - 1];
-    if (padding < 1 || padding > BLOCK ||
-        size <= (size_t)DATA_CBC_ID_SIZE + padding)
+    if (padding < 1 || padding > BLOCK || size <= id_size + padding)
         return 0;
     for (size_t i = size - padding; i < size; i++)
         if (data[i] != padding)
             return 0;
-    return size - DATA_CBC_ID_SIZE - padding;
+    return size - id_size - padding;
+}
+
+static bool is_new(struct data_cbc *c, struct instant now, const uint8_t *id)
+{
+    if (!c->static_key)
+        return replay_window_accept(&c->seen, now, load_u32(id));
+    return replay_window_accept_long(&c->seen, &c->receive_time, now,
+                                     load_u32(id + DATA_CBC_ID_SIZE),
+                                     load_u32(id));
 }
 
 static void finish(struct data_cbc *c, struct instant now, struct datagram *d,
@@ -95,13 +106,13 @@ static void finish(struct data_cbc *c, struct instant now, struct datagram *d,
         d->drop = DROP_DATA_AUTH;
         return;
     }
-    size_t size = unpadded(data, job->size);
+    size_t size = unpadded(data, job->size, c->id_size);
     if (size == 0)
         d->drop = DROP_DATA_MALFORMED;
-    else if (!replay_window_accept(&c->seen, now, load_u32(data)))
+    else if (!is_new(c, now, data))
         d->drop = DROP_DATA_REPLAY;
     else {
-        d->inner_offset = (uint16_t)(data + DATA_CBC_ID_SIZE - d->data);
+        d->inner_offset = (uint16_t)(data + c->id_size - d->data);
         d->inner_size = (uint16_t)size;
         data_functions_count(&c->channel, d);
     }
@@ -115,6 +126,15 @@ static void open_batch(struct data_cbc *c, struct instant now)
     c->count = 0;
 }
 
+/* False if the packet does not begin with a header of the data channel's. */
+static bool find_header(const struct data_cbc *c, const struct datagram *d,
+                        size_t *size)
+{
+    *size =
+        !c->static_key && d->size > 0 ? data_packet_header_size(d->data[0]) : 0;
+    return c->static_key || *size > 0;
+}
+
 static void open(struct data_channel *channel, struct instant now,
                  struct datagram *datagrams, size_t count)
 {
@@ -123,9 +143,10 @@ static void open(struct data_channel *channel, struct instant now,
         struct datagram *d = &datagrams[i];
         if (d->drop != DROP_NONE)
             continue;
-        size_t header = d->size > 0 ? data_packet_header_size(d->data[0]) : 0;
+        size_t header;
+        bool found = find_header(c, d, &header);
         size_t overhead = header + c->digest_size + BLOCK;
-        if (!header || d->size < overhead + BLOCK ||
+        if (!found || d->size < overhead + BLOCK ||
             (d->size - overhead) % BLOCK != 0) {
             d->drop = DROP_DATA_MALFORMED;
             continue;
@@ -186,11 +207,16 @@ struct data_channel *data_cbc_new(const struct data_channel_options *o,
     if (!c)
         return NULL;
     data_functions_init(&c->channel, &functions, o);
+    c->static_key = o->static_key;
+    c->send_time = o->unix_time;
+    c->id_size = o->static_key ? DATA_CBC_LONG_ID_SIZE : DATA_CBC_ID_SIZE;
+    if (o->static_key)
+        c->channel.header_size = 0;
     c->digest_size = cbc_hmac_digest_size(o->digest);
     c->channel.layout = (struct burst_layout){
         .head = (uint16_t)(c->channel.header_size + c->digest_size + BLOCK +
-                           DATA_CBC_ID_SIZE),
-        .lead = DATA_CBC_ID_SIZE,
+                           c->id_size),
+        .lead = c->id_size,
         .block = BLOCK,
     };
     c->random = o->random;

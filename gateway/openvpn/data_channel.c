@@ -52,6 +52,8 @@ struct data_channel *data_channel_new(const struct data_channel_options *o,
         return NULL;
     if (cbc)
         return o->epoch ? NULL : data_cbc_new(o, material);
+    if (o->static_key)
+        return NULL;
     return o->epoch ? data_epoch_new(o, material) : data_aead_new(o, material);
 }
 

@@ -7,7 +7,8 @@
  *   EPOCH  header epoch(2) counter(6) ciphertext tag(16)
  *   CBC    header hmac iv ciphertext of: packet_id(4) packet padding
  *
- * with the header of data_packet.h. Framing of compression and pings are the
+ * with the header of data_packet.h; CBC with a static key has another, see
+ * data_cbc.h. Framing of compression and pings are the
  * caller's: they are inner packets here.
  */
 #ifndef OPENVPN_DATA_CHANNEL_H
@@ -31,6 +32,10 @@ struct data_channel_options {
     uint32_t peer_id;        /* PEER_ID_NONE: send DATA_V1 */
     uint32_t replay_packets; /* 1 .. REPLAY_WINDOW_MAX */
     uint32_t replay_seconds;
+    /* CBC only: a static key, and when its count of packets begins, in
+     * seconds since 1970: later than any before with this key. */
+    bool static_key;
+    uint32_t unix_time;
     /* CBC only: the digest of `auth`, by OpenVPN's name, and randomness */
     const char *digest;
     void (*random)(void *context, uint8_t *out, size_t size);
@@ -44,7 +49,7 @@ MUST_USE bool data_channel_choose(struct data_channel_options *o,
 
 /* NULL when memory is short, the cipher or its digest cannot be had, a key is
  * zero, or the options contradict each other (EPOCH with CBC or without a
- * peer id). */
+ * peer id, AEAD with a static key). */
 struct data_channel *data_channel_new(const struct data_channel_options *o,
                                       const struct key_material *material);
 void data_channel_free(struct data_channel *c); /* wipes */

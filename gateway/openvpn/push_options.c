@@ -17,7 +17,9 @@ void push_options_init(struct push_options *o, const struct config *config,
         .compression = config->compression,
         .compression_set = config->compression_set,
         .ping = config->ping,
-        .ping_restart = config->ping_restart,
+        /* OpenVPN has a limit of its own only where it pulls. */
+        .ping_restart =
+            config->pull || config->ping_restart_set ? config->ping_restart : 0,
         .ping_exit = config->ping_exit,
         .ping_restart_set = config->ping_restart_set,
         .inactive = config->inactive,

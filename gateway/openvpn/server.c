@@ -295,7 +295,7 @@ static bool transmit_peer(struct server *s, struct server_peer *p,
     if (!p->ping_due || p->state != SERVER_PEER_UP)
         return false;
     p->ping_due = false;
-    *datagram = session_data_ping(&p->session, s->now);
+    *datagram = session_data_say(&p->session, s->now, SESSION_DATA_PING);
     /* Between two keys there is none to send it with: next time. */
     keepalive_sent(&p->session.keepalive, s->now);
     return datagram->size > 0;

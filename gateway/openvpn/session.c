@@ -65,11 +65,15 @@ static bool key_open(struct session *s, struct session_key *key,
     return control_channel_init(&key->control, &options);
 }
 
-static void key_close(struct session_key *key)
+static bool has_control(const struct session *s, const struct session_key *key)
 {
-    if (key->state == SESSION_KEY_NONE)
-        return;
-    control_channel_clear(&key->control);
+    return key->state != SESSION_KEY_NONE && !s->is_static;
+}
+
+static void key_close(struct session *s, struct session_key *key)
+{
+    if (has_control(s, key))
+        control_channel_clear(&key->control);
     data_channel_free(key->data);
     key->data = NULL;
     secret_wipe(&key->source, sizeof key->source);
@@ -81,7 +85,7 @@ bool session_init(struct session *s, const struct session_options *o,
                   struct instant now)
 {
     s->options = *o;
-    s->peer_known = s->has_dynamic_wrap = s->has_data = false;
+    s->peer_known = s->has_dynamic_wrap = s->has_data = s->is_static = false;
     s->renegotiation_due = s->peer_exit = false;
     s->again = (struct instant){0};
     s->failed = s->failure_told = false;
@@ -102,7 +106,7 @@ bool session_init(struct session *s, const struct session_options *o,
 void session_clear(struct session *s)
 {
     for (size_t i = 0; i < SESSION_KEYS; i++)
-        key_close(&s->keys[i]);
+        key_close(s, &s->keys[i]);
     compression_clear(&s->compression);
     control_wrap_clear(&s->wrap);
     if (s->has_dynamic_wrap)
@@ -146,7 +150,7 @@ static bool soft_reset(struct session *s, struct instant now)
 {
     uint8_t key_id = next_key_id(s);
     struct session_key *next = s->lame;
-    key_close(next);
+    key_close(s, next);
     s->lame = s->primary;
     /* One that was a lame duck before does not get any more time. */
     s->lame->expires = instant_earlier(
@@ -181,7 +185,7 @@ static void go_back(struct session *s, struct instant now)
              "%lld s",
              s->why,
              (long long)(instant_since(s->lame->expires, now).us / 1000000));
-    key_close(failed);
+    key_close(s, failed);
     s->primary = s->lame;
     s->lame = failed;
     s->failed = false;
@@ -190,7 +194,7 @@ static void go_back(struct session *s, struct instant now)
 
 void session_renegotiate(struct session *s, struct instant now)
 {
-    if (!s->failed && s->primary->state == SESSION_KEY_READY)
+    if (!s->failed && !s->is_static && s->primary->state == SESSION_KEY_READY)
         soft_reset(s, now);
 }
 
@@ -230,7 +234,7 @@ enum drop session_receive(struct session *s, struct instant now,
 {
     struct control_packet packet;
     struct bytes wrapped_key;
-    if (s->failed)
+    if (s->failed || s->is_static)
         return DROP_CONTROL_SESSION;
     if (datagram.size == 0)
         return DROP_CONTROL_MALFORMED;
@@ -299,9 +303,9 @@ static bool take_record(struct session *s, struct session_key *key,
 
 /* Messages of the peer wait until all that we said is acknowledged: the key
  * must be ACTIVE before one of them has an effect. */
-static bool may_read(const struct session_key *key)
+static bool may_read(const struct session *s, const struct session_key *key)
 {
-    return key->state != SESSION_KEY_NONE &&
+    return has_control(s, key) &&
            !(key->received && key->state < SESSION_KEY_ACTIVE);
 }
 
@@ -309,13 +313,14 @@ static bool read_key(struct session *s, struct instant now,
                      struct session_key *key, struct session_event *out)
 {
     size_t size;
-    while (!s->failed && may_read(key) &&
+    while (!s->failed && may_read(s, key) &&
            control_channel_read(&key->control, now, s->record, sizeof s->record,
                                 &size)) {
         if (take_record(s, key, bytes_of(s->record, size), out))
             return true;
     }
-    if (key == s->primary && key->control.tls.state == TLS_FAILED)
+    if (key == s->primary && has_control(s, key) &&
+        key->control.tls.state == TLS_FAILED)
         fail(s, "%s", tls_session_error(&key->control.tls));
     return false;
 }
@@ -325,6 +330,8 @@ static bool step(struct session *s, struct instant now,
                  struct session_event *out)
 {
     struct session_key *key = s->primary;
+    if (!has_control(s, key))
+        return false;
     if (!key->asked && key->control.tls.state == TLS_ESTABLISHED &&
         (s->options.role == OPENVPN_CLIENT || key->received)) {
         key->asked = true;
@@ -405,7 +412,7 @@ bool session_send(struct session *s, struct instant now, const char *text)
     struct session_key *key =
         s->primary->state >= SESSION_KEY_ACTIVE ? s->primary : s->lame;
     /* The NUL goes with it: newer servers ignore a text without. */
-    return !s->failed && key->state >= SESSION_KEY_ACTIVE &&
+    return !s->failed && !s->is_static && key->state >= SESSION_KEY_ACTIVE &&
            control_channel_write(&key->control, now,
                                  bytes_of(text, strlen(text) + 1));
 }
@@ -419,7 +426,7 @@ static bool transmit_key(struct session *s, struct instant now,
                          struct session_key *key, struct bytes *datagram)
 {
     struct control_packet packet = {0};
-    if (key->state == SESSION_KEY_NONE ||
+    if (!has_control(s, key) ||
         !control_channel_transmit(&key->control, now, &packet))
         return false;
     packet.session = s->own;
@@ -453,7 +460,7 @@ static struct instant negotiation_limit(const struct session *s)
 static struct instant renegotiation_time(const struct session *s)
 {
     struct instant t = INSTANT_NEVER;
-    if (s->primary->state != SESSION_KEY_READY)
+    if (s->primary->state != SESSION_KEY_READY || s->is_static)
         return INSTANT_NEVER;
     if (s->options.renegotiate_after.us > 0)
         t = instant_after(s->primary->active, s->options.renegotiate_after);
@@ -486,7 +493,7 @@ void session_expire(struct session *s, struct instant now)
     if (s->failed)
         return;
     if (instant_reached(now, lame_limit(s)))
-        key_close(s->lame);
+        key_close(s, s->lame);
     if (instant_reached(now, primary_limit(s))) {
         fail(s, "no new keys could be negotiated");
         return;
@@ -512,7 +519,7 @@ struct instant session_deadline(const struct session *s)
     t = instant_earlier(t, primary_limit(s));
     t = instant_earlier(t, lame_limit(s));
     for (size_t i = 0; i < SESSION_KEYS; i++) {
-        if (s->keys[i].state != SESSION_KEY_NONE)
+        if (has_control(s, &s->keys[i]))
             t = instant_earlier(t,
                                 control_channel_deadline(&s->keys[i].control));
     }

@@ -1,7 +1,8 @@
 /*
  * What a client and one client of a server have in common: the control
  * channel and its wrapping, session ids, generations of keys, renegotiation.
- * The data channel's half is session_data.h. Sans I/O: packets go in through
+ * The data channel's half is session_data.h; session_static.h makes one that
+ * has nothing else. Sans I/O: packets go in through
  * session_receive(), come out of session_transmit(), and what they meant
  * comes out of session_next().
  *
@@ -112,6 +113,7 @@ struct session {
     struct session_data_options data;
     struct compression compression;
     bool has_data;          /* session_data_establish() was called */
+    bool is_static;         /* see session_static.h */
     bool renegotiation_due; /* by bytes, packets or the cipher's limit */
     struct instant again;   /* not before, after one that failed */
     bool peer_exit;         /* it said goodbye on the data channel */

@@ -88,11 +88,10 @@ bool session_data_establish(struct session *s, struct instant now,
     return s->has_data;
 }
 
-/* The options consistency check, of which its goodbye is left (openvpn:
- * occ.h). */
+/* The options consistency check (openvpn: occ.h), of which little is left. */
 static const uint8_t occ[16] = {0x28, 0x7f, 0x34, 0x6b, 0xd4, 0xef, 0x7a, 0x81,
                                 0x2d, 0x56, 0xb8, 0xd3, 0xaf, 0xc5, 0x45, 0x9c};
-enum { OCC_EXIT = 6 };
+enum { OCC_REQUEST = 0, OCC_EXIT = 6 };
 
 /* Sealing. */
 
@@ -138,6 +137,10 @@ static void check_use(struct session *s)
     if (s->primary->state != SESSION_KEY_READY)
         return;
     struct data_channel_use use = data_channel_use(s->primary->data);
+    if (s->is_static && use.exhausted && !s->failed) {
+        s->failed = true;
+        snprintf(s->why, sizeof s->why, "the packet numbers are used up");
+    }
     const struct session_options *o = &s->options;
     if (use.exhausted ||
         (o->renegotiate_bytes && use.bytes >= o->renegotiate_bytes) ||
@@ -160,8 +163,8 @@ bool session_data_seal(struct session *s, struct instant now,
     return true;
 }
 
-static struct bytes say(struct session *s, struct instant now,
-                        struct bytes payload)
+static struct bytes send_word(struct session *s, struct instant now,
+                              struct bytes payload)
 {
     struct burst burst;
     struct burst_layout layout = session_data_layout(s);
@@ -177,19 +180,17 @@ static struct bytes say(struct session *s, struct instant now,
     return bytes_of(d->data, d->size);
 }
 
-struct bytes session_data_ping(struct session *s, struct instant now)
+struct bytes session_data_say(struct session *s, struct instant now,
+                              enum session_data_word word)
 {
-    uint8_t ping[KEEPALIVE_PING_SIZE];
-    keepalive_write_ping(ping);
-    return say(s, now, bytes_of(ping, sizeof ping));
-}
-
-struct bytes session_data_goodbye(struct session *s, struct instant now)
-{
-    uint8_t goodbye[sizeof occ + 1];
-    memcpy(goodbye, occ, sizeof occ);
-    goodbye[sizeof occ] = OCC_EXIT;
-    return say(s, now, bytes_of(goodbye, sizeof goodbye));
+    uint8_t text[sizeof occ + 1];
+    if (word == SESSION_DATA_PING) {
+        keepalive_write_ping(text);
+        return send_word(s, now, bytes_of(text, KEEPALIVE_PING_SIZE));
+    }
+    memcpy(text, occ, sizeof occ);
+    text[sizeof occ] = word == SESSION_DATA_REQUEST ? OCC_REQUEST : OCC_EXIT;
+    return send_word(s, now, bytes_of(text, sizeof text));
 }
 
 /* Opening. */
@@ -216,16 +217,17 @@ static struct session_key *find_key(struct session *s, uint8_t key_id)
     return NULL;
 }
 
-static uint8_t first_byte(const struct datagram *d)
+/* With a static key there is but one, and no header to name it. */
+static uint8_t key_id_in(const struct session *s, const struct datagram *d)
 {
-    return d->size > 0 ? d->data[0] : 0;
+    return d->size > 0 && !s->is_static ? key_id_of(d->data[0]) : 0;
 }
 
 static void open_run(struct session *s, struct instant now, struct burst *burst,
                      size_t first, size_t count)
 {
-    uint8_t key_id = key_id_of(first_byte(&burst->datagrams[first]));
-    struct session_key *key = find_key(s, key_id);
+    struct session_key *key =
+        find_key(s, key_id_in(s, &burst->datagrams[first]));
     if (key) {
         data_channel_open(key->data, now, burst, first, count);
         compression_unframe(&s->compression, burst, first, count);
@@ -250,10 +252,9 @@ void session_data_open(struct session *s, struct instant now,
 {
     size_t end = first + count;
     while (first < end) {
-        uint8_t key_id = key_id_of(first_byte(&burst->datagrams[first]));
+        uint8_t key_id = key_id_in(s, &burst->datagrams[first]);
         size_t next = first + 1;
-        while (next < end &&
-               key_id_of(first_byte(&burst->datagrams[next])) == key_id)
+        while (next < end && key_id_in(s, &burst->datagrams[next]) == key_id)
             next++;
         open_run(s, now, burst, first, next - first);
         first = next;

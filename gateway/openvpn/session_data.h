@@ -25,10 +25,15 @@ MUST_USE bool session_data_seal(struct session *s, struct instant now,
 void session_data_open(struct session *s, struct instant now,
                        struct burst *burst, size_t first, size_t count);
 
-/* A datagram of our own in `s->datagram`: a ping, or the goodbye of those
- * without one on the control channel. Empty without keys. */
-struct bytes session_data_ping(struct session *s, struct instant now);
-struct bytes session_data_goodbye(struct session *s, struct instant now);
+/* A datagram of our own in `s->datagram`: a ping, or what is said by those
+ * without a control channel to say it on. Empty without keys. */
+enum session_data_word {
+    SESSION_DATA_PING,
+    SESSION_DATA_REQUEST, /* of a peer's options: OpenVPN answers */
+    SESSION_DATA_GOODBYE,
+};
+struct bytes session_data_say(struct session *s, struct instant now,
+                              enum session_data_word word);
 
 /* The channel that seals, or NULL. */
 struct data_channel *session_data_sender(const struct session *s,

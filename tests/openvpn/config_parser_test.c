@@ -331,7 +331,6 @@ static void what_runs_code_or_weakens_is_refused_by_name(void **state)
         "cryptoapicert",
         "iproute",
         "config",
-        "secret",
         "server",
         "server-ipv6",
         "server-bridge",
