@@ -5,13 +5,17 @@
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 300
-flows=("udp/$gateway_address/$server_address/$server_port" "tcp/$gateway_address/$server_address/$server_port")
+flows=()
+for flow in udp tcp; do flows+=("$flow/$gateway_address/$server_address/$server_port"); done
+# With a static key the size shows what it is: SHA1 at one port, digests of whole blocks at the other.
+flows+=("static+4/$gateway_address/$server_address/1195" "static+16/$gateway_address/$server_address/1196")
 
 head -c 200K /dev/urandom >"$work/www/file"
 sum=$(sha256sum <"$work/www/file" | cut -d ' ' -f 1)
 openvpn --genkey tls-auth "$work/tls-auth.key"
 openvpn --genkey tls-crypt-v2-server "$work/v2-server.key"
 openvpn --tls-crypt-v2 "$work/v2-server.key" --genkey tls-crypt-v2-client "$work/v2-client.key"
+openvpn --genkey secret "$work/static.key"
 for wrap in tls-auth tls-crypt; do "$program" genkey $wrap "$work/our-$wrap.key"; done
 "$program" genkey tls-crypt-v2-server "$work/our-v2-server.key"
 "$program" genkey tls-crypt-v2-client --server-key "$work/our-v2-server.key" "$work/our-v2-client.key"
@@ -28,6 +32,8 @@ defaults() {
     digest=SHA256       # `auth'
     derivation=ekm      # ekm, prf
     peer_id=yes         # no: packets without, as servers of 2.3
+    static=             # a static key and no TLS: both, or the client's direction, 0 or 1
+    server_port=1194
     edit=true           # a command that changes the profile
     extra=true          # what else must hold: a command
     client_lines=()     # client=LINE: more of the profile
@@ -64,12 +70,42 @@ wrap_client() { # PREFIX
     esac
 }
 
+# Two equal ends, of which one waits for the other.
+write_static() {
+    local theirs=() ours=()
+    case $transport,$digest in
+    udp,SHA1) server_port=1195 ;;
+    udp,*) server_port=1196 ;;
+    esac
+    remotes[1]="remote $server_address $server_port"
+    if [ "$static" != both ]; then
+        theirs=($((1 - static)))
+        ours=("key-direction $static")
+    fi
+    {
+        printf '%s\n' 'dev tun' "${remotes[@]}" nobind "cipher $cipher" "auth $digest" 'ifconfig 10.8.0.2 10.8.0.1' \
+            'redirect-gateway def1' "dhcp-option DNS $resolver_address" 'keepalive 1 4' "${ours[@]}" "${client_lines[@]}"
+        inline secret static.key
+    } >"$work/client.ovpn"
+    printf '%s\n' 'dev tun0' "${listen[@]}" "port $server_port" disable-dco 'verb 4' "cipher $cipher" "auth $digest" \
+        'ifconfig 10.8.0.1 10.8.0.2' 'keepalive 1 4' \
+        "secret $work/static.key ${theirs[*]}" "${server_lines[@]}" >"$work/server.conf"
+    : >"$work/server.log"
+    spawn "$work/server.log" "$internet" openvpn --config "$work/server.conf"
+    server_pid=$spawned
+    wait_for 5 said 'UDPv4 link local|Listening for incoming TCP'
+}
+
 write_both() {
     local made='' lines=("data-ciphers $cipher" "auth $digest" "tls-version-max $tls" "verb 4" "${server_lines[@]}")
     [ $keys = openvpn ] || made=our-
     remotes=("proto ${transport}4" "remote $server_address $server_port")
     listen=("proto udp4" "local $server_address")
     [ "$transport" = udp ] || listen=("proto tcp4-server" "local $server_address")
+    if [ -n "$static" ]; then
+        write_static
+        return
+    fi
     server_protocol_bits=
     [ $derivation = ekm ] || server_protocol_bits=2
     [ $peer_id = yes ] || server_protocol_bits=0
@@ -88,8 +124,18 @@ said() { # PATTERN: in the server's log
 }
 
 agreed() {
+    if [ -n "$static" ]; then
+        agreed_static
+        return
+    fi
     said "Control Channel: TLSv$tls," && said "SENT CONTROL.*,cipher ${cipher}[,']" &&
         agreed_wrapping && agreed_derivation && agreed_cipher
+}
+
+agreed_static() {
+    said "Outgoing Static Key Encryption: Cipher '$cipher'" && said 'Peer Connection Initiated' &&
+        said "Outgoing Static Key Encryption: Using $(bits "$digest") bit message hash '$digest'" &&
+        not said 'packet error|bad packet ID'
 }
 
 bits() { # DIGEST
@@ -220,6 +266,15 @@ for cipher in AES-128-CBC AES-192-CBC AES-256-CBC; do
     done
 done
 cell 'data channel' "AES-256-CBC, SHA1, tcp" cipher=AES-256-CBC digest=SHA1 transport=tcp
+for transport in udp tcp; do
+    for static in both 0 1; do
+        cell 'static key' "AES-256-CBC, SHA1, ${static/both/bidirectional}, $transport" "static=$static" \
+            cipher=AES-256-CBC digest=SHA1 "transport=$transport"
+    done
+done
+for digest in SHA256 SHA384 SHA512; do
+    cell 'static key' "AES-128-CBC, $digest" static=1 cipher=AES-128-CBC "digest=$digest"
+done
 cell 'data keys' "PRF, TLS 1.2, AES-256-GCM, tls-crypt" derivation=prf tls=1.2 wrap=tls-crypt
 cell 'data keys' "PRF, TLS 1.3, AES-256-GCM, no peer-id" derivation=prf peer_id=no
 cell 'data keys' "PRF, TLS 1.3, AES-256-CBC" derivation=prf cipher=AES-256-CBC
