@@ -156,9 +156,11 @@ struct libxenvchan *libxenvchan_client_init(struct xentoollog_logger *logger,
     assert(!logger && domain == 0 && !strcmp(path, place));
     if (world.leads_nowhere || world.offered < 0)
         return NULL;
-    world.vchan = calloc(1, sizeof *world.vchan);
+    world.vchan = malloc(sizeof *world.vchan);
     assert(world.vchan);
-    world.vchan->blocking = -1; /* a signed bit */
+    memset(
+        world.vchan, 0xff,
+        sizeof *world.vchan); /* as the library leaves what it does not set */
     world.fd = world.offered;
     world.offered = -1;
     world.leaf = false; /* the server removes it when a client has come */

@@ -250,27 +250,27 @@ static void the_mtu_is_looked_at_again(void **state)
     struct fixture *f = *state;
     namespace_run("ip link set lo mtu 1300");
     open_pair(f, AF_INET);
-    assert_int_equal(f->uplink->mtu, 1300);
+    assert_int_equal(f->owner.uplink->mtu, 1300);
     namespace_run("ip link set lo mtu 1400");
     greet(f);
-    assert_int_equal(f->uplink->mtu, 1300);
-    loop_timer_set(&f->end,
-                   instant_after(loop_now(f->loop), duration_seconds(1)));
-    assert_int_equal(loop_run(f->loop), OK);
+    assert_int_equal(f->owner.uplink->mtu, 1300);
+    loop_timer_set(&f->owner.end,
+                   instant_after(loop_now(f->owner.loop), duration_seconds(1)));
+    assert_int_equal(loop_run(f->owner.loop), OK);
     greet(f);
-    assert_int_equal(f->uplink->mtu, 1400);
-    f->uplink->kind->close(f->uplink);
+    assert_int_equal(f->owner.uplink->mtu, 1400);
+    owner_close(&f->owner);
     close(f->server);
-    f->connected = 0;
+    f->owner.connected = 0;
     namespace_run("ip link set lo mtu 600");
     open_pair(f, AF_INET);
-    assert_int_equal(f->uplink->mtu, 1280);
-    burst_reset(f->burst);
+    assert_int_equal(f->owner.uplink->mtu, 1280);
+    burst_reset(f->owner.burst);
     for (int n = 0; n < 20; n++) /* which the system cuts */
-        add(f->burst, 1000);
-    send_all(f);
-    assert_int_equal(drops_of(f->burst, DROP_NONE), 20);
-    expect_at_server(f, f->burst);
+        owner_add(&f->owner, 1000);
+    owner_send(&f->owner);
+    assert_int_equal(drops_of(f->owner.burst, DROP_NONE), 20);
+    expect_at_server(f, f->owner.burst);
 }
 
 static void what_no_datagram_holds_is_too_big(void **state)
