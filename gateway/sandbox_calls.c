@@ -47,6 +47,8 @@ static const struct call calls[] = {
     ALWAYS(epoll_wait),
     ALWAYS(epoll_pwait),
     ALWAYS(epoll_ctl),
+    ALWAYS(nanosleep),
+    ALWAYS(clock_nanosleep),
     ALWAYS(timerfd_settime),
     ALWAYS(clock_gettime), /* a call where the clock is Xen's */
     ALWAYS(gettimeofday),

@@ -14,12 +14,14 @@
 #include "gateway/event/loop.h"
 #include "gateway/base/log.h"
 #include "gateway/event/clock_jump.h"
+#include "gateway/event/pace.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +29,7 @@
 enum {
     READY_MAX = 64,
     LOOK_EVERY = 1, /* s; at the clocks, whether the machine slept */
+    NAP_SLACK = 1,  /* us that a nap may be longer; Linux' default is 50 */
 };
 
 struct loop {
@@ -34,6 +37,7 @@ struct loop {
     struct loop_watch alarm; /* the timerfd */
     struct instant rings;    /* when it does; INSTANT_NEVER: not */
     bool quitting;
+    struct pace pace;
     struct clock_jump clocks;
     struct instant next_look; /* at them */
     void (*slept)(void *context, struct instant now, struct duration length);
@@ -73,6 +77,7 @@ struct loop *loop_new(void)
         loop_free(loop);
         return NULL;
     }
+    prctl(PR_SET_TIMERSLACK, NAP_SLACK * 1000UL);
     return loop;
 }
 
@@ -245,16 +250,40 @@ static void expire_timers(struct loop *loop, struct instant now)
     }
 }
 
+static int look(struct loop *loop, int timeout)
+{
+    return epoll_wait(loop->epoll, loop->ready, READY_MAX, timeout);
+}
+
+/* How many descriptors are ready, when some are; -1 and errno. */
+static int wait_for_work(struct loop *loop)
+{
+    static const struct timespec nap = {.tv_nsec = PACE_NAP * 1000L};
+    bool naps = pace_turn_ended(&loop->pace, loop_now(loop));
+    int count = 0;
+    if (naps) {
+        nanosleep(&nap, NULL); /* a signal is a descriptor, too */
+        count = look(loop, 0);
+        if (count == 0)
+            pace_napped_in_vain(&loop->pace);
+    }
+    bool found = count != 0;
+    if (!found)
+        count = look(loop, -1);
+    pace_turn_begins(&loop->pace, loop_now(loop), found);
+    return count;
+}
+
 enum error loop_run(struct loop *loop)
 {
     while (!loop->quitting) {
         arm_alarm(loop);
-        int count = epoll_wait(loop->epoll, loop->ready, READY_MAX, -1);
+        int count = wait_for_work(loop);
         if (count < 0 && errno != EINTR) {
             log_error("loop: epoll_wait: %s", strerror(errno));
             return error_of_errno(errno);
         }
-        struct instant now = loop_now(loop);
+        struct instant now = loop->pace.began;
         loop->ready_next = 0;
         loop->ready_count = count > 0 ? count : 0;
         look_at_clocks(loop, now);
