@@ -6,11 +6,9 @@
  */
 #include "gateway/link/tap.h"
 #include "gateway/base/log.h"
-#include "gateway/link/frame.h"
+#include "gateway/link/card.h"
 #include "gateway/link/tun_device.h"
-#include "gateway/link/vnet_header.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -18,17 +16,14 @@
 #include <unistd.h>
 
 enum {
-    HEADERS_SIZE = VNET_HEADER_SIZE + ETHERNET_HEADER_SIZE,
     /* One byte more than an IP packet may have, so that a longer one shows. */
-    FRAME_SIZE_MAX = HEADERS_SIZE + PACKET_SIZE_MAX + 1,
+    FRAME_SIZE_MAX = CARD_FRAME_MAX + 1,
     SLOT_SIZE_MAX = PACKET_HEADROOM + PACKET_SIZE_MAX + 1,
     ALIGNMENT = 64,
     BATCH_PACKETS = 64,
     MEMORY_SIZE = 8 * (SLOT_SIZE_MAX + ALIGNMENT),
 };
 
-_Static_assert((int)PACKET_HEADROOM >= (int)HEADERS_SIZE,
-               "headers fit the headroom");
 _Static_assert(PACKET_HEADROOM % ALIGNMENT == 0, "IP headers are aligned");
 
 struct tap {
@@ -36,12 +31,8 @@ struct tap {
     struct loop *loop;
     struct loop_watch watch;
     struct link_owner owner;
-    struct address ipv4;
-    struct address ipv6;
+    struct card card;
     int qube;
-    bool mac_known;
-    struct ethernet_header to_qube[2]; /* IPv4, IPv6 */
-    char name[IFNAMSIZ + 8];
     uint8_t *memory;
     struct packet_batch batch; /* views into `memory` */
 };
@@ -53,81 +44,37 @@ static struct tap *tap_of(struct link *link)
     return (struct tap *)link;
 }
 
-static void set_mac(struct tap *tap, const uint8_t mac[6])
-{
-    for (size_t i = 0; i < 2; i++)
-        memcpy(tap->to_qube[i].destination, mac, 6);
-    tap->mac_known = true;
-}
-
 static void drop(struct tap *tap, enum drop reason)
 {
     drop_count(&tap->link.drops, reason);
 }
 
 /* An answer of the link's own to ARP or ND. */
-static void answer(struct tap *tap, const uint8_t *frame, size_t size)
+static void answer(struct tap *tap, const struct frame *frame)
 {
-    static const uint8_t no_offload[VNET_HEADER_SIZE];
-    uint8_t out[VNET_HEADER_SIZE + NDP_FRAME_SIZE];
-    assert(size <= NDP_FRAME_SIZE);
-    memcpy(out, no_offload, VNET_HEADER_SIZE);
-    memcpy(out + VNET_HEADER_SIZE, frame, size);
-    if (write(tap->watch.fd, out, VNET_HEADER_SIZE + size) < 0)
+    uint8_t out[CARD_ANSWER_SIZE];
+    size_t size = card_answer(frame, out);
+    if (write(tap->watch.fd, out, size) < 0)
         drop(tap, DROP_LINK_QUEUE_FULL);
-}
-
-static bool is_from_qube(const struct tap *tap, struct bytes packet)
-{
-    if (packet.size >= 20 && packet.data[0] >> 4 == 4)
-        return memcmp(packet.data + 12, tap->ipv4.bytes, 4) == 0;
-    if (packet.size >= 40 && packet.data[0] >> 4 == 6)
-        return address_is_set(&tap->ipv6) &&
-               memcmp(packet.data + 8, tap->ipv6.bytes, 16) == 0;
-    return false;
-}
-
-static void learn_mac(struct tap *tap, const uint8_t mac[6],
-                      struct bytes packet)
-{
-    if (mac[0] & 1 || !is_from_qube(tap, packet))
-        return;
-    set_mac(tap, mac);
-    log_info("%s: the qube's MAC is %02x:%02x:%02x:%02x:%02x:%02x", tap->name,
-             mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
 /* The frame of `size` bytes, virtio header first, becomes the packet, whose
  * data is where its IP header would be. False: it is none for our owner. */
 static bool take_frame(struct tap *tap, size_t size, struct packet *packet)
 {
-    uint8_t *start = packet->data - HEADERS_SIZE;
     struct frame frame;
-    if (size < HEADERS_SIZE) {
-        drop(tap, DROP_LINK_MALFORMED);
-        return false;
-    }
-    switch (
-        frame_take(bytes_of(start + VNET_HEADER_SIZE, size - VNET_HEADER_SIZE),
-                   &tap->ipv4, &tap->ipv6, &frame)) {
+    switch (card_take(&tap->card, size, packet, &frame)) {
     case FRAME_DROPPED:
         drop(tap, frame.drop);
         return false;
     case FRAME_QUESTION:
-        answer(tap, frame.answer, frame.answer_size);
+        answer(tap, &frame);
         return false;
     case FRAME_SILENCE:
         return false;
     case FRAME_PACKET:
         break;
     }
-    packet->size = (uint32_t)frame.packet.size;
-    if (!vnet_header_read(start, ETHERNET_HEADER_SIZE, packet)) {
-        drop(tap, DROP_LINK_MALFORMED);
-        return false;
-    }
-    if (!tap->mac_known)
-        learn_mac(tap, frame.ethernet.source, frame.packet);
     packet->qube = (uint16_t)tap->qube;
     return true;
 }
@@ -135,7 +82,7 @@ static bool take_frame(struct tap *tap, size_t size, struct packet *packet)
 /* The interface was taken away; what stays is a link that drops. */
 static void vanished(struct tap *tap)
 {
-    log_error("%s: the interface is gone: %s", tap->name, strerror(errno));
+    log_error("%s: the interface is gone: %s", tap->card.name, strerror(errno));
     loop_remove(tap->loop, &tap->watch);
     close(tap->watch.fd);
     tap->watch.fd = -1;
@@ -151,7 +98,8 @@ static void fill_batch(struct tap *tap)
         if (end - slot < SLOT_SIZE_MAX)
             return;
         uint8_t *data = slot + PACKET_HEADROOM;
-        ssize_t got = read(tap->watch.fd, data - HEADERS_SIZE, FRAME_SIZE_MAX);
+        ssize_t got =
+            read(tap->watch.fd, data - CARD_HEADERS_SIZE, FRAME_SIZE_MAX);
         if (got < 0) {
             if (errno != EAGAIN && errno != EINTR)
                 vanished(tap);
@@ -182,17 +130,12 @@ static void ready(void *context, struct instant now, unsigned events)
 
 static enum drop send_packet(struct tap *tap, const struct packet *packet)
 {
-    uint8_t headers[HEADERS_SIZE];
+    uint8_t headers[CARD_HEADERS_SIZE];
     if (tap->watch.fd < 0)
         return DROP_LINK_ERROR;
-    if (!tap->mac_known)
-        return DROP_LINK_NO_MAC;
-    if (packet->size == 0 ||
-        !vnet_header_write(packet, ETHERNET_HEADER_SIZE, headers))
-        return DROP_LINK_MALFORMED;
-    ethernet_write(headers + VNET_HEADER_SIZE,
-                   &tap->to_qube[packet->data[0] >> 4 == 6]);
-
+    enum drop reason = card_headers(&tap->card, packet, headers);
+    if (reason != DROP_NONE)
+        return reason;
     return tun_device_write(tap->watch.fd, headers, sizeof headers, packet);
 }
 
@@ -236,7 +179,7 @@ static const struct link_kind kind = {
 static struct tap *tap_new(const struct tap_options *options, struct loop *loop,
                            const struct link_owner *owner)
 {
-    static const uint8_t unknown[6];
+    char name[IFNAMSIZ + 8];
     struct tap *tap = calloc(1, sizeof *tap);
     if (!tap)
         return NULL;
@@ -245,17 +188,11 @@ static struct tap *tap_new(const struct tap_options *options, struct loop *loop,
         .loop = loop,
         .watch = {.fd = -1, .ready = ready, .context = tap},
         .owner = *owner,
-        .ipv4 = options->ipv4,
-        .ipv6 = options->ipv6,
         .qube = -1,
-        .to_qube = {{.type = ETHERTYPE_IPV4}, {.type = ETHERTYPE_IPV6}},
         .memory = aligned_alloc(ALIGNMENT, MEMORY_SIZE),
     };
-    snprintf(tap->name, sizeof tap->name, "tap:%s", options->interface);
-    for (size_t i = 0; i < 2; i++)
-        memcpy(tap->to_qube[i].source, ethernet_gateway_mac, 6);
-    if (memcmp(options->mac, unknown, sizeof unknown) != 0)
-        set_mac(tap, options->mac);
+    snprintf(name, sizeof name, "tap:%s", options->interface);
+    card_init(&tap->card, name, &options->ipv4, &options->ipv6, options->mac);
     if (tap->memory && packet_batch_init(&tap->batch, BATCH_PACKETS, 0))
         return tap;
     tap_close(&tap->link);
@@ -280,16 +217,16 @@ struct link *tap_open(const struct tap_options *options, struct loop *loop,
     tap->watch.fd = fd;
     *error = loop_add(loop, &tap->watch, LOOP_READ);
     if (*error != OK) {
-        log_error("%s: %s", tap->name, error_text(*error));
+        log_error("%s: %s", tap->card.name, error_text(*error));
         close(fd);
         tap->watch.fd = -1;
         tap_close(&tap->link);
         return NULL;
     }
-    tap->qube = owner->qube_added(owner->context, &tap->link, tap->name,
-                                  &tap->ipv4, &tap->ipv6);
+    tap->qube = owner->qube_added(owner->context, &tap->link, tap->card.name,
+                                  &tap->card.ipv4, &tap->card.ipv6);
     if (tap->qube < 0) {
-        log_error("%s: the qube is refused", tap->name);
+        log_error("%s: the qube is refused", tap->card.name);
         *error = ERROR_INVALID;
         tap_close(&tap->link);
         return NULL;
