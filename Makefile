@@ -75,7 +75,7 @@ xen_PARTS := link event base
 
 # The libraries an archive needs when something is linked with it.
 openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS) $(LZO_LIBS)
-link_LIBS = $(XEN_LIBS)
+link_LIBS = $(XENVCHAN_LIBS) $(XEN_LIBS)
 uplink_LIBS = $(CARES_LIBS) $(MNL_LIBS)
 router_LIBS = $(CARES_LIBS)
 qubesdb_LIBS = $(XENVCHAN_LIBS)

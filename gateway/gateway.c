@@ -13,6 +13,7 @@
 #include "gateway/link/netback.h"
 #include "gateway/link/pcap.h"
 #include "gateway/link/tap.h"
+#include "gateway/link/vchan.h"
 #include "gateway/order.h"
 #include "gateway/randomness.h"
 #include "gateway/router/router.h"
@@ -269,6 +270,21 @@ static struct link *open_tap(struct gateway *g, const struct downstream *d,
     return tap_open(&options, g->loop, owner, &error);
 }
 
+static struct link *open_vchan(struct gateway *g, const struct downstream *d,
+                               const struct link_owner *owner)
+{
+    struct vchan_options options = {
+        .domain = d->domain,
+        .path = d->path,
+        .ipv4 = d->ipv4,
+        .ipv6 = d->ipv6,
+    };
+    enum error error;
+
+    memcpy(options.mac, d->mac, sizeof options.mac);
+    return vchan_open(&options, g->loop, owner, &error);
+}
+
 static bool open_link(struct gateway *g, const struct downstream *d)
 {
     const struct link_owner owner = traffic_owner(g->traffic);
@@ -278,6 +294,9 @@ static bool open_link(struct gateway *g, const struct downstream *d)
     switch (d->kind) {
     case DOWNSTREAM_TAP:
         link = open_tap(g, d, &owner);
+        break;
+    case DOWNSTREAM_VCHAN:
+        link = open_vchan(g, d, &owner);
         break;
     case DOWNSTREAM_XEN:
         link = netback_open(NETBACK_KERNEL_MODULE, g->loop, &owner, &error);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/attach.h"
 #include "gateway/base/log.h"
 #include "gateway/check.h"
 #include "gateway/control_client.h"
@@ -27,8 +28,11 @@ static const char usage[] =
     "      [--qubesdb SOCKET|vchan|none] [--rules FILE] [--control SOCKET]\n"
     "      [--pcap FILE] [--no-sandbox] [--require-wall] [-v]\n"
     "          serve qubes through the VPN of the profile, or of that in DIR\n"
-    "          which dom0 names; SPEC is xen or\n"
-    "          tap:IFNAME,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
+    "          which dom0 names; SPEC is xen, or for one qube\n"
+    "          tap:IFNAME or vchan:DOMID:PATH, and\n"
+    "          ,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
+    "  attach DOMID:PATH IFNAME [--no-sandbox] [-v]\n"
+    "          in a qube: its network card over a vchan to that gateway\n"
     "  serve --config FILE [--control SOCKET] [-v]\n"
     "          be an OpenVPN server for many clients\n"
     "  check FILE\n"
@@ -119,6 +123,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", run},
+    {"attach", attach},
     {"serve", serve},
     {"check", check},
     {"status", control_client},

@@ -5,6 +5,8 @@
 
 #include "gateway/base/text.h"
 
+enum { DOMAIN_MAX = 32751 }; /* Xen's DOMID_FIRST_RESERVED - 1 */
+
 static bool parse_mac(struct bytes text, uint8_t out[6])
 {
     struct bytes pair;
@@ -23,13 +25,13 @@ static bool parse_address(struct bytes text, enum address_family family,
     return address_parse(text, out) && out->family == family;
 }
 
-/* One `key=value` of a TAP. */
-static bool parse_tap_field(struct bytes field, struct downstream *out,
-                            const char **why)
+/* One `key=value` of a qube. */
+static bool parse_qube_field(struct bytes field, struct downstream *out,
+                             const char **why)
 {
     struct bytes key, value = field;
     if (!text_cut(&value, '=', &key) || !value.data) {
-        *why = "--downstream: each field of a tap is KEY=VALUE";
+        *why = "--downstream: each field behind the name is KEY=VALUE";
         return false;
     }
     if (text_equal(key, "ip")) {
@@ -44,8 +46,32 @@ static bool parse_tap_field(struct bytes field, struct downstream *out,
         *why = "--downstream: mac= takes six pairs of hexadecimal digits";
         return parse_mac(value, out->mac);
     }
-    *why = "--downstream: a tap has the fields ip, ip6 and mac";
+    *why = "--downstream: the fields of a qube are ip, ip6 and mac";
     return false;
+}
+
+bool settings_parse_place(struct bytes text, uint32_t *domain,
+                          char path[VCHAN_PATH_SIZE], const char **why)
+{
+    struct bytes number;
+    *why = "DOMID:PATH is a domain's number and a short path in xenstore";
+    return text_cut(&text, ':', &number) && text.data &&
+           text_to_u32(number, DOMAIN_MAX, domain) && vchan_path_valid(text) &&
+           text_copy(path, VCHAN_PATH_SIZE, text);
+}
+
+static bool parse_name(struct bytes kind, struct bytes name,
+                       struct downstream *out, const char **why)
+{
+    if (text_equal(kind, "vchan")) {
+        out->kind = DOWNSTREAM_VCHAN;
+        return settings_parse_place(name, &out->domain, out->path, why);
+    }
+    if (!text_equal(kind, "tap"))
+        return false;
+    *why = "--downstream: the interface's name has 1 to 15 characters";
+    return name.size > 0 &&
+           text_copy(out->interface, sizeof out->interface, name);
 }
 
 bool settings_parse_downstream(const char *spec, struct downstream *out,
@@ -58,22 +84,17 @@ bool settings_parse_downstream(const char *spec, struct downstream *out,
         *out = (struct downstream){.kind = DOWNSTREAM_XEN};
         return true;
     }
-    if (!text_cut(&rest, ':', &kind) || !text_equal(kind, "tap")) {
-        *why = "--downstream: SPEC is xen or tap:IFNAME,ip=ADDRESS"
-               "[,ip6=ADDRESS][,mac=MAC]";
+    *why = "--downstream: SPEC is xen, tap:IFNAME or vchan:DOMID:PATH, the "
+           "last two with ,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]";
+    if (!text_cut(&rest, ':', &kind) || !text_cut(&rest, ',', &part) ||
+        !parse_name(kind, part, &d, why))
         return false;
-    }
-    if (!text_cut(&rest, ',', &part) || part.size == 0 ||
-        !text_copy(d.interface, sizeof d.interface, part)) {
-        *why = "--downstream: the interface's name has 1 to 15 characters";
-        return false;
-    }
     while (text_cut(&rest, ',', &part)) {
-        if (!parse_tap_field(part, &d, why))
+        if (!parse_qube_field(part, &d, why))
             return false;
     }
     if (!address_is_set(&d.ipv4)) {
-        *why = "--downstream: a tap needs ip=, the qube's address";
+        *why = "--downstream: ip= is missing, the qube's address";
         return false;
     }
     *out = d;

@@ -7,6 +7,7 @@
 
 #include "gateway/base/address.h"
 #include "gateway/base/log.h"
+#include "gateway/link/vchan.h"
 
 enum { SETTINGS_DOWNSTREAMS_MAX = 64, SETTINGS_INTERFACE_SIZE = 16 };
 
@@ -14,12 +15,14 @@ enum { SETTINGS_DOWNSTREAMS_MAX = 64, SETTINGS_INTERFACE_SIZE = 16 };
 #define SETTINGS_PROFILES_DEFAULT "/rw/config/vpn-gateway"
 #define SETTINGS_QUBESDB_DEFAULT  "/var/run/qubes/qubesdb.sock"
 
-enum downstream_kind { DOWNSTREAM_TAP, DOWNSTREAM_XEN };
+enum downstream_kind { DOWNSTREAM_TAP, DOWNSTREAM_VCHAN, DOWNSTREAM_XEN };
 
 /* One --downstream SPEC; of the rest XEN has nothing. */
 struct downstream {
     enum downstream_kind kind;
-    char interface[SETTINGS_INTERFACE_SIZE];
+    char interface[SETTINGS_INTERFACE_SIZE]; /* of a TAP */
+    uint32_t domain;                         /* of a vchan's qube */
+    char path[VCHAN_PATH_SIZE];              /* below its home in xenstore */
     struct address ipv4;
     struct address ipv6; /* or unset */
     uint8_t mac[6];      /* all zero: learnt */
@@ -45,9 +48,14 @@ MUST_USE bool settings_parse(int argc, char **argv, struct settings *out,
 /* Where Xen's grant device is, "xen" is the default. */
 #define SETTINGS_XEN_DEVICE "/dev/xen/gntdev"
 
-/* "tap:IFNAME,ip=A[,ip6=A][,mac=M]" or "xen". */
+/* "tap:IFNAME,ip=A[,ip6=A][,mac=M]", "vchan:DOMID:PATH,ip=A..." or "xen". */
 MUST_USE bool settings_parse_downstream(const char *spec,
                                         struct downstream *out,
                                         const char **why);
+
+/* "DOMID:PATH": another domain, and where in its part of xenstore, or ours. */
+MUST_USE bool settings_parse_place(struct bytes text, uint32_t *domain,
+                                   char path[VCHAN_PATH_SIZE],
+                                   const char **why);
 
 #endif

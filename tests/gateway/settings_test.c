@@ -92,6 +92,22 @@ static void xen_is_one_downstream_for_all_vifs(void **state)
                        "--downstream", "xen"));
 }
 
+static void a_vchan_has_a_domain_and_a_path(void **state)
+{
+    (void)state;
+    struct downstream d;
+    const char *why;
+    assert_true(settings_parse_downstream(
+        "vchan:7:data/net,ip=192.0.2.1,ip6=fd00::1,mac=00:16:3e:01:02:03", &d,
+        &why));
+    assert_int_equal(d.kind, DOWNSTREAM_VCHAN);
+    assert_int_equal(d.domain, 7);
+    assert_string_equal(d.path, "data/net");
+    assert_int_equal(d.ipv4.bytes[3], 1);
+    assert_int_equal(d.ipv6.family, ADDRESS_IPV6);
+    assert_int_equal(d.mac[2], 0x3e);
+}
+
 static void a_broken_downstream_is_refused(void **state)
 {
     (void)state;
@@ -115,6 +131,17 @@ static void a_broken_downstream_is_refused(void **state)
         "wire:q,ip=192.0.2.1",
         "xen:q,ip=192.0.2.1",
         "xen,",
+        "vchan",
+        "vchan:7",
+        "vchan:7,ip=192.0.2.1",
+        "vchan:7:,ip=192.0.2.1",
+        "vchan::data/net,ip=192.0.2.1",
+        "vchan:-1:data/net,ip=192.0.2.1",
+        "vchan:32752:data/net,ip=192.0.2.1",
+        "vchan:7:/data/net,ip=192.0.2.1",
+        "vchan:7:data/../net,ip=192.0.2.1",
+        "vchan:7:data:net,ip=192.0.2.1",
+        "vchan:7:data/net",
     };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         struct downstream d;
@@ -132,6 +159,7 @@ int main(void)
         cmocka_unit_test(a_profile_may_be_left_to_dom0_but_not_to_nobody),
         cmocka_unit_test(what_is_missing_or_unknown_is_refused),
         cmocka_unit_test(xen_is_one_downstream_for_all_vifs),
+        cmocka_unit_test(a_vchan_has_a_domain_and_a_path),
         cmocka_unit_test(a_broken_downstream_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
