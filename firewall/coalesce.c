@@ -9,6 +9,7 @@ enum {
     GROUPS_MAX = 16, /* flows that can grow at the same time */
     NO_DATAGRAM = UINT16_MAX,
     UDP_PIECES_MAX = 63, /* with the first 64: Linux' UDP_MAX_SEGMENTS */
+    UDP_SIZE_MAX = 1500, /* each; of a qube's network card */
 };
 
 /* A packet of the batch that may still grow. */
@@ -102,7 +103,8 @@ static bool joinable(const struct coalesce *c, const struct ip_packet *ip)
     if (ip->protocol == IP_TCP)
         return (ip->tcp_flags & (TCP_SYN | TCP_RST | TCP_URG | TCP_ACK)) ==
                TCP_ACK;
-    return c->join_udp &&
+    /* Of UDP a super-packet is never cut finer than it was. */
+    return c->join_udp && ip->total <= UDP_SIZE_MAX &&
            load_u16(ip_transport(ip) + UDP_LENGTH) == ip->total - ip->transport;
 }
 

@@ -121,6 +121,9 @@ MUST_USE enum drop firewall_send_error(struct firewall *f,
                                        struct packet *packet,
                                        struct ip_packet *ip);
 
+/* Is a flow there for that packet from the tunnel? */
+bool firewall_expects(const struct firewall *f, const struct ip_packet *ip);
+
 /* A packet from the tunnel, to the tunnel's address: translated, and with its
  * qube set, when the answer is DROP_NONE. */
 MUST_USE enum drop firewall_receive(struct firewall *f, struct instant now,

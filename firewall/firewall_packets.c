@@ -174,6 +174,12 @@ static enum drop receive_error(struct firewall *f, struct packet *packet,
     return DROP_NONE;
 }
 
+bool firewall_expects(const struct firewall *f, const struct ip_packet *ip)
+{
+    struct flow_key key = flow_key_of(ip, FLOW_TUNNEL_SIDE, true);
+    return flow_find(&f->flows, &key) != FLOW_NONE;
+}
+
 enum drop firewall_receive(struct firewall *f, struct instant now,
                            struct packet *packet, struct ip_packet *ip)
 {

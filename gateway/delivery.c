@@ -1,10 +1,12 @@
 #include "gateway/delivery.h"
 
+#include "firewall/ip_packet.h"
 #include "firewall/segment.h"
 
 enum {
     CUT_BYTES = 128 * 1024, /* a super-packet in small segments fits */
     PIECES = 64,
+    HEADERS_MOST = 40 + 60, /* IPv6's and TCP's with all options */
 };
 
 bool delivery_init(struct delivery *d)
@@ -20,9 +22,23 @@ void delivery_clear(struct delivery *d)
     packet_batch_clear(&d->pieces);
 }
 
+/* As it is, or as the segments that its qube's network card is told of. */
+static bool fits_card(const struct packet *p)
+{
+    struct packet copy = *p;
+    struct ip_packet ip;
+    if (packet_total(p) <= LINK_MTU)
+        return true;
+    if (p->gso == PACKET_GSO_NONE)
+        return false;
+    return p->gso_size <= LINK_MTU - HEADERS_MOST ||
+           (ip_packet_parse(&copy, &ip) == DROP_NONE &&
+            ip_largest_segment(&ip, &copy) <= LINK_MTU);
+}
+
 static bool is_taken(struct link *link, const struct packet *p)
 {
-    if (p->fragment_size > 0 && packet_total(p) > LINK_MTU)
+    if (!fits_card(p))
         return false;
     return !link->kind->takes || link->kind->takes(link, p);
 }

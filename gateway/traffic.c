@@ -13,6 +13,9 @@ enum {
     INBOUND_PACKETS = 128,
 };
 
+_Static_assert((int)ROUTER_QUBE_MTU == (int)LINK_MTU,
+               "the router knows what links carry");
+
 struct traffic {
     struct loop *loop;
     struct router *router;
@@ -60,6 +63,15 @@ static void cut(struct traffic *t, struct instant now,
         router_lost(t->router, packet, DROP_UNCUTTABLE);
 }
 
+/* What is in `replies`, through the tunnel. */
+static void send_own(struct traffic *t, struct instant now)
+{
+    struct burst_layout layout = vpn_layout(t->vpn);
+    for (size_t i = 0; i < t->replies.count; i++)
+        cut(t, now, &t->replies.packets[i], &layout);
+    vpn_send(t->vpn, now, &t->out);
+}
+
 static void update_timer(struct traffic *t)
 {
     loop_timer_set(&t->timer, router_deadline(t->router));
@@ -92,8 +104,10 @@ void traffic_from_tunnel(struct traffic *t, struct instant now,
     do {
         packet_batch_reset(&t->inbound);
         done = coalesce(t->coalesce, burst, &next, &t->inbound);
-        router_from_tunnel(t->router, now, &t->inbound);
+        packet_batch_reset(&t->replies);
+        router_from_tunnel(t->router, now, &t->inbound, &t->replies);
         deliver(t, now, &t->inbound);
+        send_own(t, now);
     } while (!done);
     update_timer(t);
 }
@@ -101,14 +115,11 @@ void traffic_from_tunnel(struct traffic *t, struct instant now,
 static void router_due(void *context, struct instant now)
 {
     struct traffic *t = context;
-    struct burst_layout layout = vpn_layout(t->vpn);
 
     router_expire(t->router, now);
     packet_batch_reset(&t->replies);
     router_own_packets(t->router, now, &t->replies);
-    for (size_t i = 0; i < t->replies.count; i++)
-        cut(t, now, &t->replies.packets[i], &layout);
-    vpn_send(t->vpn, now, &t->out);
+    send_own(t, now);
     update_timer(t);
 }
 

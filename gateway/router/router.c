@@ -187,6 +187,8 @@ static void adopt_tunnel(struct router *r, struct instant now)
     route_table_build(&r->routes, &r->tunnel);
     dns_set_tunnel(&r->dns, &r->tunnel);
     firewall_set_tunnel(r->firewall, now, &r->tunnel);
+    r->outside.ipv4 = r->tunnel.ipv4.address;
+    r->outside.ipv6 = r->tunnel.ipv6.address;
     name_queries_restart(&r->names, now);
 }
 
@@ -324,21 +326,38 @@ void router_from_qubes(struct router *r, struct instant now,
         judge_from_qube(r, now, &batch->packets[i], replies);
 }
 
-void router_from_tunnel(struct router *r, struct instant now,
-                        struct packet_batch *batch)
+static void judge_from_tunnel(struct router *r, struct instant now,
+                              struct packet *p, struct packet_batch *replies)
 {
-    begin(r, now);
-    for (size_t i = 0; i < batch->count; i++) {
-        struct packet *p = &batch->packets[i];
-        if (p->drop == DROP_NONE)
-            p->drop = (uint8_t)verdict_from_tunnel(r, now, p);
-        if (p->drop != DROP_NONE) {
-            count(&r->drops, p->drop);
-            continue;
+    struct ip_packet ip;
+    enum drop drop = p->drop;
+    if (drop == DROP_NONE)
+        drop = ip_packet_parse(p, &ip);
+    if (drop == DROP_NONE) {
+        drop = verdict_from_tunnel(r, now, p, &ip);
+        if (drop == DROP_TOO_BIG) {
+            p->qube = ROUTER_NO_QUBE;
+            answers_add(&r->outside, &r->outside_answers, now, p, &ip, drop,
+                        ROUTER_QUBE_MTU, replies);
         }
-        r->qubes[p->qube].packets_down++;
-        r->qubes[p->qube].bytes_down += packet_total(p);
     }
+    p->drop = (uint8_t)drop;
+    if (drop != DROP_NONE) {
+        count(&r->drops, drop);
+        return;
+    }
+    r->qubes[p->qube].packets_down++;
+    r->qubes[p->qube].bytes_down += packet_total(p);
+}
+
+void router_from_tunnel(struct router *r, struct instant now,
+                        struct packet_batch *batch,
+                        struct packet_batch *replies)
+{
+    assert(replies->memory && replies->buffer_size > PACKET_HEADROOM);
+    begin(r, now);
+    for (size_t i = 0; i < batch->count; i++)
+        judge_from_tunnel(r, now, &batch->packets[i], replies);
 }
 
 /* --- Status --------------------------------------------------------------- */

@@ -24,6 +24,7 @@ struct router;
 enum {
     ROUTER_QUBES_MAX = 256,
     ROUTER_FLOWS_DEFAULT = 65536,
+    ROUTER_QUBE_MTU = 1500, /* of the network card that a qube has */
 };
 
 struct router_options {
@@ -105,9 +106,12 @@ void router_from_qubes(struct router *r, struct instant now,
                        struct packet_batch *replies);
 
 /* The same for packets from the tunnel: those left without a drop reason go
- * to the link of `qube`. Packets may be super-packets of coalesce. */
+ * to the link of `qube`. Packets may be super-packets of coalesce. Answers to
+ * their senders, of packets that are too big for a qube, are to leave through
+ * the tunnel. */
 void router_from_tunnel(struct router *r, struct instant now,
-                        struct packet_batch *batch);
+                        struct packet_batch *batch,
+                        struct packet_batch *replies);
 
 /* A packet that was passed got lost after all: it is counted, as its qube's
  * where it has one. */

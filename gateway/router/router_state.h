@@ -42,6 +42,8 @@ struct router {
     struct dns dns;
     struct name_queries names;
     struct answers answers;
+    struct answers outside; /* to who sends through the tunnel */
+    struct token_bucket outside_answers;
     struct address link_local; /* of fe:ff:ff:ff:ff:ff */
     struct drop_counters drops;
     uint16_t limit; /* places of qubes at and above it were never used */

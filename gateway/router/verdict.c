@@ -164,37 +164,46 @@ enum drop verdict_from_qube(struct router *r, struct instant now,
 
 /* --- From the tunnel ------------------------------------------------------ */
 
-enum drop verdict_from_tunnel(struct router *r, struct instant now,
-                              struct packet *p)
+/* What came in fragments goes on in fragments. Of a packet that no qube waits
+ * for nobody is told. */
+static bool is_too_big_for_qube(const struct router *r, const struct packet *p,
+                                const struct ip_packet *ip)
 {
-    struct ip_packet ip;
+    return ip->dont_fragment && p->fragment_size == 0 &&
+           ip_largest_segment(ip, p) > ROUTER_QUBE_MTU &&
+           firewall_expects(r->firewall, ip);
+}
+
+enum drop verdict_from_tunnel(struct router *r, struct instant now,
+                              struct packet *p, struct ip_packet *ip)
+{
+    enum drop drop = DROP_NONE;
     if (!r->up)
         return DROP_TUNNEL_DOWN;
-    enum drop drop = ip_packet_parse(p, &ip);
-    if (drop != DROP_NONE)
-        return drop;
-    const struct address *own = ip.family == ADDRESS_IPV4
+    const struct address *own = ip->family == ADDRESS_IPV4
                                     ? &r->tunnel.ipv4.address
                                     : &r->tunnel.ipv6.address;
     if (own->family == ADDRESS_NONE ||
-        memcmp(own->bytes, ip_destination(&ip), ip_address_size(&ip)) != 0)
+        memcmp(own->bytes, ip_destination(ip), ip_address_size(ip)) != 0)
         return DROP_MARTIAN;
-    if (ip.options)
+    if (ip->options)
         return DROP_IP_OPTIONS;
-    if (ip_is_fragment(&ip))
-        drop = reassemble(r, now, ROUTER_TUNNEL, p, &ip);
+    if (ip_is_fragment(ip))
+        drop = reassemble(r, now, ROUTER_TUNNEL, p, ip);
     if (drop != DROP_NONE)
         return drop;
-    if (!is_known_protocol(&ip))
+    if (!is_known_protocol(ip))
         return DROP_PROTOCOL;
-    if (ip.ttl <= 1)
+    if (ip->ttl <= 1)
         return DROP_TTL;
-    if (ip.source_port == DNS_PORT) {
-        struct address from = address_from_bytes(ip.family, ip_source(&ip));
+    if (is_too_big_for_qube(r, p, ip))
+        return DROP_TOO_BIG;
+    if (ip->source_port == DNS_PORT) {
+        struct address from = address_from_bytes(ip->family, ip_source(ip));
         dns_answered(&r->dns, &from);
     }
-    drop = firewall_receive(r->firewall, now, p, &ip);
-    if (drop == DROP_NO_FLOW && name_queries_receive(&r->names, now, p, &ip))
+    drop = firewall_receive(r->firewall, now, p, ip);
+    if (drop == DROP_NO_FLOW && name_queries_receive(&r->names, now, p, ip))
         drop = DROP_ANSWERED;
     return drop;
 }

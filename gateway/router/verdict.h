@@ -6,7 +6,7 @@
  *     or gateway's services, DNS, martians, other qubes, route -> time to
  *     live, protocol, size -> rules and quotas for a new flow -> translation
  *   from the tunnel: destination -> fragments -> protocol, time to live ->
- *     flow -> translation back
+ *     size -> flow -> translation back
  */
 #ifndef ROUTER_VERDICT_H
 #define ROUTER_VERDICT_H
@@ -19,8 +19,9 @@
 MUST_USE enum drop verdict_from_qube(struct router *r, struct instant now,
                                      struct packet *p, struct ip_packet *ip);
 
-/* DROP_NONE: translated, with its qube set. */
+/* DROP_NONE: translated, with its qube set. DROP_TOO_BIG: somebody sent it
+ * who may be told so. */
 MUST_USE enum drop verdict_from_tunnel(struct router *r, struct instant now,
-                                       struct packet *p);
+                                       struct packet *p, struct ip_packet *ip);
 
 #endif

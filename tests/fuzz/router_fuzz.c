@@ -72,15 +72,19 @@ static void pass_one(struct router *r, struct instant now, const uint8_t *op,
     if (up)
         router_from_qubes(r, now, &batch, replies);
     else
-        router_from_tunnel(r, now, &batch);
+        router_from_tunnel(r, now, &batch, replies);
     if (p.drop == DROP_NONE && up)
         check(is(&p, 12, 8, &tunnel.ipv4.address, &tunnel.ipv6.address));
     if (p.drop == DROP_NONE && !up)
         check(p.qube == 0 && is(&p, 16, 24, &qube4, &qube6));
     for (size_t i = 0; i < replies->count; i++) {
         const struct packet *reply = &replies->packets[i];
-        check(up && p.drop != DROP_NONE && reply->qube == 0);
-        check(is(reply, 16, 24, &qube4, &qube6));
+        if (up)
+            check(p.drop != DROP_NONE && reply->qube == 0 &&
+                  is(reply, 16, 24, &qube4, &qube6));
+        else
+            check(p.drop == DROP_TOO_BIG &&
+                  is(reply, 12, 8, &tunnel.ipv4.address, &tunnel.ipv6.address));
     }
     free(memory);
 }

@@ -157,6 +157,47 @@ static void what_came_in_fragments_arrives_in_fragments(void **state)
     world_free(w);
 }
 
+/* A tunnel's packets may be larger than a qube's network card's. */
+static void what_is_larger_than_the_card_is_cut_if_it_may_be(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    for (int dont_fragment = 0; dont_fragment < 2; dont_fragment++) {
+        struct craft datagram = sample(w, 17, 1560), tcp = sample(w, 6, 6000);
+        datagram.dont_fragment = tcp.dont_fragment = dont_fragment;
+        struct packet packets[3] = {craft_packet(&datagram),
+                                    craft_super_packet(&tcp, 1560),
+                                    craft_super_packet(&tcp, 1460)};
+        for (int i = 0; i < 3; i++)
+            packets[i].headroom = 14;
+        send(w, &packets[0], 1);
+        assert_int_equal(w->link.count, dont_fragment ? 0 : 2);
+        if (!dont_fragment)
+            assert_joins_to(w, &packets[0]);
+        forget(w);
+        send(w, &packets[1], 1);
+        assert_int_equal(w->link.count, dont_fragment ? 0 : 5);
+        size_t payload = 0;
+        for (size_t i = 0; i < w->link.count; i++) {
+            assert_true(w->link.kept[i].size <= LINK_MTU);
+            assert_true(craft_checksums_right(w->link.kept[i].data,
+                                              w->link.kept[i].size));
+            payload += w->link.kept[i].size - 40;
+        }
+        assert_int_equal(payload, dont_fragment ? 0 : 6000);
+        forget(w);
+        send(w, &packets[2], 1); /* which fits as it is */
+        assert_int_equal(w->link.count, 1);
+        assert_int_equal(w->link.kept[0].gso_size, 1460);
+        forget(w);
+        assert_int_equal(packets[0].drop,
+                         dont_fragment ? DROP_UNCUTTABLE : DROP_NONE);
+        for (int i = 0; i < 3; i++)
+            free(packets[i].data);
+    }
+    world_free(w);
+}
+
 static void who_takes_no_super_packets_gets_plain_ones(void **state)
 {
     (void)state;
@@ -212,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_came_in_fragments_arrives_in_fragments),
+        cmocka_unit_test(what_is_larger_than_the_card_is_cut_if_it_may_be),
         cmocka_unit_test(who_takes_no_super_packets_gets_plain_ones),
         cmocka_unit_test(what_cannot_be_cut_is_counted),
     };

@@ -208,6 +208,54 @@ static void the_outer_path_bounds_what_a_qube_may_send(void **state)
     world_free(w);
 }
 
+/* Whoever sends what a qube's network card has no room for is told so, if it
+ * is somebody whom a qube talks with, and not too often. */
+static void what_is_too_big_for_a_qube_is_refused_at_its_sender(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    for (int v6 = 0; v6 < 2; v6++) {
+        size_t headers = v6 ? 48 : 28;
+        struct craft c = sample(v6, 17);
+        open_flow(w, &c);
+        struct craft in = {
+            .source = c.destination,
+            .destination = v6 ? w->tunnel.ipv6.address : w->tunnel.ipv4.address,
+            .protocol = 17,
+            .source_port = c.destination_port,
+            .destination_port = port_at(w, 0),
+            .dont_fragment = true,
+            .payload = bytes_of(w->payload, 1500 - headers),
+        };
+        assert_int_equal(down(w, craft_packet(&in)), DROP_NONE);
+        in.payload.size++;
+        assert_int_equal(down(w, craft_packet(&in)), DROP_TOO_BIG);
+        expect_error(w, v6 ? 2 : 3, v6 ? 0 : 4);
+        const struct packet *reply = &w->replies.packets[0];
+        assert_int_equal(load_u32(reply->data + (v6 ? 44 : 24)), 1500);
+        assert_memory_equal(reply->data + source_at(reply->data),
+                            in.destination.bytes, address_bytes(reply->data));
+        assert_true(reply->qube >= ROUTER_QUBES_MAX);
+        assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NONE);
+        struct craft stranger = in;
+        stranger.source_port++;
+        assert_int_equal(down(w, craft_packet(&stranger)), DROP_NO_FLOW);
+        assert_int_equal(w->replies.count, 0);
+        in.dont_fragment = v6;
+        assert_int_equal(down(w, craft_packet(&in)),
+                         v6 ? DROP_TOO_BIG : DROP_NONE);
+        in.dont_fragment = true;
+        unsigned told = 0;
+        for (int i = 0; i < 200; i++) {
+            assert_int_equal(down(w, craft_packet(&in)), DROP_TOO_BIG);
+            told += w->replies.count;
+        }
+        assert_true(told > 0 && told <= 50);
+        w->now.us += 10 * 1000000LL;
+    }
+    world_free(w);
+}
+
 static void without_ipv6_it_is_refused_and_never_leaks(void **state)
 {
     (void)state;
@@ -514,6 +562,7 @@ int main(void)
         cmocka_unit_test(errors_of_a_qube_go_out_translated),
         cmocka_unit_test(refusals_are_answered_at_once),
         cmocka_unit_test(the_outer_path_bounds_what_a_qube_may_send),
+        cmocka_unit_test(what_is_too_big_for_a_qube_is_refused_at_its_sender),
         cmocka_unit_test(without_ipv6_it_is_refused_and_never_leaks),
         cmocka_unit_test(noise_and_spoofing_are_dropped_in_silence),
         cmocka_unit_test(what_a_qube_says_to_its_link_is_not_spoofing),

@@ -40,7 +40,7 @@ static enum drop pass(struct world *w, bool is_up, struct packet given,
     if (is_up)
         router_from_qubes(w->router, w->now, &batch, &w->replies);
     else
-        router_from_tunnel(w->router, w->now, &batch);
+        router_from_tunnel(w->router, w->now, &batch, &w->replies);
     free(given.data);
     return out->drop;
 }

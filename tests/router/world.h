@@ -92,7 +92,8 @@ static inline enum drop down(struct world *w, struct packet p)
 {
     struct packet_batch batch = {.packets = &p, .count = 1, .capacity = 1};
     p.qube = 999;
-    router_from_tunnel(w->router, w->now, &batch);
+    packet_batch_reset(&w->replies);
+    router_from_tunnel(w->router, w->now, &batch, &w->replies);
     keep(w, &p);
     return p.drop;
 }

@@ -14,7 +14,8 @@
  *   reset    TCP in the middle of an unknown connection is dropped by the
  *            kernel; the router sends the qube a RST as well
  *   outside  which ICMP messages a stranger can cause is the kernel's own
- *            business, so its input chain drops what is for itself
+ *            business, so its input chain drops what is for itself, and of
+ *            its errors only what a flow's own end may be told goes out
  *   low      a source port below 1024 is kept by the kernel and never by the
  *            router, so there is none here
  *   room     the kernel quotes as much as fits 576 bytes, and so does the
@@ -35,11 +36,17 @@
 #include "gateway/base/log.h"
 #include "tests/firewall/craft.h"
 
-enum { MTU = 1400, OUTPUTS_MAX = 16, PACKET_MAX = 4096, FLOWS = 4096 };
+enum {
+    MTU = 1400,
+    CARD = 1500,
+    OUTPUTS_MAX = 16,
+    PACKET_MAX = 4096,
+    FLOWS = 4096
+};
 
 static const char *const setup[] = {
     "ip link set lo up",
-    "ip link set qube0 up mtu 9000",
+    "ip link set qube0 up mtu 1500",
     "ip link set out0 up mtu 1400",
     "ip address add 10.137.0.1/32 dev qube0",
     "ip route add 10.137.0.5/32 dev qube0",
@@ -59,7 +66,9 @@ static const char *const setup[] = {
     "    iifname qube0 icmp type echo-request accept\n"
     "    iifname qube0 icmpv6 type echo-request accept\n  }\n"
     "  chain output { type filter hook output priority 0; policy drop;\n"
-    "    oifname qube0 accept\n  }\n"
+    "    oifname qube0 accept\n"
+    "    icmp type destination-unreachable icmp code frag-needed accept\n"
+    "    icmpv6 type packet-too-big accept\n  }\n"
     "  chain forward { type filter hook forward priority 0; policy drop;\n"
     "    ct state invalid drop\n"
     "    tcp flags syn tcp option maxseg size set rt mtu\n"
@@ -208,7 +217,7 @@ static void through_router(bool up, const uint8_t *data, size_t size,
     if (up)
         router_from_qubes(twin, now, &batch, &replies);
     else
-        router_from_tunnel(twin, now, &batch);
+        router_from_tunnel(twin, now, &batch, &replies);
     for (size_t i = 0; i < replies.count; i++)
         add(o, ANSWERED, replies.packets[i].data, replies.packets[i].size);
     if (p.drop != DROP_NONE)
@@ -216,9 +225,7 @@ static void through_router(bool up, const uint8_t *data, size_t size,
     struct segment_cursor cursor = {0};
     must(burst.memory || burst_init(&burst, 100000), "out of memory");
     burst_reset(&burst);
-    if (!up)
-        add(o, FORWARDED, p.data, p.size);
-    else if (segment(&p, MTU, &layout, &cursor, &burst) != SEGMENT_DONE)
+    if (segment(&p, up ? MTU : CARD, &layout, &cursor, &burst) != SEGMENT_DONE)
         fail("what the router passed could not be cut");
     for (size_t i = 0; i < burst.count; i++)
         add(o, FORWARDED, burst.datagrams[i].data + layout.head,
@@ -486,6 +493,7 @@ static void errors(bool v6)
 
 static void sizes_and_times(bool v6)
 {
+    unsigned passed = 0;
     for (int i = 0; i < 40; i++) {
         struct craft c = from_qube(v6, 17, v6 ? places6[0] : places4[0], 5000);
         c.payload.size = 1300 + craft_below(&seed, 2600);
@@ -495,6 +503,17 @@ static void sizes_and_times(bool v6)
         c.ttl = (uint8_t)(1 + i % 3);
         (void)both(true, &c);
     }
+    for (int i = 0; i < 40; i++) {
+        struct craft c = from_qube(v6, 17, v6 ? places6[0] : places4[0], 5000);
+        if (!both(true, &c))
+            fail("no flow");
+        struct craft back = answer_to(&c);
+        back.payload.size = CARD - 160 + craft_below(&seed, 200);
+        back.dont_fragment = i % 2;
+        passed += both(false, &back);
+    }
+    if (passed < 10 || passed > 38)
+        fail("that says little about sizes");
     struct craft spoofed =
         from_qube(v6, 17, v6 ? places6[0] : places4[0], 5000);
     spoofed.source.bytes[3]++;

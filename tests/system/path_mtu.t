@@ -82,4 +82,18 @@ in_internet perl "$system/udp" narrow $server_address $gateway_address 0 $server
 ok "one about a ping lowers it no further than to 1280" mtu_becomes 1228
 is "over IPv6 to the least there may be" 1280 path $web_ipv6 1240
 ok "with which all goes on" page_is_whole
+
+# The other way round: the tunnel carries more than the network card of a qube.
+server_kill
+in_gateway ip route flush cache
+outer_mtu 1800
+echo 'tun-mtu 1600' >>"$work/server.conf"
+server_return
+ok "a tunnel of 1600 bytes" wait_for 20 mtu_is 1600
+told() { # the server's kernel is, in that namespace
+    asks 42 1560 >/dev/null
+    in_internet ip route get 10.8.0.2 | grep 'mtu 1500'
+}
+ok "who sends a qube too much is told so" wait_for 10 told
+is "then all of it arrives" 42 asks 42 1560
 finish
