@@ -33,7 +33,7 @@ static const char usage[] =
     "          ,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
     "  attach DOMID:PATH IFNAME [--no-sandbox] [-v]\n"
     "          in a qube: its network card over a vchan to that gateway\n"
-    "  serve --config FILE [--control SOCKET] [-v]\n"
+    "  serve --config FILE [--control SOCKET] [--no-sandbox] [-v]\n"
     "          be an OpenVPN server for many clients\n"
     "  check FILE\n"
     "          say what is wrong with a profile, and what it asks for\n"

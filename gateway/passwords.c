@@ -34,6 +34,7 @@ struct passwords {
     passwords_answer *answer;
     void *context;
     pthread_t thread;
+    bool started;
     pthread_mutex_t lock; /* for all below */
     pthread_cond_t wake;
     bool ending;
@@ -147,10 +148,25 @@ static void ready(void *context, struct instant now, unsigned events)
         p->answer(p->context, now, number, good);
 }
 
+/* The loop's thread alone is to get signals. */
+static bool start_thread(struct passwords *p)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    p->started = pthread_create(&p->thread, NULL, work, p) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return p->started;
+}
+
 bool passwords_check(struct passwords *p, uint64_t number, struct bytes name,
                      struct bytes password)
 {
     bool taken = false;
+    if (!p->started && !start_thread(p)) {
+        log_error("serve: passwords cannot be checked: %s", strerror(errno));
+        return false;
+    }
     pthread_mutex_lock(&p->lock);
     size_t used = p->answered + p->waiting;
     if (used < PASSWORDS_WAITING_MAX) {
@@ -164,17 +180,6 @@ bool passwords_check(struct passwords *p, uint64_t number, struct bytes name,
         pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
     return taken;
-}
-
-/* The loop's thread alone is to get signals. */
-static bool start_thread(struct passwords *p)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&p->thread, NULL, work, p) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
 }
 
 struct passwords *passwords_open(const char *path, struct loop *loop,
@@ -196,11 +201,8 @@ struct passwords *passwords_open(const char *path, struct loop *loop,
     p->context = context;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
-    if (loop_add(loop, &p->watch, LOOP_READ) != OK)
-        goto failed;
-    if (start_thread(p))
+    if (loop_add(loop, &p->watch, LOOP_READ) == OK)
         return p;
-    loop_remove(loop, &p->watch);
 failed:
     log_error("serve: passwords cannot be checked: %s", strerror(errno));
     if (fd >= 0)
@@ -217,7 +219,8 @@ void passwords_close(struct passwords *p)
     p->ending = true;
     pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
-    pthread_join(p->thread, NULL);
+    if (p->started)
+        pthread_join(p->thread, NULL);
     loop_remove(p->loop, &p->watch);
     close(p->watch.fd);
     pthread_mutex_destroy(&p->lock);

@@ -4,8 +4,9 @@
  *
  *   printf 'anna:%s\n' "$(mkpasswd -m yescrypt)" >>users
  *
- * A hash is meant to take long, so that it is made in a thread of its own; one
- * at a time, and no more than a few may wait. The file is read for each, so
+ * A hash is meant to take long, so that it is made in a thread of its own,
+ * which starts with the first and is confined as whoever asks is; one at a
+ * time, and no more than a few may wait. The file is read for each, so
  * that a change needs no order.
  */
 #ifndef GATEWAY_PASSWORDS_H

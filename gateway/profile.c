@@ -265,6 +265,20 @@ bool profile_usable(const char *path)
     return usable;
 }
 
+/* What is opened later lies where the configuration does, wherever the process
+ * was started. */
+static bool stand_beside(const struct profile_reader *r, char **file)
+{
+    char *whole;
+    if (!*file || **file == '/' || r->directory_path[0] == 0)
+        return true;
+    if (asprintf(&whole, "%s/%s", r->directory_path, *file) < 0)
+        return false;
+    free(*file);
+    *file = whole;
+    return true;
+}
+
 bool profile_load_server(const char *path, struct server_config *out)
 {
     struct problems p = {.path = path, .warnings = true};
@@ -278,6 +292,10 @@ bool profile_load_server(const char *path, struct server_config *out)
     const struct config_parser_env env = {pass_on, read_referenced, &r};
     bool usable =
         server_config_parse(bytes_of(text.data, text.size), path, &env, out);
+    usable = usable && stand_beside(&r, &out->users) &&
+             stand_beside(&r, &out->clients_directory) &&
+             stand_beside(&r, &out->pool_file) &&
+             stand_beside(&r, &out->status_file);
     close_reader(&r, &text);
     return usable;
 }

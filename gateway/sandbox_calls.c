@@ -96,6 +96,7 @@ static const struct call calls[] = {
     ALWAYS(openat2),
     ALWAYS(pread64),
     ALWAYS(lseek),
+    ALWAYS(ftruncate), /* a server's files, which were opened before */
     ALWAYS(stat),
     ALWAYS(lstat),
     ALWAYS(fstat),

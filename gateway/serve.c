@@ -22,6 +22,7 @@
 #include "gateway/profile.h"
 #include "gateway/randomness.h"
 #include "gateway/sandbox.h"
+#include "gateway/serve_files.h"
 #include "gateway/serve_listeners.h"
 #include "gateway/serve_status.h"
 #include "gateway/settings.h"
@@ -30,6 +31,11 @@ enum {
     EXIT_USAGE = 2,
     OUT_BYTES = 128 * 1024, /* stays in the second-level cache */
     INBOUND_PACKETS = 128,
+};
+
+struct serve_options {
+    const char *config, *control;
+    bool no_sandbox, verbose;
 };
 
 struct serve {
@@ -41,6 +47,7 @@ struct serve {
     struct notify notify;
     struct server *server;
     struct passwords *passwords; /* or NULL */
+    struct serve_files *files;
     struct loop_timer timer;
     struct serve_listeners *listeners;
     struct link *tun;
@@ -225,6 +232,13 @@ static void due(void *context, struct instant now)
     pump(s);
 }
 
+static bool client_config(void *context, const char *common_name,
+                          struct server_client_config *out)
+{
+    struct serve *s = context;
+    return serve_files_client(s->config, common_name, out);
+}
+
 /* --- Names and passwords ------------------------------------------------- */
 
 static enum server_verdict admit(void *context,
@@ -360,7 +374,8 @@ static bool open_parts(struct serve *s, const char *control)
     const struct server_env env = {.context = s,
                                    .random = randomness_fill,
                                    .unix_time = unix_time,
-                                   .admit = admit};
+                                   .admit = admit,
+                                   .client_config = client_config};
     s->loop = loop_new();
     s->coalesce = coalesce_new();
     if (!s->loop || !s->coalesce || !burst_init(&s->out, OUT_BYTES) ||
@@ -372,6 +387,9 @@ static bool open_parts(struct serve *s, const char *control)
     s->signals_open = signals_open(&s->signals, s->loop, signalled, s) == OK;
     s->server = server_new(s->config, &env, loop_now(s->loop));
     if (!s->signals_open || !s->server || !open_outside(s))
+        return false;
+    s->files = serve_files_open(s->config, s->loop, s->server);
+    if (!s->files)
         return false;
     if (s->config->users) {
         s->passwords = passwords_open(s->config->users, s->loop, checked, s);
@@ -397,6 +415,7 @@ static void close_parts(struct serve *s)
         s->tun->kind->close(s->tun);
     serve_listeners_close(s->listeners);
     passwords_close(s->passwords);
+    serve_files_close(s->files);
     server_free(s->server);
     if (s->signals_open)
         signals_close(&s->signals);
@@ -407,7 +426,33 @@ static void close_parts(struct serve *s)
     loop_free(s->loop);
 }
 
-static int run(const struct server_config *config, const char *control)
+/* From here on no more than serving needs: what it reads again, and the place
+ * of its control socket. */
+static bool enter_sandbox(const struct serve_options *o,
+                          const struct server_config *c)
+{
+    const char *read[5], *beside = o->config;
+    size_t count = 0;
+    struct sandbox sandbox;
+    read[count++] = beside;
+    if (c->clients_directory)
+        read[count++] = c->clients_directory;
+    if (c->users)
+        read[count++] = c->users;
+    if (c->revoked_file && c->revoked_file[0] == '/')
+        read[count++] = c->revoked_file;
+    read[count] = NULL;
+    return sandbox_enter(
+        &(struct sandbox_options){
+            .off = o->no_sandbox,
+            .read = read,
+            .remove = (const char *const[]){o->control, NULL},
+        },
+        &sandbox);
+}
+
+static int run(const struct server_config *config,
+               const struct serve_options *options)
 {
     char local[2 * ENDPOINT_TEXT_SIZE + 32];
     int result = EXIT_FAILURE;
@@ -415,7 +460,7 @@ static int run(const struct server_config *config, const char *control)
     if (!s)
         return EXIT_FAILURE;
     s->config = config;
-    if (open_parts(s, control)) {
+    if (open_parts(s, options->control) && enter_sandbox(options, config)) {
         serve_listeners_describe(config, local, sizeof local);
         log_info("serve: %s, device %s", local, config->device);
         notify_ready(&s->notify, "serving");
@@ -427,37 +472,47 @@ static int run(const struct server_config *config, const char *control)
     return result;
 }
 
-int serve(int argc, char **argv)
+static bool parse_options(int argc, char **argv, struct serve_options *o)
 {
     static const struct option known[] = {
         {"config", required_argument, NULL, 'f'},
         {"control", required_argument, NULL, 'c'},
+        {"no-sandbox", no_argument, NULL, 's'},
         {NULL, 0, NULL, 0},
     };
-    const char *file = NULL, *control = SETTINGS_CONTROL_DEFAULT;
-    enum log_level level = LOG_INFO;
-    struct server_config config;
+    *o = (struct serve_options){.control = SETTINGS_CONTROL_DEFAULT};
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "v", known, NULL)) != -1;) {
         if (c == '?')
-            return EXIT_USAGE;
+            return false;
         if (c == 'f')
-            file = optarg;
+            o->config = optarg;
         else if (c == 'c')
-            control = optarg;
+            o->control = optarg;
+        else if (c == 's')
+            o->no_sandbox = true;
         else
-            level = LOG_DEBUG;
+            o->verbose = true;
     }
-    if (!file || optind != argc) {
-        fputs("usage: vpn-gateway serve --config FILE [--control SOCKET] "
-              "[-v]\n",
-              stderr);
+    if (o->config && optind == argc)
+        return true;
+    fputs("usage: vpn-gateway serve --config FILE [--control SOCKET] "
+          "[--no-sandbox] [-v]\n",
+          stderr);
+    return false;
+}
+
+int serve(int argc, char **argv)
+{
+    struct serve_options options;
+    struct server_config config;
+    if (!parse_options(argc, argv, &options))
         return EXIT_USAGE;
-    }
-    log_set_level(level);
+    log_set_level(options.verbose ? LOG_DEBUG : LOG_INFO);
     sandbox_guard_secrets();
-    int result =
-        profile_load_server(file, &config) ? run(&config, control) : EXIT_USAGE;
+    int result = profile_load_server(options.config, &config)
+                     ? run(&config, &options)
+                     : EXIT_USAGE;
     server_config_clear(&config);
     return result;
 }

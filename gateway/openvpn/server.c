@@ -38,6 +38,17 @@ static bool read_wrap_key(struct server *s)
     return s->wrap_ready;
 }
 
+static bool read_token_key(struct server *s)
+{
+    const struct config_blob *key = &s->config->token_key;
+    if (key->size > 0)
+        return auth_token_parse_key(bytes_of(key->data, key->size),
+                                    &s->token_key);
+    s->env.random(s->env.context, s->token_key.bytes,
+                  sizeof s->token_key.bytes);
+    return true;
+}
+
 static bool open_parts(struct server *s)
 {
     const struct server_config *c = s->config;
@@ -46,16 +57,16 @@ static bool open_parts(struct server *s)
     s->env.random(s->env.context, (uint8_t *)&key, sizeof key);
     s->env.random(s->env.context, (uint8_t *)&s->cookie_key,
                   sizeof s->cookie_key);
-    s->env.random(s->env.context, (uint8_t *)&s->name_key, sizeof s->name_key);
     s->negotiating_max = c->max_clients / 4;
     if (s->negotiating_max < NEGOTIATING_LEAST)
         s->negotiating_max = NEGOTIATING_LEAST;
     if (!server_table_init(&s->table, c->max_clients, &key) ||
-        !server_pool_init(&s->pool, c)) {
+        !server_pool_init(&s->pool, c, &key) ||
+        !server_routes_init(&s->routes, 2 * c->max_clients, &key)) {
         log_error("server: out of memory");
         return false;
     }
-    if (!read_wrap_key(s))
+    if (!read_wrap_key(s) || !read_token_key(s))
         return false;
     s->tls_ready = true; /* is to be cleared also after a failure */
     if (!tls_context_init(
@@ -65,6 +76,8 @@ static bool open_parts(struct server *s)
         return false;
     if (c->certificate == SERVER_CERTIFICATE_NONE)
         mbedtls_ssl_conf_authmode(&s->tls.config, MBEDTLS_SSL_VERIFY_NONE);
+    if (c->certificate == SERVER_CERTIFICATE_OPTIONAL)
+        tls_context_make_certificate_optional(&s->tls);
     return true;
 }
 
@@ -94,6 +107,7 @@ void server_free(struct server *s)
     }
     server_table_clear(&s->table);
     server_pool_clear(&s->pool);
+    server_routes_clear(&s->routes);
     if (s->wrap_ready && server_has_own_keys(s))
         tls_crypt_key_clear(&s->unwrap);
     else if (s->wrap_ready)
@@ -146,34 +160,54 @@ static struct server_peer *data_peer(struct server *s, const struct datagram *d)
     return p && p->state == SERVER_PEER_UP ? p : NULL;
 }
 
+static bool is_own(const struct server *s, const struct address *a)
+{
+    return address_equal(a, &s->config->ipv4.address) ||
+           address_equal(a, &s->config->ipv6.address);
+}
+
+/* Its own address, or one behind it. */
+static bool is_of(const struct server *s, const struct server_peer *p,
+                  const struct address *from)
+{
+    if (address_equal(from, &p->ipv4.address) ||
+        (from->family == ADDRESS_IPV6 && address_equal(from, &p->ipv6.address)))
+        return true;
+    return s->routes.wide > 0 && !is_own(s, from) &&
+           server_routes_find(&s->routes, from) == p;
+}
+
+/* One that clients have, or may get, or that lies behind one. */
+static bool is_clients(const struct server *s, const struct address *to)
+{
+    const struct prefix *own =
+        to->family == ADDRESS_IPV4 ? &s->config->ipv4 : &s->config->ipv6;
+    struct prefix network = prefix_of(&own->address, own->bits);
+    return !is_own(s, to) &&
+           (prefix_contains(&network, to) ||
+            (s->routes.wide > 0 && server_routes_find(&s->routes, to)));
+}
+
 /* Its own source, and not another client's destination. */
 static enum drop judge(const struct server *s, const struct server_peer *p,
                        struct bytes inner)
 {
     struct address from, to;
-    struct prefix network;
-    const struct server_config *c = s->config;
     uint8_t version = inner.data[0] >> 4;
     if (version == 4 && inner.size >= 20) {
         from = address_from_bytes(ADDRESS_IPV4, inner.data + 12);
         to = address_from_bytes(ADDRESS_IPV4, inner.data + 16);
-        network = prefix_of(&c->ipv4.address, c->ipv4.bits);
-        if (!address_equal(&from, &p->ipv4))
-            return DROP_CLIENT_SPOOFED;
     } else if (version == 6 && inner.size >= 40) {
         from = address_from_bytes(ADDRESS_IPV6, inner.data + 8);
         to = address_from_bytes(ADDRESS_IPV6, inner.data + 24);
-        network = prefix_of(&c->ipv6.address, c->ipv6.bits);
-        if (!address_is_set(&p->ipv6) || !address_equal(&from, &p->ipv6))
-            return DROP_CLIENT_SPOOFED;
     } else {
         return DROP_IP_MALFORMED;
     }
-    if (!c->client_to_client && prefix_contains(&network, &to) &&
-        !address_equal(&to, &c->ipv4.address) &&
-        !address_equal(&to, &c->ipv6.address))
-        return DROP_CLIENT_TO_CLIENT;
-    return DROP_NONE;
+    if (!is_of(s, p, &from))
+        return DROP_CLIENT_SPOOFED;
+    return !s->config->client_to_client && is_clients(s, &to)
+               ? DROP_CLIENT_TO_CLIENT
+               : DROP_NONE;
 }
 
 /* True if one of them authenticated. */
@@ -377,7 +411,7 @@ void server_admit(struct server *s, struct instant now, uint64_t client,
         size = sizeof p->refusal - 1;
     memcpy(p->refusal, reason ? reason : "", size);
     p->refusal[size] = 0;
-    server_peer_decide(s, p);
+    server_admission_decide(s, p);
     server_peer_settle(s, p);
 }
 
@@ -454,12 +488,34 @@ bool server_is_empty(const struct server *s)
     return s->table.count == 0;
 }
 
+void server_remember(struct server *s, const char *common_name,
+                     const struct address *ipv4)
+{
+    server_pool_remember(&s->pool, common_name, ipv4);
+}
+
+bool server_next_lease(const struct server *s, uint32_t *number,
+                       struct server_lease *out)
+{
+    while (*number < s->pool.count && !s->pool.places[*number].name)
+        (*number)++;
+    if (*number >= s->pool.count)
+        return false;
+    *out = (struct server_lease){
+        .common_name = s->pool.places[*number].name,
+        .ipv4 = server_pool_ipv4(&s->pool, *number),
+        .ipv6 = server_pool_ipv6(&s->pool, *number),
+    };
+    (*number)++;
+    return true;
+}
+
 /* --- Packets to clients --------------------------------------------------- */
 
 struct server_peer *server_find(struct server *s,
                                 const struct address *destination)
 {
-    struct server_peer *p = server_pool_owner(&s->pool, destination);
+    struct server_peer *p = server_routes_find(&s->routes, destination);
     return p && p->state == SERVER_PEER_UP ? p : NULL;
 }
 
@@ -525,8 +581,9 @@ bool server_next_client(const struct server *s, uint32_t *peer_id,
         .username = p->username,
         .cipher = p->cipher,
         .path = &e->path,
-        .ipv4 = &p->ipv4,
-        .ipv6 = &p->ipv6,
+        .ipv4 = &p->ipv4.address,
+        .ipv6 = &p->ipv6.address,
+        .routes = p->routes,
         .since = p->since,
         .packets_in = p->packets_in,
         .packets_out = p->packets_out,

@@ -23,7 +23,9 @@
 #include "gateway/base/burst.h"
 #include "gateway/base/drop.h"
 #include "gateway/base/instant.h"
+#include "gateway/openvpn/server_client_config.h"
 #include "gateway/openvpn/server_config.h"
+#include "gateway/openvpn/server_routes.h"
 
 struct server;
 struct server_peer; /* a client; valid until the next input */
@@ -60,6 +62,11 @@ struct server_env {
     /* NULL: whoever has a good certificate may come in. */
     enum server_verdict (*admit)(void *context,
                                  const struct server_login *login);
+    /* What is said of that client alone, into *out, which is empty. False, and
+     * it does not come in, if that cannot be used or there must be something
+     * and is not. NULL: nothing is said of anybody. */
+    bool (*client_config)(void *context, const char *common_name,
+                          struct server_client_config *out);
     /* What a client answered to a question that server_tell() asked; NULL:
      * nobody asks any. */
     void (*answered)(void *context, uint64_t client, struct bytes response);
@@ -116,6 +123,20 @@ MUST_USE bool server_revoke(struct server *s, const struct config_blob *list);
 void server_stop(struct server *s, struct instant now);
 bool server_is_empty(const struct server *s);
 
+/* Who had which address: for a file that outlives the server. */
+
+/* As if that client had been here before. */
+void server_remember(struct server *s, const char *common_name,
+                     const struct address *ipv4);
+/* The next address that somebody has or had, from number *number on; steps it
+ * on. Borrowed until the next input. */
+struct server_lease {
+    const char *common_name;
+    struct address ipv4, ipv6;
+};
+MUST_USE bool server_next_lease(const struct server *s, uint32_t *number,
+                                struct server_lease *out);
+
 /* Packets to clients. */
 
 /* The client that is up and has the destination, or NULL. */
@@ -146,6 +167,7 @@ struct server_client {
     const char *cipher;
     const struct server_path *path;
     const struct address *ipv4, *ipv6; /* family NONE: none */
+    const struct server_route *routes; /* to these, and what lies behind */
     struct instant since;
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
 };

@@ -2,11 +2,15 @@
 
 #include <stdlib.h>
 
+#include "gateway/openvpn/config_builder.h"
+
 enum {
     MAX_CLIENTS_DEFAULT = 1024,
     FIRST_ANSWERS_DEFAULT = 1000, /* OpenVPN: 100; without state an answer
                                      costs one keyed hash */
     FIRST_SECONDS_DEFAULT = 10,
+    POOL_SECONDS_DEFAULT = 600,
+    STATUS_SECONDS_DEFAULT = 60,
 };
 
 void server_config_init(struct server_config *c)
@@ -16,6 +20,9 @@ void server_config_init(struct server_config *c)
         .max_clients = MAX_CLIENTS_DEFAULT,
         .first_answers = FIRST_ANSWERS_DEFAULT,
         .first_seconds = FIRST_SECONDS_DEFAULT,
+        .pool_seconds = POOL_SECONDS_DEFAULT,
+        .status_seconds = STATUS_SECONDS_DEFAULT,
+        .status_version = 1,
         .protocol_bits = UINT32_MAX,
     };
     config_init(&c->common);
@@ -27,6 +34,10 @@ void server_config_clear(struct server_config *c)
         free(c->pushes[i]);
     free(c->pushes);
     free(c->users);
+    free(c->clients_directory);
+    free(c->pool_file);
+    free(c->status_file);
+    config_builder_free_blob(&c->token_key);
     free(c->revoked_file);
     config_clear(&c->common);
     *c = (struct server_config){0};

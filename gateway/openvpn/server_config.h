@@ -19,6 +19,7 @@ enum {
 
 enum server_config_certificate {
     SERVER_CERTIFICATE_REQUIRED,
+    SERVER_CERTIFICATE_OPTIONAL, /* none, or a good one */
     SERVER_CERTIFICATE_NONE,
 };
 
@@ -52,14 +53,26 @@ struct server_config {
     enum server_config_certificate certificate;
     char *revoked_file; /* owned: where the list in `common` is from, or NULL */
     char *users;        /* owned: a file of names and hashes, or NULL */
+    char *clients_directory; /* owned: client-config-dir, or NULL */
+    bool clients_exclusive;  /* nobody without a file of his own */
+    bool username_as_common_name;
+    bool tokens;                  /* auth-gen-token */
+    uint32_t token_lifetime;      /* s; 0: without end */
+    uint32_t token_renewal;       /* s */
+    struct config_blob token_key; /* size 0: a new one at each start */
     bool duplicate_cn;
     bool client_to_client;
     uint32_t max_clients;
     uint32_t first_answers, first_seconds; /* connect-freq-initial */
     uint32_t logins, logins_seconds;       /* connect-freq; 0: any */
     uint32_t wrapped_key_days;             /* tls-crypt-v2-max-age; 0: any */
-    bool exit_notify;                      /* say RESTART at the end ... */
-    bool exit_advance;                     /* ... and go to the next remote */
+    char *pool_file;                       /* owned: ifconfig-pool-persist */
+    uint32_t pool_seconds;                 /* between writing it; 0: never */
+    char *status_file;                     /* owned: status */
+    uint32_t status_seconds;
+    uint32_t status_version;
+    bool exit_notify;  /* say RESTART at the end ... */
+    bool exit_advance; /* ... and go to the next remote */
 
     /* What of a client's IV_PROTO counts; all by default. Not in the file:
      * for tests that want an older server. */

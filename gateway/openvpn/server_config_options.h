@@ -34,4 +34,25 @@ const struct config_option *server_config_options_find(const char *name);
 /* A client's, which means nothing to a server or is to be pushed instead. */
 bool server_config_options_client_only(const char *name);
 
+/* Arguments of the other tables', too; an error where they are none. */
+MUST_USE bool server_config_options_ipv4(struct config_builder *b,
+                                         const struct config_line *line,
+                                         size_t number, uint32_t *value);
+MUST_USE bool server_config_options_netmask(struct config_builder *b,
+                                            const struct config_line *line,
+                                            size_t number, uint8_t *bits);
+/* Whether argument 1 may be pushed behind `count` others. */
+MUST_USE bool server_config_options_push(struct config_builder *b,
+                                         const struct config_line *line,
+                                         size_t count);
+
+/* server_config_options_tunnel.c: where clients find it, and what is inside */
+config_option_handler server_config_options_local, server_config_options_port,
+    server_config_options_proto, server_config_options_device,
+    server_config_options_mode, server_config_options_server,
+    server_config_options_server_ipv6, server_config_options_ifconfig_pool,
+    server_config_options_topology, server_config_options_route,
+    server_config_options_route_ipv6, server_config_options_keepalive,
+    server_config_options_push_all;
+
 #endif

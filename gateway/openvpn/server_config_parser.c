@@ -6,7 +6,7 @@
 #include "gateway/openvpn/config_file.h"
 #include "gateway/openvpn/server_config_options.h"
 
-enum { TAG_SIZE = 40, PORT_DEFAULT = 1194 };
+enum { TAG_SIZE = 40, PORT_DEFAULT = 1194, RENEWAL_DEFAULT = 3600 };
 
 /* --- One line or block --- */
 
@@ -153,9 +153,18 @@ static void finish(struct server_config_builder *s)
         config_builder_error(b, "`key' is missing");
     if (common->ca.size == 0 && common->fingerprint_count == 0 && !b->failed_ca)
         config_builder_error(b, "`ca' is missing: no client could be known");
-    if (c->certificate == SERVER_CERTIFICATE_NONE && !c->users)
+    if (c->certificate != SERVER_CERTIFICATE_REQUIRED && !c->users)
         config_builder_error(b, "with neither certificates nor a "
                                 "`user-pass-file' anybody could come in");
+    if ((c->tokens || c->username_as_common_name) && !c->users)
+        config_builder_error(b, "`%s' needs a `user-pass-file'",
+                             c->tokens ? "auth-gen-token"
+                                       : "username-as-common-name");
+    if (c->clients_exclusive && !c->clients_directory)
+        config_builder_error(b, "`ccd-exclusive' needs a `client-config-dir'");
+    if (c->token_renewal == 0)
+        c->token_renewal =
+            common->reneg_seconds ? common->reneg_seconds : RENEWAL_DEFAULT;
 }
 
 bool server_config_parse(struct bytes text, const char *path,

@@ -6,31 +6,26 @@
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
-#include "gateway/openvpn/cipher_names.h"
 #include "gateway/openvpn/options_string.h"
-#include "gateway/openvpn/peer_info.h"
-#include "gateway/openvpn/server_push.h"
 
 /* --- Beginning and end --------------------------------------------------- */
 
-enum { WHO_SIZE = LOG_QUOTE_SIZE + ENDPOINT_TEXT_SIZE };
-
-/* For the log. */
-static const char *who(const struct server_peer *p, char out[WHO_SIZE])
+const char *server_peer_who(const struct server_peer *p,
+                            char out[SERVER_WHO_SIZE])
 {
     char quoted[LOG_QUOTE_SIZE], text[ENDPOINT_TEXT_SIZE];
     const char *name = p->common_name[0] ? p->common_name : p->username;
     endpoint_format(&p->entry.path.remote, text);
     if (name[0])
-        snprintf(out, WHO_SIZE, "%s (%s)",
+        snprintf(out, SERVER_WHO_SIZE, "%s (%s)",
                  log_quote(quoted, bytes_of_text(name)), text);
     else
-        snprintf(out, WHO_SIZE, "%s", text);
+        snprintf(out, SERVER_WHO_SIZE, "%s", text);
     return out;
 }
 
-static void become(struct server *s, struct server_peer *p,
-                   enum server_peer_state state, struct instant deadline)
+void server_peer_become(struct server *s, struct server_peer *p,
+                        enum server_peer_state state, struct instant deadline)
 {
     s->negotiating -= p->state == SERVER_PEER_NEGOTIATING;
     s->up -= p->state == SERVER_PEER_UP;
@@ -125,24 +120,25 @@ server_peer_new(struct server *s, const struct server_path *from,
         free(p);
         return NULL;
     }
-    become(
+    server_peer_become(
         s, p, SERVER_PEER_NEGOTIATING,
         instant_after(s->now, duration_seconds(s->config->common.hand_window)));
     return p;
 }
 
-static void give_address_back(struct server *s, struct server_peer *p)
+static void give_addresses_back(struct server *s, struct server_peer *p)
 {
+    server_routes_remove(&s->routes, &p->routes);
     if (p->has_number)
         server_pool_give(&s->pool, p->number);
     p->has_number = false;
-    p->ipv4 = p->ipv6 = (struct address){0};
+    p->ipv4 = p->ipv6 = (struct prefix){0};
 }
 
 void server_peer_free(struct server *s, struct server_peer *p)
 {
-    become(s, p, SERVER_PEER_GONE, INSTANT_NEVER);
-    give_address_back(s, p);
+    server_peer_become(s, p, SERVER_PEER_GONE, INSTANT_NEVER);
+    give_addresses_back(s, p);
     server_table_remove(&s->table, &p->entry);
     session_clear(&p->session);
     secret_wipe(p, sizeof *p);
@@ -151,17 +147,17 @@ void server_peer_free(struct server *s, struct server_peer *p)
 
 void server_peer_gone(struct server *s, struct server_peer *p)
 {
-    become(s, p, SERVER_PEER_GONE, s->now);
-    give_address_back(s, p);
+    server_peer_become(s, p, SERVER_PEER_GONE, s->now);
+    give_addresses_back(s, p);
     server_table_queue(&s->table, &p->entry);
 }
 
 void server_peer_cut_off(struct server *s, struct server_peer *p)
 {
-    char name[WHO_SIZE];
+    char name[SERVER_WHO_SIZE];
     if (p->state == SERVER_PEER_GONE)
         return;
-    log_info("server: %s closed its connection", who(p, name));
+    log_info("server: %s closed its connection", server_peer_who(p, name));
     server_peer_gone(s, p);
 }
 
@@ -174,209 +170,22 @@ void server_peer_leave(struct server *s, struct server_peer *p,
         server_peer_gone(s, p);
         return;
     }
-    give_address_back(s, p);
-    become(s, p, SERVER_PEER_LEAVING,
-           instant_after(
-               s->now, duration_seconds(s->stopping ? SERVER_STOPPING_SECONDS
-                                                    : SERVER_LEAVING_SECONDS)));
+    give_addresses_back(s, p);
+    server_peer_become(
+        s, p, SERVER_PEER_LEAVING,
+        instant_after(s->now,
+                      duration_seconds(s->stopping ? SERVER_STOPPING_SECONDS
+                                                   : SERVER_LEAVING_SECONDS)));
     server_table_queue(&s->table, &p->entry);
     server_table_wake(&s->table, &p->entry, server_peer_deadline(p));
 }
 
-static void refuse(struct server *s, struct server_peer *p, const char *text,
-                   const char *why)
+void server_peer_refuse(struct server *s, struct server_peer *p,
+                        const char *text, const char *why)
 {
-    char name[WHO_SIZE];
-    log_info("server: %s is refused: %s", who(p, name), why);
+    char name[SERVER_WHO_SIZE];
+    log_info("server: %s is refused: %s", server_peer_who(p, name), why);
     server_peer_leave(s, p, text);
-}
-
-/* --- What it can, and what it gets --------------------------------------- */
-
-/* The first of our own list that it has; of old clients we know only what
- * their options say (openvpn: ssl_ncp.c, ncp_get_best_cipher). */
-static void choose_cipher(struct server_peer *p, const char *ours,
-                          const struct key_exchange *theirs)
-{
-    char list[CONFIG_CIPHERS_SIZE], old[32] = "";
-    struct bytes value, rest = bytes_of_text(ours), name;
-    p->cipher[0] = 0;
-    if (peer_info_value(theirs->peer_info, "IV_CIPHERS", &value)) {
-        if (!text_copy(list, sizeof list, value))
-            list[0] = 0;
-    } else if (peer_info_value(theirs->peer_info, "IV_NCP", &value)) {
-        snprintf(list, sizeof list, "AES-256-GCM:AES-128-GCM");
-    } else if (options_string_value(theirs->options, "cipher", old,
-                                    sizeof old)) {
-        snprintf(list, sizeof list, "%s", old);
-    } else {
-        list[0] = 0;
-    }
-    while (text_cut(&rest, ':', &name)) {
-        char one[sizeof p->cipher];
-        if (!text_copy(one, sizeof one, name) ||
-            !cipher_names_in_list(list, one))
-            continue;
-        memcpy(p->cipher, one, sizeof one);
-        return;
-    }
-}
-
-static void learn(struct server *s, struct server_peer *p,
-                  const struct key_exchange *theirs)
-{
-    struct bytes value;
-    if (!peer_info_value(theirs->peer_info, "IV_PROTO", &value) ||
-        !text_to_u32(value, UINT32_MAX, &p->protocol))
-        p->protocol = 0;
-    p->protocol &= s->config->protocol_bits;
-    p->tells_mtu = peer_info_value(theirs->peer_info, "IV_MTU", &value);
-    choose_cipher(p, s->config->common.data_ciphers, theirs);
-}
-
-static bool is_aead(const char *cipher)
-{
-    const struct cipher_name *c = cipher_names_find(bytes_of_text(cipher));
-    return c && c->class == CIPHER_AEAD;
-}
-
-/* Each format needs what stands before it. */
-static struct session_data_options data_options(const struct server *s,
-                                                const struct server_peer *p)
-{
-    bool flags = p->protocol & PEER_INFO_CC_EXIT_NOTIFY;
-    struct session_data_options o = {
-        .peer_id = p->entry.index,
-        .digest = s->config->common.auth,
-        .exporter = p->protocol & PEER_INFO_TLS_KEY_EXPORT,
-    };
-    o.dynamic_wrap =
-        flags && o.exporter && p->protocol & PEER_INFO_DYNAMIC_TLS_CRYPT;
-    o.epoch = flags && o.exporter && p->protocol & PEER_INFO_DATA_EPOCH &&
-              is_aead(p->cipher);
-    memcpy(o.cipher, p->cipher, sizeof o.cipher);
-    return o;
-}
-
-static bool send_push(struct server *s, struct server_peer *p, bool epoch)
-{
-    char message[CONTROL_MESSAGE_MAX];
-    struct server_push push = {
-        .config = s->config,
-        .ipv4 = p->ipv4,
-        .ipv6 = p->ipv6,
-        .peer_id = p->entry.index,
-        .cipher = p->cipher,
-        .protocol = p->protocol,
-        .epoch = epoch,
-        .mtu = p->tells_mtu,
-    };
-    uint8_t *memory = malloc(SERVER_PUSH_MAX);
-    struct writer w = writer_of(memory, memory ? SERVER_PUSH_MAX : 0);
-    bool good = server_push_write(&push, &w), first = true;
-    struct bytes rest = writer_bytes(&w);
-    while (good && server_push_next(&rest, &first, message))
-        good = session_send(&p->session, s->now, message);
-    free(memory);
-    return good;
-}
-
-static uint64_t name_of(const struct server *s, const struct server_peer *p)
-{
-    const char *name = p->common_name[0] ? p->common_name : p->username;
-    uint64_t hash = siphash(&s->name_key, name, strlen(name));
-    /* With several of one name, none is the one that was here before. */
-    if (s->config->duplicate_cn)
-        hash ^= p->client * 0x9e3779b97f4a7c15U;
-    return hash ? hash : 1;
-}
-
-static bool same_name(const struct server_peer *a, const struct server_peer *b)
-{
-    return strcmp(a->common_name, b->common_name) == 0 &&
-           strcmp(a->username, b->username) == 0;
-}
-
-/* A client that came back, and one that took another's port, leave a session
- * behind that nobody uses. */
-static void retire_others(struct server *s, const struct server_peer *p)
-{
-    char name[WHO_SIZE];
-    for (uint32_t i = 0; i < s->table.capacity; i++) {
-        struct server_entry *e = server_table_at(&s->table, i);
-        struct server_peer *other = e ? server_peer_of(e) : NULL;
-        if (!other || other->client >= p->client ||
-            other->state == SERVER_PEER_GONE)
-            continue;
-        bool same_place = server_path_equal(&other->entry.path, &p->entry.path);
-        bool again = other->state == SERVER_PEER_UP &&
-                     !s->config->duplicate_cn && same_name(other, p);
-        if (!same_place && !again)
-            continue;
-        log_info("server: %s: a newer session takes its place",
-                 who(other, name));
-        server_peer_gone(s, other);
-    }
-}
-
-static void go_up(struct server *s, struct server_peer *p)
-{
-    char name[WHO_SIZE], address[ADDRESS_TEXT_SIZE], tls[96];
-    const struct server_config *c = s->config;
-    struct session_data_options data = data_options(s, p);
-    if (p->cipher[0] == 0 || !(p->protocol & PEER_INFO_DATA_V2)) {
-        refuse(s, p,
-               "AUTH_FAILED,Data channel cipher negotiation failed (no shared "
-               "cipher)",
-               "no data cipher in common");
-        return;
-    }
-    retire_others(s, p);
-    if (!server_pool_take(&s->pool, name_of(s, p), p, &p->number)) {
-        refuse(s, p, "AUTH_FAILED,TEMP:no address is free",
-               "no address is free");
-        return;
-    }
-    p->has_number = true;
-    p->ipv4 = server_pool_ipv4(&s->pool, p->number);
-    p->ipv6 = server_pool_ipv6(&s->pool, p->number);
-    if (!send_push(s, p, data.epoch) ||
-        !session_data_establish(&p->session, s->now, &data)) {
-        log_warn("server: %s: %s", who(p, name),
-                 p->session.failed ? p->session.why
-                                   : "what is to be pushed does not fit");
-        server_peer_gone(s, p);
-        return;
-    }
-    /* A client waits once, the server twice as long: it is the client that
-     * shall notice first. */
-    keepalive_init(&p->session.keepalive, s->now, c->ping, 2 * c->ping_restart);
-    become(
-        s, p, SERVER_PEER_UP,
-        c->common.session_timeout
-            ? instant_after(s->now, duration_seconds(c->common.session_timeout))
-            : INSTANT_NEVER);
-    s->logins++;
-    tls_session_describe(&p->session.primary->control.tls, tls, sizeof tls);
-    log_info("server: %s is up: %s, %s, %s", who(p, name),
-             address_format(&p->ipv4, address), p->cipher, tls);
-}
-
-void server_peer_decide(struct server *s, struct server_peer *p)
-{
-    /* Before that no word of ours would reach it. */
-    if (!p->active)
-        return;
-    if (p->verdict == SERVER_REFUSE) {
-        char text[SERVER_NAME_SIZE + 16];
-        snprintf(text, sizeof text, "AUTH_FAILED%s%s", p->refusal[0] ? "," : "",
-                 p->refusal);
-        refuse(s, p, text, "name or password");
-    } else if (p->verdict == SERVER_ADMIT &&
-               p->state == SERVER_PEER_NEGOTIATING &&
-               (p->asked || p->protocol & PEER_INFO_REQUEST_PUSH)) {
-        go_up(s, p);
-    }
 }
 
 /* --- What it says -------------------------------------------------------- */
@@ -384,32 +193,31 @@ void server_peer_decide(struct server *s, struct server_peer *p)
 static bool is_same_client(const struct server_peer *p, const char *common_name,
                            struct bytes username)
 {
-    return strcmp(p->common_name, common_name) == 0 &&
+    return strcmp(p->certificate_name, common_name) == 0 &&
            text_equal(username, p->username);
 }
 
-static void take_exchange(struct server *s, struct server_peer *p,
-                          const struct key_exchange *theirs)
+/* Its names are those that it came with, whatever it says later. */
+static bool learn_names(struct server *s, struct server_peer *p,
+                        const char *common_name, struct bytes username)
 {
-    const char *name = p->session.primary->control.tls.verify.common_name;
-    char text[WHO_SIZE];
-    bool again = p->state == SERVER_PEER_UP;
-    s->negotiations++;
-    if (again && !is_same_client(p, name, theirs->username)) {
-        log_warn("server: %s negotiates as somebody else", who(p, text));
-        server_peer_gone(s, p);
-        return;
+    char text[SERVER_WHO_SIZE];
+    snprintf(p->certificate_name, sizeof p->certificate_name, "%s",
+             common_name);
+    if (!text_copy(p->username, sizeof p->username, username)) {
+        log_info("server: %s: its name is too long", server_peer_who(p, text));
+        return false;
     }
-    if (!again) {
-        (void)!text_copy(p->common_name, sizeof p->common_name,
-                         bytes_of_text(name));
-        if (!text_copy(p->username, sizeof p->username, theirs->username)) {
-            log_info("server: %s: its name is too long", who(p, text));
-            server_peer_gone(s, p);
-            return;
-        }
-        learn(s, p, theirs);
-    }
+    snprintf(p->common_name, sizeof p->common_name, "%s",
+             s->config->username_as_common_name && p->username[0]
+                 ? p->username
+                 : p->certificate_name);
+    return true;
+}
+
+static enum server_verdict judge(struct server *s, struct server_peer *p,
+                                 const struct key_exchange *theirs, bool again)
+{
     struct server_login login = {
         .client = p->client,
         .common_name = p->common_name,
@@ -418,10 +226,33 @@ static void take_exchange(struct server *s, struct server_peer *p,
         .path = &p->entry.path,
         .again = again,
     };
-    p->verdict =
-        s->env.admit ? s->env.admit(s->env.context, &login) : SERVER_ADMIT;
+    if (s->config->tokens && auth_token_is_one(theirs->password))
+        return server_admission_token(s, p, theirs->password);
+    return s->env.admit ? s->env.admit(s->env.context, &login) : SERVER_ADMIT;
+}
+
+static void take_exchange(struct server *s, struct server_peer *p,
+                          const struct key_exchange *theirs)
+{
+    const char *name = p->session.primary->control.tls.verify.common_name;
+    char text[SERVER_WHO_SIZE];
+    bool again = p->state == SERVER_PEER_UP;
+    s->negotiations++;
+    if (again && !is_same_client(p, name, theirs->username)) {
+        log_warn("server: %s negotiates as somebody else",
+                 server_peer_who(p, text));
+        server_peer_gone(s, p);
+        return;
+    }
+    if (!again && !learn_names(s, p, name, theirs->username)) {
+        server_peer_gone(s, p);
+        return;
+    }
+    if (!again)
+        server_admission_learn(s, p, theirs);
+    p->verdict = judge(s, p, theirs, again);
     if (again && p->verdict == SERVER_REFUSE)
-        server_peer_decide(s, p);
+        server_admission_decide(s, p);
 }
 
 static void answer_exchange(struct server *s, struct server_peer *p)
@@ -429,12 +260,13 @@ static void answer_exchange(struct server *s, struct server_peer *p)
     const struct config *c = &s->config->common;
     struct options_string ours = options_string_of(c, &c->remotes[0]);
     ours.protocol = p->entry.path.stream ? CONFIG_TCP : CONFIG_UDP;
-    char options[OPTIONS_STRING_SIZE], name[WHO_SIZE];
+    char options[OPTIONS_STRING_SIZE], name[SERVER_WHO_SIZE];
     ours.server = true;
     ours.cipher = p->cipher;
     struct key_exchange message = {0};
     if (!options_string_format(&ours, options)) {
-        log_error("server: %s: our options cannot be told", who(p, name));
+        log_error("server: %s: our options cannot be told",
+                  server_peer_who(p, name));
         server_peer_gone(s, p);
         return;
     }
@@ -445,9 +277,9 @@ static void answer_exchange(struct server *s, struct server_peer *p)
 
 static void say_goodbye(struct server *s, struct server_peer *p)
 {
-    char name[WHO_SIZE];
+    char name[SERVER_WHO_SIZE];
     s->goodbyes++;
-    log_info("server: %s said goodbye", who(p, name));
+    log_info("server: %s said goodbye", server_peer_who(p, name));
     server_peer_gone(s, p);
 }
 
@@ -457,7 +289,7 @@ static void take_message(struct server *s, struct server_peer *p,
     if (m->type == CONTROL_MESSAGE_PUSH_REQUEST &&
         p->state == SERVER_PEER_NEGOTIATING) {
         p->asked = true;
-        server_peer_decide(s, p);
+        server_admission_decide(s, p);
     } else if (m->type == CONTROL_MESSAGE_EXIT) {
         say_goodbye(s, p);
     } else if (m->type == CONTROL_MESSAGE_CR_RESPONSE && s->env.answered) {
@@ -468,7 +300,7 @@ static void take_message(struct server *s, struct server_peer *p,
 static void take_event(struct server *s, struct server_peer *p,
                        const struct session_event *event)
 {
-    char name[WHO_SIZE];
+    char name[SERVER_WHO_SIZE];
     switch (event->type) {
     case SESSION_EXCHANGE:
         take_exchange(s, p, &event->exchange);
@@ -478,10 +310,11 @@ static void take_event(struct server *s, struct server_peer *p,
         break;
     case SESSION_ACTIVE:
         p->active = true;
-        server_peer_decide(s, p);
+        server_admission_decide(s, p);
         break;
     case SESSION_RENEGOTIATED:
-        log_debug("server: %s: new data keys", who(p, name));
+        log_debug("server: %s: new data keys", server_peer_who(p, name));
+        server_admission_renew_token(s, p);
         break;
     case SESSION_MESSAGE:
         take_message(s, p, &event->message);
@@ -490,7 +323,7 @@ static void take_event(struct server *s, struct server_peer *p,
         say_goodbye(s, p);
         break;
     case SESSION_FAILED:
-        log_info("server: %s: %s", who(p, name), event->why);
+        log_info("server: %s: %s", server_peer_who(p, name), event->why);
         server_peer_gone(s, p);
         break;
     }
@@ -525,33 +358,69 @@ struct instant server_peer_deadline(const struct server_peer *p)
         instant_earlier(p->deadline, session_deadline(&p->session));
     if (p->state == SERVER_PEER_UP && !p->ping_due)
         t = instant_earlier(t, keepalive_deadline(&p->session.keepalive));
+    if (p->state == SERVER_PEER_UP)
+        t = instant_earlier(t, instant_earlier(p->token_due, p->idle_due));
     return t;
+}
+
+void server_peer_watch_idling(struct server *s, struct server_peer *p)
+{
+    uint32_t seconds = s->config->common.inactive;
+    p->idle_bytes = p->bytes_in + p->bytes_out;
+    p->idle_due = seconds ? instant_after(s->now, duration_seconds(seconds))
+                          : INSTANT_NEVER;
+}
+
+/* inactive: who moved no more than so many bytes in so many seconds goes. */
+static bool is_idle(struct server *s, struct server_peer *p)
+{
+    const struct config *c = &s->config->common;
+    uint64_t bytes = p->bytes_in + p->bytes_out;
+    if (!instant_reached(s->now, p->idle_due))
+        return false;
+    if (bytes - p->idle_bytes <= c->inactive_bytes)
+        return true;
+    server_peer_watch_idling(s, p);
+    return false;
+}
+
+static void expire_up(struct server *s, struct server_peer *p)
+{
+    char name[SERVER_WHO_SIZE];
+    const struct keepalive *k = &p->session.keepalive;
+    if (keepalive_timed_out(k, s->now)) {
+        log_info("server: %s has been silent for %lld s",
+                 server_peer_who(p, name),
+                 (long long)(k->timeout.us / 1000000));
+        server_peer_gone(s, p);
+    } else if (instant_reached(s->now, p->deadline)) {
+        log_info("server: %s: its time is over", server_peer_who(p, name));
+        server_peer_leave(s, p, "RESTART");
+    } else if (is_idle(s, p)) {
+        log_info("server: %s has been idle for %u s", server_peer_who(p, name),
+                 s->config->common.inactive);
+        server_peer_leave(s, p, "HALT");
+    } else {
+        p->ping_due |= keepalive_ping_due(k, s->now);
+        if (instant_reached(s->now, p->token_due))
+            server_admission_renew_token(s, p);
+    }
 }
 
 void server_peer_expire(struct server *s, struct server_peer *p)
 {
-    char name[WHO_SIZE];
-    const struct keepalive *k = &p->session.keepalive;
+    char name[SERVER_WHO_SIZE];
     session_expire(&p->session, s->now);
     switch (p->state) {
     case SERVER_PEER_NEGOTIATING:
         if (instant_reached(s->now, p->deadline)) {
-            log_info("server: %s did not come in within %u s", who(p, name),
-                     s->config->common.hand_window);
+            log_info("server: %s did not come in within %u s",
+                     server_peer_who(p, name), s->config->common.hand_window);
             server_peer_gone(s, p);
         }
         break;
     case SERVER_PEER_UP:
-        if (keepalive_timed_out(k, s->now)) {
-            log_info("server: %s has been silent for %lld s", who(p, name),
-                     (long long)(k->timeout.us / 1000000));
-            server_peer_gone(s, p);
-        } else if (instant_reached(s->now, p->deadline)) {
-            log_info("server: %s: its time is over", who(p, name));
-            server_peer_leave(s, p, "RESTART");
-        } else if (keepalive_ping_due(k, s->now)) {
-            p->ping_due = true;
-        }
+        expire_up(s, p);
         break;
     case SERVER_PEER_LEAVING:
         if (instant_reached(s->now, p->deadline))

@@ -6,9 +6,11 @@
 /* Where OpenVPN's pool starts (openvpn: helper.c). */
 enum { IPV6_FIRST = 0x1000, IPV6_FIRST_SMALL = 2, IPV6_SMALL_BITS = 112 };
 
-bool server_pool_init(struct server_pool *p, const struct server_config *config)
+bool server_pool_init(struct server_pool *p, const struct server_config *config,
+                      const struct siphash_key *key)
 {
     *p = (struct server_pool){
+        .key = *key,
         .first = config->pool_first,
         .ipv6 = config->ipv6,
         .count = config->pool_last - config->pool_first + 1,
@@ -25,39 +27,87 @@ bool server_pool_init(struct server_pool *p, const struct server_config *config)
 
 void server_pool_clear(struct server_pool *p)
 {
+    for (uint32_t i = 0; p->places && i < p->count; i++)
+        free(p->places[i].name);
     free(p->places);
     *p = (struct server_pool){0};
 }
 
+static uint64_t hash_of(const struct server_pool *p, const char *name)
+{
+    return name ? siphash(&p->key, name, strlen(name)) | 1 : 0;
+}
+
+static bool is_of(const struct server_place *place, uint64_t hash,
+                  const char *name)
+{
+    return name && place->hash == hash && place->name &&
+           strcmp(place->name, name) == 0;
+}
+
 /* One's own of earlier, else one that nobody ever had, else the one that was
  * left first. */
-static bool better(const struct server_place *a, const struct server_place *b,
-                   uint64_t name)
+static bool better(const struct server_place *a, const struct server_place *b)
 {
     if (!b)
         return true;
-    if ((a->name == name) != (b->name == name))
-        return a->name == name;
-    if ((a->name == 0) != (b->name == 0))
-        return a->name == 0;
+    if ((a->hash == 0) != (b->hash == 0))
+        return a->hash == 0;
     return a->left < b->left;
 }
 
-bool server_pool_take(struct server_pool *p, uint64_t name, void *owner,
+/* Without memory for its name it is only not known again. */
+static void occupy(struct server_place *place, const char *name, uint64_t hash,
+                   void *owner)
+{
+    if (!is_of(place, hash, name)) {
+        free(place->name);
+        place->name = name ? strdup(name) : NULL;
+        place->hash = hash ? hash : 1;
+    }
+    place->owner = owner;
+}
+
+bool server_pool_take(struct server_pool *p, const char *name, void *owner,
                       uint32_t *number)
 {
     struct server_place *best = NULL;
+    uint64_t hash = hash_of(p, name);
     for (uint32_t i = 0; i < p->count; i++) {
         struct server_place *place = &p->places[i];
-        if (!place->owner && better(place, best, name))
+        if (place->owner)
+            continue;
+        if (better(place, best))
             best = place;
+        if (is_of(place, hash, name)) {
+            best = place;
+            break;
+        }
     }
     if (!best)
         return false;
-    best->owner = owner;
-    best->name = name;
+    occupy(best, name, hash, owner);
     *number = (uint32_t)(best - p->places);
     return true;
+}
+
+bool server_pool_take_number(struct server_pool *p, uint32_t number,
+                             const char *name, void *owner)
+{
+    struct server_place *place = &p->places[number];
+    assert(number < p->count);
+    if (place->owner)
+        return false;
+    occupy(place, name, hash_of(p, name), owner);
+    return true;
+}
+
+void server_pool_remember(struct server_pool *p, const char *name,
+                          const struct address *ipv4)
+{
+    uint32_t number;
+    if (server_pool_number(p, ipv4, &number) && !p->places[number].owner)
+        occupy(&p->places[number], name, hash_of(p, name), NULL);
 }
 
 void server_pool_give(struct server_pool *p, uint32_t number)
@@ -80,14 +130,11 @@ struct address server_pool_ipv6(const struct server_pool *p, uint32_t number)
     return a;
 }
 
-void *server_pool_owner(const struct server_pool *p,
-                        const struct address *address)
+bool server_pool_number(const struct server_pool *p, const struct address *ipv4,
+                        uint32_t *number)
 {
-    uint32_t number = p->count;
-    if (address->family == ADDRESS_IPV4)
-        number = address_to_ipv4(address) - p->first;
-    else if (p->ipv6.address.family == ADDRESS_IPV6 &&
-             memcmp(address->bytes, p->ipv6.address.bytes, 12) == 0)
-        number = load_u32(address->bytes + 12) - p->ipv6_first;
-    return number < p->count ? p->places[number].owner : NULL;
+    if (ipv4->family != ADDRESS_IPV4)
+        return false;
+    *number = address_to_ipv4(ipv4) - p->first;
+    return *number < p->count;
 }

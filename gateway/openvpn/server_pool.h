@@ -7,13 +7,15 @@
 #ifndef OPENVPN_SERVER_POOL_H
 #define OPENVPN_SERVER_POOL_H
 
+#include "gateway/base/siphash.h"
 #include "gateway/openvpn/server_config.h"
 
 enum { SERVER_POOL_MAX = 65000 }; /* fits behind IPv6's 16 bits */
 
 struct server_place {
     void *owner;   /* NULL: free */
-    uint64_t name; /* of who had it last; 0: nobody yet */
+    char *name;    /* owned: of who had it last, or NULL */
+    uint64_t hash; /* of the name; 0: nobody had it yet */
     uint64_t left; /* when, counted in departures */
 };
 
@@ -23,22 +25,32 @@ struct server_pool {
     uint32_t ipv6_first; /* in its last 32 bits */
     uint32_t count;
     uint64_t departures;
+    struct siphash_key key; /* of names */
     struct server_place *places;
 };
 
 MUST_USE bool server_pool_init(struct server_pool *p,
-                               const struct server_config *config);
+                               const struct server_config *config,
+                               const struct siphash_key *key);
 void server_pool_clear(struct server_pool *p);
 
-/* `name`: a hash of who asks, not 0. False if all are taken. */
-MUST_USE bool server_pool_take(struct server_pool *p, uint64_t name,
+/* `name` of who asks, or NULL if it is not to be known again. False if all are
+ * taken. */
+MUST_USE bool server_pool_take(struct server_pool *p, const char *name,
                                void *owner, uint32_t *number);
+/* That very one. False if somebody has it. */
+MUST_USE bool server_pool_take_number(struct server_pool *p, uint32_t number,
+                                      const char *name, void *owner);
+/* As if that client had been here before; nothing if it is no address of the
+ * pool. */
+void server_pool_remember(struct server_pool *p, const char *name,
+                          const struct address *ipv4);
 void server_pool_give(struct server_pool *p, uint32_t number);
 
 struct address server_pool_ipv4(const struct server_pool *p, uint32_t number);
 struct address server_pool_ipv6(const struct server_pool *p, uint32_t number);
-/* The owner of an address, or NULL. */
-void *server_pool_owner(const struct server_pool *p,
-                        const struct address *address);
+/* Which number an IPv4 address has; false if it is none of the pool's. */
+MUST_USE bool server_pool_number(const struct server_pool *p,
+                                 const struct address *ipv4, uint32_t *number);
 
 #endif

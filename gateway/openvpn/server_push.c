@@ -34,26 +34,37 @@ static void add_flags(struct writer *w, const struct server_push *p)
         add(w, "key-derivation tls-ekm");
 }
 
+static struct address netmask_of(uint8_t bits)
+{
+    return address_ipv4(bits ? UINT32_MAX << (32 - bits) : 0);
+}
+
 bool server_push_write(const struct server_push *p, struct writer *w)
 {
     const struct server_config *c = p->config;
     char own[ADDRESS_TEXT_SIZE], theirs[ADDRESS_TEXT_SIZE],
         mask[ADDRESS_TEXT_SIZE];
-    struct address netmask = address_ipv4(~(UINT32_MAX >> c->ipv4.bits));
+    struct address netmask = netmask_of(p->ipv4.bits);
     for (size_t i = 0; i < c->push_count; i++)
-        add(w, "%s", c->pushes[i]);
+        if (server_client_config_takes(p->own, c->pushes[i]))
+            add(w, "%s", c->pushes[i]);
+    for (size_t i = 0; i < p->own->push_count; i++)
+        add(w, "%s", p->own->pushes[i]);
     add(w, "route-gateway %s", address_format(&c->ipv4.address, own));
     add(w, "topology subnet");
     if (c->ping)
         add(w, "ping %u", c->ping);
     if (c->ping_restart)
         add(w, "ping-restart %u", c->ping_restart);
-    if (address_is_set(&p->ipv6))
-        add(w, "ifconfig-ipv6 %s/%u %s", address_format(&p->ipv6, theirs),
-            c->ipv6.bits, address_format(&c->ipv6.address, own));
-    add(w, "ifconfig %s %s", address_format(&p->ipv4, theirs),
+    if (address_is_set(&p->ipv6.address))
+        add(w, "ifconfig-ipv6 %s/%u %s",
+            address_format(&p->ipv6.address, theirs), p->ipv6.bits,
+            address_format(&c->ipv6.address, own));
+    add(w, "ifconfig %s %s", address_format(&p->ipv4.address, theirs),
         address_format(&netmask, mask));
     add(w, "peer-id %u", p->peer_id);
+    if (p->token)
+        add(w, "auth-token %s", p->token);
     add(w, "cipher %s", p->cipher);
     add_flags(w, p);
     if (p->mtu)

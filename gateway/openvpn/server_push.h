@@ -7,14 +7,16 @@
 #define OPENVPN_SERVER_PUSH_H
 
 #include "gateway/openvpn/control_message.h"
-#include "gateway/openvpn/server_config.h"
+#include "gateway/openvpn/server_client_config.h"
 
 enum { SERVER_PUSH_MAX = 64 * 1024 };
 
 /* What differs between clients. */
 struct server_push {
     const struct server_config *config;
-    struct address ipv4, ipv6; /* family NONE: none */
+    const struct server_client_config *own;
+    struct prefix ipv4, ipv6; /* its addresses; family NONE: none */
+    const char *token;        /* auth-token, or NULL */
     uint32_t peer_id;
     const char *cipher;
     uint32_t protocol; /* bits of IV_PROTO that count */

@@ -1,13 +1,18 @@
 /*
  * The inside of the server, shared by server.c (the door), server_stranger.c
- * (who is not known yet) and server_peer.c (one client, from its cookie to its
- * end). Nobody else includes it.
+ * (who is not known yet), server_peer.c (one client, from its cookie to its
+ * end) and server_admission.c (whether it may come in, and with what). Nobody
+ * else includes it.
  */
 #ifndef OPENVPN_SERVER_STATE_H
 #define OPENVPN_SERVER_STATE_H
 
+#include "gateway/base/log.h"
+#include "gateway/openvpn/auth_token.h"
 #include "gateway/openvpn/server.h"
+#include "gateway/openvpn/server_client_config.h"
 #include "gateway/openvpn/server_pool.h"
+#include "gateway/openvpn/server_routes.h"
 #include "gateway/openvpn/server_table.h"
 #include "gateway/openvpn/session_data.h"
 #include "gateway/openvpn/tls_context.h"
@@ -16,6 +21,7 @@ enum {
     SERVER_ANSWERS = 32,      /* to strangers, not yet sent */
     SERVER_ANSWER_SIZE = 160, /* tls-auth with SHA512 needs 98 */
     SERVER_NAME_SIZE = 128,
+    SERVER_WHO_SIZE = LOG_QUOTE_SIZE + ENDPOINT_TEXT_SIZE,
     SERVER_LEAVING_SECONDS = 5,  /* for the last word; openvpn: forward.c,
                                     schedule_exit() */
     SERVER_STOPPING_SECONDS = 2, /* the same when the server itself ends */
@@ -39,12 +45,19 @@ struct server_peer {
     bool asked;  /* for its options */
     bool ping_due;
     bool has_number;
-    uint32_t number; /* in the pool */
-    struct address ipv4, ipv6;
-    uint32_t protocol; /* bits of IV_PROTO that count */
-    bool tells_mtu;    /* IV_MTU */
-    char cipher[32];   /* "" if there is none in common */
-    char common_name[COMMON_NAME_SIZE];
+    uint32_t number;             /* in the pool */
+    struct prefix ipv4, ipv6;    /* as it is told them */
+    struct server_route *routes; /* to it and to what lies behind it */
+    struct auth_token token;     /* the newest */
+    bool has_token;
+    struct instant token_due; /* the next one */
+    struct instant idle_due;  /* until then it has to have moved something */
+    uint64_t idle_bytes;      /* moved before */
+    uint32_t protocol;        /* bits of IV_PROTO that count */
+    bool tells_mtu;           /* IV_MTU */
+    char cipher[32];          /* "" if there is none in common */
+    char certificate_name[COMMON_NAME_SIZE];
+    char common_name[COMMON_NAME_SIZE]; /* by which it is known */
     char username[SERVER_NAME_SIZE];
     char refusal[SERVER_NAME_SIZE]; /* what it is told with REFUSE */
     struct static_key wrap_key;     /* its own, with tls-crypt-v2 */
@@ -69,9 +82,11 @@ struct server {
     struct tls_crypt_key unwrap; /* tls-crypt-v2: what clients' keys are
                                     wrapped with */
     bool wrap_ready;
-    struct siphash_key cookie_key, name_key;
+    struct siphash_key cookie_key;
     struct server_table table;
     struct server_pool pool;
+    struct server_routes routes;
+    struct auth_token_key token_key;
     uint64_t clients; /* so far */
     uint32_t negotiating, negotiating_max;
     uint32_t up;
@@ -130,7 +145,27 @@ void server_peer_leave(struct server *s, struct server_peer *p,
 void server_peer_gone(struct server *s, struct server_peer *p);
 /* Its connection has ended. */
 void server_peer_cut_off(struct server *s, struct server_peer *p);
+/* The same, with the reason in the log. */
+void server_peer_refuse(struct server *s, struct server_peer *p,
+                        const char *text, const char *why);
+void server_peer_become(struct server *s, struct server_peer *p,
+                        enum server_peer_state state, struct instant deadline);
+/* From now on it has to move something, where `inactive' wants that. */
+void server_peer_watch_idling(struct server *s, struct server_peer *p);
+/* For the log. */
+const char *server_peer_who(const struct server_peer *p,
+                            char out[SERVER_WHO_SIZE]);
+
+/* What it says it can. */
+void server_admission_learn(struct server *s, struct server_peer *p,
+                            const struct key_exchange *theirs);
+/* Judges a token that it gives for a password. */
+enum server_verdict server_admission_token(struct server *s,
+                                           struct server_peer *p,
+                                           struct bytes password);
+/* Gives it the next token, if it has one. */
+void server_admission_renew_token(struct server *s, struct server_peer *p);
 /* Goes on with who has waited for a verdict. */
-void server_peer_decide(struct server *s, struct server_peer *p);
+void server_admission_decide(struct server *s, struct server_peer *p);
 
 #endif

@@ -178,6 +178,12 @@ static bool load_authorities(struct tls_context *t, const struct config *config)
     return true;
 }
 
+void tls_context_make_certificate_optional(struct tls_context *t)
+{
+    t->certificate_optional = true;
+    mbedtls_ssl_conf_authmode(&t->config, MBEDTLS_SSL_VERIFY_OPTIONAL);
+}
+
 bool tls_context_revoke(struct tls_context *t, const struct config_blob *list)
 {
     mbedtls_x509_crl fresh;

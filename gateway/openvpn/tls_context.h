@@ -30,8 +30,9 @@ struct tls_context {
     mbedtls_x509_crt_profile profile;
     mbedtls_ssl_protocol_version oldest, newest; /* that the profile allows */
     bool offers_tls_1_3;
-    int *suites;      /* owned, 0-terminated; NULL: the library's */
-    uint16_t *groups; /* owned, 0-terminated; NULL: the library's */
+    bool certificate_optional; /* the peer's */
+    int *suites;               /* owned, 0-terminated; NULL: the library's */
+    uint16_t *groups;          /* owned, 0-terminated; NULL: the library's */
 };
 
 /* From the TLS part of a profile, which is borrowed for the context's life.
@@ -44,6 +45,8 @@ MUST_USE bool tls_context_init(struct tls_context *t, enum openvpn_role role,
 /* Whether sessions to come offer TLS 1.3; they do at first, if the profile
  * lets them. False if they must or must not. */
 MUST_USE bool tls_context_offer_tls_1_3(struct tls_context *t, bool offer);
+/* A peer without a certificate is let in; one with a bad one is not. */
+void tls_context_make_certificate_optional(struct tls_context *t);
 /* Another list of revoked certificates, for handshakes from now on. False, and
  * the one before stays, if it cannot be read; the log says why. */
 MUST_USE bool tls_context_revoke(struct tls_context *t,

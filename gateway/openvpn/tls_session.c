@@ -187,11 +187,21 @@ static bool is_pause(int code)
            code == MBEDTLS_ERR_SSL_WANT_WRITE;
 }
 
+/* Where none is needed, mbedTLS takes any. */
+static bool has_bad_certificate(const struct tls_session *t)
+{
+    return t->context->certificate_optional &&
+           (mbedtls_ssl_get_verify_result(&t->ssl) &
+            ~(uint32_t)MBEDTLS_X509_BADCERT_MISSING) != 0;
+}
+
 void tls_session_advance(struct tls_session *t)
 {
     if (t->state != TLS_HANDSHAKE)
         return;
     int result = mbedtls_ssl_handshake(&t->ssl);
+    if (result == 0 && has_bad_certificate(t))
+        result = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
     if (result == 0)
         t->state = TLS_ESTABLISHED;
     else if (!is_pause(result))

@@ -84,8 +84,17 @@ struct server_club_member *server_club_join(struct server_club *c,
         set_blob(&m->config.remotes[0].wrap_key,
                  (const char *)c->config.common.remotes[0].wrap_key.data);
     set_blob(&m->config.ca, pki_ca);
-    set_blob(&m->config.cert, certificate ? certificate : pki_client_crt);
-    set_blob(&m->config.key, key ? key : pki_client_key);
+    if (!c->without_certificate) {
+        set_blob(&m->config.cert, certificate ? certificate : pki_client_crt);
+        set_blob(&m->config.key, key ? key : pki_client_key);
+    }
+    if (c->username) {
+        m->config.auth_user_pass = true;
+        assert_true(
+            config_set_text(&m->config.username, bytes_of_text(c->username)));
+        assert_true(
+            config_set_text(&m->config.password, bytes_of_text(c->password)));
+    }
     m->path.remote =
         (struct endpoint){address_ipv4(0xc0000200 + (uint32_t)c->count), 40000};
     m->client = client_new(&m->config, &env);
@@ -121,6 +130,7 @@ static void perform(struct server_club *c, struct server_club_member *m,
         return;
     case CLIENT_ACTION_UP:
         m->up = true;
+        m->ups++;
         m->tunnel = *a->tunnel;
         return;
     case CLIENT_ACTION_DOWN:

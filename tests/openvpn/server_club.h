@@ -15,6 +15,7 @@ struct server_club_member {
     struct tunnel tunnel;
     bool up, hung_up;
     uint64_t received;
+    uint64_t ups;
     char text[512]; /* of the last DOWN or STOPPED */
 };
 
@@ -24,6 +25,8 @@ struct server_club {
     struct server_config config;
     struct server_env env;
     struct server *server;
+    const char *username, *password; /* of who joins from now on; or NULL */
+    bool without_certificate;        /* the same */
     size_t count;
     struct server_club_member members[SERVER_CLUB_MEMBERS];
 };

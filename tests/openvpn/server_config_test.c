@@ -203,11 +203,20 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("management 127.0.0.1 7505\nplugin x\n", 6, "foreign code");
     refused("ca nowhere.crt\n", 5, "there is no such file");
     refused("verify-client-cert none\n", 0, "anybody could come in");
-    refused("verify-client-cert optional\n", 5, "not `require' or `none'");
+    refused("verify-client-cert optional\n", 0, "anybody could come in");
+    refused("verify-client-cert maybe\n", 5, "not `require', `optional' or");
+    refused("auth-gen-token\n", 0, "needs a `user-pass-file'");
+    refused("auth-gen-token 3600 60 external-auth\n", 5, "no plugin");
+    refused("auth-gen-token-secret ca.crt\n", 5, "holds no key");
+    refused("username-as-common-name\n", 0, "needs a `user-pass-file'");
+    refused("ccd-exclusive\n", 0, "needs a `client-config-dir'");
+    refused("status-version 4\n", 5, "from 1 to 3");
+    refused("client-connect /bin/true\n", 5, "no scripts");
+    refused("tls-crypt-v2-verify /bin/true\n", 5, "no scripts");
     refused("auth-user-pass-verify /bin/true via-file\n", 5, "no scripts");
     refused("tls-crypt-v2 ca.crt\n", 5, "holds no server's key");
     refused("tls-crypt-v2 ca.crt allow-noncookie\n", 5, "force-cookie");
-    refused("iroute 10.0.0.0\n", 5, "not supported yet");
+    refused("iroute 10.0.0.0\n", 5, "said of one client");
     refused("<tls-crypt>\nabc\n", 5, "never closed");
     refused("push \"open\n", 5, "quote");
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "gateway/base/log.h"
+#include "gateway/base/text.h"
 #include "tests/openvpn/server_club.h"
 #include "tests/unit.h"
 #include "tests/vectors/pki.h"
@@ -412,6 +413,252 @@ static void clients_may_meet_where_that_is_wanted(void **state)
     assert_int_equal(says(c, m, &m->path, OWN + 1, OWN), DROP_CLIENT_SPOOFED);
 }
 
+/* --- What is said of one client --------------------------------------------
+ */
+
+static const char *said_of_clients; /* to all of them */
+static bool says_nothing(void *context, const char *common_name,
+                         struct server_client_config *out)
+{
+    (void)context, (void)common_name, (void)out;
+    return false;
+}
+
+static void report_none(void *context, enum config_severity severity,
+                        unsigned line, const char *text)
+{
+    (void)context, (void)severity;
+    fail_msg("line %u: %s", line, text);
+}
+
+static bool says_it(void *context, const char *common_name,
+                    struct server_client_config *out)
+{
+    const struct server_club *c = context;
+    const struct config_parser_env env = {report_none, NULL, NULL};
+    assert_string_equal(common_name, "qube");
+    return server_client_config_parse(bytes_of_text(said_of_clients),
+                                      &c->config, &env, out);
+}
+
+static void its_own_configuration_counts(void **state)
+{
+    struct server_club *c = *state;
+    said_of_clients = "ifconfig-push 10.8.0.77 255.255.255.0\n"
+                      "iroute 192.168.7.0 255.255.255.0\n"
+                      "push \"route 10.1.0.0 255.255.0.0\"\npush-reset\n";
+    c->env.client_config = says_it;
+    c->config.pushes = calloc(1, sizeof *c->config.pushes);
+    c->config.pushes[c->config.push_count++] =
+        strdup("route 10.2.0.0 255.255.0.0");
+    struct server_club_member *m = one_up(c);
+    const uint32_t own = 0x0a08004d, behind = 0xc0a80705;
+    assert_int_equal(address_to_ipv4(&m->tunnel.ipv4.address), own);
+    assert_int_equal(m->tunnel.route_count, 1);
+    assert_int_equal(address_to_ipv4(&m->tunnel.routes[0].prefix.address),
+                     0x0a010000);
+    assert_int_equal(says(c, m, &m->path, own, WEB), DROP_NONE);
+    assert_int_equal(says(c, m, &m->path, behind, WEB), DROP_NONE);
+    assert_int_equal(says(c, m, &m->path, behind + 0x100, WEB),
+                     DROP_CLIENT_SPOOFED);
+    assert_int_equal(says(c, m, &m->path, OWN, WEB), DROP_CLIENT_SPOOFED);
+    assert_int_equal(says(c, m, &m->path, own, behind), DROP_CLIENT_TO_CLIENT);
+    struct address to = address_ipv4(behind);
+    assert_non_null(server_find(c->server, &to));
+    to = address_ipv4(OWN);
+    assert_null(server_find(c->server, &to));
+    client_stop(m->client, c->now);
+    server_club_run(c, duration_milliseconds(10));
+    to = address_ipv4(behind);
+    assert_null(server_find(c->server, &to));
+}
+
+static void what_is_behind_one_is_not_anothers(void **state)
+{
+    struct server_club *c = *state;
+    said_of_clients = "iroute 192.168.7.0 255.255.255.0\n"
+                      "iroute 0.0.0.0 0.0.0.0\n";
+    c->env.client_config = says_it;
+    c->config.duplicate_cn = true;
+    struct server_club_member *m = one_up(c);
+    struct address behind = address_ipv4(0xc0a80705);
+    struct server_peer *first_peer = server_find(c->server, &behind);
+    server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(1));
+    assert_int_equal(server_club_status(c).up, 2);
+    assert_ptr_equal(server_find(c->server, &behind), first_peer);
+    /* Whatever is behind it, it is not the server itself. */
+    assert_int_equal(says(c, m, &m->path, SERVER_IP, WEB), DROP_CLIENT_SPOOFED);
+    assert_int_equal(says(c, m, &m->path, OWN + 1, WEB), DROP_CLIENT_SPOOFED);
+}
+
+static void an_address_of_its_own_is_nobody_elses(void **state)
+{
+    struct server_club *c = *state;
+    said_of_clients = "ifconfig-push 10.8.0.2 255.255.255.0\n";
+    c->env.client_config = says_it;
+    c->config.duplicate_cn = true;
+    one_up(c);
+    server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(1));
+    assert_int_equal(server_club_status(c).up, 1);
+}
+
+static void who_is_disabled_or_unknown_stays_out(void **state)
+{
+    struct server_club *c = *state;
+    said_of_clients = "disable\n";
+    c->env.client_config = says_it;
+    server_club_open(c);
+    struct server_club_member *m = server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(1));
+    assert_false(m->up);
+    assert_int_equal(server_club_status(c).logins, 0);
+}
+
+static void without_a_configuration_nobody_comes_in(void **state)
+{
+    struct server_club *c = *state;
+    c->env.client_config = says_nothing;
+    server_club_open(c);
+    struct server_club_member *m = server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(1));
+    assert_false(m->up);
+}
+
+static void who_had_an_address_has_it_again(void **state)
+{
+    struct server_club *c = *state;
+    struct server_lease lease;
+    uint32_t number = 0;
+    server_club_open(c);
+    struct address a = address_ipv4(OWN + 40), none = address_ipv4(WEB);
+    server_remember(c->server, "qube", &a);
+    server_remember(c->server, "other", &none);
+    struct server_club_member *m = server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(1));
+    assert_int_equal(address_to_ipv4(&m->tunnel.ipv4.address), OWN + 40);
+    assert_true(server_next_lease(c->server, &number, &lease));
+    assert_string_equal(lease.common_name, "qube");
+    assert_true(address_equal(&lease.ipv4, &a));
+    assert_false(server_next_lease(c->server, &number, &lease));
+}
+
+/* --- Names, tokens, certificates that may be missing -----------------------
+ */
+
+static unsigned asked; /* for a password */
+static enum server_verdict knows_anna(void *context,
+                                      const struct server_login *login)
+{
+    (void)context;
+    asked++;
+    return text_equal(login->username, "anna") &&
+                   text_equal(login->password, "correct-horse")
+               ? SERVER_ADMIT
+               : SERVER_REFUSE;
+}
+
+static void as_anna(struct server_club *c, const char *password)
+{
+    asked = 0;
+    c->env.admit = knows_anna;
+    c->username = "anna";
+    c->password = password;
+}
+
+static void a_name_may_take_the_certificates_place(void **state)
+{
+    struct server_club *c = *state;
+    as_anna(c, "correct-horse");
+    c->config.username_as_common_name = true;
+    one_up(c);
+    struct server_client client;
+    uint32_t next = 0;
+    assert_true(server_next_client(c->server, &next, &client));
+    assert_string_equal(client.common_name, "anna");
+    server_renegotiate(c->server, c->now, client.client);
+    server_club_run(c, duration_seconds(2));
+    assert_int_equal(server_club_status(c).negotiations, 2);
+    assert_int_equal(server_club_status(c).up, 1);
+}
+
+static void a_token_takes_the_passwords_place(void **state)
+{
+    struct server_club *c = *state;
+    as_anna(c, "correct-horse");
+    c->config.tokens = true;
+    c->config.token_renewal = 100;
+    c->config.token_lifetime = 1000;
+    c->config.common.reneg_seconds = 150;
+    struct server_club_member *m = one_up(c);
+    assert_int_equal(asked, 1);
+    /* Renewed in time, it is good for later negotiations, */
+    server_club_run(c, duration_seconds(700));
+    assert_true(server_club_status(c).negotiations >= 4);
+    assert_int_equal(asked, 1);
+    /* and for another session. */
+    assert_true(server_kick(c->server, c->now, 1, false));
+    server_club_run(c, duration_seconds(10));
+    assert_true(m->up && m->ups == 2);
+    assert_int_equal(asked, 1);
+    /* At the end of its life the password is asked for again. */
+    server_club_run(c, duration_seconds(900));
+    assert_true(m->up);
+    assert_true(asked >= 2);
+}
+
+static void a_wrong_token_is_no_password(void **state)
+{
+    struct server_club *c = *state;
+    as_anna(c, "SESS_ID_AT_0123456789abcdefAAAAAAAAAAAAAAAAAAAAAE5JsQJOVfo8jnI3"
+               "RL3tBaR5NkE4yPfcylFUHmHSc5Bu");
+    c->config.tokens = true;
+    c->config.token_renewal = 100;
+    server_club_open(c);
+    struct server_club_member *m = server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(1));
+    assert_false(m->up);
+    assert_int_equal(asked, 0);
+}
+
+static void a_certificate_may_be_missing_but_not_bad(void **state)
+{
+    struct server_club *c = *state;
+    as_anna(c, "correct-horse");
+    c->config.certificate = SERVER_CERTIFICATE_OPTIONAL;
+    c->config.duplicate_cn = true;
+    server_club_open(c);
+    server_club_join(c, NULL, NULL);
+    c->without_certificate = true;
+    server_club_join(c, NULL, NULL);
+    c->without_certificate = false;
+    server_club_join(c, pki_alone_crt, pki_alone_key);
+    server_club_join(c, pki_expired_crt, pki_expired_key);
+    server_club_run(c, duration_seconds(1));
+    assert_true(c->members[0].up);
+    assert_true(c->members[1].up);
+    assert_false(c->members[2].up);
+    assert_false(c->members[3].up);
+}
+
+static void who_moves_nothing_is_sent_away(void **state)
+{
+    struct server_club *c = *state;
+    c->config.common.inactive = 30;
+    c->config.common.inactive_bytes = 150;
+    struct server_club_member *m = one_up(c);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(says(c, m, &m->path, OWN, WEB), DROP_NONE);
+        server_club_run(c, duration_seconds(10));
+    }
+    assert_true(m->up);
+    assert_int_equal(says(c, m, &m->path, OWN, WEB), DROP_NONE);
+    server_club_run(c, duration_seconds(61));
+    assert_false(m->up);
+    assert_true(server_is_empty(c->server));
+}
+
 static bool is_at(struct server_club *c, const struct server_path *path)
 {
     struct server_client client;
@@ -617,6 +864,17 @@ int main(void)
         TEST(a_pool_that_is_empty_says_so),
         TEST(only_its_own_address_is_let_through),
         TEST(clients_may_meet_where_that_is_wanted),
+        TEST(its_own_configuration_counts),
+        TEST(what_is_behind_one_is_not_anothers),
+        TEST(an_address_of_its_own_is_nobody_elses),
+        TEST(who_is_disabled_or_unknown_stays_out),
+        TEST(without_a_configuration_nobody_comes_in),
+        TEST(who_had_an_address_has_it_again),
+        TEST(a_name_may_take_the_certificates_place),
+        TEST(a_token_takes_the_passwords_place),
+        TEST(a_wrong_token_is_no_password),
+        TEST(a_certificate_may_be_missing_but_not_bad),
+        TEST(who_moves_nothing_is_sent_away),
         TEST(a_connection_has_one_session),
         TEST(a_cookie_is_good_for_its_connection_only),
         TEST(a_connection_moves_nowhere),

@@ -289,7 +289,7 @@ server_return() {
     mark=$(wc -l <"$work/server.log")
     if [ "$server" = gateway ]; then
         spawn "$work/server.log" "$internet" "$program" serve --config "$work/server.conf" \
-            --control "$work/server.control" -v
+            --control "$work/server.control" ${SYSTEM_NO_SANDBOX:+--no-sandbox} -v
         server_pid=$spawned
         wait_for 5 server_said "$mark" 'serve: .*device'
         return

@@ -175,6 +175,12 @@ ok "up" wait_for 10 gateway_up
 is "status: one client" 1 server_status clients_up
 is "status: its name" client server_status clients.0.name
 is "status: its address" 10.8.0.2 server_status clients.0.ipv4
+confined() {
+    # shellcheck disable=SC2046 # three words
+    set -- $(awk '/^(CapEff|NoNewPrivs|Seccomp):/ { print $2 }' "/proc/$server_pid/status")
+    [ "$*" = '0000000000000000 1 2' ] || { echo "$*"; return 1; }
+}
+[ -n "${SYSTEM_NO_SANDBOX:-}" ] || ok "the server has no capability, and the system calls of its list" confined
 ok "kick" "$program" kick client --control "$work/server.control"
 kicked() { [ "$(server_status logins)" = 2 ] && gateway_up; }
 ok "who was kicked comes again" wait_for 10 kicked

@@ -1,0 +1,27 @@
+/*
+ * The files of a server that runs: what it reads of each client
+ * (client-config-dir), and what it writes (ifconfig-pool-persist, status).
+ * Those that are written are opened at the start, before the process gives up
+ * opening any, and rewritten in place.
+ */
+#ifndef GATEWAY_SERVE_FILES_H
+#define GATEWAY_SERVE_FILES_H
+
+#include "gateway/event/loop.h"
+#include "gateway/openvpn/server.h"
+
+struct serve_files; /* heap */
+
+/* Reads who had which address. `server` may not be closed before. NULL on
+ * failure; the log says why. */
+struct serve_files *serve_files_open(const struct server_config *config,
+                                     struct loop *loop, struct server *server);
+/* Writes what there is to write. */
+void serve_files_close(struct serve_files *f);
+
+/* What is said of one client; see server_env. */
+bool serve_files_client(const struct server_config *config,
+                        const char *common_name,
+                        struct server_client_config *out);
+
+#endif
