@@ -112,6 +112,22 @@ void world_free(struct world *w)
     free(w);
 }
 
+/* Each name has addresses that end in 1, 2, ... */
+static void note_place(struct world *w, const char *host)
+{
+    struct address known[4] = {{.family = ADDRESS_NONE}}, address;
+    size_t used = strlen(w->tried);
+    if (w->addresses == 0)
+        return;
+    for (uint8_t i = 0; i < w->addresses; i++)
+        known[i] = address_ipv4(0xc0000201u + i);
+    if (!client_address(w->client, &address))
+        client_resolved(w->client, w->now, known, w->addresses);
+    assert_true(client_address(w->client, &address));
+    snprintf(w->tried + used, sizeof w->tried - used, "%s %u;", host,
+             address_to_ipv4(&address) & 0xff);
+}
+
 /* One action of the client. */
 static void perform(struct world *w, const struct client_action *a)
 {
@@ -120,6 +136,7 @@ static void perform(struct world *w, const struct client_action *a)
         assert_false(w->uplink);
         w->uplink = true;
         w->connects++;
+        note_place(w, a->remote->host);
         client_connected(w->client, w->now, 28, 1500);
         return;
     case CLIENT_ACTION_SEND:

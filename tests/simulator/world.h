@@ -30,7 +30,9 @@ struct world {
     struct server_end server;
     struct pipe up, down; /* to the server, to the client */
     bool uplink;
-    struct arrivals arrivals;                /* at the client */
+    size_t addresses;         /* that each name has; 0: nobody asks for them */
+    char tried[256];          /* "name number;", where it connected to */
+    struct arrivals arrivals; /* at the client */
     uint32_t client_numbers, server_numbers; /* packets sent so far */
     /* What the client said. */
     unsigned ups, downs, connects, disconnects, asks, stops;

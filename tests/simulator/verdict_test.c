@@ -1,0 +1,151 @@
+/* A server that lets nobody in for now: where the client tries next and when,
+ * and how long it waits for an approval. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/simulator/quiet.h"
+#include "tests/simulator/world.h"
+#include "tests/unit.h"
+
+static void with_a_password(struct config *c)
+{
+    c->auth_user_pass = true;
+    assert_true(config_set_text(&c->username, bytes_of_text("anna")));
+    assert_true(config_set_text(&c->password, bytes_of_text("right")));
+}
+
+static void with_two_remotes(struct config *c)
+{
+    with_a_password(c);
+    struct config_remote *r = calloc(2, sizeof *r);
+    assert_non_null(r);
+    free(c->remotes);
+    c->remotes = r;
+    c->remote_count = 2;
+    for (size_t i = 0; i < 2; i++) {
+        config_remote_init(&r[i]);
+        snprintf(r[i].host, sizeof r[i].host, "host%zu", i);
+    }
+}
+
+static int64_t seconds_between(struct instant from, struct instant to)
+{
+    return instant_since(to, from).us / 1000000;
+}
+
+static void a_server_that_is_busy_says_when_and_where_to_try(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said, *tried;
+        int64_t pause;
+    } cases[] = {
+        {"AUTH_FAILED,TEMP:busy", "host0 1;host0 1;", 1},
+        {"AUTH_FAILED,TEMP[backoff 42,advance no]:busy", "host0 1;host0 1;",
+         42},
+        {"AUTH_FAILED,TEMP[advance addr]:busy", "host0 1;host0 2;", 1},
+        {"AUTH_FAILED,TEMP[backoff 7,advance addr]", "host0 1;host0 2;", 7},
+        {"AUTH_FAILED,TEMP[advance remote,backoff 3]:busy", "host0 1;host1 1;",
+         3},
+        /* What is not understood is none of the client's business. */
+        {"AUTH_FAILED,TEMP[advance home,backoff x]:busy", "host0 1;host0 1;",
+         1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world_options o = world_usual(1);
+        o.change_config = with_two_remotes;
+        o.server.refuse = cases[i].said;
+        struct world *w = world_new(&o);
+        w->addresses = 2;
+        assert_true(world_run_until(w, duration_seconds(10), CLIENT_PAUSING));
+        struct instant refused = w->now;
+        assert_int_equal(w->asks, 0);
+        w->server.options.refuse = NULL;
+        assert_true(
+            world_run_until(w, duration_seconds(60), CLIENT_NEGOTIATING));
+        int64_t pause = seconds_between(refused, w->now);
+        if (pause < cases[i].pause || pause > cases[i].pause + 1)
+            fail_msg("%s: tried again after %d s", cases[i].said, (int)pause);
+        assert_string_equal(w->tried, cases[i].tried);
+        assert_true(world_run_until(w, duration_seconds(10), CLIENT_UP));
+        world_free(w);
+    }
+}
+
+static uint32_t hand_window, reneg_seconds;
+
+static void with_windows(struct config *c)
+{
+    with_a_password(c);
+    c->hand_window = hand_window;
+    c->reneg_seconds = reneg_seconds;
+}
+
+/* The longer of half of reneg-sec and hand-window is the most. */
+static void an_approval_is_waited_for_within_bounds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said;
+        uint32_t hand, reneg;
+        int64_t waited;
+    } cases[] = {
+        {"AUTH_PENDING", 60, 3600, 60},
+        {"AUTH_PENDING,x,timeout 20", 60, 3600, 20},
+        {"AUTH_PENDING,x,timeout 300", 60, 3600, 300},
+        {"AUTH_PENDING,x,timeout 4000,y", 60, 3600, 1800},
+        {"AUTH_PENDING,x,timeout 4294967295", 60, 3600, 1800},
+        {"AUTH_PENDING,x,timeout 300", 60, 100, 60},
+        {"AUTH_PENDING,x,timeout 300", 90, 0, 90},
+        {"AUTH_PENDING,x,timeout -1", 60, 3600, 60},
+        {"AUTH_PENDING,x,timeout 0", 60, 3600, 60},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world_options o = world_usual(1);
+        hand_window = cases[i].hand;
+        reneg_seconds = cases[i].reneg;
+        o.change_config = with_windows;
+        o.server.refuse = cases[i].said;
+        struct world *w = world_new(&o);
+        assert_true(
+            world_run_until(w, duration_seconds(5), CLIENT_AWAIT_PUSH_REPLY));
+        struct instant began = w->now;
+        world_run(w, duration_milliseconds(500));
+        assert_ptr_equal(w->server.said, cases[i].said);
+        w->server.silent = true;
+        assert_true(world_run_until(w, duration_seconds(5000), CLIENT_PAUSING));
+        int64_t waited = seconds_between(began, w->now);
+        if (waited < cases[i].waited || waited > cases[i].waited + 1)
+            fail_msg("%s: waited %d s", cases[i].said, (int)waited);
+        assert_int_equal(w->ups, 0);
+        world_free(w);
+    }
+}
+
+/* Later than the client would have waited without a word. */
+static void what_is_approved_late_comes_up(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    hand_window = 20;
+    reneg_seconds = 3600;
+    o.change_config = with_windows;
+    o.server.refuse = "AUTH_PENDING,x,timeout 55";
+    struct world *w = world_new(&o);
+    world_run(w, duration_seconds(50));
+    assert_int_equal(world_status(w).state, CLIENT_AWAIT_PUSH_REPLY);
+    w->server.options.refuse = NULL;
+    assert_true(world_run_until(w, duration_seconds(10), CLIENT_UP));
+    assert_int_equal(w->connects, 1);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_server_that_is_busy_says_when_and_where_to_try),
+        cmocka_unit_test(an_approval_is_waited_for_within_bounds),
+        cmocka_unit_test(what_is_approved_late_comes_up),
+    };
+    return cmocka_run_group_tests_name("verdict", tests, quiet, NULL);
+}
