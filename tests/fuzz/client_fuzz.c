@@ -1,29 +1,41 @@
 /*
  * The whole client against a server that speaks valid framing and means harm.
- * The input is a program: an operation byte, a length byte, so many bytes of
- * operand; see `operations`. With the lowest bit of the first byte set a true
- * server leads the client to the tunnel first, so that what follows reaches
- * push options and messages through TLS, and inner packets through the data
- * channel.
+ * The input's first byte says what kind of server it is; then it is a program:
+ * an operation byte, a length byte, so many bytes of operand; see
+ * `operations`. With the lowest bit of the first byte set the server leads the
+ * client to the tunnel first, so that what follows reaches push options and
+ * messages through TLS, and inner packets through the data channel.
  */
 #include "gateway/openvpn/client.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
-#include "gateway/openvpn/session_data.h"
+#include "tests/fuzz/true_server.h"
 #include "tests/vectors/pki.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { TURNS_MAX = 200 };
+enum { TURNS_MAX = 200, CONNECTIONS_MAX = 4 };
+
+/* The first byte. */
+enum {
+    KIND_UP = 1 << 0,
+    KIND_WRAP = 3 << 1, /* enum config_wrap */
+    KIND_OLD = 1 << 3,
+    KIND_NEWEST = 1 << 4,
+    KIND_STATIC = 1 << 5,
+    KIND_PASSWORD = 1 << 6,
+    KIND_TCP = 1 << 7,
+};
 
 struct fight {
     struct instant now;
     struct client *client;
-    struct session server;
-    bool server_open;
+    struct config config;
+    struct config_remote remote;
+    struct true_server server;
+    unsigned connections;
     bool uplink;
     bool up;
     uint8_t last[2048]; /* the last datagram of the server */
@@ -32,8 +44,7 @@ struct fight {
     uint32_t next_id;
 };
 
-static struct config client_config, server_config;
-static struct tls_context server_tls;
+static struct config client_config;
 static uint32_t counter;
 
 static void fill_random(void *context, uint8_t *out, size_t size)
@@ -56,37 +67,18 @@ static void no_log(void *context, enum log_level level, const char *line)
     (void)context, (void)level, (void)line;
 }
 
-static void set_blob(struct config_blob *blob, const char *text)
-{
-    if (!config_set_blob(blob, bytes_of_text(text)))
-        abort();
-}
-
 static void set_up_once(void)
 {
     static bool done;
-    struct tls_random random = {NULL, fill_random};
     if (done)
         return;
     done = true;
     log_set_sink(no_log, NULL);
     config_init(&client_config);
-    client_config.remotes = calloc(1, sizeof *client_config.remotes);
-    if (!client_config.remotes)
+    if (!config_set_blob(&client_config.ca, bytes_of_text(pki_ca)))
         abort();
-    client_config.remote_count = 1;
-    config_remote_init(&client_config.remotes[0]);
-    set_blob(&client_config.ca, pki_ca);
     client_config.pull = true;
     client_config.remote_cert_tls_server = true;
-    config_init(&server_config);
-    set_blob(&server_config.ca, pki_ca);
-    set_blob(&server_config.cert, pki_server_crt);
-    set_blob(&server_config.key, pki_server_key);
-    if (!tls_context_init(&server_tls, OPENVPN_SERVER, &server_config,
-                          bytes_of(NULL, 0), &random))
-        abort();
-    mbedtls_ssl_conf_authmode(&server_tls.config, MBEDTLS_SSL_VERIFY_NONE);
 }
 
 static void deliver(struct fight *f, const uint8_t *bytes, size_t size)
@@ -107,43 +99,6 @@ static void deliver(struct fight *f, const uint8_t *bytes, size_t size)
     free(copy);
 }
 
-static void open_server(struct fight *f)
-{
-    struct session_options options = {
-        .role = OPENVPN_SERVER,
-        .tls = &server_tls,
-        .env = {NULL, fill_random, unix_time},
-        .tls_timeout = duration_seconds(2),
-        .hand_window = duration_seconds(60),
-        .tran_window = duration_seconds(60),
-        .max_packet_size = 1250,
-        .replay_packets = 64,
-        .replay_seconds = 15,
-    };
-    f->server_open = control_wrap_init_none(&f->server.wrap) &&
-                     session_init(&f->server, &options, f->now);
-    if (f->server_open)
-        session_start(&f->server, f->now);
-}
-
-static void serve(struct fight *f)
-{
-    static const struct session_data_options data = {
-        .cipher = "AES-256-GCM", .peer_id = 1, .exporter = true};
-    struct session_event event;
-    struct key_exchange message = {.options = bytes_of_text("V4,tls-server")};
-    while (session_next(&f->server, f->now, &event)) {
-        if (event.type == SESSION_EXCHANGE_WANTED)
-            (void)!session_exchange(&f->server, f->now, &message);
-        if (event.type == SESSION_ACTIVE &&
-            session_send(&f->server, f->now,
-                         "PUSH_REPLY,ifconfig 10.8.0.2 255.255.255.0,"
-                         "topology subnet,peer-id 1,cipher AES-256-GCM,"
-                         "protocol-flags tls-ekm cc-exit"))
-            (void)!session_data_establish(&f->server, f->now, &data);
-    }
-}
-
 /* The client's actions; what it sends goes to the true server, if there is
  * one. */
 static void listen(struct fight *f)
@@ -152,6 +107,8 @@ static void listen(struct fight *f)
     for (int i = 0; i < TURNS_MAX && client_poll(f->client, &a); i++) {
         if (a.type == CLIENT_ACTION_CONNECT) {
             f->uplink = true;
+            if (f->server.open && ++f->connections < CONNECTIONS_MAX)
+                true_server_open(&f->server, f->now);
             client_connected(f->client, f->now, 28, 1500);
         }
         if (a.type == CLIENT_ACTION_DISCONNECT)
@@ -166,10 +123,7 @@ static void listen(struct fight *f)
             abort();
         if (a.bytes.size >= 9 && !opcode_is_data(opcode_of(a.bytes.data[0])))
             memcpy(f->client_session, a.bytes.data + 1, 8);
-        if (f->server_open) {
-            (void)session_receive(&f->server, f->now, a.bytes);
-            serve(f);
-        }
+        true_server_hear(&f->server, f->now, a.bytes);
     }
     /* Nothing leaves unless it is up. */
     struct burst none = {.count = 0};
@@ -179,27 +133,38 @@ static void listen(struct fight *f)
         abort();
 }
 
+static void keep_and_deliver(struct fight *f, struct bytes datagram)
+{
+    memcpy(f->last, datagram.data, datagram.size);
+    f->last_size = datagram.size;
+    deliver(f, datagram.data, datagram.size);
+}
+
 static void server_speaks(struct fight *f)
 {
     struct bytes datagram;
-    for (int i = 0; f->server_open && i < TURNS_MAX &&
-                    session_transmit(&f->server, f->now, &datagram);
+    for (int i = 0;
+         i < TURNS_MAX && true_server_speak(&f->server, f->now, &datagram);
          i++) {
-        memcpy(f->last, datagram.data, datagram.size);
-        f->last_size = datagram.size;
-        deliver(f, datagram.data, datagram.size);
+        keep_and_deliver(f, datagram);
         listen(f);
     }
 }
 
 static void go_up(struct fight *f)
 {
-    open_server(f);
+    true_server_open(&f->server, f->now);
     for (int i = 0; i < 40 && !f->up; i++) {
         listen(f);
         server_speaks(f);
+        if (f->server.kind.static_key)
+            keep_and_deliver(f, session_data_say(&f->server.session, f->now,
+                                                 SESSION_DATA_PING));
         f->now = instant_after(f->now, duration_milliseconds(50));
+        if (instant_reached(f->now, client_deadline(f->client)))
+            client_expire(f->client, f->now);
     }
+    listen(f);
     if (!f->up)
         abort();
 }
@@ -242,25 +207,56 @@ static void mutated(struct fight *f, struct bytes operand)
     deliver(f, copy, size);
 }
 
+/* As framed(), but in the wrapping and the session of the true server: acks
+ * and message id are about where they should be. */
+static void forged(struct fight *f, struct bytes operand)
+{
+    struct bytes datagram;
+    if (!f->server.open || operand.size < 3)
+        return;
+    struct control_packet packet = {
+        .opcode = opcode_of(operand.data[0]),
+        .key_id = key_id_of(operand.data[0]),
+        .ack_count = operand.data[1] & 7,
+        .message_id = (uint32_t)(operand.data[1] >> 3),
+        .payload = bytes_of(operand.data + 3, operand.size - 3),
+    };
+    for (uint8_t i = 0; i < packet.ack_count; i++)
+        packet.acks[i] = (uint32_t)(operand.data[2] + i);
+    if (true_server_forge(&f->server, &packet, &datagram))
+        keep_and_deliver(f, datagram);
+}
+
+/* TLS records of the true server, changed under its wrapping. */
+static void stammered(struct fight *f, struct bytes operand)
+{
+    struct bytes datagram;
+    if (true_server_stammer(&f->server, f->now, operand, &datagram))
+        keep_and_deliver(f, datagram);
+}
+
 static void message(struct fight *f, struct bytes operand)
 {
-    if (!f->server_open || f->server.primary->state < SESSION_KEY_ACTIVE)
+    struct session *s = &f->server.session;
+    if (!f->server.open || f->server.kind.static_key ||
+        s->primary->state < SESSION_KEY_ACTIVE)
         return;
-    (void)!control_channel_write(&f->server.primary->control, f->now, operand);
+    (void)!control_channel_write(&s->primary->control, f->now, operand);
     server_speaks(f);
 }
 
 static void inner_packet(struct fight *f, struct bytes operand)
 {
     struct burst burst;
-    if (!f->server_open || !f->server.has_data || !burst_init(&burst, 2048))
+    struct session *s = &f->server.session;
+    if (!f->server.open || !s->has_data || !burst_init(&burst, 2048))
         return;
-    struct burst_layout layout = session_data_layout(&f->server);
+    struct burst_layout layout = session_data_layout(s);
     struct datagram *d = burst_reserve(&burst, &layout, (uint32_t)operand.size);
     if (d && operand.size > 0) {
         memcpy(d->data + d->inner_offset, operand.data, operand.size);
-        if (session_data_seal(&f->server, f->now, &burst))
-            deliver(f, d->data, d->size);
+        if (session_data_seal(s, f->now, &burst))
+            keep_and_deliver(f, bytes_of(d->data, d->size));
     }
     burst_clear(&burst);
 }
@@ -271,15 +267,17 @@ static void wait(struct fight *f, struct bytes operand)
     f->now = instant_after(f->now, duration_seconds(seconds));
     if (instant_reached(f->now, client_deadline(f->client)))
         client_expire(f->client, f->now);
-    if (f->server_open)
-        session_expire(&f->server, f->now);
+    if (f->server.open)
+        session_expire(&f->server.session, f->now);
 }
 
 static void renegotiate(struct fight *f, struct bytes operand)
 {
-    (void)operand;
-    if (f->server_open)
-        session_renegotiate(&f->server, f->now);
+    if (f->server.open)
+        session_renegotiate(&f->server.session, f->now);
+    /* It may be followed by something that is not what it should be. */
+    if (operand.size > 0)
+        stammered(f, operand);
     server_speaks(f);
 }
 
@@ -301,27 +299,58 @@ static void person(struct fight *f, struct bytes operand)
 }
 
 static void (*const operations[])(struct fight *, struct bytes) = {
-    raw, framed, mutated, message, inner_packet, wait, renegotiate, person,
+    raw,  framed,      mutated, message, inner_packet,
+    wait, renegotiate, person,  forged,  stammered,
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void begin(struct fight *f, uint8_t kind)
 {
-    static struct fight fight;
     struct client_env env = {NULL, fill_random, unix_time};
-    struct fight *f = &fight;
-    set_up_once();
-    if (size == 0)
-        return 0;
+    struct session_env server_env = {NULL, fill_random, unix_time};
+    static char name[] = "name", password[] = "password";
+    static char ifconfig[] = "ifconfig 10.8.0.2 10.8.0.1";
+    static char *options[] = {ifconfig};
     counter = 1;
     memset(f, 0, sizeof *f);
     f->now = (struct instant){1000000};
     memset(f->server_session, 0x77, sizeof f->server_session);
-    f->client = client_new(&client_config, &env);
+    true_server_init(&f->server,
+                     (struct true_server_kind){
+                         .wrap = (enum config_wrap)((kind & KIND_WRAP) >> 1),
+                         .old = kind & KIND_OLD,
+                         .newest = kind & KIND_NEWEST,
+                         .static_key = kind & KIND_STATIC,
+                     },
+                     &server_env);
+    f->config = client_config;
+    true_server_introduce(&f->server, &f->config, &f->remote);
+    if (kind & KIND_STATIC) {
+        f->config.options = options;
+        f->config.option_count = 1;
+    }
+    if (kind & KIND_PASSWORD) {
+        f->config.auth_user_pass = true;
+        f->config.username = name;
+        f->config.password = password;
+    }
+    if (kind & KIND_TCP)
+        f->remote.protocol = CONFIG_TCP;
+    f->client = client_new(&f->config, &env);
     if (!f->client)
-        return 0;
+        abort();
     client_start(f->client, f->now);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct fight fight;
+    struct fight *f = &fight;
+    set_up_once();
+    if (size == 0)
+        return 0;
+    begin(f, data[0]);
     listen(f);
-    if (data[0] & 1)
+    if (data[0] & KIND_UP)
         go_up(f);
     struct reader r = reader_of(bytes_of(data + 1, size - 1));
     while (r.left > 0) {
@@ -330,12 +359,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct bytes operand =
             read_bytes(&r, length < r.left ? length : r.left);
         if (operand.data)
-            operations[operation % 8](f, operand);
+            operations[operation % (sizeof operations / sizeof *operations)](
+                f, operand);
         listen(f);
         server_speaks(f);
     }
     client_free(f->client);
-    if (f->server_open)
-        session_clear(&f->server);
+    true_server_clear(&f->server);
     return 0;
 }
