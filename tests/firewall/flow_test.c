@@ -147,12 +147,8 @@ static void the_oldest_that_came_to_nothing_makes_room(void **state)
 }
 
 /* Keys that differ in little land in chains as short as random ones. */
-static void similar_keys_do_not_crowd(void **state)
+static uint32_t longest_chain(const struct flow_table *t)
 {
-    (void)state;
-    struct flow_table *t = table(4096);
-    for (uint32_t i = 0; i < 4096; i++)
-        assert_int_not_equal(insert(t, i * 2, 0, 0, 100), FLOW_NONE);
     uint32_t longest = 0;
     for (uint32_t h = 0; h <= t->head_mask; h++) {
         uint32_t length = 0;
@@ -162,6 +158,47 @@ static void similar_keys_do_not_crowd(void **state)
         if (length > longest)
             longest = length;
     }
+    return longest;
+}
+
+/* Who knew the key could fill one chain of a small table: what lies, in a
+ * large one, in every 1024th. With another key the same flows are like any. */
+static void flows_chosen_to_crowd_one_chain_are_spread(void **state)
+{
+    (void)state;
+    enum { MANY = 131072, SMALL = 512, FEWEST = 80 };
+    struct flow_table *search = table(MANY);
+    struct flow_table *known = table(SMALL), *secret = table(SMALL);
+    uint32_t chosen = 0;
+    secret->key = (struct siphash_key){3, 4};
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_int_not_equal(insert(search, i, 0, 0, 100), FLOW_NONE);
+    for (uint32_t h = 0; h <= search->head_mask; h += known->head_mask + 1)
+        for (uint32_t e = search->heads[h]; e != FLOW_NONE;
+             e = search->flows[e / 2].next[e % 2]) {
+            const struct flow_key *k = &search->flows[e / 2].key[e % 2];
+            if (k->qube == FLOW_TUNNEL_SIDE || chosen == SMALL)
+                continue;
+            uint32_t n = load_u32(k->remote);
+            assert_int_not_equal(insert(known, n, 0, 0, 100), FLOW_NONE);
+            assert_int_not_equal(insert(secret, n, 0, 0, 100), FLOW_NONE);
+            chosen++;
+        }
+    assert_true(chosen >= FEWEST);
+    assert_true(longest_chain(known) >= chosen);
+    assert_true(longest_chain(secret) <= 7);
+    free_table(search);
+    free_table(known);
+    free_table(secret);
+}
+
+static void similar_keys_do_not_crowd(void **state)
+{
+    (void)state;
+    struct flow_table *t = table(4096);
+    for (uint32_t i = 0; i < 4096; i++)
+        assert_int_not_equal(insert(t, i * 2, 0, 0, 100), FLOW_NONE);
+    uint32_t longest = longest_chain(t);
     assert_true(longest >= 3 && longest <= 10);
     free_table(t);
 }
@@ -173,6 +210,7 @@ int main(void)
         cmocka_unit_test(flows_end_in_their_second),
         cmocka_unit_test(the_oldest_that_came_to_nothing_makes_room),
         cmocka_unit_test(similar_keys_do_not_crowd),
+        cmocka_unit_test(flows_chosen_to_crowd_one_chain_are_spread),
     };
     return cmocka_run_group_tests_name("flow", tests, NULL, NULL);
 }
