@@ -158,9 +158,8 @@ struct libxenvchan *libxenvchan_client_init(struct xentoollog_logger *logger,
         return NULL;
     world.vchan = malloc(sizeof *world.vchan);
     assert(world.vchan);
-    memset(
-        world.vchan, 0xff,
-        sizeof *world.vchan); /* as the library leaves what it does not set */
+    /* The library leaves what it does not set as malloc() gave it. */
+    memset(world.vchan, 0xff, sizeof *world.vchan);
     world.fd = world.offered;
     world.offered = -1;
     world.leaf = false; /* the server removes it when a client has come */
