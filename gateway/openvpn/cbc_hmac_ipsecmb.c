@@ -133,26 +133,24 @@ static void fill(const struct by_ipsecmb *b, IMB_JOB *job,
     job->u.HMAC._hashed_auth_key_xor_opad = b->outer;
 }
 
-/* All jobs at once; nothing is left in the manager. */
+/* All jobs, as many at a time as the library has lanes; nothing is left in the
+ * manager. Its calls for whole bursts want a session since version 1.4, which
+ * older ones do not know. */
 static void run(struct by_ipsecmb *b, const struct cbc_hmac_job *jobs,
                 size_t count, IMB_CIPHER_DIRECTION direction,
                 uint8_t hmacs[][CBC_HMAC_DIGEST_MAX])
 {
-    IMB_JOB *burst[CBC_HMAC_BATCH_MAX];
-    uint32_t wanted = (uint32_t)count, done = 0;
-    if (count == 0)
-        return;
-    uint32_t got = IMB_GET_NEXT_BURST(b->manager, wanted, burst);
-    assert(got == wanted);
-    for (size_t i = 0; i < count; i++)
-        fill(b, burst[i], &jobs[i], direction, hmacs ? hmacs[i] : jobs[i].hmac);
-    done = IMB_SUBMIT_BURST(b->manager, wanted, burst);
-    assert(!imb_get_errno(b->manager));
-    while (done < wanted) {
-        uint32_t more = IMB_FLUSH_BURST(b->manager, wanted - done, burst);
-        assert(more > 0);
-        done += more;
+    size_t done = 0;
+    for (size_t i = 0; i < count; i++) {
+        IMB_JOB *job = IMB_GET_NEXT_JOB(b->manager);
+        fill(b, job, &jobs[i], direction, hmacs ? hmacs[i] : jobs[i].hmac);
+        job = IMB_SUBMIT_JOB(b->manager);
+        assert(!imb_get_errno(b->manager));
+        done += job != NULL;
     }
+    while (IMB_FLUSH_JOB(b->manager))
+        done++;
+    assert(done == count);
 }
 
 static void seal(struct cbc_hmac *c, struct cbc_hmac_job *jobs, size_t count)
