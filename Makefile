@@ -237,10 +237,11 @@ demo: deps ## a qube, a VPN and its failure, shown step by step; needs root or s
 run-demo: program $(SYSTEM_PROGRAMS)
 	@BUILD=$(BUILD) tests/run tests/system/demo
 
-bench: deps ## speed and size, beside Debian's openvpn in the same run; needs root or sudo
+bench: ## speed and size, beside Debian's openvpn in the same run, in about six minutes; BENCH_OPTIONS=--quick
+	@rpm/deps bench
 	@$(MAKE) --no-print-directory run-bench
 run-bench: program $(BENCH_PROGRAMS) $(SYSTEM_PROGRAMS)
-	@BUILD=$(BUILD) tests/run tests/bench/bench
+	@BUILD=$(BUILD) tests/run tests/bench/bench $(BENCH_OPTIONS)
 
 bench-xen: ## our network backend beside Linux', in two domains' traffic on emulated Xen; installs QEMU
 	@rpm/deps xen

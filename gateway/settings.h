@@ -9,7 +9,7 @@
 #include "gateway/base/log.h"
 #include "gateway/link/vchan.h"
 
-enum { SETTINGS_DOWNSTREAMS_MAX = 64, SETTINGS_INTERFACE_SIZE = 16 };
+enum { SETTINGS_DOWNSTREAMS_MAX = 128, SETTINGS_INTERFACE_SIZE = 16 };
 
 #define SETTINGS_CONTROL_DEFAULT  "/run/vpn-gateway/control"
 #define SETTINGS_PROFILES_DEFAULT "/rw/config/vpn-gateway"

@@ -85,7 +85,7 @@ guard() { # PID SECONDS
     tear_down
 }
 
-namespaces() { ip netns list | sed -n "s/^\($prefix-[a-z]*\).*/\1/p"; }
+namespaces() { ip netns list | sed -n "s/^\($prefix-[a-z0-9]*\).*/\1/p"; }
 
 stop_processes() {
     local name pids
