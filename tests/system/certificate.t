@@ -43,14 +43,6 @@ profile client.ovpn tls-crypt
 sed -i 's/^verify-x509-name .*/verify-x509-name other.example.net name/' "$work/client.ovpn"
 turned_away "another name" 'name is "server.example.net", the profile wants "other.example.net"'
 
-# A list of the authority's, with or without the server on it.
-revocations() { # FILE [CERTIFICATE]
-    : >"$work/index"
-    printf '%s\n' '[ca]' 'default_ca = list' '[list]' "database = $work/index" 'default_md = sha256' \
-        'default_crl_days = 2' "certificate = $work/authority.crt" "private_key = $work/authority.key" >"$work/ca.conf"
-    [ -z "${2:-}" ] || openssl ca -config "$work/ca.conf" -revoke "$work/$2" 2>/dev/null
-    openssl ca -config "$work/ca.conf" -gencrl -out "$work/$1" 2>/dev/null
-}
 with_list() { # FILE
     profile client.ovpn tls-crypt
     { echo '<crl-verify>' && cat "$work/$1" && echo '</crl-verify>'; } >>"$work/client.ovpn"

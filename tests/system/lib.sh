@@ -232,6 +232,15 @@ certificate() { # NAME AUTHORITY PURPOSE
         -keyout "$work/$1.key" -out "$work/$1.crt" 2>/dev/null
 }
 
+# A list of the authority's, with or without a certificate on it.
+revocations() { # FILE [CERTIFICATE]
+    : >"$work/index"
+    printf '%s\n' '[ca]' 'default_ca = list' '[list]' "database = $work/index" 'default_md = sha256' \
+        'default_crl_days = 2' "certificate = $work/authority.crt" "private_key = $work/authority.key" >"$work/ca.conf"
+    [ -z "${2:-}" ] || openssl ca -config "$work/ca.conf" -revoke "$work/$2" 2>/dev/null
+    openssl ca -config "$work/ca.conf" -gencrl -out "$work/$1" 2>/dev/null
+}
+
 keys() {
     authority authority
     certificate server.example.net authority serverAuth

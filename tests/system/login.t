@@ -3,55 +3,17 @@
 # and passwords, tokens, challenges of each kind, a browser, the password of the private key.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
+# shellcheck source=tests/system/login.sh
+. "$system/login.sh"
 start 120
 secrets=(correct-horse-battery wrong-donkey-charger 271828 tell-me-the-key)
 
-# The name says how the server deals with it. What it was asked is kept.
-cat >"$work/verify" <<END
-#!/bin/bash
-{ read -r name && read -r password; } <"\$1"
-echo "\$name \$password" >>"$work/asked"
-encoded() { printf %s "\$1" | base64; }
-pending() { # METHOD TEXT
-    printf '20\n%s\n%s\n' "\$1" "\$2" >"\$auth_pending_file"
-    for ((turn = 0; turn < 100; turn++)); do
-        [ ! -e "$work/approved" ] || { echo 1 >"\$auth_control_file" && exit; }
-        sleep 0.1
-    done >/dev/null 2>&1 &
-    exit 2
-}
-case \$name in
-plain) [ "\$password" = correct-horse-battery ] ;;
-static) [ "\$password" = "SCRV1:\$(encoded correct-horse-battery):\$(encoded 271828)" ] ;;
-dynamic)
-    [ "\$password" != CRV1::state-77::blue ] || exit 0
-    [ "\$password" != correct-horse-battery ] ||
-        printf 'CRV1:R,E:state-77:%s:Favourite colour?' "\$(encoded dynamic)" >"\$auth_failed_reason_file"
-    exit 1
-    ;;
-busy)
-    [ -e "$work/busy" ] && exit 0
-    touch "$work/busy"
-    printf 'TEMP[backoff 1,advance no]:come back soon' >"\$auth_failed_reason_file"
-    exit 1
-    ;;
-browser) pending webauth WEB_AUTH::https://login.example.net/q ;;
-text) pending crtext 'CR_TEXT:R,E:The number on your card?' ;;
-*) exit 1 ;;
-esac
-END
-# The answer to CR_TEXT.
-cat >"$work/answered" <<END
-#!/bin/bash
-[ "\$(base64 -d "\$1")" != 4711 ] || touch "$work/approved"
-END
-chmod 755 "$work/verify" "$work/answered"
+login_scripts
 
 server() { # [LINE]...
     : >"$work/asked"
     rm -f "$work/approved"
-    server_start tls-crypt 'script-security 2' "auth-user-pass-verify $work/verify via-file" \
-        "client-crresponse $work/answered" "$@"
+    server_start tls-crypt "${login_lines[@]}" "$@"
 }
 gateway_with() { # NAME PASSWORD [LINE]...
     local name=$1 password=$2
@@ -61,12 +23,10 @@ gateway_with() { # NAME PASSWORD [LINE]...
     gateway_start client.ovpn -v
 }
 asked() { wc -l <"$work/asked"; }
-question_is() { [ "$(gateway_field question)" = "$1" ]; }
 asks() { # NAME QUESTION WANTED
     ok "$1: asks" wait_for 10 question_is "$2"
     is "$1: for what is missing" "$3" gateway_field wanted
 }
-login() { printf '%s\n' "$@" | "$program" login --control "$work/control"; }
 page() { prints "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/; }
 is_up() { # NAME
     ok "$1: up" wait_for 10 gateway_up

@@ -4,9 +4,19 @@
 # agreed is read from the server's own log. The table is printed at the end.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
-start 300
+# shellcheck source=tests/system/login.sh
+. "$system/login.sh"
+start 600
+outer_ipv6
+silent=198.51.100.66 # nobody has this address
+closed_port=1199
 flows=()
-for flow in udp tcp; do flows+=("$flow/$gateway_address/$server_address/$server_port"); done
+for flow in udp tcp; do
+    for to in $server_address/$server_port $server_address/$closed_port $silent/$server_port; do
+        flows+=("$flow/$gateway_address/$to")
+    done
+    flows+=("$flow/$gateway_ipv6/$server_ipv6/$server_port")
+done
 # With a static key the size shows what it is: SHA1 at one port, digests of whole blocks at the other.
 flows+=("static+4/$gateway_address/$server_address/1195" "static+16/$gateway_address/$server_address/1196")
 
@@ -34,6 +44,9 @@ defaults() {
     peer_id=yes         # no: packets without, as servers of 2.3
     static=             # a static key and no TLS: both, or the client's direction, 0 or 1
     server_port=1194
+    family=4            # of the server's address
+    dead=no             # yes: two remotes before the server's are dead
+    meanwhile=true      # a command that runs while it connects
     edit=true           # a command that changes the profile
     extra=true          # what else must hold: a command
     client_lines=()     # client=LINE: more of the profile
@@ -99,9 +112,14 @@ write_static() {
 write_both() {
     local made='' lines=("data-ciphers $cipher" "auth $digest" "tls-version-max $tls" "verb 4" "${server_lines[@]}")
     [ $keys = openvpn ] || made=our-
-    remotes=("proto ${transport}4" "remote $server_address $server_port")
-    listen=("proto udp4" "local $server_address")
-    [ "$transport" = udp ] || listen=("proto tcp4-server" "local $server_address")
+    local address=$server_address
+    [ $family = 4 ] || address=$server_ipv6
+    remotes=("proto $transport$family")
+    [ $dead = no ] ||
+        remotes+=('connect-timeout 2' "remote $silent $server_port" "remote $server_address $closed_port")
+    remotes+=("remote $address $server_port")
+    listen=("proto udp$family" "local $address")
+    [ "$transport" = udp ] || listen=("proto tcp$family-server" "local $address")
     if [ -n "$static" ]; then
         write_static
         return
@@ -185,7 +203,8 @@ try() {
     write_both || return 1
     began=$(milliseconds)
     gateway_start client.ovpn -v
-    if wait_for 5 gateway_up; then
+    $meanwhile
+    if wait_for 10 gateway_up; then
         up=$(($(milliseconds) - began))
         moves && agreed && $extra || code=1
     else
@@ -261,7 +280,7 @@ for cipher in AES-128-GCM AES-192-GCM AES-256-GCM CHACHA20-POLY1305; do
     done
 done
 for cipher in AES-128-CBC AES-192-CBC AES-256-CBC; do
-    for digest in SHA1 SHA256 SHA384 SHA512; do
+    for digest in MD5 SHA1 SHA224 SHA256 SHA384 SHA512; do
         cell 'data channel' "$cipher, $digest" "cipher=$cipher" "digest=$digest"
     done
 done
@@ -351,6 +370,16 @@ with_pkcs12() {
     drop_blocks ca cert key
     { echo '<pkcs12>' && base64 "$work/client.p12" && echo '</pkcs12>'; } >>"$work/client.ovpn"
 }
+with_locked_key() {
+    drop_blocks key
+    openssl pkey -in "$work/client.key" -aes256 -passout pass:tell-me-the-key -out "$work/locked.key"
+    { inline key locked.key && printf '%s\n' '<askpass>' tell-me-the-key '</askpass>'; } >>"$work/client.ovpn"
+}
+with_list() {
+    certificate another authority serverAuth
+    revocations list.crl another.crt
+    inline crl-verify list.crl >>"$work/client.ovpn"
+}
 from_windows() { sed -i '1s/^/\xef\xbb\xbf/; s/$/\r/' "$work/client.ovpn"; }
 
 rsa=("server=cert $work/rsa-server.crt" "server=key $work/rsa-server.key" edit=with_rsa)
@@ -363,6 +392,49 @@ cell certificates "our intermediate one in extra-certs" "${deep[@]}" edit=with_e
 cell certificates "peer-fingerprint and no authority" edit=with_fingerprint
 cell certificates "pkcs12 without a password" edit=with_pkcs12
 cell profile "a byte order mark and CRLF" edit=from_windows wrap=tls-crypt
+
+cell certificates "encrypted key, askpass" edit=with_locked_key
+cell certificates "a list of revoked ones without the server's" edit=with_list
+
+# --- Who a person is --------------------------------------------------------------------------------------------------
+
+login_scripts
+secrets=(correct-horse-battery 271828 tell-me-the-key)
+as() { # NAME
+    : >"$work/asked"
+    rm -f "$work/approved"
+    printf '%s\n' '<auth-user-pass>' "$1" correct-horse-battery '</auth-user-pass>' >>"$work/client.ovpn"
+}
+asked_again() { ! question_is null; }
+answer() { # TEXT
+    wait_for 10 asked_again && login "$1"
+}
+approve() { wait_for 10 asked_again && touch "$work/approved"; }
+connected_again() { [ "$(gateway_field reconnects)" = 1 ] && gateway_up; }
+# The token does it: the server asks for no password.
+token_instead() {
+    "$program" reconnect --control "$work/control" && wait_for 10 connected_again && moves &&
+        prints 1 wc -l <"$work/asked"
+}
+people=()
+for line in "${login_lines[@]}"; do people+=("server=$line"); done
+for wrap in none tls-crypt; do
+    cell login "name and password, $wrap" "${people[@]}" wrap=$wrap 'edit=as plain'
+    cell login "auth-token, $wrap" "${people[@]}" wrap=$wrap server=auth-gen-token 'edit=as plain' extra=token_instead
+done
+cell login "static challenge" "${people[@]}" 'client=static-challenge "Code of the day" 1' 'edit=as static' \
+    'meanwhile=answer 271828'
+cell login "dynamic challenge" "${people[@]}" 'edit=as dynamic' 'meanwhile=answer blue'
+cell login "a question before the push" "${people[@]}" 'edit=as text' 'meanwhile=answer 4711'
+cell login "a browser" "${people[@]}" 'edit=as browser' meanwhile=approve
+cell login "told to come back" "${people[@]}" 'edit=as busy'
+
+# --- Where the server is ----------------------------------------------------------------------------------------------
+
+for transport in udp tcp; do
+    cell 'finding a server' "IPv6, $transport" family=6 "transport=$transport"
+    cell 'finding a server' "two of three remotes are dead, $transport" dead=yes "transport=$transport"
+done
 
 print_table
 finish

@@ -1,6 +1,6 @@
 #!/bin/bash
-# New keys every second under load, on the server's wish, on the client's, and on both: of a train of numbered datagrams
-# none is lost and none comes twice, and a file that is on its way meanwhile arrives whole.
+# New keys under load by time, bytes and packets, on the server's wish, on the client's, and on both: of a train of
+# numbered datagrams none is lost and none comes twice, and a file that is on its way meanwhile arrives whole.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 120
@@ -45,21 +45,26 @@ for side in '1 0' '0 1' '1 1'; do
     load "reneg-sec $theirs at the server, $ours at the client" 3
 done
 
-profile client.ovpn none 'reneg-sec 1' 'data-ciphers AES-256-CBC'
+# By bytes and by packets, at the server and at the client, over other wrappings, ciphers and derivations of keys.
+profile client.ovpn none 'reneg-sec 0' 'reneg-bytes 3000000' 'data-ciphers AES-256-CBC'
 inline tls-crypt-v2 v2-client.key >>"$work/client.ovpn"
 server_start none "${patient[@]}" "tls-crypt-v2 $work/v2-server.key force-cookie" 'reneg-sec 0' \
     'data-ciphers AES-256-CBC'
-load "tls-crypt-v2, AES-256-CBC" 3
+load "reneg-bytes at the client, tls-crypt-v2, AES-256-CBC" 3
 
 server_protocol_bits=2
 profile client.ovpn none 'reneg-sec 0' 'reneg-pkts 2000'
 server_start none "${patient[@]}" 'reneg-sec 0' 'tls-version-max 1.2'
-load "after 2000 packets, TLS 1.2, PRF" 1
+load "reneg-pkts at the client, TLS 1.2, PRF" 1
 server_protocol_bits=
+
+profile client.ovpn tls-crypt 'reneg-sec 0'
+server_start tls-crypt "${patient[@]}" 'reneg-sec 0' 'reneg-pkts 2000'
+load "reneg-pkts at the server" 1
 
 remotes=('proto tcp4' "remote $server_address $server_port")
 listen=('proto tcp4-server' "local $server_address")
 profile client.ovpn tls-crypt 'reneg-sec 0'
-server_start tls-crypt "${patient[@]}" 'reneg-sec 1'
-load "tcp" 3
+server_start tls-crypt "${patient[@]}" 'reneg-sec 0' 'reneg-bytes 3000000'
+load "reneg-bytes at the server, tcp" 3
 finish
