@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/announce.h"
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/control.h"
@@ -37,7 +38,8 @@ struct gateway {
     bool signals_open;
     struct control *control;
     struct notify notify;
-    bool notify_open;
+    struct announce announce;
+    bool notify_open; /* and announce */
 
     struct vpn *vpn;
     struct dom0 *dom0;          /* or NULL */
@@ -75,6 +77,7 @@ static void tunnel_up(void *context, struct instant now,
     g->up = true;
     g->granted = *tunnel;
     limit_tunnel(g, now);
+    announce_up(&g->announce);
 }
 
 static void tunnel_down(void *context, struct instant now)
@@ -82,6 +85,7 @@ static void tunnel_down(void *context, struct instant now)
     struct gateway *g = context;
     g->up = false;
     traffic_tunnel_down(g->traffic, now);
+    announce_down(&g->announce, now);
 }
 
 static void tunnel_received(void *context, struct instant now,
@@ -89,6 +93,12 @@ static void tunnel_received(void *context, struct instant now,
 {
     struct gateway *g = context;
     traffic_from_tunnel(g->traffic, now, burst);
+}
+
+static void tunnel_asks(void *context)
+{
+    struct gateway *g = context;
+    announce_login(&g->announce);
 }
 
 static void tunnel_state(void *context, const char *line)
@@ -359,6 +369,7 @@ static bool open_vpn(struct gateway *g)
         .up = tunnel_up,
         .down = tunnel_down,
         .received = tunnel_received,
+        .asks = tunnel_asks,
         .state = tunnel_state,
         .stopped = tunnel_stopped,
     };
@@ -411,6 +422,7 @@ struct gateway *gateway_new(const struct settings *settings)
     if (!g->control)
         goto failed;
     notify_open(&g->notify, g->loop);
+    announce_open(&g->announce, g->loop, settings->announce);
     g->notify_open = true;
     return g;
 failed:
@@ -438,8 +450,10 @@ void gateway_free(struct gateway *g)
 {
     if (!g)
         return;
-    if (g->notify_open)
+    if (g->notify_open) {
+        announce_close(&g->announce);
         notify_close(&g->notify);
+    }
     control_close(g->control);
     for (size_t i = 0; i < g->link_count; i++)
         g->links[i]->kind->close(g->links[i]);

@@ -159,6 +159,9 @@ static bool take_option(struct settings *s, int option, const char **why)
     case 'c':
         s->control = optarg;
         return true;
+    case 'a':
+        s->announce = optarg;
+        return true;
     case 'P':
         s->pcap = optarg;
         return true;
@@ -186,6 +189,7 @@ bool settings_parse(int argc, char **argv, struct settings *out,
         {"qubesdb", required_argument, NULL, 'q'},
         {"rules", required_argument, NULL, 'r'},
         {"control", required_argument, NULL, 'c'},
+        {"announce", required_argument, NULL, 'a'},
         {"pcap", required_argument, NULL, 'P'},
         {"no-sandbox", no_argument, NULL, 'S'},
         {"require-wall", no_argument, NULL, 'w'},

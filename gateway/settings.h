@@ -34,7 +34,8 @@ struct settings {
     const char *qubesdb;  /* a socket's path, "vchan", or NULL: none */
     const char *rules;    /* or NULL */
     const char *control;
-    const char *pcap; /* or NULL */
+    const char *announce; /* or NULL */
+    const char *pcap;     /* or NULL */
     bool no_sandbox, require_wall;
     bool verbose; /* whatever dom0 says about it */
     size_t downstream_count;

@@ -88,6 +88,12 @@ static void client_received(void *context, struct instant now,
     v->owner.received(v->owner.context, now, burst);
 }
 
+static void client_asks(void *context)
+{
+    struct vpn *v = context;
+    v->owner.asks(v->owner.context);
+}
+
 static void client_changed(void *context, struct instant now,
                            const struct client_status *status)
 {
@@ -157,6 +163,7 @@ static bool take(void *context, struct config *profile)
         .up = client_up,
         .down = client_down,
         .received = client_received,
+        .asks = client_asks,
         .state = client_changed,
         .stopped = client_stopped,
     };

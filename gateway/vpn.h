@@ -36,6 +36,8 @@ struct vpn_owner {
     void (*down)(void *context, struct instant now);
     /* Packets, opened in place; those with a drop reason are none. */
     void (*received)(void *context, struct instant now, struct burst *burst);
+    /* Something is asked that a person knows. */
+    void (*asks)(void *context);
     /* A line for the service manager: the state is another. */
     void (*state)(void *context, const char *line);
     /* There will be no tunnel any more. */

@@ -97,6 +97,7 @@ static void perform(struct vpn_client *c, struct instant now,
     case CLIENT_ACTION_ASK:
         set_question(c, action->text);
         log_warn("vpn: %s: answer with `vpn-gateway login`", action->text);
+        c->owner.asks(c->owner.context);
         break;
     case CLIENT_ACTION_STOPPED:
         c->owner.down(c->owner.context, now);

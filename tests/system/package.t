@@ -7,7 +7,7 @@ begin 300
 
 root=$work/root
 version=$(sed -n 's/^Version: *//p' rpm/qubes-vpn-gateway.spec)
-units=(vpn-gateway.service vpn-gateway-wall.service)
+units=(vpn-gateway.service vpn-gateway-wall.service vpn-gateway-announce.socket)
 
 # --- Making it --------------------------------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ removed() {
 units_verified() {
     install -D /bin/kill "$root/usr/bin/kill"
     cp /usr/lib/systemd/system/*.target "$root/usr/lib/systemd/system/"
-    systemd-analyze verify --man=no --recursive-errors=no --root="$root" "${units[@]}"
+    systemd-analyze verify --man=no --recursive-errors=no --root="$root" "${units[@]}" vpn-gateway-announce.service
 }
 exposure() { # at most ten times this
     systemd-analyze security --no-pager --offline=yes --threshold="$1" "$root/usr/lib/systemd/system/vpn-gateway.service" |

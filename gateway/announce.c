@@ -1,0 +1,80 @@
+#include "gateway/announce.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gateway/base/log.h"
+
+/* With its address each time: the other end may come and go. */
+static void say(struct announce *a, const char *word)
+{
+    if (a->fd < 0)
+        return;
+    if (sendto(a->fd, word, strlen(word), MSG_DONTWAIT | MSG_NOSIGNAL,
+               (const struct sockaddr *)&a->to, sizeof a->to) < 0)
+        log_debug("announce: %s: %s", word, strerror(errno));
+}
+
+static void stays_down(void *context, struct instant now)
+{
+    struct announce *a = context;
+    (void)now;
+    a->said_up = a->waits = false;
+    say(a, "down");
+}
+
+void announce_open(struct announce *a, struct loop *loop, const char *path)
+{
+    *a = (struct announce){
+        .fd = -1,
+        .to.sun_family = AF_UNIX,
+        .loop = loop,
+        .patience = {INSTANT_NEVER, stays_down, a, NULL},
+    };
+    loop_add_timer(loop, &a->patience);
+    if (!path)
+        return;
+    if (strlen(path) >= sizeof a->to.sun_path) {
+        log_warn("announce: %s: a socket's name is shorter", path);
+        return;
+    }
+    strcpy(a->to.sun_path, path);
+    a->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (a->fd < 0)
+        log_warn("announce: %s: %s", path, strerror(errno));
+}
+
+void announce_close(struct announce *a)
+{
+    loop_remove_timer(a->loop, &a->patience);
+    if (a->said_up)
+        say(a, "down");
+    if (a->fd >= 0)
+        close(a->fd);
+    a->fd = -1;
+}
+
+void announce_up(struct announce *a)
+{
+    loop_timer_set(&a->patience, INSTANT_NEVER);
+    a->waits = false;
+    if (!a->said_up)
+        say(a, "up");
+    a->said_up = true;
+}
+
+void announce_down(struct announce *a, struct instant now)
+{
+    if (!a->said_up || a->waits)
+        return;
+    a->waits = true;
+    loop_timer_set(&a->patience,
+                   instant_after(now, duration_seconds(ANNOUNCE_PATIENCE)));
+}
+
+void announce_login(struct announce *a)
+{
+    say(a, "login");
+}

@@ -1,0 +1,92 @@
+#!/bin/bash
+# What the gateway announces to the person at the screen: up, down, a login; once each, without waiting for anybody. And
+# what becomes a notification of the desktop, with stand-ins for Qubes' and the desktop's programs.
+# shellcheck source=tests/system/tap.sh
+. "$(dirname "$0")/tap.sh" || exit 1
+start 120
+profile client.ovpn tls-crypt
+profile login.ovpn tls-crypt auth-user-pass
+
+listen_to_it() {
+    spawn "$work/words" "$gateway" perl -MIO::Socket::UNIX -MSocket -e \
+        '$| = 1; my $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => shift) or die; my $word;
+        print "$word\n" while defined $s->recv($word, 64)' "$work/announced"
+    listener=$spawned
+    wait_for 5 test -S "$work/announced"
+}
+said() { prints "$*" paste -sd ' ' "$work/words"; }
+says() { wait_for 20 said "$@" || said "$@"; }
+reconnected() {
+    local before
+    before=$(gateway_field negotiations)
+    "$program" reconnect --control "$work/control"
+    wait_for 10 negotiated_since "$before" && wait_for 10 gateway_up
+}
+negotiated_since() { [ "$(gateway_field negotiations)" -gt "$1" ]; }
+
+listen_to_it
+server_start tls-crypt
+gateway_start client.ovpn --announce "$work/announced"
+ok "up" says up
+ok "it reconnects" reconnected
+server_kill
+ok "that was no news; the server is gone: down" says up down
+server_return
+ok "up again" says up down up
+gateway_stop
+ok "it is stopped: down" says up down up down
+
+: >"$work/words"
+gateway_start login.ovpn --announce "$work/announced"
+ok "somebody has to log in" says login
+gateway_stop
+ok "never up, never down" said login
+end_process TERM "$listener"
+
+# --- From a word to a notification ------------------------------------------------------------------------------------
+
+# The user of the qube is nobody, whose desktop notes what it is to show.
+mkdir -p "$work/bin" "$work/run/65534" "$work/shown"
+chmod 777 "$work/shown"
+printf '#!/bin/sh\n[ "$1" = /default-user ] && echo nobody\n' >"$work/bin/qubesdb-read"
+cat >"$work/bin/notify-send" <<'END'
+#!/bin/sh
+echo "$(id -u) $DBUS_SESSION_BUS_ADDRESS" >"$SHOWN/who"
+printf '%s\n' "$@" >"$SHOWN/what"
+[ ! -e "$SHOWN/hang" ] || sleep 60
+END
+chmod 755 "$work/bin/"*
+desktop() {
+    perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => shift, Listen => 1) or die' "$work/run/65534/bus"
+}
+shows() { env PATH="$work/bin:$PATH" RUNTIME="$work/run" SHOWN="$work/shown" rpm/announce <<<"$1"; }
+shown() { grep -Fx "$1" "$work/shown/what"; }
+not_shown() { not test -e "$work/shown/what"; }
+# Its socket is the service's standard input, as in vpn-gateway-announce.service.
+activation() {
+    rm -f "$work/shown/what" "$work/announced"
+    spawn "$work/activation.log" "$gateway" env PATH="$work/bin:$PATH" systemd-socket-activate --datagram --inetd \
+        --listen="$work/announced" -E PATH -E RUNTIME="$work/run" -E SHOWN="$work/shown" "$PWD/rpm/announce"
+    wait_for 5 test -S "$work/announced"
+}
+shown_in_time() { wait_for 15 shown "$1" || { cat "$work/activation.log"; return 1; }; }
+
+ok "without a desktop it is not shown, and no failure" shows up
+ok "nowhere" not_shown
+desktop
+ok "with one" shows down
+ok "it is shown" shown "The VPN is down"
+is "to the user of the qube, as that user" "65534 unix:path=$work/run/65534/bus" cat "$work/shown/who"
+rm "$work/shown/what"
+ok "another word is not shown" shows 'up <b>$(id)</b>'
+ok "not at all" not_shown
+touch "$work/shown/hang"
+ok "a desktop that does not answer holds nothing up" timeout 15 "$BASH" -c "$(declare -f shows); work=$work; shows login"
+rm "$work/shown/hang"
+activation
+gateway_start client.ovpn --announce "$work/announced"
+ok "from the gateway to the desktop" shown_in_time "The VPN is up"
+gateway_stop
+gateway_start client.ovpn --announce "$work/announced"
+ok "where nobody listens it is up all the same" wait_for 10 gateway_up
+finish
