@@ -1,5 +1,7 @@
 #include "gateway/openvpn/reliable.h"
 
+#include <stdlib.h>
+
 #include "gateway/base/secret.h"
 
 /* Ids never wrap around: a key_id ends long before its four billionth. */
@@ -13,8 +15,21 @@ void reliable_init(struct reliable *r, struct duration initial_timeout)
     r->initial_timeout = initial_timeout;
 }
 
+static void release(struct reliable_slot *slot)
+{
+    if (slot->payload)
+        secret_wipe(slot->payload, slot->size);
+    free(slot->payload);
+    slot->payload = NULL;
+    slot->used = false;
+}
+
 void reliable_clear(struct reliable *r)
 {
+    for (size_t i = 0; i < RELIABLE_SEND_WINDOW; i++)
+        release(&r->send[i]);
+    for (size_t i = 0; i < RELIABLE_RECEIVE_WINDOW; i++)
+        release(&r->receive[i]);
     secret_wipe(r, sizeof *r);
 }
 
@@ -39,7 +54,10 @@ static struct reliable_slot *find_free(struct reliable_slot *slots,
 static bool fill(struct reliable_slot *slot, uint32_t id, uint8_t opcode,
                  struct bytes payload)
 {
-    if (payload.size > sizeof slot->payload)
+    if (payload.size > RELIABLE_PAYLOAD_MAX)
+        return false;
+    slot->payload = payload.size ? malloc(payload.size) : NULL;
+    if (payload.size && !slot->payload)
         return false;
     slot->used = true;
     slot->opcode = opcode;
@@ -101,7 +119,7 @@ void reliable_acked(struct reliable *r, const uint32_t *ids, uint8_t count)
             find(r->send, RELIABLE_SEND_WINDOW, ids[i]);
         if (!slot)
             continue;
-        slot->used = false;
+        release(slot);
         acked_later(r, ids[i]);
     }
 }
@@ -250,6 +268,6 @@ void reliable_consume(struct reliable *r)
         find(r->receive, RELIABLE_RECEIVE_WINDOW, r->next_receive_id);
     if (!slot)
         return;
-    slot->used = false;
+    release(slot);
     r->next_receive_id++;
 }

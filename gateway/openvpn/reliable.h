@@ -27,7 +27,8 @@ struct reliable_slot {
     uint32_t id;
     struct instant next_try; /* send */
     struct duration timeout; /* send: the pause after the next sending */
-    uint8_t payload[RELIABLE_PAYLOAD_MAX];
+    uint8_t *payload;        /* owned; a server has thousands of windows, and
+                                hardly ever something in one */
 };
 
 struct reliable {
@@ -53,8 +54,8 @@ void reliable_clear(struct reliable *r);
 bool reliable_can_send(const struct reliable *r);
 /* Every message sent so far was acknowledged. */
 bool reliable_all_acked(const struct reliable *r);
-/* Queues a message (copied) under the next id, due now. False without room
- * or when it is larger than a slot. */
+/* Queues a message (copied) under the next id, due now. False without room or
+ * memory, or when it is larger than any packet. */
 MUST_USE bool reliable_send(struct reliable *r, struct instant now,
                             uint8_t opcode, struct bytes payload);
 
@@ -65,7 +66,7 @@ void reliable_acked(struct reliable *r, const uint32_t *ids, uint8_t count);
 enum reliable_verdict {
     RELIABLE_STORED,  /* new; acknowledged with the next packet */
     RELIABLE_REPEAT,  /* seen before; acknowledged again, not stored */
-    RELIABLE_OUTSIDE, /* outside the window: ignored */
+    RELIABLE_OUTSIDE, /* outside the window, or no memory: ignored */
 };
 /* Takes in a message. */
 enum reliable_verdict reliable_receive(struct reliable *r, uint32_t id,

@@ -11,13 +11,14 @@ static struct instant at(int64_t milliseconds)
 static struct reliable *started(void **state)
 {
     struct reliable *r = *state;
+    reliable_clear(r); /* after the test before */
     reliable_init(r, duration_seconds(2));
     return r;
 }
 
 static int allocate(void **state)
 {
-    *state = malloc(sizeof(struct reliable));
+    *state = calloc(1, sizeof(struct reliable));
     return *state ? 0 : -1;
 }
 
@@ -478,6 +479,7 @@ static bool quiet(const struct line *l)
 static int64_t run(struct line *l)
 {
     uint32_t fed_a = 0, fed_b = 0, drained_a = 0, drained_b = 0;
+    reliable_clear(l->a);
     reliable_init(l->a, duration_seconds(2));
     reliable_init(l->b, duration_seconds(2));
     for (int64_t now = 0; now < 10000 * 1000; now += 10) {
@@ -497,7 +499,7 @@ static int64_t run_line(struct reliable *a, uint32_t seed, uint32_t loss,
                         uint32_t twice, uint32_t slow)
 {
     struct line *l = calloc(1, sizeof *l);
-    struct reliable *b = malloc(sizeof *b);
+    struct reliable *b = calloc(1, sizeof *b);
     assert_non_null(l);
     assert_non_null(b);
     *l = (struct line){.a = a,
@@ -507,6 +509,7 @@ static int64_t run_line(struct reliable *a, uint32_t seed, uint32_t loss,
                        .twice = twice,
                        .slow = slow};
     int64_t took = run(l);
+    reliable_clear(b);
     free(b);
     free(l);
     return took;
