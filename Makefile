@@ -243,6 +243,11 @@ bench: ## speed and size, beside Debian's openvpn in the same run, in about six 
 run-bench: program $(BENCH_PROGRAMS) $(SYSTEM_PROGRAMS)
 	@BUILD=$(BUILD) tests/run tests/bench/bench $(BENCH_OPTIONS)
 
+bench-server: deps ## a thousand clients of our server, and two hundred of Debian's openvpn; needs root or sudo
+	@$(MAKE) --no-print-directory run-bench-server
+run-bench-server: program $(BENCH_PROGRAMS)
+	@BUILD=$(BUILD) tests/run tests/bench/server
+
 bench-xen: ## our network backend beside Linux', in two domains' traffic on emulated Xen; installs QEMU
 	@rpm/deps xen
 	@$(MAKE) --no-print-directory run-bench-xen
@@ -274,4 +279,4 @@ help: ## this list
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb tests)) /dev/null -name '*.d')
 
 .PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan test-tsan run-test-tsan fuzz run-fuzz lint \
-    lint-reproducible format demo run-demo bench run-bench bench-xen run-bench-xen install rpm srpm deps clean help always
+    lint-reproducible format demo run-demo bench run-bench bench-server run-bench-server bench-xen run-bench-xen install rpm srpm deps clean help always

@@ -57,8 +57,8 @@ static bool better(const struct server_place *a, const struct server_place *b)
 }
 
 /* Without memory for its name it is only not known again. */
-static void occupy(struct server_place *place, const char *name, uint64_t hash,
-                   void *owner)
+static void occupy(struct server_pool *p, struct server_place *place,
+                   const char *name, uint64_t hash, void *owner)
 {
     if (!is_of(place, hash, name)) {
         free(place->name);
@@ -66,6 +66,9 @@ static void occupy(struct server_place *place, const char *name, uint64_t hash,
         place->hash = hash ? hash : 1;
     }
     place->owner = owner;
+    uint32_t number = (uint32_t)(place - p->places);
+    if (number >= p->touched)
+        p->touched = number + 1;
 }
 
 bool server_pool_take(struct server_pool *p, const char *name, void *owner,
@@ -73,7 +76,9 @@ bool server_pool_take(struct server_pool *p, const char *name, void *owner,
 {
     struct server_place *best = NULL;
     uint64_t hash = hash_of(p, name);
-    for (uint32_t i = 0; i < p->count; i++) {
+    if (p->touched < p->count)
+        best = &p->places[p->touched];
+    for (uint32_t i = 0; i < p->touched; i++) {
         struct server_place *place = &p->places[i];
         if (place->owner)
             continue;
@@ -86,7 +91,7 @@ bool server_pool_take(struct server_pool *p, const char *name, void *owner,
     }
     if (!best)
         return false;
-    occupy(best, name, hash, owner);
+    occupy(p, best, name, hash, owner);
     *number = (uint32_t)(best - p->places);
     return true;
 }
@@ -98,7 +103,7 @@ bool server_pool_take_number(struct server_pool *p, uint32_t number,
     assert(number < p->count);
     if (place->owner)
         return false;
-    occupy(place, name, hash_of(p, name), owner);
+    occupy(p, place, name, hash_of(p, name), owner);
     return true;
 }
 
@@ -107,7 +112,7 @@ void server_pool_remember(struct server_pool *p, const char *name,
 {
     uint32_t number;
     if (server_pool_number(p, ipv4, &number) && !p->places[number].owner)
-        occupy(&p->places[number], name, hash_of(p, name), NULL);
+        occupy(p, &p->places[number], name, hash_of(p, name), NULL);
 }
 
 void server_pool_give(struct server_pool *p, uint32_t number)

@@ -24,6 +24,7 @@ struct server_pool {
     struct prefix ipv6;  /* family NONE: none */
     uint32_t ipv6_first; /* in its last 32 bits */
     uint32_t count;
+    uint32_t touched; /* from there on nobody ever had one */
     uint64_t departures;
     struct siphash_key key; /* of names */
     struct server_place *places;

@@ -96,7 +96,8 @@ static void set_up_once(void)
 static struct server_path path_of(uint8_t number)
 {
     return (struct server_path){
-        .remote = {address_ipv4(0xc0000200 + number % 4), 40000}};
+        .remote = {address_ipv4(0xc0000200 + number % 4), 40000},
+        .stream = number & 4 ? number & 7 : 0};
 }
 
 /* --- The true client, at path 0 ------------------------------------------- */
@@ -135,8 +136,9 @@ static void listen_to_server(struct fight *f)
     struct server_path to, true_path = path_of(0);
     struct bytes datagram;
     for (int i = 0; server_transmit(f->server, &to, &datagram); i++) {
-        check(i < TURNS_MAX && datagram.size > 0 &&
-              datagram.size <= CONTROL_PACKET_SIZE_MAX);
+        check(i < TURNS_MAX && datagram.size <= CONTROL_PACKET_SIZE_MAX);
+        /* A connection is to be hung up. */
+        check(datagram.size > 0 || to.stream > 0);
         if (!f->client || !endpoint_equal(&to.remote, &true_path.remote)) {
             answer_stranger(f, datagram);
             continue;
@@ -201,7 +203,7 @@ static void framed(struct fight *f, struct bytes operand)
 {
     uint8_t bytes[512];
     struct reader r = reader_of(operand);
-    uint8_t path = (uint8_t)(1 + read_u8(&r) % 3), opcode = read_u8(&r) % 12;
+    uint8_t path = (uint8_t)(1 + read_u8(&r) % 7), opcode = read_u8(&r) % 12;
     uint8_t flags = read_u8(&r), acks = read_u8(&r) % 10;
     struct writer w = writer_of(bytes, sizeof bytes);
     uint8_t session[8] = {path, flags & 1, 3};
@@ -285,8 +287,16 @@ static void order(struct fight *f, struct bytes operand)
     }
 }
 
+/* A connection ends, whoever it was of. */
+static void disconnect(struct fight *f, struct bytes operand)
+{
+    struct server_path path = path_of(operand.size > 0 ? operand.data[0] : 4);
+    server_disconnected(f->server, f->now, &path);
+    check(!server_knows(f->server, &path) || path.stream == 0);
+}
+
 static void (*const operations[])(struct fight *, struct bytes) = {
-    raw, framed, mutated, inner, wait, order,
+    raw, framed, mutated, inner, wait, order, disconnect,
 };
 
 static void check_limits(const struct fight *f)
@@ -319,7 +329,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct bytes operand =
             read_bytes(&r, length < r.left ? length : r.left);
         if (operand.data)
-            operations[operation % 6](f, operand);
+            operations[operation % 7](f, operand);
         settle(f);
         check_limits(f);
     }

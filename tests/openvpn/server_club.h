@@ -6,7 +6,7 @@
 #include "gateway/openvpn/client.h"
 #include "gateway/openvpn/server.h"
 
-enum { SERVER_CLUB_MEMBERS = 64, SERVER_CLUB_INNER = 100 };
+enum { SERVER_CLUB_MEMBERS = 256, SERVER_CLUB_INNER = 100 };
 
 struct server_club_member {
     struct config config;
