@@ -65,18 +65,34 @@ void firewall_add_qube(struct firewall *f, uint16_t qube,
         .present = true,
         .ipv4 = *ipv4,
         .ipv6 = *ipv6,
+        .visible = *ipv4,
         .rules4 = rule_sets_find(&f->rule_sets, ipv4),
         .rules6 = rule_sets_find(&f->rule_sets, ipv6),
     };
     f->guaranteed_to += f->guaranteed;
 }
 
+static void end_flows(struct firewall *f, struct instant now, uint16_t qube)
+{
+    const struct flow_list *all = &f->flows.qubes[qube][FLOW_ALL];
+    while (all->first != FLOW_NONE)
+        end_flow(f, firewall_state_second(now), all->first);
+}
+
+void firewall_show_address(struct firewall *f, struct instant now,
+                           uint16_t qube, const struct address *visible)
+{
+    struct firewall_qube *q = &f->qubes[qube];
+    if (address_equal(&q->visible, visible))
+        return;
+    q->visible = *visible;
+    end_flows(f, now, qube);
+}
+
 void firewall_remove_qube(struct firewall *f, struct instant now, uint16_t qube)
 {
     assert(qube < FIREWALL_QUBES_MAX && f->qubes[qube].present);
-    while (f->flows.qubes[qube][FLOW_ALL].first != FLOW_NONE)
-        end_flow(f, firewall_state_second(now),
-                 f->flows.qubes[qube][FLOW_ALL].first);
+    end_flows(f, now, qube);
     mapping_forget(&f->mappings, qube);
     f->guaranteed_to -= f->guaranteed;
     f->qubes[qube].present = false;

@@ -47,6 +47,10 @@ void firewall_free(struct firewall *f);
 /* A qube and its addresses, of which ipv6 may be unset. */
 void firewall_add_qube(struct firewall *f, uint16_t qube,
                        const struct address *ipv4, const struct address *ipv6);
+/* The IPv4 address that the qube sees as its own, from now on; at first that
+ * is its real one. Its flows end where it changes. */
+void firewall_show_address(struct firewall *f, struct instant now,
+                           uint16_t qube, const struct address *visible);
 /* Ends its flows. */
 void firewall_remove_qube(struct firewall *f, struct instant now,
                           uint16_t qube);

@@ -16,6 +16,7 @@ enum { FIREWALL_ID_COUNTERS = 1024 };
 struct firewall_qube {
     bool present;
     struct address ipv4, ipv6;
+    struct address visible; /* which IPv4 address it sees as its own */
     const struct rules *rules4, *rules6; /* or NULL */
     struct token_bucket new_flows;
 };
@@ -55,7 +56,7 @@ static inline const struct address *
 firewall_state_internal(const struct firewall *f, const struct flow *flow)
 {
     const struct firewall_qube *q = &f->qubes[flow->key[FLOW_SIDE_QUBE].qube];
-    return flow->key[0].family == ADDRESS_IPV4 ? &q->ipv4 : &q->ipv6;
+    return flow->key[0].family == ADDRESS_IPV4 ? &q->visible : &q->ipv6;
 }
 
 /* Makes room for one more connection of the qube that does not stand yet. */

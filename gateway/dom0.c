@@ -127,12 +127,24 @@ static void update_own(struct dom0 *d, struct instant now)
     d->owner.own(d->owner.context, now, &own);
 }
 
+static void show_addresses(struct dom0 *d, struct instant now,
+                           const struct address *real)
+{
+    struct keys_mapped mapped;
+    keys_mapped(qubesdb_store(d->qubesdb), real, &mapped);
+    router_show_addresses(d->router, now, real, &mapped.visible_ip,
+                          &mapped.visible_gateway);
+}
+
 static void on_changed(void *context, struct instant now, const char *path)
 {
     struct dom0 *d = context;
     const char *name = keys_vm_config_name(path);
+    struct address real;
     if (name) {
         set_setting(d, now, name);
+    } else if (keys_mapped_source(path, &real)) {
+        show_addresses(d, now, &real);
     } else if (keys_is_own(path)) {
         d->own_is_stale = true;
         if (qubesdb_in_contact(d->qubesdb))

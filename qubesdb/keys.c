@@ -239,6 +239,16 @@ bool keys_is_connected(const struct store *s, const struct address *visible)
     return false;
 }
 
+bool keys_mapped_source(const char *path, struct address *real)
+{
+    struct bytes rest = bytes_of_text(path), text;
+    if (!starts_with(path, MAPPED))
+        return false;
+    rest.data += strlen(MAPPED);
+    rest.size -= strlen(MAPPED);
+    return text_cut(&rest, '/', &text) && address_parse(text, real);
+}
+
 void keys_mapped(const struct store *s, const struct address *real,
                  struct keys_mapped *out)
 {

@@ -81,6 +81,8 @@ struct keys_mapped {
     struct address visible_ip;
     struct address visible_gateway;
 };
+/* Whether a key at this path says it, and of which real address. */
+MUST_USE bool keys_mapped_source(const char *path, struct address *real);
 void keys_mapped(const struct store *s, const struct address *real,
                  struct keys_mapped *out);
 

@@ -26,12 +26,18 @@ bool arp_parse(struct bytes payload, struct arp_packet *out)
     return true;
 }
 
+static bool is_unspecified(const struct address *a)
+{
+    return load_u32(a->bytes) == 0;
+}
+
 bool arp_answer(const struct arp_packet *request, const struct address *own,
                 uint8_t frame[ARP_FRAME_SIZE])
 {
-    /* Its own address is a probe (RFC 5227) and must stay free; the sender's
-     * is an announcement. A group MAC nobody can be answered at. */
-    if (request->operation != ARP_REQUEST ||
+    /* Who has no address yet asks whether one is free (RFC 5227), and may see
+     * another as its own than `own`; the sender's is an announcement. A group
+     * MAC nobody can be answered at. */
+    if (request->operation != ARP_REQUEST || is_unspecified(&request->sender) ||
         address_equal(&request->target, own) ||
         address_equal(&request->target, &request->sender) ||
         request->sender_mac[0] & 1)

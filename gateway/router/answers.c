@@ -35,7 +35,7 @@ static const struct answer table[DROP_COUNT] = {
                        ICMPV6_PARAMETER_PROBLEM, 1},
 };
 
-static bool write_answer(const struct answers *a, const struct packet *p,
+static bool write_answer(const struct address *from, const struct packet *p,
                          const struct ip_packet *ip, enum drop drop,
                          uint16_t mtu, struct packet *out, size_t capacity)
 {
@@ -50,26 +50,26 @@ static bool write_answer(const struct answers *a, const struct packet *p,
         rest = mtu;
     if (drop == DROP_PROTOCOL && !v4)
         rest = IPV6_NEXT_HEADER;
-    return refusal_write_error(
-        ip, p, v4 ? &a->ipv4 : &a->ipv6, v4 ? entry->type4 : entry->type6,
-        v4 ? entry->code4 : entry->code6, rest, out, capacity);
+    return refusal_write_error(ip, p, from, v4 ? entry->type4 : entry->type6,
+                               v4 ? entry->code4 : entry->code6, rest, out,
+                               capacity);
 }
 
-void answers_add(struct answers *a, struct token_bucket *qube,
-                 struct instant now, const struct packet *packet,
-                 const struct ip_packet *ip, enum drop drop, uint16_t mtu,
-                 struct packet_batch *replies)
+void answers_add(struct answers *a, struct token_bucket *sender,
+                 const struct address *from, struct instant now,
+                 const struct packet *packet, const struct ip_packet *ip,
+                 enum drop drop, uint16_t mtu, struct packet_batch *replies)
 {
     bool told = table[drop].told || drop == DROP_ANSWERED ||
                 (drop == DROP_NO_FLOW && ip->protocol == IP_TCP);
     if (!told || refusal_must_not_answer(ip) ||
         replies->count == replies->capacity ||
-        !token_bucket_take(qube, now, ANSWERS_RATE, ANSWERS_BURST) ||
+        !token_bucket_take(sender, now, ANSWERS_RATE, ANSWERS_BURST) ||
         !token_bucket_take(&a->all, now, ANSWERS_RATE_ALL, ANSWERS_BURST_ALL))
         return;
     struct packet *out = packet_batch_add(replies);
     out->qube = packet->qube;
-    if (!write_answer(a, packet, ip, drop, mtu, out,
+    if (!write_answer(from, packet, ip, drop, mtu, out,
                       replies->buffer_size - PACKET_HEADROOM))
         replies->count--;
 }

@@ -17,15 +17,15 @@ enum {
 };
 
 struct answers {
-    struct address ipv4, ipv6; /* the gateway's, whose errors they are */
     struct token_bucket all;
 };
 
 /* Appends the answer to `replies` if the drop has one, it may be answered, and
- * neither the qube's tokens nor everybody's are used up. */
-void answers_add(struct answers *a, struct token_bucket *qube,
-                 struct instant now, const struct packet *packet,
-                 const struct ip_packet *ip, enum drop drop, uint16_t mtu,
-                 struct packet_batch *replies);
+ * neither the sender's tokens nor everybody's are used up. ICMP errors are
+ * `from` that address. */
+void answers_add(struct answers *a, struct token_bucket *sender,
+                 const struct address *from, struct instant now,
+                 const struct packet *packet, const struct ip_packet *ip,
+                 enum drop drop, uint16_t mtu, struct packet_batch *replies);
 
 #endif

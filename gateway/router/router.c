@@ -30,9 +30,9 @@ struct router *router_new(const struct router_options *options)
     r->accept_unruled = options->accept_unruled;
     dns_init(&r->dns);
     name_queries_init(&r->names, r->firewall);
-    r->answers.ipv4 = r->dns.virtual[0];
+    r->gateway4 = r->dns.virtual[0];
     r->link_local = address_from_bytes(ADDRESS_IPV6, link_local);
-    r->answers.ipv6 = r->link_local;
+    r->gateway6 = r->link_local;
     return r;
 }
 
@@ -78,6 +78,15 @@ static void describe_rules(struct router *r, uint16_t qube)
                  text6);
 }
 
+static void show_addresses(struct router *r, struct instant now, uint16_t qube)
+{
+    struct router_qube *q = &r->qubes[qube];
+    struct mapped_entry shown = mapped_find(&r->mapped, &q->ipv4);
+    q->visible = address_is_set(&shown.visible) ? shown.visible : q->ipv4;
+    q->gateway = shown.gateway;
+    firewall_show_address(r->firewall, now, qube, &q->visible);
+}
+
 int router_add_qube(struct router *r, struct instant now, const char *name,
                     const struct address *ipv4, const struct address *ipv6)
 {
@@ -97,6 +106,7 @@ int router_add_qube(struct router *r, struct instant now, const char *name,
         if (r->limit <= i)
             r->limit = (uint16_t)(i + 1);
         firewall_add_qube(r->firewall, i, ipv4, ipv6);
+        show_addresses(r, now, i);
         describe_rules(r, i);
         return i;
     }
@@ -112,12 +122,29 @@ void router_remove_qube(struct router *r, int qube)
     r->qubes[qube].present = false;
 }
 
+void router_show_addresses(struct router *r, struct instant now,
+                           const struct address *real,
+                           const struct address *visible,
+                           const struct address *gateway)
+{
+    const struct mapped_entry entry = {*real, *visible, *gateway};
+    char text[ADDRESS_TEXT_SIZE];
+    if (real->family != ADDRESS_IPV4)
+        return;
+    if (!mapped_set(&r->mapped, &entry))
+        log_warn("router: %s is shown as it is: too many others are not",
+                 address_format(real, text));
+    for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++)
+        if (r->qubes[i].present && address_equal(&r->qubes[i].ipv4, real))
+            show_addresses(r, now, i);
+}
+
 void router_set_gateway_address(struct router *r, const struct address *address)
 {
     if (address->family == ADDRESS_IPV4)
-        r->answers.ipv4 = *address;
+        r->gateway4 = *address;
     else if (address->family == ADDRESS_IPV6)
-        r->answers.ipv6 = *address;
+        r->gateway6 = *address;
 }
 
 static void redescribe(struct router *r, const struct address *source)
@@ -187,8 +214,6 @@ static void adopt_tunnel(struct router *r, struct instant now)
     route_table_build(&r->routes, &r->tunnel);
     dns_set_tunnel(&r->dns, &r->tunnel);
     firewall_set_tunnel(r->firewall, now, &r->tunnel);
-    r->outside.ipv4 = r->tunnel.ipv4.address;
-    r->outside.ipv6 = r->tunnel.ipv6.address;
     name_queries_restart(&r->names, now);
 }
 
@@ -304,8 +329,9 @@ static void judge_from_qube(struct router *r, struct instant now,
         if (drop == DROP_NONE) {
             drop = verdict_from_qube(r, now, p, &ip);
             if (drop != DROP_NONE)
-                answers_add(&r->answers, &q->answers, now, p, &ip, drop,
-                            tunnel_mtu(&r->tunnel, ip.family), replies);
+                answers_add(&r->answers, &q->answers,
+                            router_state_gateway(r, q, ip.family), now, p, &ip,
+                            drop, tunnel_mtu(&r->tunnel, ip.family), replies);
         }
     }
     p->drop = (uint8_t)drop;
@@ -337,7 +363,8 @@ static void judge_from_tunnel(struct router *r, struct instant now,
         drop = verdict_from_tunnel(r, now, p, &ip);
         if (drop == DROP_TOO_BIG) {
             p->qube = ROUTER_NO_QUBE;
-            answers_add(&r->outside, &r->outside_answers, now, p, &ip, drop,
+            answers_add(&r->outside, &r->outside_answers,
+                        router_state_own(r, ip.family), now, p, &ip, drop,
                         ROUTER_QUBE_MTU, replies);
         }
     }
@@ -372,6 +399,7 @@ bool router_qube_status(const struct router *r, int qube,
         .name = q->name,
         .ipv4 = q->ipv4,
         .ipv6 = q->ipv6,
+        .visible = q->visible,
         .rules = q->rules,
         .flows = firewall_qube_flow_count(r->firewall, (uint16_t)qube),
         .packets_up = q->packets_up,

@@ -45,6 +45,15 @@ int router_add_qube(struct router *r, struct instant now, const char *name,
                     const struct address *ipv4, const struct address *ipv6);
 void router_remove_qube(struct router *r, int qube);
 
+/* The qube with this real address sees `visible` as its own and `gateway` as
+ * ours, as its packets do; rules and everything else go by the real one. It
+ * gets no IPv6, which would show it more. What is unset it sees as it is. The
+ * address may be a qube's that comes later. */
+void router_show_addresses(struct router *r, struct instant now,
+                           const struct address *real,
+                           const struct address *visible,
+                           const struct address *gateway);
+
 /* The address by which qubes know the gateway: it answers their ping, and is
  * the sender of ICMP errors. Of each family one; at first it is 10.139.1.1,
  * the first virtual resolver, and fe80::fcff:ffff:feff:ffff, the link-local
@@ -131,6 +140,7 @@ struct instant router_deadline(const struct router *r);
 struct router_qube_status {
     const char *name;
     struct address ipv4, ipv6;
+    struct address visible; /* which IPv4 address it sees as its own */
     const char *rules; /* "accept (no rules configured)", "12 rules", or what is
                           wrong with them */
     uint32_t flows;

@@ -8,6 +8,7 @@
 #include "firewall/fragments.h"
 #include "gateway/router/answers.h"
 #include "gateway/router/dns.h"
+#include "gateway/router/mapped.h"
 #include "gateway/router/name_queries.h"
 #include "gateway/router/route_table.h"
 #include "gateway/router/router.h"
@@ -22,6 +23,8 @@ struct router_qube {
     bool present;
     char name[ROUTER_NAME_SIZE];
     struct address ipv4, ipv6;
+    struct address visible;      /* which IPv4 address it sees as its own */
+    struct address gateway;      /* and which as ours */
     char rules[RULES_TEXT_SIZE]; /* what they are, for people */
     struct token_bucket answers;
     struct drop_counters drops;
@@ -41,6 +44,8 @@ struct router {
     struct route_table routes;
     struct dns dns;
     struct name_queries names;
+    struct mapped mapped;
+    struct address gateway4, gateway6; /* as qubes know us */
     struct answers answers;
     struct answers outside; /* to who sends through the tunnel */
     struct token_bucket outside_answers;
@@ -52,6 +57,33 @@ struct router {
 
 static_assert((int)ROUTER_QUBES_MAX == (int)FIREWALL_QUBES_MAX,
               "router and firewall count qubes alike");
+
+/* As which the qube knows us. */
+static inline const struct address *
+router_state_gateway(const struct router *r, const struct router_qube *q,
+                     uint8_t family)
+{
+    if (family == ADDRESS_IPV6)
+        return &r->gateway6;
+    return q->gateway.family == ADDRESS_IPV4 ? &q->gateway : &r->gateway4;
+}
+
+/* Is either of the addresses that it is shown not as it is? */
+static inline bool router_state_is_fooled(const struct router *r,
+                                          const struct router_qube *q)
+{
+    return !address_equal(&q->visible, &q->ipv4) ||
+           !address_equal(router_state_gateway(r, q, ADDRESS_IPV4),
+                          &r->gateway4);
+}
+
+/* Our own in the tunnel. */
+static inline const struct address *router_state_own(const struct router *r,
+                                                     uint8_t family)
+{
+    return family == ADDRESS_IPV4 ? &r->tunnel.ipv4.address
+                                  : &r->tunnel.ipv6.address;
+}
 
 /* Is it an address of a qube that is there? */
 bool router_state_is_qube(const struct router *r, const struct address *a);

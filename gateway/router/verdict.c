@@ -25,23 +25,29 @@ static bool is_own_source(const struct router_qube *q,
                           const struct ip_packet *ip)
 {
     const struct address *own =
-        ip->family == ADDRESS_IPV4 ? &q->ipv4 : &q->ipv6;
+        ip->family == ADDRESS_IPV4 ? &q->visible : &q->ipv6;
     return own->family != ADDRESS_NONE &&
            memcmp(own->bytes, ip_source(ip), ip_address_size(ip)) == 0;
 }
 
-static bool is_gateway(const struct router *r, const struct address *a)
+static bool is_gateway(const struct router *r, const struct router_qube *q,
+                       const struct address *a)
 {
-    return address_equal(a, &r->answers.ipv4) ||
-           address_equal(a, &r->answers.ipv6) ||
+    return address_equal(a, router_state_gateway(r, q, a->family)) ||
            address_equal(a, &r->link_local) || dns_is_virtual(&r->dns, a);
+}
+
+/* Where it is, a qube that is shown other addresses cannot find out. */
+static bool is_hidden(const struct router *r, const struct router_qube *q,
+                      const struct address *a)
+{
+    return router_state_is_fooled(r, q) &&
+           (address_equal(a, &r->gateway4) || address_equal(a, &q->ipv4));
 }
 
 static bool is_tunnel_end(const struct router *r, const struct address *a)
 {
-    return address_equal(a, a->family == ADDRESS_IPV4
-                                ? &r->tunnel.ipv4.address
-                                : &r->tunnel.ipv6.address);
+    return address_equal(a, router_state_own(r, a->family));
 }
 
 /* To an address that is ours: ping is answered, DNS goes to the tunnel's
@@ -76,16 +82,18 @@ static enum drop route(const struct router *r, const struct address *to)
 }
 
 /* May a packet without a flow go where it wants to? */
-static enum drop judge_destination(const struct router *r, struct instant now,
+static enum drop judge_destination(const struct router *r,
+                                   const struct router_qube *q,
+                                   struct instant now,
                                    const struct ip_packet *ip,
                                    const struct address **redirect)
 {
     struct address to = address_from_bytes(ip->family, ip_destination(ip));
-    if (is_gateway(r, &to))
+    if (is_gateway(r, q, &to))
         return to_gateway(r, now, ip, &to, redirect);
-    if (scope_is_martian(&to))
+    if (scope_is_martian(&to) || is_hidden(r, q, &to))
         return DROP_MARTIAN;
-    if (router_state_is_qube(r, &to))
+    if (router_state_is_qube(r, &to) || address_equal(&to, &q->visible))
         return DROP_QUBE_TO_QUBE;
     if (!r->up)
         return DROP_TUNNEL_DOWN;
@@ -119,11 +127,14 @@ static bool is_known_protocol(const struct ip_packet *ip)
 enum drop verdict_from_qube(struct router *r, struct instant now,
                             struct packet *p, struct ip_packet *ip)
 {
-    bool own = is_own_source(&r->qubes[p->qube], ip);
+    const struct router_qube *q = &r->qubes[p->qube];
+    bool own = is_own_source(q, ip);
     if (scope_is_link(ip) && (own || scope_needs_no_address(ip)))
         return DROP_LINK_LOCAL;
     if (!own)
         return DROP_SPOOFED;
+    if (ip->family == ADDRESS_IPV6 && router_state_is_fooled(r, q))
+        return DROP_NO_IPV6;
     if (ip->options)
         return DROP_IP_OPTIONS;
     if (ip_is_fragment(ip)) {
@@ -145,7 +156,7 @@ enum drop verdict_from_qube(struct router *r, struct instant now,
     if (r->up)
         flow = firewall_find(r->firewall, p, ip);
     if (flow == FIREWALL_NO_FLOW)
-        drop = judge_destination(r, now, ip, &redirect);
+        drop = judge_destination(r, q, now, ip, &redirect);
     if (drop == DROP_NONE && ip->ttl <= 1)
         drop = DROP_TTL;
     if (drop == DROP_NONE && !is_known_protocol(ip))
@@ -180,9 +191,7 @@ enum drop verdict_from_tunnel(struct router *r, struct instant now,
     enum drop drop = DROP_NONE;
     if (!r->up)
         return DROP_TUNNEL_DOWN;
-    const struct address *own = ip->family == ADDRESS_IPV4
-                                    ? &r->tunnel.ipv4.address
-                                    : &r->tunnel.ipv6.address;
+    const struct address *own = router_state_own(r, ip->family);
     if (own->family == ADDRESS_NONE ||
         memcmp(own->bytes, ip_destination(ip), ip_address_size(ip)) != 0)
         return DROP_MARTIAN;

@@ -311,6 +311,43 @@ static void qubes_are_expected_by_what_they_are_known_as(void **state)
     world_free(w);
 }
 
+static struct address visible_of_qube(const struct world *w)
+{
+    struct router_qube_status status;
+    assert_true(router_qube_status(w->router, w->qube, &status));
+    return status.visible;
+}
+
+static bool is_shown_another(const struct world *w)
+{
+    struct address shown = visible_of_qube(w);
+    return address_to_ipv4(&shown) == 0xc0a80102;
+}
+
+static bool is_shown_its_own(const struct world *w)
+{
+    struct address shown = visible_of_qube(w);
+    return address_to_ipv4(&shown) == 0x0a890014;
+}
+
+static void a_qube_is_shown_what_dom0_says(void **state)
+{
+    (void)state;
+    struct world *w = world_synced();
+    assert_true(is_shown_its_own(w));
+    daemon_write(w->daemon, "/mapped-ip/10.137.0.20/visible-ip", "192.168.1.2");
+    run_until(w, is_shown_another);
+    daemon_write(w->daemon, "/mapped-ip/10.137.0.20/visible-ip", "nonsense");
+    run_until(w, is_shown_its_own);
+    /* Said before it comes, too: 10.137.0.21. */
+    struct address other = address_ipv4(0x0a890015);
+    router_remove_qube(w->router, w->qube);
+    w->qube =
+        router_add_qube(w->router, loop_now(w->loop), "other", &other, NULL);
+    assert_true(is_shown_another(w));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +356,7 @@ int main(void)
         cmocka_unit_test(settings_follow_and_wrong_ones_are_named),
         cmocka_unit_test(what_was_said_stays_until_it_is_said_anew),
         cmocka_unit_test(qubes_are_expected_by_what_they_are_known_as),
+        cmocka_unit_test(a_qube_is_shown_what_dom0_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,12 @@ static void mapped_addresses_are_of_the_same_family(void **state)
     real = address("1111:2222:3333:4444:5555:6666:7777:8888");
     keys_mapped(&s, &real, &mapped);
     assert_false(address_is_set(&mapped.visible_ip));
+    assert_true(keys_mapped_source("/mapped-ip/10.137.0.20/visible-ip", &real));
+    assert_address(&real, "10.137.0.20");
+    assert_true(keys_mapped_source("/mapped-ip/10.137.0.21/x", &real));
+    assert_false(keys_mapped_source("/mapped-ip/nobody/visible-ip", &real));
+    assert_false(keys_mapped_source("/mapped-ip/", &real));
+    assert_false(keys_mapped_source("/connected-ips", &real));
     store_clear(&s);
 }
 

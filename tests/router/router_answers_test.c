@@ -377,6 +377,68 @@ static void the_gateway_answers_ping(void **state)
     world_free(w);
 }
 
+/* Qubes' net.fake-ip: nothing that the qube sees tells where it is. */
+static void a_qube_may_be_shown_other_addresses(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct address real = craft_address("10.137.0.5"),
+                   visible = craft_address("192.168.1.2"),
+                   gateway = craft_address("192.168.1.1"),
+                   own = craft_address("10.137.0.1"), unset = {0};
+    struct rules_entry only_web[] = {
+        {bytes_of_text("policy"), bytes_of_text("drop")},
+        {bytes_of_text("0000"), bytes_of_text("action=accept dstports=443")}};
+    router_set_gateway_address(w->router, &own);
+    struct craft c = sample(false, 17);
+    open_flow(w, &c);
+    router_show_addresses(w->router, w->now, &real, &visible, &gateway);
+    assert_int_equal(router_flow_count(w->router), 0);
+    assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_SPOOFED);
+
+    c.source = visible;
+    open_flow(w, &c);
+    struct packet back = echoed(w);
+    assert_memory_equal(w->out + 12, w->tunnel.ipv4.address.bytes, 4);
+    assert_int_equal(down(w, back), DROP_NONE);
+    assert_int_equal(w->packet.qube, w->first);
+    assert_memory_equal(w->out + 16, visible.bytes, 4);
+
+    /* Rules are those of its real address; errors come from what it takes
+     * for us, ping is answered there, and who we are it is not told. */
+    router_set_rules(w->router, w->now, &real, only_web, 2);
+    c.destination_port = 80;
+    assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_RULE);
+    expect_error(w, 3, 13);
+    assert_memory_equal(w->replies.packets[0].data + 12, gateway.bytes, 4);
+    struct craft ping = sample(false, 1);
+    ping.source = visible;
+    assert_int_equal(up_to(w, &ping, "192.168.1.1"), DROP_ANSWERED);
+    assert_int_equal(up_to(w, &ping, "10.139.1.1"), DROP_ANSWERED);
+    assert_int_equal(up_to(w, &ping, "10.137.0.1"), DROP_MARTIAN);
+    assert_int_equal(up_to(w, &ping, "10.137.0.5"), DROP_MARTIAN);
+    assert_int_equal(up_to(w, &ping, "192.168.1.2"), DROP_QUBE_TO_QUBE);
+    struct craft c6 = sample(true, 17);
+    assert_int_equal(up(w, w->first, craft_packet(&c6)), DROP_NO_IPV6);
+    expect_error(w, 1, 0);
+
+    /* The other one, and this one when it is over, see what is. */
+    struct craft other = sample(false, 17);
+    other.source = craft_address("10.137.0.6");
+    assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
+    ping.source = other.source;
+    ping.destination = own;
+    assert_int_equal(up(w, w->second, craft_packet(&ping)), DROP_ANSWERED);
+    router_show_addresses(w->router, w->now, &real, &real, &own);
+    assert_int_equal(up(w, w->first, craft_packet(&c6)), DROP_NONE);
+    router_show_addresses(w->router, w->now, &real, &unset, &unset);
+    assert_int_equal(up(w, w->first, craft_packet(&c6)), DROP_NONE);
+    c.source = real;
+    c.destination_port = 443;
+    open_flow(w, &c);
+    world_free(w);
+}
+
 static void answers_are_limited_in_rate(void **state)
 {
     (void)state;
@@ -568,6 +630,7 @@ int main(void)
         cmocka_unit_test(what_a_qube_says_to_its_link_is_not_spoofing),
         cmocka_unit_test(what_is_lost_behind_the_router_is_counted),
         cmocka_unit_test(the_gateway_answers_ping),
+        cmocka_unit_test(a_qube_may_be_shown_other_addresses),
         cmocka_unit_test(answers_are_limited_in_rate),
         cmocka_unit_test(a_connection_from_before_is_reset),
         cmocka_unit_test(dns_goes_to_the_tunnels_resolvers_only),

@@ -177,6 +177,41 @@ is "custom_ip_firewall: its rules go by it: allowed" "You came through the tunne
 ok "custom_ip_firewall: its rules go by it: not allowed" refused in_second "http://$other_web/"
 rules $second_address action=accept
 
+# The second qube is shown an address that it does not have (net.fake-ip), and a gateway that is none.
+fake=192.168.1.128
+fake_router=192.168.1.1
+shows() { # VISIBLE GATEWAY: the qube takes them, and the gateway knows; an empty gateway is the real one
+    is_shown() { [ "$(gateway_field qubes.1.visible_ipv4)" = "$1" ]; }
+    db rm "/mapped-ip/$second_address/" >/dev/null
+    [ "$1" = $second_address ] || db write "/mapped-ip/$second_address/visible-ip" "$1" >/dev/null
+    [ -z "$2" ] || db write "/mapped-ip/$second_address/visible-gateway" "$2" >/dev/null
+    ip -n "$second" neighbour replace "${2:-$qube_router}" lladdr fe:ff:ff:ff:ff:ff dev eth0 nud permanent
+    ip -n "$second" -4 address flush dev eth0
+    ip -n "$second" address add "$1/32" dev eth0
+    ip -n "$second" route replace default via "${2:-$qube_router}" dev eth0 onlink
+    wait_for 5 is_shown "$1"
+}
+first_hop() { in_second busybox traceroute -n -m 1 -q 1 -w 2 $web_address 2>/dev/null | awk '/^ *1 / { print $2 }'; }
+ok "fake_ip_simple: the qube is shown $fake" shows $fake $fake_router
+ok "fake_ip_simple: ping" in_second busybox ping -c 1 -W 2 $web_address
+is "fake_ip_simple: a page by name" "You came through the tunnel." in_second curl -s --max-time 5 http://$site/
+ok "fake_ip_simple: the gateway that it knows answers" in_second busybox ping -c 1 -W 2 $fake_router
+is "fake_ip_simple: and is the first hop" $fake_router first_hop
+ok "fake_ip_simple: its real address is none" not in_second busybox ping -c 1 -W 1 $second_address
+ok "fake_ip_simple: IPv6 would show more, and is refused with a word" refused in_second "http://[$web_ipv6]/"
+rules $second_address "action=accept dst4=$web_address/32" 'action=accept specialtarget=dns'
+is "fake_ip_firewall: its rules go by the real one: allowed" "You came through the tunnel." \
+    in_second curl -s --max-time 5 http://$site/
+ok "fake_ip_firewall: its rules go by the real one: not allowed" refused in_second "http://$other_web/"
+rules $second_address action=accept
+ok "fake_ip_inter_vm: no ping to it" not ping_ip $second_address
+ok "fake_ip_inter_vm: nor by what it is shown" not ping_ip $fake
+ok "fake_ip_inter_vm: nor from it" not in_second busybox ping -c 1 -W 1 $qube_address
+ok "fake_ip_without_gw: the qube is shown $fake" shows $fake ''
+is "fake_ip_without_gw: a page by name" "You came through the tunnel." in_second curl -s --max-time 5 http://$site/
+ok "and sees its real address again" shows $second_address ''
+is "with which it is served" "You came through the tunnel." in_second curl -s --max-time 5 http://$site/
+
 # --- IPv6 -------------------------------------------------------------------------------------------------------------
 
 ok "ipv6 simple_proxyvm: ping by address" in_qube busybox ping -6 -c 1 -W 2 $web_ipv6
