@@ -334,7 +334,8 @@ enum segment_result segment(const struct packet *packet, uint16_t mtu,
     if (p.fragment_size > 0 && p.fragment_size < mtu)
         mtu = p.fragment_size;
     if (has_fragment_header(&ip) ||
-        ((!ip.dont_fragment || p.fragment_size > 0) && !ip.options))
+        (ip.family == ADDRESS_IPV4 && !ip.options &&
+         (!ip.dont_fragment || p.fragment_size > 0)))
         return fragment(&p, &ip, mtu, layout, cursor, burst);
     return SEGMENT_REFUSED;
 }

@@ -291,6 +291,15 @@ static void what_cannot_be_cut_is_refused(void **state)
     assert_int_equal(try(&c, 1460, 1400, 1 << 16), SEGMENT_REFUSED);
     c = sample(true, 17, bytes_of(data, sizeof data));
     assert_int_equal(try(&c, 0, 1500, 1 << 16), SEGMENT_REFUSED);
+    /* Nor does it help that it came in fragments, without their header. */
+    struct packet p = craft_packet(&c);
+    struct burst b = {0};
+    struct segment_cursor cursor = {0};
+    p.fragment_size = 600;
+    assert_true(burst_init(&b, 1 << 16));
+    assert_int_equal(segment(&p, 1500, &layout, &cursor, &b), SEGMENT_REFUSED);
+    burst_clear(&b);
+    free(p.data);
 }
 
 int main(void)
