@@ -11,18 +11,17 @@
 
 #include "gateway/base/log.h"
 #include "gateway/link/channel.h"
+#include "tests/link/patience.h"
 #include "tests/link/vchan_pair.h"
 
-enum { GATEWAY_DOMAIN = 3, QUBE_DOMAIN = 7, LIMIT = 10 /* s */ };
+enum { GATEWAY_DOMAIN = 3, QUBE_DOMAIN = 7 };
 
 #define PATH  "data/net"
 #define PLACE "/local/domain/7/" PATH
 
 static struct fixture {
     struct loop *loop;
-    struct loop_timer clock;
-    struct instant limit;
-    bool (*condition)(void);
+    struct patience patience;
     struct plug *plug;
     int cable; /* the other end of the TAP */
     bool there;
@@ -103,31 +102,14 @@ static void from_gateway(const void *body, size_t size)
 
 /* --- The loop ------------------------------------------------------------ */
 
-static void tick(void *context, struct instant now)
-{
-    (void)context;
-    if ((t.condition && t.condition()) || !instant_before(now, t.limit))
-        loop_quit(t.loop);
-    else
-        loop_timer_set(&t.clock, instant_after(now, duration_milliseconds(1)));
-}
-
 static void turn_for(int64_t milliseconds)
 {
-    t.condition = NULL;
-    t.limit =
-        instant_after(loop_now(t.loop), duration_milliseconds(milliseconds));
-    loop_timer_set(&t.clock, loop_now(t.loop));
-    assert_int_equal(loop_run(t.loop), OK);
+    patience_turn(&t.patience, milliseconds);
 }
 
 static void wait_until(bool (*condition)(void))
 {
-    t.condition = condition;
-    t.limit = instant_after(loop_now(t.loop), duration_seconds(LIMIT));
-    loop_timer_set(&t.clock, loop_now(t.loop));
-    assert_int_equal(loop_run(t.loop), OK);
-    assert_true(condition());
+    patience_until(&t.patience, condition);
 }
 
 static bool is_offered(void)
@@ -186,8 +168,7 @@ static int set_up(void **state)
     log_set_sink(be_quiet, NULL);
     vchan_pair_reset(QUBE_DOMAIN, offered);
     t.loop = loop_new();
-    t.clock = (struct loop_timer){.expired = tick};
-    loop_add_timer(t.loop, &t.clock);
+    patience_init(&t.patience, t.loop);
     return 0;
 }
 
@@ -199,7 +180,7 @@ static int tear_down(void **state)
     if (t.cable >= 0)
         close(t.cable);
     assert_int_equal(vchan_pair_open_count(), 0);
-    loop_remove_timer(t.loop, &t.clock);
+    patience_clear(&t.patience);
     loop_free(t.loop);
     log_set_sink(NULL, NULL);
     return 0;

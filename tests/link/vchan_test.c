@@ -8,6 +8,7 @@
 #include "gateway/base/log.h"
 #include "gateway/link/record.h"
 #include "tests/link/fake_xenstored.h"
+#include "tests/link/patience.h"
 #include "tests/link/vchan_pair.h"
 
 enum {
@@ -15,7 +16,6 @@ enum {
     QUBE_DOMAIN = 7,
     QUBE = 5, /* the index that the owner gives it */
     RING = 256 * 1024,
-    LIMIT = 10, /* s, for whatever a test waits for */
     UDP_SIZE = 28 + 4,
     LARGE_PAYLOAD = 60000,
     LARGE_SIZE = 40 + LARGE_PAYLOAD,
@@ -28,9 +28,7 @@ enum {
 static struct fixture {
     struct fake_xenstored *xenstored;
     struct loop *loop;
-    struct loop_timer clock;
-    struct instant limit;
-    bool (*condition)(void);
+    struct patience patience;
     struct link *link;
     struct libxenvchan *qube;
     bool refuse;
@@ -81,31 +79,14 @@ static void qube_removed(void *context, int qube)
 
 /* --- The loop ------------------------------------------------------------ */
 
-static void tick(void *context, struct instant now)
-{
-    (void)context;
-    if ((t.condition && t.condition()) || !instant_before(now, t.limit))
-        loop_quit(t.loop);
-    else
-        loop_timer_set(&t.clock, instant_after(now, duration_milliseconds(1)));
-}
-
 static void turn_for(int64_t milliseconds)
 {
-    t.condition = NULL;
-    t.limit =
-        instant_after(loop_now(t.loop), duration_milliseconds(milliseconds));
-    loop_timer_set(&t.clock, loop_now(t.loop));
-    assert_int_equal(loop_run(t.loop), OK);
+    patience_turn(&t.patience, milliseconds);
 }
 
 static void wait_until(bool (*condition)(void))
 {
-    t.condition = condition;
-    t.limit = instant_after(loop_now(t.loop), duration_seconds(LIMIT));
-    loop_timer_set(&t.clock, loop_now(t.loop));
-    assert_int_equal(loop_run(t.loop), OK);
-    assert_true(condition());
+    patience_until(&t.patience, condition);
 }
 
 /* --- The qube ------------------------------------------------------------ */
@@ -254,8 +235,7 @@ static int set_up(void **state)
     t.xenstored = fake_xenstored_new(GATEWAY_DOMAIN);
     vchan_pair_reset(QUBE_DOMAIN, offered);
     t.loop = loop_new();
-    t.clock = (struct loop_timer){.expired = tick};
-    loop_add_timer(t.loop, &t.clock);
+    patience_init(&t.patience, t.loop);
     open_link();
     return 0;
 }
@@ -267,7 +247,7 @@ static int tear_down(void **state)
     assert_int_equal(t.added, t.removed);
     libxenvchan_close(t.qube);
     assert_int_equal(vchan_pair_open_count(), 0);
-    loop_remove_timer(t.loop, &t.clock);
+    patience_clear(&t.patience);
     loop_free(t.loop);
     fake_xenstored_free(t.xenstored);
     log_set_sink(NULL, NULL);
@@ -529,6 +509,14 @@ static void a_frame_that_is_none_is_dropped_and_counted(void **state)
     assert_int_equal(t.removed, 0);
 }
 
+static size_t wanted_bytes;
+
+static bool hears_all(void)
+{
+    listen_to();
+    return t.heard >= wanted_bytes;
+}
+
 static void who_does_not_read_loses_packets_and_nobody_waits(void **state)
 {
     (void)state;
@@ -554,14 +542,9 @@ static void who_does_not_read_loses_packets_and_nobody_waits(void **state)
 
     /* It reads: all that was taken comes, in order. */
     size_t size = RECORD_PREFIX_SIZE + CARD_HEADERS_SIZE + 1500;
-    struct instant limit =
-        instant_after(loop_now(t.loop), duration_seconds(LIMIT));
-    while (t.heard < RECORD_GREETING_SIZE + sent * size &&
-           instant_before(loop_now(t.loop), limit)) {
-        listen_to();
-        turn_for(1);
-    }
-    assert_int_equal(t.heard, RECORD_GREETING_SIZE + sent * size);
+    wanted_bytes = RECORD_GREETING_SIZE + sent * size;
+    wait_until(hears_all);
+    assert_int_equal(t.heard, wanted_bytes);
     for (unsigned i = 0; i < sent; i++)
         assert_int_equal(t.hears[RECORD_GREETING_SIZE + (i + 1) * size - 1],
                          (uint8_t)i);
