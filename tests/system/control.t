@@ -85,11 +85,14 @@ watched() { [ "$(grep -c "$1" "$work/watch")" -ge "$2" ]; }
 spawn "$work/watch" "$gateway" "$program" status --json --watch --control "$work/control"
 watch_pid=$spawned
 ok "status --watch: looks again and again" wait_for 10 watched '^}' 2
-again() { [ "$(gateway_field reconnects)" = 1 ] && gateway_up; }
+again() { [ "$(gateway_field reconnects)" = "$1" ] && gateway_up; }
 ok "reconnect" "$program" reconnect --control "$work/control"
-ok "it does" wait_for 10 again
+ok "it does" wait_for 10 again 1
 ok "status --watch: sees it" wait_for 5 watched '"reconnects": 1' 1
 is "a page" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+
+kill -USR1 "$client_pid"
+ok "SIGUSR1: it does, too" wait_for 10 again 2
 
 ok "stop" "$program" stop --control "$work/control"
 ok "it ends" wait_for 5 gone "$client_pid"
@@ -118,7 +121,7 @@ ends() { # SIGNAL
     echo $code
 }
 is "SIGTERM: exit 0" 0 ends TERM
-ok "the server was told" server_said 0 'client/.*exit message received by peer'
+ok "the server was told" wait_for 3 server_said 0 'client/.*exit message received by peer'
 is "SIGINT: exit 0" 0 ends INT
 
 # A server of before 2.6 knows another word, which is said if the profile wants it.

@@ -100,16 +100,22 @@ ok "and is whole" whole allowed
 ok "and the forbidden one may not begin again" refused $other_web
 ok "nor are names asked for" not name
 
+download broken $web_address
+ok "a download runs" wait_for 5 receives broken
 before=$(times_handled)
 set_rules "$accept_web" 'action=accept dst4=everywhere'
 ok "a rule that is none: handled" wait_for 5 handled_more_than "$before"
 ok "everything is dropped" refused
+ok "the download, too" wait_for 15 failed broken
 ok "and status names it" says 'rules .*everywhere|rules .*dst4'
 set_rules "$accept_web"
 ok "put right: it passes again" wait_for 5 page
+download removed $web_address
+ok "a download runs" wait_for 5 receives removed
 db rm "$rules/" >/dev/null
 db rm "$rules" >/dev/null
 ok "rules taken away: nothing passes" wait_for 5 refused
+ok "the download ends, too" wait_for 15 failed removed
 set_rules 'action=accept'
 ok "and again" wait_for 5 page
 
@@ -167,7 +173,7 @@ is "no setting made a new connection" "$connected" connections
 feature vpn-profile other.ovpn
 ok "another profile: up at the other server" wait_for 10 up_at $other_server
 is "with its address" 10.9.0.2/24 gateway_field tunnel.ipv4
-ok "the first one was told" server_said 0 'client/.*exit message received by peer'
+ok "the first one was told" wait_for 3 server_said 0 'client/.*exit message received by peer'
 is "a page through it" "You came through the tunnel." page
 connected=$(connections)
 feature vpn-profile broken.ovpn

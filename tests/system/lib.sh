@@ -309,7 +309,7 @@ server_return() {
 }
 
 server_said() { # LINE PATTERN: since that line of its log
-    tail -n "+$(($1 + 1))" "$work/server.log" | grep -q -- "$2"
+    tail -n "+$(($1 + 1))" "$work/server.log" | grep -- "$2" >/dev/null
 }
 
 server_stop() {
