@@ -83,8 +83,10 @@ static struct end *new_end(struct pair *pair, int side, const char *place)
 {
     struct end *e = calloc(1, sizeof *e);
     assert(e && strlen(place) < PLACE_SIZE);
-    e->vchan.is_server = side == SERVER ? -1 : 0; /* one bit with a sign */
-    e->vchan.blocking = -1;
+    /* All bits set, whatever their sign is in this version of the library. */
+    memset(&e->vchan, 0xff, sizeof e->vchan);
+    if (side != SERVER)
+        e->vchan.is_server = 0;
     e->pair = pair;
     e->side = side;
     memcpy(e->place, place, strlen(place) + 1);
