@@ -40,11 +40,16 @@ sink_start() {
 
 # --- Times --------------------------------------------------------------------------------------------------------------
 
-# When that line will have come to a log; the answer is in FILE, empty if it did not.
+# Looks out for a line that will come to a log; $watcher ends with it.
 watch_log() { # FILE LOG PATTERN
+    : >"$1"
     "$stopwatch" line "$2" "$(wc -l <"$2")" "$3" 30 >"$1" &
     watcher=$!
+    wait_for 10 test -s "$1"
 }
+
+# When the line came.
+seen() { tail -n 1 "$1"; } # FILE
 
 # The program that is measured comes up; how long that took.
 client_start() { # gateway|openvpn
@@ -54,14 +59,13 @@ client_start() { # gateway|openvpn
     ready=$watcher
     watch_log "$work/up" "$work/gateway.log" 'openvpn: up|Initialization Sequence Completed'
     up=$watcher
-    sleep 0.1 # both look
     began=$(microseconds)
     gateway_start client.ovpn "${more_options[@]}"
     wait "$up" || { echo "$client does not come up:" >&2; tail -n 20 "$work/gateway.log" >&2; return 1; }
-    result time "client=$client" what=tunnel us=$(($(<"$work/up") - began))
+    result time "client=$client" what=tunnel us=$(($(seen "$work/up") - began))
     if [ "$client" = gateway ]; then
         wait "$ready"
-        result time "client=$client" what=ready us=$(($(<"$work/ready") - began))
+        result time "client=$client" what=ready us=$(($(seen "$work/ready") - began))
     else
         kill "$ready"
     fi
@@ -81,7 +85,7 @@ measure_reconnect() {
     server_return
     wait "$back"
     wait "$up"
-    result time "client=$client" what=reconnect us=$(($(<"$work/up") - $(<"$work/back")))
+    result time "client=$client" what=reconnect us=$(($(seen "$work/up") - $(seen "$work/back")))
 }
 
 measure_idle_trips() { # LABEL
@@ -125,6 +129,19 @@ differences() { # BEFORE AFTER
     # shellcheck disable=SC2086 # four numbers each
     set -- $1 $2
     echo "client_ticks=$(($5 - $1)) server_ticks=$(($6 - $2)) sink_ticks=$(($7 - $3)) machine_ticks=$(($8 - $4))"
+}
+
+# Where the process's time goes meanwhile.
+measure_profile() { # DIRECTION
+    local options=(-t 4) load
+    [ "$1" = up ] || options+=(-R)
+    in_qube timeout 24 iperf3 -c $web_address "${options[@]}" >"$work/iperf.log" &
+    load=$!
+    sleep 1
+    perf record -q -g -F 2999 -p "$client_pid" -o "$work/perf" -- sleep 2 >"$work/perf.log" 2>&1 || { wait "$load"; return 0; }
+    wait "$load"
+    result profile "client=$client" "direction=$1" \
+        "$(perf script -i "$work/perf" -F ip,sym 2>>"$work/perf.log" | "$(dirname "$stopwatch")/profile")"
 }
 
 # --- Many qubes ---------------------------------------------------------------------------------------------------------
