@@ -24,6 +24,14 @@ wait_for_card() {
     done
 }
 
+# A card over a vchan, where Xen has given none.
+attach() { # GATEWAY'S DOMAIN, ADDRESS
+    [ -e /sys/module/tun ] || insmod /modules/tun.ko
+    vpn-gateway attach "$1:data/net" eth0 >/dev/console 2>&1 &
+    echo $! >/run/attach.pid
+    qube_network "$2"
+}
+
 # Does a command while the card has one more address; its status.
 borrow_address() { # ADDRESS COMMAND...
     /sbin/ip address add "$1/32" dev eth0 || return 125
@@ -89,8 +97,10 @@ uplink_network() {
     /sbin/ip route add default via 192.0.2.1
 }
 
-gateway_start() { # [QUBESDB]
-    vpn-gateway run --profile /lab/client.ovpn --downstream xen --qubesdb "${1:-none}" --control /run/control \
+gateway_start() { # [QUBESDB [OPTION]...]
+    qubesdb=${1:-none}
+    [ $# = 0 ] || shift
+    vpn-gateway run --profile /lab/client.ovpn --downstream xen --qubesdb "$qubesdb" --control /run/control "$@" \
         >/dev/console 2>&1 &
     echo $! >/run/gateway.pid
 }
