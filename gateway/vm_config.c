@@ -186,13 +186,14 @@ static bool parse_dns(struct vm_config_values *v, struct bytes text,
 {
     struct bytes word;
     v->resolver_count = 0;
-    while (next_word(&text, &word)) {
+    v->resolvers_pushed = text_equal(text, "pushed");
+    while (!v->resolvers_pushed && next_word(&text, &word)) {
         if (v->resolver_count == TUNNEL_RESOLVERS_MAX) {
             *why = "these are too many resolvers";
             return false;
         }
         if (!address_parse(word, &v->resolvers[v->resolver_count++])) {
-            *why = "a resolver is an IPv4 or IPv6 address";
+            *why = "a resolver is an IPv4 or IPv6 address, or all are `pushed'";
             return false;
         }
     }
@@ -252,7 +253,7 @@ static const struct {
     [VM_CONFIG_PROXY] = {"vpn-proxy", "http://HOST:PORT | socks5://HOST:PORT",
                          parse_proxy, false},
     [VM_CONFIG_USERNAME] = {"vpn-username", "NAME", parse_username, false},
-    [VM_CONFIG_DNS] = {"vpn-dns", "ADDRESS...", parse_dns, false},
+    [VM_CONFIG_DNS] = {"vpn-dns", "pushed | ADDRESS...", parse_dns, false},
     [VM_CONFIG_MTU] = {"vpn-mtu", "576 to 9000", parse_mtu, false},
     [VM_CONFIG_IPV6] = {"vpn-ipv6", "on | off", parse_ipv6, true},
     [VM_CONFIG_LOG_LEVEL] = {"vpn-log-level", "error | warn | info | debug",
@@ -470,7 +471,7 @@ void vm_config_limit(const struct vm_config *c, struct tunnel *tunnel)
 
     if (c->states[VM_CONFIG_DNS] == VM_CONFIG_WRONG) {
         tunnel->resolver_count = 0;
-    } else if (vm_config_in_force(c, VM_CONFIG_DNS)) {
+    } else if (vm_config_in_force(c, VM_CONFIG_DNS) && !v->resolvers_pushed) {
         tunnel->resolver_count = (uint16_t)v->resolver_count;
         memcpy(tunnel->resolvers, v->resolvers, sizeof v->resolvers);
     }

@@ -64,6 +64,7 @@ struct vm_config_values {
     enum config_proxy_kind proxy;
     struct vm_config_remote proxy_server;
     char username[VM_CONFIG_USERNAME_SIZE];
+    bool resolvers_pushed; /* those of the server, as without the setting */
     size_t resolver_count;
     struct address resolvers[TUNNEL_RESOLVERS_MAX];
     uint16_t mtu;

@@ -261,6 +261,15 @@ static void a_tunnel_becomes_narrower_only(void **state)
     assert_true(t.block_ipv6);
     assert_int_equal(t.resolver_count, 2);
     assert_int_equal(t.resolvers[1].bytes[0], 149);
+
+    t = granted;
+    set(&c, VM_CONFIG_DNS, "pushed");
+    vm_config_limit(&c, &t);
+    assert_int_equal(t.resolver_count, 1);
+    assert_int_equal(t.resolvers[0].bytes[0], 10);
+    assert_false(
+        vm_config_set(&c, VM_CONFIG_DNS, bytes_of_text("pushed 9.9.9.9")));
+    assert_int_equal(c.states[VM_CONFIG_DNS], VM_CONFIG_KEPT);
 }
 
 /* As config_parser leaves it: two UDP remotes behind a proxy with a name. */

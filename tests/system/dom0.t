@@ -144,6 +144,16 @@ is "the one before stays" 203.0.113.99 gateway_field tunnel.resolvers.0
 feature vpn-dns
 ok "without it the server's" wait_for 5 field_is tunnel.resolvers.0 $resolver_address
 ok "which answers" name
+feature vpn-dns "203.0.113.99 $resolver_address"
+ok "two, of which the first is silent" wait_for 5 field_is tunnel.resolvers.1 $resolver_address
+asks_first() { in_qube timeout 1 busybox nslookup -type=a $site 10.139.1.1; }
+ok "the second answers for it" wait_for 15 asks_first
+feature vpn-dns pushed
+ok "the server's, by that word" wait_for 5 field_is tunnel.resolvers.0 $resolver_address
+is "which is shown as such" 'pushed  (vm-config)' setting vpn-dns
+ok "and they answer" name
+feature vpn-dns
+ok "and without it" wait_for 5 field_is tunnel.resolvers.0 $resolver_address
 feature vpn-dns 'not an address'
 ok "a wrong one with none before: no resolver" wait_for 5 field_is tunnel.resolvers '[]'
 feature vpn-dns
