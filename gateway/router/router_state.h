@@ -61,7 +61,7 @@ static_assert((int)ROUTER_QUBES_MAX == (int)FIREWALL_QUBES_MAX,
 /* As which the qube knows us. */
 static inline const struct address *
 router_state_gateway(const struct router *r, const struct router_qube *q,
-                     uint8_t family)
+                     unsigned family)
 {
     if (family == ADDRESS_IPV6)
         return &r->gateway6;
@@ -79,7 +79,7 @@ static inline bool router_state_is_fooled(const struct router *r,
 
 /* Our own in the tunnel. */
 static inline const struct address *router_state_own(const struct router *r,
-                                                     uint8_t family)
+                                                     unsigned family)
 {
     return family == ADDRESS_IPV4 ? &r->tunnel.ipv4.address
                                   : &r->tunnel.ipv6.address;
