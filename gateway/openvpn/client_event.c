@@ -32,7 +32,7 @@ static void send_exchange(struct client *c)
     struct options_string ours = options_string_of(c->config, c->remote);
     struct peer_info about = {
         .version = CLIENT_VERSION,
-        .protocol = PROTOCOL_BITS,
+        .protocol = c->config->pull ? (uint32_t)PROTOCOL_BITS : p2p_protocol(),
         /* It would be an invitation to compress, so only who has it in the
          * profile says it. */
         .lzo = c->config->compression == CONFIG_COMPRESSION_LZO,
@@ -57,6 +57,7 @@ static void take_exchange(struct client *c, const struct key_exchange *theirs)
     if (!options_string_value(theirs->options, "cipher", c->peer_cipher,
                               sizeof c->peer_cipher))
         c->peer_cipher[0] = 0;
+    p2p_agree(c->config, theirs->peer_info, &c->p2p);
 }
 
 /* From the handshake to the tunnel. */
@@ -176,6 +177,24 @@ static void go_up(struct client *c)
     c->challenged = false;
     c->tell_up = true;
     log_info("openvpn: up, %s", c->session.data.cipher);
+}
+
+/* What a server would have pushed. */
+static void go_up_unpushed(struct client *c)
+{
+    uint8_t id[P2P_PEER_ID_SIZE];
+    struct tls_session *tls = &c->session.primary->control.tls;
+    struct push_options *o = &c->push;
+    o->tls_ekm = c->p2p.key_export;
+    o->dyn_tls_crypt = c->p2p.dynamic_tls_crypt;
+    o->cc_exit = c->p2p.cc_exit;
+    memcpy(o->cipher, c->p2p.cipher, sizeof o->cipher);
+    if (c->p2p.data_v2)
+        o->peer_id = P2P_PEER_ID;
+    if (c->p2p.data_v2 && c->p2p.key_export &&
+        tls_session_export(tls, P2P_PEER_ID_LABEL, id, sizeof id))
+        o->peer_id = (uint32_t)(id[0] << 16 | id[1] << 8 | id[2]);
+    go_up(c);
 }
 
 static void take_push(struct client *c, struct bytes text)
@@ -382,7 +401,7 @@ static void take_event(struct client *c, const struct session_event *event)
     case SESSION_ACTIVE:
         await_push(c);
         if (!c->config->pull)
-            go_up(c);
+            go_up_unpushed(c);
         break;
     case SESSION_RENEGOTIATED:
         c->negotiations++;

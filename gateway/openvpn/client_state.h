@@ -9,6 +9,7 @@
 #include "gateway/openvpn/client.h"
 #include "gateway/openvpn/credentials.h"
 #include "gateway/openvpn/negotiated.h"
+#include "gateway/openvpn/p2p.h"
 #include "gateway/openvpn/push_options.h"
 #include "gateway/openvpn/remote_list.h"
 #include "gateway/openvpn/session_data.h"
@@ -50,6 +51,7 @@ struct client {
     bool challenged;                     /* a CR_TEXT waits for its answer */
     char question[CLIENT_QUESTION_SIZE]; /* of the server; "" if none */
     char peer_cipher[NEGOTIATED_CIPHER_SIZE];
+    struct p2p p2p; /* where nothing is pulled */
     /* Inactivity. */
     struct instant idle_since;
     uint64_t idle_bytes;
