@@ -42,7 +42,8 @@ defaults() {
     digest=SHA256       # `auth'
     derivation=ekm      # ekm, prf
     peer_id=yes         # no: packets without, as servers of 2.3
-    static=             # a static key and no TLS: both, or the client's direction, 0 or 1
+    kind=server         # p2p: two equal ends; static: and a key instead of TLS
+    static=both         # with a static key, or the client's direction, 0 or 1
     server_port=1194
     family=4            # of the server's address
     dead=no             # yes: two remotes before the server's are dead
@@ -83,30 +84,44 @@ wrap_client() { # PREFIX
     esac
 }
 
-# Two equal ends, of which one waits for the other.
+# Two equal ends, of which one waits for the other: nothing is pushed.
+ours=('ifconfig 10.8.0.2 10.8.0.1' 'redirect-gateway def1' "dhcp-option DNS $resolver_address" 'keepalive 1 4')
+theirs=('dev tun0' disable-dco 'verb 4' 'ifconfig 10.8.0.1 10.8.0.2' 'keepalive 1 4')
+
+start_equal() { # [LINE]...
+    printf '%s\n' "${theirs[@]}" "${listen[@]}" "port $server_port" "auth $digest" "${server_lines[@]}" "$@" \
+        >"$work/server.conf"
+    : >"$work/server.log"
+    spawn "$work/server.log" "$internet" openvpn --config "$work/server.conf"
+    server_pid=$spawned
+    wait_for 5 said 'UDPv4 link local|Listening for incoming TCP'
+}
+
 write_static() {
-    local theirs=() ours=()
+    local half=() key="secret $work/static.key"
     case $transport,$digest in
     udp,SHA1) server_port=1195 ;;
     udp,*) server_port=1196 ;;
     esac
     remotes[1]="remote $server_address $server_port"
     if [ "$static" != both ]; then
-        theirs=($((1 - static)))
-        ours=("key-direction $static")
+        half=("key-direction $static")
+        key+=" $((1 - static))"
     fi
     {
-        printf '%s\n' 'dev tun' "${remotes[@]}" nobind "cipher $cipher" "auth $digest" 'ifconfig 10.8.0.2 10.8.0.1' \
-            'redirect-gateway def1' "dhcp-option DNS $resolver_address" 'keepalive 1 4' "${ours[@]}" "${client_lines[@]}"
+        printf '%s\n' 'dev tun' "${remotes[@]}" nobind "cipher $cipher" "auth $digest" "${ours[@]}" "${half[@]}" \
+            "${client_lines[@]}"
         inline secret static.key
     } >"$work/client.ovpn"
-    printf '%s\n' 'dev tun0' "${listen[@]}" "port $server_port" disable-dco 'verb 4' "cipher $cipher" "auth $digest" \
-        'ifconfig 10.8.0.1 10.8.0.2' 'keepalive 1 4' \
-        "secret $work/static.key ${theirs[*]}" "${server_lines[@]}" >"$work/server.conf"
-    : >"$work/server.log"
-    spawn "$work/server.log" "$internet" openvpn --config "$work/server.conf"
-    server_pid=$spawned
-    wait_for 5 said 'UDPv4 link local|Listening for incoming TCP'
+    start_equal "cipher $cipher" "$key"
+}
+
+write_p2p() {
+    profile client.ovpn none "data-ciphers $cipher" "auth $digest" "${ours[@]}" "${client_lines[@]}"
+    sed -i 's/^client$/tls-client/' "$work/client.ovpn"
+    wrap_client '' >>"$work/client.ovpn"
+    start_equal tls-server 'dh none' "data-ciphers AES-192-GCM:$cipher" "tls-version-max $tls" \
+        "ca $work/authority.crt" "cert $work/server.example.net.crt" "key $work/server.example.net.key" "$(wrap_server '')"
 }
 
 write_both() {
@@ -120,10 +135,10 @@ write_both() {
     remotes+=("remote $address $server_port")
     listen=("proto udp$family" "local $address")
     [ "$transport" = udp ] || listen=("proto tcp$family-server" "local $address")
-    if [ -n "$static" ]; then
-        write_static
-        return
-    fi
+    case $kind in
+    static) write_static; return ;;
+    p2p) write_p2p; return ;;
+    esac
     server_protocol_bits=
     [ $derivation = ekm ] || server_protocol_bits=2
     [ $peer_id = yes ] || server_protocol_bits=0
@@ -142,8 +157,8 @@ said() { # PATTERN: in the server's log
 }
 
 agreed() {
-    if [ -n "$static" ]; then
-        agreed_static
+    if [ $kind != server ]; then
+        "agreed_$kind" && not said 'packet error|bad packet ID|used inconsistently'
         return
     fi
     said "Control Channel: TLSv$tls," && said "SENT CONTROL.*,cipher ${cipher}[,']" &&
@@ -152,8 +167,12 @@ agreed() {
 
 agreed_static() {
     said "Outgoing Static Key Encryption: Cipher '$cipher'" && said 'Peer Connection Initiated' &&
-        said "Outgoing Static Key Encryption: Using $(bits "$digest") bit message hash '$digest'" &&
-        not said 'packet error|bad packet ID'
+        said "Outgoing Static Key Encryption: Using $(bits "$digest") bit message hash '$digest'"
+}
+
+agreed_p2p() {
+    said "P2P mode NCP negotiation result: TLS_export=1, DATA_v2=1, peer-id [0-9]+, cipher=$cipher" &&
+        agreed_wrapping && agreed_cipher
 }
 
 bits() { # DIGEST
@@ -204,7 +223,8 @@ try() {
     began=$(milliseconds)
     gateway_start client.ovpn -v
     $meanwhile
-    if wait_for 10 gateway_up; then
+    # An end that waits takes a second until it begins to listen to its tunnel.
+    if wait_for 10 gateway_up && { [ $kind = server ] || wait_for 10 said 'Initialization Sequence Completed'; }; then
         up=$(($(milliseconds) - began))
         moves && agreed && $extra || code=1
     else
@@ -259,8 +279,8 @@ print_table() {
 for transport in udp tcp; do
     for tls in 1.2 1.3; do
         for wrap in none 'tls-auth 1' tls-crypt tls-crypt-v2 'tls-crypt-v2 force-cookie'; do
-            read -r kind more <<<"$wrap"
-            cell 'control channel' "$wrap, $transport, TLS $tls" "transport=$transport" "tls=$tls" "wrap=$kind" \
+            read -r name more <<<"$wrap"
+            cell 'control channel' "$wrap, $transport, TLS $tls" "transport=$transport" "tls=$tls" "wrap=$name" \
                 "cookie=${more%1}" "direction=${more%force-cookie}"
         done
     done
@@ -287,12 +307,17 @@ done
 cell 'data channel' "AES-256-CBC, SHA1, tcp" cipher=AES-256-CBC digest=SHA1 transport=tcp
 for transport in udp tcp; do
     for static in both 0 1; do
-        cell 'static key' "AES-256-CBC, SHA1, ${static/both/bidirectional}, $transport" "static=$static" \
+        cell 'static key' "AES-256-CBC, SHA1, ${static/both/bidirectional}, $transport" kind=static "static=$static" \
             cipher=AES-256-CBC digest=SHA1 "transport=$transport"
     done
 done
 for digest in SHA256 SHA384 SHA512; do
-    cell 'static key' "AES-128-CBC, $digest" static=1 cipher=AES-128-CBC "digest=$digest"
+    cell 'static key' "AES-128-CBC, $digest" kind=static static=1 cipher=AES-128-CBC "digest=$digest"
+done
+for transport in udp tcp; do
+    cell 'TLS, no server' "AES-256-GCM, $transport" kind=p2p "transport=$transport"
+    cell 'TLS, no server' "AES-128-CBC, tls-crypt, TLS 1.2, $transport" kind=p2p cipher=AES-128-CBC wrap=tls-crypt \
+        tls=1.2 "transport=$transport"
 done
 cell 'data keys' "PRF, TLS 1.2, AES-256-GCM, tls-crypt" derivation=prf tls=1.2 wrap=tls-crypt
 cell 'data keys' "PRF, TLS 1.3, AES-256-GCM, no peer-id" derivation=prf peer_id=no
@@ -312,10 +337,10 @@ was_compressed() {
 cat_counter() { in_internet cat "/sys/class/net/wan/statistics/$1"; }
 
 allowed='server=allow-compression yes'
-for lzo in yes adaptive; do
-    cell framing "comp-lzo $lzo at both ends, received compressed" "$allowed" "server=comp-lzo $lzo" \
-        "client=comp-lzo $lzo" extra=was_compressed
-done
+cell framing "comp-lzo yes at both ends, received compressed" "$allowed" "server=comp-lzo yes" \
+    "client=comp-lzo yes" extra=was_compressed
+# It stops to compress for a minute where two seconds of it gained nothing.
+cell framing "comp-lzo adaptive at both ends" "$allowed" "server=comp-lzo adaptive" "client=comp-lzo adaptive"
 cell framing "comp-lzo yes, AES-256-CBC, tcp" "$allowed" 'server=comp-lzo yes' 'client=comp-lzo yes' \
     extra=was_compressed cipher=AES-256-CBC transport=tcp
 cell framing "compress lzo at both ends, received compressed" "$allowed" 'server=compress lzo' 'client=compress lzo' \
