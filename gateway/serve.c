@@ -18,6 +18,7 @@
 #include "gateway/link/tun.h"
 #include "gateway/openvpn/negotiated.h"
 #include "gateway/openvpn/server.h"
+#include "gateway/password_helper.h"
 #include "gateway/passwords.h"
 #include "gateway/profile.h"
 #include "gateway/randomness.h"
@@ -46,7 +47,8 @@ struct serve {
     struct control *control;
     struct notify notify;
     struct server *server;
-    struct passwords *passwords; /* or NULL */
+    struct passwords *passwords;    /* or NULL */
+    struct password_helper *helper; /* or NULL */
     struct serve_files *files;
     struct loop_timer timer;
     struct serve_listeners *listeners;
@@ -245,20 +247,39 @@ static enum server_verdict admit(void *context,
                                  const struct server_login *login)
 {
     struct serve *s = context;
-    if (!s->passwords)
+    bool asked = false;
+    if (!s->passwords && !s->helper)
         return SERVER_ADMIT;
-    return passwords_check(s->passwords, login->client, login->username,
-                           login->password)
-               ? SERVER_LATER
-               : SERVER_REFUSE;
+    if (s->helper)
+        asked = password_helper_ask(s->helper, loop_now(s->loop), login);
+    else
+        asked = passwords_check(s->passwords, login->client, login->username,
+                                login->password);
+    return asked ? SERVER_LATER : SERVER_REFUSE;
+}
+
+static void judged(void *context, struct instant now, uint64_t client,
+                   bool good, const char *reason)
+{
+    struct serve *s = context;
+    server_admit(s->server, now, client, good, reason);
+    pump(s);
 }
 
 static void checked(void *context, struct instant now, uint64_t client,
                     bool good)
 {
-    struct serve *s = context;
-    server_admit(s->server, now, client, good, NULL);
-    pump(s);
+    judged(context, now, client, good, NULL);
+}
+
+static bool open_passwords(struct serve *s)
+{
+    const struct server_config *c = s->config;
+    if (c->users)
+        s->passwords = passwords_open(c->users, s->loop, checked, s);
+    if (c->helper)
+        s->helper = password_helper_new(c->helper, s->loop, judged, s);
+    return (!c->users || s->passwords) && (!c->helper || s->helper);
 }
 
 /* --- Orders ----------------------------------------------------------------
@@ -389,13 +410,8 @@ static bool open_parts(struct serve *s, const char *control)
     if (!s->signals_open || !s->server || !open_outside(s))
         return false;
     s->files = serve_files_open(s->config, s->loop, s->server);
-    if (!s->files)
+    if (!s->files || !open_passwords(s))
         return false;
-    if (s->config->users) {
-        s->passwords = passwords_open(s->config->users, s->loop, checked, s);
-        if (!s->passwords)
-            return false;
-    }
     s->timer = (struct loop_timer){INSTANT_NEVER, due, s, NULL};
     loop_add_timer(s->loop, &s->timer);
     s->control = control_open(control, s->loop, ordered, s);
@@ -415,6 +431,7 @@ static void close_parts(struct serve *s)
         s->tun->kind->close(s->tun);
     serve_listeners_close(s->listeners);
     passwords_close(s->passwords);
+    password_helper_free(s->helper);
     serve_files_close(s->files);
     server_free(s->server);
     if (s->signals_open)

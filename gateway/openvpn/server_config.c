@@ -34,6 +34,7 @@ void server_config_clear(struct server_config *c)
         free(c->pushes[i]);
     free(c->pushes);
     free(c->users);
+    free(c->helper);
     free(c->clients_directory);
     free(c->pool_file);
     free(c->status_file);

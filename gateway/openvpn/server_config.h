@@ -53,6 +53,7 @@ struct server_config {
     enum server_config_certificate certificate;
     char *revoked_file; /* owned: where the list in `common` is from, or NULL */
     char *users;        /* owned: a file of names and hashes, or NULL */
+    char *helper;       /* owned: the socket of who judges, or NULL */
     char *clients_directory; /* owned: client-config-dir, or NULL */
     bool clients_exclusive;  /* nobody without a file of his own */
     bool username_as_common_name;

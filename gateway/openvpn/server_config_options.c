@@ -292,6 +292,7 @@ static const struct config_option table[] = {
     CALL("verify-client-cert", 0, 1, verify_client_cert),
     {"crl-verify", 1, 2, CONFIG_AS_BLOCK, crl_verify, 0, 0, 0, NULL},
     CALL("user-pass-file", 1, 1, user_pass_file),
+    {"user-pass-socket", 1, 1, 0, set_text, FIELD(helper), 0, 0, NULL},
     CALL("remote-cert-tls", 1, 1, remote_cert_tls),
     {"client-config-dir", 1, 1, 0, set_text, FIELD(clients_directory), 0, 0,
      NULL},
@@ -324,7 +325,8 @@ static const struct config_option table[] = {
     CALL("comp-lzo", 0, 1, compression),
 
     REFUSE("auth-user-pass-verify", "this program runs no scripts; write "
-                                    "`user-pass-file FILE'"),
+                                    "`user-pass-file FILE' or "
+                                    "`user-pass-socket PATH'"),
     LATER("port-share"),
     LATER("ifconfig-ipv6-pool"),
     ONE("push-remove"),

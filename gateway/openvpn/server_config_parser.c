@@ -153,10 +153,14 @@ static void finish(struct server_config_builder *s)
         config_builder_error(b, "`key' is missing");
     if (common->ca.size == 0 && common->fingerprint_count == 0 && !b->failed_ca)
         config_builder_error(b, "`ca' is missing: no client could be known");
-    if (c->certificate != SERVER_CERTIFICATE_REQUIRED && !c->users)
+    if (c->users && c->helper)
+        config_builder_error(b, "either `user-pass-file' or "
+                                "`user-pass-socket' says who may come in");
+    bool passwords = c->users || c->helper;
+    if (c->certificate != SERVER_CERTIFICATE_REQUIRED && !passwords)
         config_builder_error(b, "with neither certificates nor a "
                                 "`user-pass-file' anybody could come in");
-    if ((c->tokens || c->username_as_common_name) && !c->users)
+    if ((c->tokens || c->username_as_common_name) && !passwords)
         config_builder_error(b, "`%s' needs a `user-pass-file'",
                              c->tokens ? "auth-gen-token"
                                        : "username-as-common-name");

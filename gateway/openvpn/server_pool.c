@@ -45,8 +45,7 @@ static bool is_of(const struct server_place *place, uint64_t hash,
            strcmp(place->name, name) == 0;
 }
 
-/* One's own of earlier, else one that nobody ever had, else the one that was
- * left first. */
+/* One that nobody ever had, else the one that was left first. */
 static bool better(const struct server_place *a, const struct server_place *b)
 {
     if (!b)
@@ -54,6 +53,25 @@ static bool better(const struct server_place *a, const struct server_place *b)
     if ((a->hash == 0) != (b->hash == 0))
         return a->hash == 0;
     return a->left < b->left;
+}
+
+/* Its own of earlier, else the best. */
+static struct server_place *choose(const struct server_pool *p,
+                                   const char *name, uint64_t hash)
+{
+    struct server_place *best = NULL;
+    for (uint32_t i = 0; i < p->touched; i++) {
+        struct server_place *place = &p->places[i];
+        if (place->owner)
+            continue;
+        if (is_of(place, hash, name))
+            return place;
+        if (better(place, best))
+            best = place;
+    }
+    if (p->touched < p->count && better(&p->places[p->touched], best))
+        best = &p->places[p->touched];
+    return best;
 }
 
 /* Without memory for its name it is only not known again. */
@@ -74,21 +92,8 @@ static void occupy(struct server_pool *p, struct server_place *place,
 bool server_pool_take(struct server_pool *p, const char *name, void *owner,
                       uint32_t *number)
 {
-    struct server_place *best = NULL;
     uint64_t hash = hash_of(p, name);
-    if (p->touched < p->count)
-        best = &p->places[p->touched];
-    for (uint32_t i = 0; i < p->touched; i++) {
-        struct server_place *place = &p->places[i];
-        if (place->owner)
-            continue;
-        if (better(place, best))
-            best = place;
-        if (is_of(place, hash, name)) {
-            best = place;
-            break;
-        }
-    }
+    struct server_place *best = choose(p, name, hash);
     if (!best)
         return false;
     occupy(p, best, name, hash, owner);

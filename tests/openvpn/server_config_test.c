@@ -208,6 +208,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("auth-gen-token\n", 0, "needs a `user-pass-file'");
     refused("auth-gen-token 3600 60 external-auth\n", 5, "no plugin");
     refused("auth-gen-token-secret ca.crt\n", 5, "holds no key");
+    refused("user-pass-file a\nuser-pass-socket b\n", 0, "either");
     refused("username-as-common-name\n", 0, "needs a `user-pass-file'");
     refused("ccd-exclusive\n", 0, "needs a `client-config-dir'");
     refused("status-version 4\n", 5, "from 1 to 3");

@@ -45,10 +45,12 @@ serve() { # WRAP [LINE]...
 }
 
 # The profile is for one transport and one version of TLS; further arguments are lines of it.
+family=4
 client_start() { # TRANSPORT TLS WRAP [LINE]...
-    local transport=$1 tls=$2 wrap=$3
+    local transport=$1 tls=$2 wrap=$3 to=$server_address
     shift 3
-    remotes=("proto ${transport}4" "remote $server_address $server_port")
+    [ $family = 4 ] || to=$server_ipv6
+    remotes=("proto $transport$family" "remote $to $server_port")
     profile client.ovpn "$wrap" "tls-version-max $tls" 'verb 4' 'connect-timeout 5' "$@"
     [ -z "${edit:-}" ] || $edit
     gateway_start client.ovpn
@@ -177,6 +179,41 @@ gateway_stop
 note 'a wrong password'
 server_stop
 
+# Somebody else judges, with a challenge for one.
+cat >"$work/judge" <<'END'
+use IO::Socket::UNIX;
+use JSON::PP;
+my $listener = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 5) or die;
+while (my $peer = $listener->accept) {
+    my $question = decode_json(scalar <$peer>);
+    my $good = $question->{name} eq "anna" && $question->{password} eq "correct-horse";
+    print $peer encode_json({good => $good ? JSON::PP::true : JSON::PP::false, reason => "try another horse"}), "\n";
+    close $peer;
+}
+END
+spawn "$work/judge.log" "$internet" perl "$work/judge" "$work/judge.socket"
+judge_pid=$spawned
+wait_for 5 test -S "$work/judge.socket"
+serve tls-crypt "user-pass-socket $work/judge.socket" 'verify-client-cert none'
+edit=without_certificate
+cell 'a helper judges passwords' udp 1.3 tls-crypt AES-256-GCM
+edit=with_another_password
+with_another_password() {
+    without_certificate
+    sed -i 's/^correct-horse$/another-horse/' "$work/client.ovpn"
+}
+cell_failed=0
+client_start udp 1.3 tls-crypt
+judge "a helper refuses, and says why" wait_for 10 said 'AUTH_FAILED,try another horse'
+gateway_stop
+end_process KILL "$judge_pid"
+edit=without_certificate
+client_start udp 1.3 tls-crypt
+judge "without an answer nobody comes in" wait_for 10 said 'AUTH_FAILED'
+gateway_stop
+note 'a helper refuses, or is not there'
+server_stop
+
 user anna correct-horse
 serve tls-crypt "user-pass-file $work/users" 'auth-gen-token 0 60' "auth-gen-token-secret $work/auth-token.key" \
     'reneg-sec 2'
@@ -278,6 +315,29 @@ edit=
 server_stop
 judge "the file has both" prints 'client,10.8.0.42, twin,10.8.0.2, ' eval "sort $work/leases | tr '\n' ' '"
 note 'ifconfig-pool-persist'
+
+# --- IPv6, outside and inside -----------------------------------------------------------------------------------------------
+
+outer_ipv6
+kernel "$gateway" ipv6/conf/default/disable_ipv6 0
+kernel "$internet" ipv6/conf/default/disable_ipv6 0
+flows+=("udp/$gateway_ipv6/$server_ipv6/$server_port" "tcp/$gateway_ipv6/$server_ipv6/$server_port")
+listen=("local * $server_port udp" "local * $server_port tcp")
+serve tls-crypt 'server-ipv6 fd00:8::/64'
+for transport in udp tcp; do
+    for family in 6 4; do
+        cell_failed=0
+        client_start $transport 1.3 tls-crypt
+        judge "IPv$family, $transport: up" wait_for 10 gateway_up
+        judge "IPv$family, $transport: data" moves
+        judge "IPv$family, $transport: IPv6 inside" wait_for 5 in_gateway busybox ping -6 -c 1 -W 1 fd00:8::1
+        gateway_stop
+        note "outside IPv$family, $transport; IPv4 and IPv6 inside; one socket for both families"
+    done
+done
+family=4
+server_stop
+listen=("local $server_address $server_port udp" "local $server_address $server_port tcp")
 
 # --- Goodbyes ----------------------------------------------------------------------------------------------------------------
 

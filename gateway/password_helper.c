@@ -1,0 +1,201 @@
+#include "gateway/password_helper.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/secret.h"
+
+enum { ANSWER_MAX = 1024 };
+
+struct question {
+    struct password_helper *helper;
+    struct loop_watch watch; /* fd -1: this place is free */
+    struct instant deadline;
+    uint64_t client;
+    size_t size;
+    char answer[ANSWER_MAX];
+};
+
+struct password_helper {
+    const char *path;
+    struct loop *loop;
+    struct loop_timer timer;
+    password_helper_answer *answer;
+    void *context;
+    struct question questions[PASSWORD_HELPER_WAITING_MAX];
+};
+
+static void plan(struct password_helper *h)
+{
+    struct instant next = INSTANT_NEVER;
+    for (size_t i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++)
+        if (h->questions[i].watch.fd >= 0)
+            next = instant_earlier(next, h->questions[i].deadline);
+    loop_timer_set(&h->timer, next);
+}
+
+static void hang_up(struct question *q)
+{
+    loop_remove(q->helper->loop, &q->watch);
+    close(q->watch.fd);
+    q->watch.fd = -1;
+    plan(q->helper);
+}
+
+/* --- The answer ----------------------------------------------------------- */
+
+static void judge(struct question *q, struct instant now)
+{
+    struct password_helper *h = q->helper;
+    json_t *answer = json_loadb(q->answer, q->size, 0, NULL);
+    bool good = json_is_true(json_object_get(answer, "good"));
+    const char *reason = json_string_value(json_object_get(answer, "reason"));
+    if (!json_is_boolean(json_object_get(answer, "good")))
+        log_error("serve: %s: that is no answer about a password", h->path);
+    hang_up(q);
+    h->answer(h->context, now, q->client, good, good ? NULL : reason);
+    json_decref(answer);
+}
+
+static void ready(void *context, struct instant now, unsigned events)
+{
+    struct question *q = context;
+    (void)events;
+    ssize_t n = recv(q->watch.fd, q->answer + q->size,
+                     sizeof q->answer - q->size, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    q->size += n > 0 ? (size_t)n : 0;
+    if (n <= 0 || q->size == sizeof q->answer ||
+        memchr(q->answer, '\n', q->size))
+        judge(q, now);
+}
+
+static void time_is_over(void *context, struct instant now)
+{
+    struct password_helper *h = context;
+    for (size_t i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++) {
+        struct question *q = &h->questions[i];
+        if (q->watch.fd < 0 || !instant_reached(now, q->deadline))
+            continue;
+        log_error("serve: %s: no answer about a password in %d s", h->path,
+                  PASSWORD_HELPER_SECONDS);
+        hang_up(q);
+        h->answer(h->context, now, q->client, false, NULL);
+    }
+    plan(h);
+}
+
+/* --- The question --------------------------------------------------------- */
+
+static char *write_question(const struct server_login *login)
+{
+    char from[ENDPOINT_TEXT_SIZE];
+    json_t *o = json_pack(
+        "{s:s%,s:s%,s:s,s:s,s:b}", "name", login->username.data,
+        login->username.size, "password", login->password.data,
+        login->password.size, "common_name", login->common_name, "address",
+        endpoint_format(&login->path->remote, from), "again", login->again);
+    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL; /* not UTF-8: NULL */
+    json_decref(o);
+    return text;
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    int number = errno;
+    close(fd);
+    errno = number;
+    return -1;
+}
+
+static bool say(int fd, const char *text)
+{
+    size_t size = strlen(text);
+    return send(fd, text, size, MSG_NOSIGNAL) == (ssize_t)size &&
+           send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
+}
+
+static struct question *find_free(struct password_helper *h)
+{
+    for (size_t i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++)
+        if (h->questions[i].watch.fd < 0)
+            return &h->questions[i];
+    return NULL;
+}
+
+bool password_helper_ask(struct password_helper *h, struct instant now,
+                         const struct server_login *login)
+{
+    struct question *q = find_free(h);
+    char *text = q ? write_question(login) : NULL;
+    if (!text)
+        return false;
+    int fd = connect_to(h->path);
+    bool asked = fd >= 0 && say(fd, text);
+    if (!asked)
+        log_error("serve: %s: %s", h->path, strerror(errno));
+    secret_wipe(text, strlen(text));
+    free(text);
+    q->watch = (struct loop_watch){fd, ready, q};
+    asked = asked && loop_add(h->loop, &q->watch, LOOP_READ) == OK;
+    if (!asked) {
+        if (fd >= 0)
+            close(fd);
+        q->watch.fd = -1;
+        return false;
+    }
+    q->client = login->client;
+    q->size = 0;
+    q->deadline = instant_after(now, duration_seconds(PASSWORD_HELPER_SECONDS));
+    plan(h);
+    return true;
+}
+
+/* --- Beginning and end ---------------------------------------------------- */
+
+struct password_helper *password_helper_new(const char *path, struct loop *loop,
+                                            password_helper_answer *answer,
+                                            void *context)
+{
+    struct password_helper *h = calloc(1, sizeof *h);
+    if (!h)
+        return NULL;
+    h->path = path;
+    h->loop = loop;
+    h->answer = answer;
+    h->context = context;
+    for (size_t i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++) {
+        h->questions[i].helper = h;
+        h->questions[i].watch.fd = -1;
+    }
+    h->timer = (struct loop_timer){INSTANT_NEVER, time_is_over, h, NULL};
+    loop_add_timer(loop, &h->timer);
+    return h;
+}
+
+void password_helper_free(struct password_helper *h)
+{
+    if (!h)
+        return;
+    for (size_t i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++)
+        if (h->questions[i].watch.fd >= 0)
+            hang_up(&h->questions[i]);
+    loop_remove_timer(h->loop, &h->timer);
+    free(h);
+}

@@ -1,0 +1,41 @@
+/*
+ * Names and passwords judged by somebody else: a program of the
+ * administrator's that listens on a Unix stream socket. For each login a
+ * connection is made, with one JSON object on a line each way:
+ *
+ *   {"name": "anna", "password": "...", "common_name": "...",
+ *    "address": "192.0.2.2:5000", "again": false}
+ *   {"good": true}   or   {"good": false, "reason": "..."}
+ *
+ * The reason is for the client, perhaps a challenge (CRV1:...). No answer in
+ * time, or anything else, is a refusal.
+ */
+#ifndef GATEWAY_PASSWORD_HELPER_H
+#define GATEWAY_PASSWORD_HELPER_H
+
+#include "gateway/event/loop.h"
+#include "gateway/openvpn/server.h"
+
+enum {
+    PASSWORD_HELPER_WAITING_MAX = 64,
+    PASSWORD_HELPER_SECONDS = 20, /* for an answer */
+};
+
+struct password_helper; /* heap */
+
+/* `client` is the login's; `reason` is NULL or what was said, borrowed. */
+typedef void password_helper_answer(void *context, struct instant now,
+                                    uint64_t client, bool good,
+                                    const char *reason);
+
+/* `path` is borrowed. NULL when memory is short. */
+struct password_helper *password_helper_new(const char *path, struct loop *loop,
+                                            password_helper_answer *answer,
+                                            void *context);
+void password_helper_free(struct password_helper *h);
+
+/* False if too many wait, or nobody listens; the log says why. */
+MUST_USE bool password_helper_ask(struct password_helper *h, struct instant now,
+                                  const struct server_login *login);
+
+#endif
