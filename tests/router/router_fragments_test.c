@@ -129,11 +129,43 @@ static void a_qube_s_fragments_are_its_own(void **state)
     world_free(w);
 }
 
+/* RFC 5722: one overlap ends the packet, and all that comes of it later. */
+static void overlaps_are_dropped_and_counted(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct burst *b = calloc(1, sizeof *b), *shifted = calloc(1, sizeof *b);
+    assert_true(burst_init(b, 1 << 20) && burst_init(shifted, 1 << 20));
+    struct packet out;
+    struct craft c = sample(false, 17);
+    c.dont_fragment = false;
+    c.payload = bytes_of(w->payload, 3000);
+    struct packet whole = craft_packet(&c);
+    cut(&whole, 1500, b);
+    cut(&whole, 1000, shifted);
+    assert_int_equal(pass(w, true, nth_of(b, 0), &out), DROP_HELD);
+    assert_int_equal(pass(w, true, nth_of(shifted, 1), &out), DROP_FRAGMENT);
+    assert_int_equal(pass(w, true, nth_of(b, 1), &out), DROP_FRAGMENT);
+    assert_int_equal(pass(w, true, nth_of(b, 2), &out), DROP_FRAGMENT);
+    assert_int_equal(w->replies.count, 0);
+    struct router_qube_status status;
+    assert_true(router_qube_status(w->router, w->first, &status));
+    assert_int_equal(status.drops->count[DROP_FRAGMENT], 3);
+    assert_int_equal(router_flow_count(w->router), 0);
+    free(whole.data);
+    burst_clear(b);
+    burst_clear(shifted);
+    free(b);
+    free(shifted);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fragments_pass_as_the_packet_they_are_of),
         cmocka_unit_test(a_qube_s_fragments_are_its_own),
+        cmocka_unit_test(overlaps_are_dropped_and_counted),
     };
     return cmocka_run_group_tests_name("router_fragments", tests, NULL, NULL);
 }

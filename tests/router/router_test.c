@@ -465,6 +465,71 @@ static void unanswered_connections_end_for_newer_ones(void **state)
     world_free(w);
 }
 
+/* Connections that stand do not end for new ones, whosever they are. */
+static void who_has_all_its_flows_is_told_so(void **state)
+{
+    (void)state;
+    enum { TABLE = 1024, HALF = TABLE / 2 };
+    struct world *w = world_new(TABLE);
+    struct router_qube_status status;
+    for (uint16_t i = 0; i < HALF; i++) {
+        struct craft c = sample(false, 6);
+        c.source_port = (uint16_t)(3000 + i);
+        establish(w, &c);
+        open_flow(w, &c); /* the acknowledgement */
+    }
+    struct craft more = sample(false, 6);
+    for (uint16_t i = 0; i < 3; i++) {
+        more.source_port = (uint16_t)(2000 + i);
+        w->now.us += 1000000;
+        assert_int_equal(up(w, w->first, craft_packet(&more)), DROP_FLOWS_FULL);
+        expect_error(w, 3, 13);
+    }
+    assert_true(router_qube_status(w->router, w->first, &status));
+    assert_int_equal(status.drops->count[DROP_FLOWS_FULL], 3);
+    assert_int_equal(status.flows, HALF);
+    struct craft other = sample(false, 6);
+    other.source = craft_address("10.137.0.6");
+    assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
+    world_free(w);
+}
+
+static void new_flows_are_limited_in_rate(void **state)
+{
+    (void)state;
+    struct world *w = world_new(65536);
+    struct craft c = sample(false, 17), known = c, other = c;
+    other.source = craft_address("10.137.0.6");
+    open_flow(w, &known);
+    unsigned opened = 1;
+    for (int i = 0; i < 10000; i++) {
+        c.source_port = (uint16_t)(1024 + i);
+        enum drop drop = up(w, w->first, craft_packet(&c));
+        assert_true(drop == DROP_NONE || drop == DROP_FLOW_RATE);
+        opened += drop == DROP_NONE;
+    }
+    assert_int_equal(opened, 8000);
+    w->now.us += 1000000;
+    c.source_port = 900;
+    assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NONE);
+    for (int i = 0; i < 2000; i++)
+        (void)up(w, w->first,
+                 craft_packet(&(struct craft){
+                     .source = c.source,
+                     .destination = c.destination,
+                     .protocol = 17,
+                     .source_port = (uint16_t)(20000 + i),
+                     .destination_port = 443,
+                 }));
+    assert_int_equal(router_flow_count(w->router), 10000);
+    c.source_port = 901;
+    assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_FLOW_RATE);
+    /* What stands goes on, and the other qube has a rate of its own. */
+    assert_int_equal(up(w, w->first, craft_packet(&known)), DROP_NONE);
+    assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
+    world_free(w);
+}
+
 static void qubes_are_counted_apart(void **state)
 {
     (void)state;
@@ -506,6 +571,8 @@ int main(void)
         cmocka_unit_test(connections_through_an_old_address_are_reset),
         cmocka_unit_test(a_greedy_qube_cannot_push_out_another),
         cmocka_unit_test(unanswered_connections_end_for_newer_ones),
+        cmocka_unit_test(who_has_all_its_flows_is_told_so),
+        cmocka_unit_test(new_flows_are_limited_in_rate),
         cmocka_unit_test(qubes_are_counted_apart),
     };
     return cmocka_run_group_tests_name("router", tests, NULL, NULL);
