@@ -1,14 +1,16 @@
 #!/bin/bash
-# What leaked from VPN qubes of the past, by name (boot race, stop, crash, broken profile, second resolver, IPv6, own
-# look-ups, resume, established flows). Each twice: with the gateway nothing leaves the VM but the VPN; with openvpn and
-# the kernel's forwarding in its place, without a kill switch, the same deeds leak and the judge says so.
+# What leaked from VPN qubes of the past, by name (boot race, stop, crash, tail packets, broken profile, second resolver,
+# IPv6, own look-ups, resume). Each twice: with the gateway nothing leaves the VM but the VPN; with openvpn and the
+# kernel's forwarding in its place, without a kill switch, the same deeds leak and the judge says so.
 #
-# acceptance.t has two more, with dom0's rules: flows that stand when a rule goes, and qubes that talk to each other.
+# leaks_inside.t has those that stay inside: flows that stand when their rule goes, qubes that talk to each other.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 240
 profile client.ovpn tls-crypt
 capture_stop
+printf '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\n"\nwhile echo tick; do sleep 0.1; done\n' >"$work/www/cgi-bin/tick"
+chmod 755 "$work/www/cgi-bin/tick"
 
 qube_ipv6=2001:db8:7::10
 router_ipv6=fe80::fcff:ffff:feff:ffff
@@ -101,6 +103,21 @@ killed() {
     wait_for 15 gateway_up || return
 }
 
+# A connection of the qube's that was open when the tunnel went is closed: its last packets.
+tail_packets() {
+    up
+    spawn "$work/page.log" "$qube" curl -sN -o /dev/null http://$web_address/cgi-bin/tick
+    local page=$spawned
+    wait_for 5 eval 'in_internet ss -Htn state established src $web_address | grep .'
+    server_kill
+    wait_for 15 tunnel_gone
+    end_process TERM "$page"
+    sleep 0.5
+}
+tunnel_gone() {
+    if [ "$client" = gateway ]; then not gateway_up; else not ip -n "$gateway" link show tun0; fi
+}
+
 # The profile in use is replaced by rubbish, and read again.
 broken_profile() {
     cp "$work/client.ovpn" "$work/broken.ovpn"
@@ -158,6 +175,7 @@ resume() {
 row "boot race" boot_race
 row "stop" stopped
 row "kill -9, and again" killed
+row "tail packets" tail_packets
 row "a profile that breaks while it is used" broken_profile
 row "the second resolver" second_resolver
 row "resume" resume
