@@ -21,6 +21,7 @@ enum {
     MEMORY_SIZE = 8 * (SLOT_SIZE_MAX + ALIGNMENT),
     RETRY_FIRST = 250, /* ms */
     RETRY_LAST = 4000, /* ms */
+    STEADY = 1000,     /* ms; who stays so long does not come and go */
 };
 
 _Static_assert(sizeof "/local/domain/32751/" - 1 + VCHAN_PATH_SIZE <=
@@ -35,6 +36,7 @@ struct vchan {
     struct loop_timer retry;
     bool pausing;          /* until then */
     struct duration pause; /* before the next attempt */
+    struct instant since;  /* when it connected */
     bool complained;       /* of this loss; further ones are no news */
     uint32_t domain;
     char place[CHANNEL_PLACE_SIZE];
@@ -128,12 +130,22 @@ static void disconnect(struct vchan *v)
     v->qube = -1;
 }
 
-/* To be tried again, in a while. */
-static void pause(struct vchan *v, struct instant now, const char *why)
+static bool was_steady(const struct vchan *v, struct instant now)
 {
+    return v->qube >= 0 &&
+           instant_since(now, v->since).us >= duration_milliseconds(STEADY).us;
+}
+
+/* To be tried again in a while: a qube that comes and goes, or whose offer
+ * leads nowhere, costs less and less. */
+static void lose(struct vchan *v, struct instant now, const char *why)
+{
+    if (was_steady(v, now))
+        v->pause = duration_milliseconds(RETRY_FIRST);
     log_line(v->complained ? LOG_DEBUG : LOG_INFO, "%s: not connected: %s",
              v->card.name, why);
     v->complained = true;
+    disconnect(v);
     v->pausing = true;
     loop_timer_set(&v->retry, instant_after(now, v->pause));
     v->pause.us *= 2;
@@ -143,15 +155,12 @@ static void pause(struct vchan *v, struct instant now, const char *why)
 
 static void lost(void *context, struct instant now, const char *why)
 {
-    struct vchan *v = context;
-    disconnect(v);
-    pause(v, now, why);
+    lose(context, now, why);
 }
 
 static void greeted(void *context, struct instant now, bool takes_udp_gso)
 {
     struct vchan *v = context;
-    (void)now;
     v->peer_takes_udp_gso = takes_udp_gso;
     v->card = v->fresh;
     v->qube = v->owner.qube_added(v->owner.context, &v->link, v->card.name,
@@ -161,14 +170,14 @@ static void greeted(void *context, struct instant now, bool takes_udp_gso)
         return; /* settled() hangs up */
     log_info("%s: connected", v->card.name);
     v->complained = false;
-    v->pause = duration_milliseconds(RETRY_FIRST);
+    v->since = now;
 }
 
 static void settled(void *context, struct instant now)
 {
     struct vchan *v = context;
     if (v->refused) {
-        lost(v, now, "the gateway refuses it");
+        lose(v, now, "the gateway refuses it");
         return;
     }
     if (v->batch.count)
@@ -192,7 +201,7 @@ static void connect_now(struct vchan *v, struct instant now)
     };
     v->channel = channel_connect(v->domain, v->place, true, v->loop, &owner);
     if (!v->channel)
-        pause(v, now, "the qube's offer leads nowhere");
+        lose(v, now, "the qube's offer leads nowhere");
 }
 
 static bool is_offered(struct vchan *v)
@@ -206,10 +215,8 @@ static bool is_offered(struct vchan *v)
 static void look(struct vchan *v, struct instant now)
 {
     bool offered = is_offered(v);
-    if (v->channel && !offered) {
-        log_info("%s: the qube took its end away", v->card.name);
-        disconnect(v);
-    }
+    if (v->channel && !offered)
+        lose(v, now, "the qube took its end away");
     /* While it pauses, the pause's end looks again. */
     if (!v->channel && offered && !v->pausing)
         connect_now(v, now);

@@ -7,8 +7,9 @@
  *
  * Everything the qube says is judged as on a vif. What is no record, or a
  * frame that is too long, loses the connection of this qube and nothing else.
- * libxenvchan removes no offer of a qube that was killed: an attempt that
- * leads nowhere is made again, ever more rarely.
+ * An attempt that leads nowhere (libxenvchan removes no offer of a qube that
+ * was killed) and one to a qube that comes and goes is made again, ever more
+ * rarely.
  */
 #ifndef LINK_VCHAN_H
 #define LINK_VCHAN_H
