@@ -136,3 +136,11 @@ int check_run(const char *file, FILE *out)
     config_clear(&config);
     return usable && fflush(out) == 0 ? CHECK_USABLE : CHECK_UNUSABLE;
 }
+
+int check(int argc, char **argv)
+{
+    if (argc == 2)
+        return check_run(argv[1], stdout);
+    fputs("usage: vpn-gateway check FILE\n", stderr);
+    return CHECK_UNUSABLE;
+}

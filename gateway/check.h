@@ -11,4 +11,7 @@ enum { CHECK_USABLE = 0, CHECK_UNUSABLE = 2 };
  * code. */
 int check_run(const char *file, FILE *out);
 
+/* The command; its arguments begin with its name. */
+int check(int argc, char **argv);
+
 #endif

@@ -94,15 +94,6 @@ static int run(int argc, char **argv)
     return result;
 }
 
-static int check(int argc, char **argv)
-{
-    if (argc != 2) {
-        fputs("usage: vpn-gateway check FILE\n", stderr);
-        return EXIT_USAGE;
-    }
-    return check_run(argv[1], stdout);
-}
-
 static int help(int argc, char **argv)
 {
     (void)argc;
