@@ -94,8 +94,10 @@ static void await_push(struct client *c)
 void client_event_fit_path(struct client *c)
 {
     struct burst_layout layout = session_data_layout(&c->session);
-    c->push.tunnel.path_mtu =
-        negotiated_path_mtu(&layout, c->outer_overhead, c->outer_mtu);
+    /* TCP cuts what it carries as it likes. */
+    if (c->remote->protocol == CONFIG_UDP)
+        c->push.tunnel.path_mtu =
+            negotiated_path_mtu(&layout, c->outer_overhead, c->outer_mtu);
     c->push.tunnel.mss_mtu =
         negotiated_mss_mtu(c->remote, &layout, c->push.tunnel.mtu,
                            c->outer_overhead, c->outer_mtu);

@@ -277,7 +277,7 @@ server_return
 new_address() { gateway_field tunnel.ipv4 | grep -q '^10\.9\.'; }
 ok "the server is back and grants another address" wait_for 15 new_address
 was_reset() { [ "$(cat "$work/neighbour.code")" = 56 ]; }
-ok "a connection through the old one is reset, though it only listens" wait_for 2 was_reset
+ok "a connection through the old one is reset, though it only listens" wait_for 10 was_reset
 is "a new one passes" "You came through the tunnel." page
 ok "without IPv6 in the tunnel it is refused with a word" refused "http://[$web_ipv6]/"
 ok "and counted" test "$(drops 0 NO_IPV6)" -ge 1

@@ -45,6 +45,6 @@ server_return
 ok "another address: up again" wait_for 15 gateway_up
 is "another address: which is" '10.9.0.2/24' gateway_field tunnel.ipv4
 was_reset() { [ "$(cat "$work/listener")" = 56 ]; }
-ok "another address: what only listened is reset" wait_for 2 was_reset
+ok "another address: what only listened is reset" wait_for 10 was_reset
 is "another address: a page" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
 finish
