@@ -66,6 +66,14 @@ explained() { # PATTERN FILE: each setting has its place there
 }
 ok "each setting is in the table of README.md" explained '^\| `%s` \|' README.md
 ok "and in the manual" explained '^\.It Sy %s ' rpm/vpn-gateway.1
+usage_explained() {
+    "$program" help | grep -oE -- '--[a-z-]+' | sort -u >"$work/options"
+    while read -r name; do
+        grep -qE -- "\bFl -${name#--}\b" rpm/vpn-gateway.1 || { echo "not in the manual: $name"; return 1; }
+    done <"$work/options"
+    [ "$(wc -l <"$work/options")" -gt 10 ]
+}
+ok "so is each option of the usage" usage_explained
 ok "status: a rate" says '^rate +[0-9.]+ [kMG]?bit/s up, ' gateway_status
 
 # Who holds the socket and says nothing, half of something or nonsense is in nobody's way.

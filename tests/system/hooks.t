@@ -1,0 +1,51 @@
+#!/bin/bash
+# What Qubes runs of the package: after an installation, after a suspend, and when dom0 asks for the state.
+# shellcheck source=tests/system/tap.sh
+. "$(dirname "$0")/tap.sh" || exit 1
+start 60
+profile client.ovpn tls-crypt
+
+# The hooks see a /run of their own, with the mark of a gateway qube or without, and the program under the name that they
+# call it by.
+mkdir -p "$work/bin" "$work/run/vpn-gateway" "$work/run/qubes-service"
+printf '#!/bin/sh\nexec "%s" "$@"\n' "$program" >"$work/bin/vpn-gateway"
+printf '#!/bin/sh\necho "$@" >>"%s/requests"\n' "$work" >"$work/bin/qvm-features-request"
+chmod 755 "$work/bin/"*
+hook() { # FILE
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    PATH=$work/bin:$PATH unshare --mount sh -c 'mount --bind "$0/run" /run && exec "$1"' "$work" "rpm/$1"
+}
+mark=$work/run/qubes-service/vpn-gateway
+reconnects() { [ "$(gateway_field reconnects)" = "$1" ] && gateway_up; }
+
+ok "after an installation" hook post-install.sh
+is "dom0 is told that there is the service" "supported-service.vpn-gateway=1" cat "$work/requests"
+
+server_start tls-crypt
+gateway_start client.ovpn
+ok "up" wait_for 10 gateway_up
+ln -s "$work/control" "$work/run/vpn-gateway/control"
+ok "after a suspend of another qube: nothing" hook suspend-post.sh
+ok "it did not reconnect" reconnects 0
+touch "$mark"
+ok "after a suspend of the gateway" hook suspend-post.sh
+ok "it reconnects" wait_for 10 reconnects 1
+state() { hook status.qrexec | json up; }
+is "asked by dom0: the state" true state
+rm "$mark"
+ok "another qube of the template has none" not hook status.qrexec
+touch "$mark"
+
+# The dead and the stalled hold nobody up.
+kill -STOP "$client_pid"
+within() { # SECONDS COMMAND...
+    local began
+    began=$(milliseconds)
+    "${@:2}"
+    [ $(($(milliseconds) - began)) -lt $(($1 * 1000)) ]
+}
+ok "a gateway that hangs does not hold up the resume" within 9 hook suspend-post.sh
+kill -CONT "$client_pid"
+gateway_kill
+ok "nor does a dead one" within 5 hook suspend-post.sh
+finish
