@@ -197,7 +197,7 @@ test-system: program $(SYSTEM_PROGRAMS) ## real OpenVPN in network namespaces; n
 test-xen: ## real Xen with its domains in an emulated computer; downloads Debian's, installs only QEMU
 	@rpm/deps xen
 	@$(MAKE) --no-print-directory run-test-xen
-run-test-xen: program $(XEN_PROGRAMS)
+run-test-xen: program $(XEN_PROGRAMS) $(BUILD)/tests/system/qubesdb_daemon
 	$(call prove,$(XEN_TESTS))
 
 # Warnings are judged in the plain build: the sanitizers' extra code makes gcc see ghosts.

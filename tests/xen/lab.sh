@@ -6,7 +6,8 @@
 #                  domains  made by dom0 with `xl create` from one kernel and one image (domain/init, domain/lib.sh)
 #
 # Source it, say `lab_boot NAME SECONDS PROGRAM`: that runs PROGRAM of dom0/ in dom0. What the program prints comes over
-# the second serial port and is printed here as it comes; logs that it leaves are unpacked into build/xen/NAME.
+# the second serial port and is printed here as it comes; logs that it leaves are unpacked into build/xen/NAME. A function
+# lab_domain, if there is one, puts more into the domains' image, whose folder it is told.
 #
 # The emulated processor: with SMAP QEMU 7.2 breaks paravirtual kernels (a stack read of IRET is done with the
 # supervisor's rights), its AVX is not to be trusted. Hardware virtualisation is of no use here.
@@ -177,6 +178,7 @@ domain_image() { # OUT
     install -m 755 "$xen_tests/domain/poweroff" "$directory/sbin/poweroff"
     cp "$xen_tests"/domain/lib.sh "$directory/lab/"
     cp "$run"/profiles/* "$directory/lab/"
+    if [ "$(type -t lab_domain)" = function ]; then lab_domain "$directory"; fi
     pack "$directory" "$1"
     rm -rf "$directory"
 }
