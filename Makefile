@@ -267,6 +267,10 @@ rpm: deps ## the package of a template, source and binary, in build/rpm
 srpm: deps ## the source package alone
 	@rpm/build -s $(BUILD)/rpm $(RPM_OPTIONS)
 
+deb: deps ## the same for Debian's templates, in build/deb
+	@$(MAKE) --no-print-directory program
+	@rpm/deb $(BUILD)/vpn-gateway $(BUILD)/deb
+
 deps: ## installs what is missing on Debian 12, Debian 13, Fedora
 	@rpm/deps
 
@@ -279,4 +283,4 @@ help: ## this list
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb tests)) /dev/null -name '*.d')
 
 .PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan test-tsan run-test-tsan fuzz run-fuzz lint \
-    lint-reproducible format demo run-demo bench run-bench bench-server run-bench-server bench-xen run-bench-xen install rpm srpm deps clean help always
+    lint-reproducible format demo run-demo bench run-bench bench-server run-bench-server bench-xen run-bench-xen install rpm srpm deb deps clean help always

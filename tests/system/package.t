@@ -36,6 +36,20 @@ clean() {
     grep -q ' 0 errors, 0 warnings' "$work/rpmlint"
 }
 
+# For Debian's templates: the same files.
+deb_made() { rpm/deb "$program" "$work/deb" && rpm/deb "$program" "$work/again" && cmp "$work"/deb/*.deb "$work"/again/*.deb; }
+deb_like_rpm() {
+    diff <(rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$package" | sed -n '/share.\(doc\|licenses\)/d; /^-/p') \
+        <(dpkg-deb -c "$work"/deb/*.deb | sed -nE '/share.doc/d; s/^(-\S+) .* \./\1 /p' | LC_ALL=C sort -k 2)
+}
+deb_scripts() {
+    local script
+    dpkg-deb -e "$work"/deb/*.deb "$work/deb/control"
+    for script in postinst prerm; do sh -n "$work/deb/control/$script" && cat "$work/deb/control/$script"; done >"$work/deb/scripts"
+    grep -qx 'systemd-sysusers vpn-gateway.conf' "$work/deb/scripts"
+    grep -q "^\[ -n .* || systemctl preset ${units[*]}" "$work/deb/scripts"
+}
+
 # --- Installing it ----------------------------------------------------------------------------------------------------
 
 # A root with what its scriptlets need, and a group that Qubes' own packages make.
@@ -115,6 +129,11 @@ ok "the binary packages are the same bytes" same x86_64
 ok "the source packages are the same bytes" same src
 ok "files, their rights and owners, and scriptlets are the expected ones" as_expected
 ok "rpmlint has nothing to say" clean
+if command -v dpkg-deb >/dev/null; then
+    ok "Debian's package is made, twice the same bytes" deb_made
+    ok "it has the same files with the same rights" deb_like_rpm
+    ok "it makes the user, and goes by the preset" deb_scripts
+fi
 scratch_root
 ok "rpm installs it into a scratch root" installed
 ok "its user was made" user_made
