@@ -23,7 +23,9 @@ enum { EXIT_USAGE = 2, ANSWER_MAX = 4 * 1024 * 1024, TIMEOUT_SECONDS = 10 };
 
 struct options {
     const char *control;
-    const char *argument; /* of log-level and kick */
+    const char *argument; /* of log-level, kick and update */
+    char **more;          /* of update */
+    int more_count;
     bool json;
     bool watch;
     bool halt;
@@ -41,6 +43,7 @@ static const struct command {
     {"stop", false, false, false, ""},
     {"login", false, false, false, ""},
     {"kick", false, false, true, "NAME [--halt] "},
+    {"update", false, false, true, "NAME OPTION... "},
     {"log-level", false, false, true, "error|warn|info|debug|default "},
 };
 
@@ -80,6 +83,11 @@ static bool parse_options(int argc, char **argv, const struct command *command,
     }
     if (command->argument && optind < argc)
         out->argument = argv[optind++];
+    if (strcmp(command->name, "update") == 0) {
+        out->more = argv + optind;
+        out->more_count = argc - optind;
+        optind = argc;
+    }
     return optind == argc && command->argument == (out->argument != NULL);
 }
 
@@ -230,10 +238,13 @@ static int show_settings(const struct options *o)
 
 static int give_order(const struct options *o, const char *command)
 {
+    json_t *more = json_array();
+    for (int i = 0; i < o->more_count; i++)
+        json_array_append_new(more, json_string(o->more[i]));
     json_t *answer =
-        ask(o->control,
-            json_pack("{s:s,s:s?,s:s?,s:b}", "command", command, "level",
-                      o->argument, "name", o->argument, "halt", o->halt));
+        ask(o->control, json_pack("{s:s,s:s?,s:s?,s:b,s:o}", "command", command,
+                                  "level", o->argument, "name", o->argument,
+                                  "halt", o->halt, "options", more));
     if (!answer)
         return EXIT_FAILURE;
     json_decref(answer);

@@ -48,6 +48,8 @@ static const char usage[] =
     "          how much the gateway says from now on\n"
     "  kick NAME [--halt] [--control SOCKET]\n"
     "          end a client's session; with --halt it is told to stay away\n"
+    "  update NAME OPTION... [--control SOCKET]\n"
+    "          push other options to a client that is up\n"
     "  genkey KIND [--server-key FILE] [--metadata TEXT] OUT\n"
     "          make a key file for tls-auth, tls-crypt or tls-crypt-v2\n"
     "  help | version\n"
@@ -123,6 +125,7 @@ static const struct command {
     {"stop", control_client},
     {"login", control_client},
     {"kick", control_client},
+    {"update", control_client},
     {"settings", control_client},
     {"log-level", control_client},
     {"genkey", genkey},

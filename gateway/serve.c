@@ -32,6 +32,7 @@ enum {
     EXIT_USAGE = 2,
     OUT_BYTES = 128 * 1024, /* stays in the second-level cache */
     INBOUND_PACKETS = 128,
+    UPDATE_OPTIONS_MAX = 32,
 };
 
 struct serve_options {
@@ -321,6 +322,18 @@ static void signalled(void *context, struct instant now, int number)
 }
 
 /* By its number or by its name, and then all of that name. */
+static bool is_named(const struct server_client *c, const char *name)
+{
+    char number[24];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)c->client);
+    return strcmp(c->common_name, name) == 0 || strcmp(number, name) == 0;
+}
+
+static json_t *no_such_client(void)
+{
+    return json_pack("{s:s}", "error", "there is no such client");
+}
+
 static json_t *kick(struct serve *s, struct instant now, const json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "name"));
@@ -330,15 +343,42 @@ static json_t *kick(struct serve *s, struct instant now, const json_t *request)
     json_int_t kicked = 0;
     if (!name)
         return NULL;
-    while (server_next_client(s->server, &next, &c)) {
-        char number[24];
-        snprintf(number, sizeof number, "%llu", (unsigned long long)c.client);
-        if (strcmp(c.common_name, name) == 0 || strcmp(number, name) == 0)
+    while (server_next_client(s->server, &next, &c))
+        if (is_named(&c, name))
             kicked += server_kick(s->server, now, c.client, halt);
+    pump(s);
+    return kicked > 0 ? json_pack("{s:I}", "kicked", kicked) : no_such_client();
+}
+
+/* Other options for clients that are up. */
+static json_t *update(struct serve *s, struct instant now,
+                      const json_t *request)
+{
+    const char *name = json_string_value(json_object_get(request, "name"));
+    const json_t *list = json_object_get(request, "options");
+    const char *options[UPDATE_OPTIONS_MAX], *problem = NULL;
+    size_t count = json_array_size(list);
+    struct server_client c;
+    uint32_t next = 0;
+    json_int_t updated = 0;
+    if (!name || count == 0 || count > UPDATE_OPTIONS_MAX)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        options[i] = json_string_value(json_array_get(list, i));
+        if (!options[i])
+            return NULL;
+    }
+    while (!problem && server_next_client(s->server, &next, &c)) {
+        if (!is_named(&c, name))
+            continue;
+        problem = server_update(s->server, now, c.client, options, count);
+        updated++;
     }
     pump(s);
-    return kicked > 0 ? json_pack("{s:I}", "kicked", kicked)
-                      : json_pack("{s:s}", "error", "there is no such client");
+    if (problem)
+        return json_pack("{s:s}", "error", problem);
+    return updated > 0 ? json_pack("{s:I}", "updated", updated)
+                       : no_such_client();
 }
 
 static json_t *ordered(void *context, struct instant now, const json_t *request)
@@ -357,6 +397,8 @@ static json_t *ordered(void *context, struct instant now, const json_t *request)
         });
     if (strcmp(command, "kick") == 0)
         return kick(s, now, request);
+    if (strcmp(command, "update") == 0)
+        return update(s, now, request);
     if (strcmp(command, "stop") != 0)
         return NULL;
     stop(s, now);

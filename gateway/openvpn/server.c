@@ -8,7 +8,9 @@
 #include "gateway/openvpn/peer_info.h"
 #include "gateway/openvpn/server_state.h"
 
-enum { NEGOTIATING_LEAST = 256 }; /* that many at once, or a quarter */
+enum {
+    NEGOTIATING_LEAST = 256, /* that many at once, or a quarter */
+};
 
 _Static_assert(offsetof(struct server_peer, entry) == 0,
                "an entry is a client's start");
@@ -386,107 +388,8 @@ struct instant server_deadline(const struct server *s)
     return server_table_deadline(&s->table);
 }
 
-/* --- Orders -------------------------------------------------------------- */
-
-static struct server_peer *find_client(const struct server *s, uint64_t client)
-{
-    for (uint32_t i = 0; i < s->table.capacity; i++) {
-        struct server_entry *e = server_table_at(&s->table, i);
-        if (e && server_peer_of(e)->client == client)
-            return server_peer_of(e);
-    }
-    return NULL;
-}
-
-void server_admit(struct server *s, struct instant now, uint64_t client,
-                  bool admitted, const char *reason)
-{
-    s->now = now;
-    struct server_peer *p = find_client(s, client);
-    if (!p || p->verdict != SERVER_LATER)
-        return;
-    p->verdict = admitted ? SERVER_ADMIT : SERVER_REFUSE;
-    size_t size = reason ? strlen(reason) : 0;
-    if (size >= sizeof p->refusal)
-        size = sizeof p->refusal - 1;
-    memcpy(p->refusal, reason ? reason : "", size);
-    p->refusal[size] = 0;
-    server_admission_decide(s, p);
-    server_peer_settle(s, p);
-}
-
-void server_wait(struct server *s, struct instant now, uint64_t client,
-                 uint32_t seconds)
-{
-    char text[64] = "AUTH_PENDING";
-    s->now = now;
-    struct server_peer *p = find_client(s, client);
-    if (!p || p->verdict != SERVER_LATER ||
-        p->state != SERVER_PEER_NEGOTIATING || !p->active)
-        return;
-    if (p->protocol & PEER_INFO_AUTH_PENDING_KEYWORDS)
-        snprintf(text, sizeof text, "AUTH_PENDING,timeout %u", seconds);
-    p->deadline = instant_after(now, duration_seconds(seconds));
-    (void)!session_send(&p->session, now, text);
-    server_peer_settle(s, p);
-}
-
-bool server_tell(struct server *s, struct instant now, uint64_t client,
-                 const char *text)
-{
-    s->now = now;
-    struct server_peer *p = find_client(s, client);
-    if (!p || p->state == SERVER_PEER_GONE ||
-        !session_send(&p->session, now, text))
-        return false;
-    server_peer_settle(s, p);
-    return true;
-}
-
-bool server_kick(struct server *s, struct instant now, uint64_t client,
-                 bool halt)
-{
-    s->now = now;
-    struct server_peer *p = find_client(s, client);
-    if (!p || p->state == SERVER_PEER_GONE)
-        return false;
-    server_peer_leave(s, p, halt ? "HALT" : "RESTART");
-    return true;
-}
-
-void server_renegotiate(struct server *s, struct instant now, uint64_t client)
-{
-    s->now = now;
-    struct server_peer *p = find_client(s, client);
-    if (!p || p->state != SERVER_PEER_UP)
-        return;
-    session_renegotiate(&p->session, now);
-    server_peer_settle(s, p);
-}
-
-bool server_revoke(struct server *s, const struct config_blob *list)
-{
-    return tls_context_revoke(&s->tls, list);
-}
-
-void server_stop(struct server *s, struct instant now)
-{
-    const struct server_config *c = s->config;
-    const char *text = c->exit_advance ? "RESTART,[N]" : "RESTART";
-    s->now = now;
-    s->stopping = true;
-    for (uint32_t i = 0; i < s->table.capacity; i++) {
-        struct server_entry *e = server_table_at(&s->table, i);
-        if (e)
-            server_peer_leave(s, server_peer_of(e),
-                              c->exit_notify ? text : NULL);
-    }
-}
-
-bool server_is_empty(const struct server *s)
-{
-    return s->table.count == 0;
-}
+/* --- Who had which address -------------------------------------------------
+ */
 
 void server_remember(struct server *s, const char *common_name,
                      const struct address *ipv4)

@@ -109,6 +109,10 @@ void server_wait(struct server *s, struct instant now, uint64_t client,
  * negotiation is not that far. */
 MUST_USE bool server_tell(struct server *s, struct instant now, uint64_t client,
                           const char *text);
+/* Changes the tunnel of a client that is up (PUSH_UPDATE). NULL, or why
+ * not. */
+const char *server_update(struct server *s, struct instant now, uint64_t client,
+                          const char *const *options, size_t count);
 /* Ends the session of a client, which is told to go for good (`halt') or to
  * come again. */
 MUST_USE bool server_kick(struct server *s, struct instant now, uint64_t client,

@@ -165,7 +165,7 @@ static bool send_push(struct server *s, struct server_peer *p,
     struct writer w = writer_of(memory, memory ? SERVER_PUSH_MAX : 0);
     bool good = server_push_write(&push, &w), first = true;
     struct bytes rest = writer_bytes(&w);
-    while (good && server_push_next(&rest, &first, message))
+    while (good && server_push_next(&rest, &first, "PUSH_REPLY", message))
         good = session_send(&p->session, s->now, message);
     secret_wipe(message, sizeof message);
     secret_wipe(token, sizeof token);

@@ -7,6 +7,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/openvpn/server_push.h"
 
 #define HANDLER(name)                                                          \
     void name(struct config_builder *b, const struct config_option *option,    \
@@ -300,9 +301,7 @@ bool server_config_options_push(struct config_builder *b,
                              SERVER_CONFIG_PUSH_SIZE - 1);
         return false;
     }
-    for (size_t i = 0; i < size; i++) {
-        if (isprint((unsigned char)text[i]) && text[i] != ',')
-            continue;
+    if (!server_push_is_option(text)) {
         config_builder_error(b, "an option to push is printable ASCII without "
                                 "a comma, which would end it");
         return false;

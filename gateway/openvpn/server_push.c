@@ -1,8 +1,10 @@
 #include "gateway/openvpn/server_push.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "gateway/base/text.h"
 #include "gateway/openvpn/peer_info.h"
 
 static void add(struct writer *w, const char *format, ...)
@@ -72,7 +74,7 @@ bool server_push_write(const struct server_push *p, struct writer *w)
     return writer_ok(w);
 }
 
-bool server_push_next(struct bytes *options, bool *first,
+bool server_push_next(struct bytes *options, bool *first, const char *command,
                       char message[CONTROL_MESSAGE_MAX])
 {
     static const char more[] = ",push-continuation 2";
@@ -80,7 +82,7 @@ bool server_push_next(struct bytes *options, bool *first,
     struct writer w = writer_of(message, CONTROL_MESSAGE_MAX - sizeof more);
     if (options->size == 0)
         return false;
-    write_bytes(&w, bytes_of_text("PUSH_REPLY"));
+    write_bytes(&w, bytes_of_text(command));
     while (options->size > 0) {
         struct bytes option = bytes_of_text((const char *)options->data);
         if (1 + option.size > w.capacity - w.size)
@@ -94,4 +96,30 @@ bool server_push_next(struct bytes *options, bool *first,
     snprintf(message + w.size, CONTROL_MESSAGE_MAX - w.size, "%s", end);
     *first = false;
     return true;
+}
+
+bool server_push_is_option(const char *text)
+{
+    size_t size = strlen(text);
+    for (size_t i = 0; i < size; i++)
+        if (!isprint((unsigned char)text[i]) || text[i] == ',')
+            return false;
+    return size > 0 && size < SERVER_CONFIG_PUSH_SIZE;
+}
+
+bool server_push_may_follow(const char *option)
+{
+    static const char *const names[] = {
+        "block-ipv6",       "block-outside-dns", "dhcp-option", "dns",
+        "redirect-gateway", "redirect-private",  "route",       "route-ipv6",
+        "route-metric",     "tun-mtu",
+    };
+    option += strspn(option, "-?");
+    struct bytes rest = bytes_of_text(option), name;
+    if (!text_cut(&rest, ' ', &name))
+        return false;
+    bool known = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        known |= text_equal(name, names[i]);
+    return known && server_push_is_option(option);
 }

@@ -1,7 +1,7 @@
 /*
- * PUSH_REPLY: what a client is told of its tunnel, as control messages of at
- * most 1024 bytes, each but the last followed by another one (openvpn: push.c,
- * send_push_reply).
+ * PUSH_REPLY and PUSH_UPDATE: what a client is told of its tunnel, as control
+ * messages of at most 1024 bytes, each but the last followed by another one
+ * (openvpn: push.c, send_push_reply).
  */
 #ifndef OPENVPN_SERVER_PUSH_H
 #define OPENVPN_SERVER_PUSH_H
@@ -28,9 +28,17 @@ struct server_push {
  * False if it does not fit. */
 MUST_USE bool server_push_write(const struct server_push *p, struct writer *w);
 
-/* Takes the next message off the front of what was written; false once none
- * is left. */
+/* Takes the next message off the front of what was written, options separated
+ * by NULs; false once none is left. */
 MUST_USE bool server_push_next(struct bytes *options, bool *first,
+                               const char *command,
                                char message[CONTROL_MESSAGE_MAX]);
+
+/* Printable ASCII without a comma, and not too long. */
+bool server_push_is_option(const char *text);
+/* Whether an option may follow later, with PUSH_UPDATE: not addresses, which
+ * the server has to know, and nothing that both ends have agreed on. `-' or `?'
+ * may stand in front. */
+bool server_push_may_follow(const char *option);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/openvpn/peer_info.h"
 #include "tests/openvpn/server_club.h"
 #include "tests/unit.h"
 #include "tests/vectors/pki.h"
@@ -642,6 +643,62 @@ static void a_certificate_may_be_missing_but_not_bad(void **state)
     assert_false(c->members[3].up);
 }
 
+static const char *update(struct server_club *c, const char *option)
+{
+    const char *problem = server_update(c->server, c->now, 1, &option, 1);
+    server_club_run(c, duration_milliseconds(100));
+    return problem;
+}
+
+/* Both ends are ours: keys in epochs, dynamic tls-crypt, and options that
+ * change while the tunnel stands. */
+static void two_of_ours_use_all_that_there_is(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_up(c);
+    const struct session *s =
+        &server_peer_of(server_table_at(&c->server->table, 0))->session;
+    assert_true(s->data.epoch && s->data.exporter && s->data.dynamic_wrap);
+    assert_false(s->primary->key_id > 0);
+    server_renegotiate(c->server, c->now, 1);
+    server_club_run(c, duration_seconds(2));
+    assert_true(s->has_dynamic_wrap && s->primary->key_id == 1);
+    assert_int_equal(says(c, m, &m->path, OWN, WEB), DROP_NONE);
+
+    assert_null(update(c, "route 10.77.0.0 255.255.0.0"));
+    assert_int_equal(m->ups, 2);
+    assert_int_equal(m->tunnel.route_count, 1);
+    assert_null(update(c, "-route"));
+    assert_int_equal(m->tunnel.route_count, 0);
+    assert_true(m->up);
+}
+
+static void what_both_agreed_on_cannot_be_updated(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_up(c);
+    static const char *const options[] = {"ifconfig 10.8.0.9 255.255.255.0",
+                                          "cipher AES-128-GCM",
+                                          "peer-id 7",
+                                          "routes",
+                                          "",
+                                          "-",
+                                          "route 1.2.3.4,cipher none",
+                                          "route\t1.2.3.4"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        assert_non_null(update(c, options[i]));
+    assert_non_null(server_update(c->server, c->now, 2, options, 1));
+    assert_int_equal(m->ups, 1);
+}
+
+static void an_old_client_gets_no_update(void **state)
+{
+    struct server_club *c = *state;
+    c->config.protocol_bits = ~(uint32_t)PEER_INFO_PUSH_UPDATE;
+    one_up(c);
+    assert_non_null(update(c, "route 10.77.0.0 255.255.0.0"));
+}
+
 static void who_moves_nothing_is_sent_away(void **state)
 {
     struct server_club *c = *state;
@@ -874,6 +931,9 @@ int main(void)
         TEST(a_token_takes_the_passwords_place),
         TEST(a_wrong_token_is_no_password),
         TEST(a_certificate_may_be_missing_but_not_bad),
+        TEST(two_of_ours_use_all_that_there_is),
+        TEST(what_both_agreed_on_cannot_be_updated),
+        TEST(an_old_client_gets_no_update),
         TEST(who_moves_nothing_is_sent_away),
         TEST(a_connection_has_one_session),
         TEST(a_cookie_is_good_for_its_connection_only),

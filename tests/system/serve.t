@@ -185,6 +185,12 @@ ok "kick" "$program" kick client --control "$work/server.control"
 kicked() { [ "$(server_status logins)" = 2 ] && gateway_up; }
 ok "who was kicked comes again" wait_for 10 kicked
 is "and gets the same address" 10.8.0.2 server_status clients.0.ipv4
+update() { "$program" update client "$@" --control "$work/server.control"; }
+ok "another MTU for a client that is up" update 'tun-mtu 1400'
+narrower() { [ "$(gateway_field tunnel.mtu)" = 1400 ] && gateway_up; }
+ok "which it has without connecting anew" wait_for 5 narrower
+is "no login more" 2 server_status logins
+ok "its address is not changed that way" not update 'ifconfig 10.8.0.9 255.255.255.0'
 ok "nobody can be kicked who is not there" not "$program" kick nobody --control "$work/server.control"
 
 # --- Strangers ------------------------------------------------------------------------------------------------------------
