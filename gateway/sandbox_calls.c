@@ -141,6 +141,10 @@ static const struct call calls[] = {
     /* Threads: libxenstore makes one for each connection with a watch. No
      * process. Signals; the end, be it an assert's. */
     IF(clone, BITS(0, CLONE_THREAD, CLONE_THREAD)),
+    /* Its watches come through a pipe, made when they are first waited for:
+     * that is after a loss, or where dom0's QubesDB is late. */
+    ALWAYS(pipe),
+    ALWAYS(pipe2),
     ALWAYS(futex),
     ALWAYS(set_robust_list),
     ALWAYS(rseq),

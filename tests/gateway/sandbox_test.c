@@ -229,6 +229,13 @@ static int start_thread(void)
     return failed ? failed : pthread_join(made, NULL);
 }
 
+/* As it does where QubesDB is waited for. */
+static int make_pipe(void)
+{
+    int ends[2];
+    return number_of(pipe2(ends, O_CLOEXEC) | pipe(ends));
+}
+
 static int read_configuration(void)
 {
     FILE *file = fopen("/etc/passwd", "re");
@@ -258,6 +265,7 @@ static void what_serving_needs_is_there(void **state)
     assert_result(0, open_sockets);
     assert_result(0, allocate);
     assert_result(0, start_thread);
+    assert_result(0, make_pipe);
     assert_result(0, read_configuration);
     assert_result(0, read_profile);
     assert_result(0, read_beside_profile);
