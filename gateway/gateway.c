@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,12 +155,31 @@ static void setting_changed(void *context, struct instant now,
     }
 }
 
+/* Who gives us our network card's address, where that is our manager. */
+static void tell_uplink(struct gateway *g, const struct keys_own *own)
+{
+    const struct address *const addresses[] = {&own->ip, &own->gateway,
+                                               &own->dns[0], &own->dns[1]};
+    char line[sizeof addresses / sizeof *addresses * ADDRESS_TEXT_SIZE];
+    char text[ADDRESS_TEXT_SIZE];
+    size_t size = 0;
+    if (!address_is_set(&own->ip) || !address_is_set(&own->gateway))
+        return;
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
+        if (address_is_set(addresses[i]))
+            size += (size_t)snprintf(line + size, sizeof line - size, "%s%s",
+                                     size ? " " : "",
+                                     address_format(addresses[i], text));
+    notify_uplink(&g->notify, line);
+}
+
 static void own_changed(void *context, struct instant now,
                         const struct keys_own *own)
 {
-    (void)context;
+    struct gateway *g = context;
     (void)now;
     log_info("gateway: this is %s", own->name[0] ? own->name : "no named qube");
+    tell_uplink(g, own);
 }
 
 static void rules_changed(void *context, struct instant now)

@@ -12,18 +12,20 @@
 
 enum { MESSAGE_SIZE = 512 };
 
-static void tell(struct notify *n, const char *state, const char *status)
+/* `state` and one line NAME=VALUE, where there is a value. */
+static void tell_line(struct notify *n, const char *state, const char *name,
+                      const char *value)
 {
     char message[MESSAGE_SIZE];
     if (n->fd < 0)
         return;
     int size = snprintf(message, sizeof message, "%s%s%s", state,
-                        status ? "STATUS=" : "", status ? status : "");
+                        value ? name : "", value ? value : "");
     if (size < 0)
         return;
     size_t fits =
         (size_t)size < sizeof message ? (size_t)size : sizeof message - 1;
-    /* A second line of the status would be taken for a word of ours. */
+    /* A second line of the value would be taken for a word of ours. */
     size_t fixed = strlen(state);
     for (size_t i = fixed; i < fits; i++)
         if (message[i] == '\n')
@@ -31,6 +33,11 @@ static void tell(struct notify *n, const char *state, const char *status)
     /* The manager is not waited for. */
     if (send(n->fd, message, fits, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         log_debug("notify: %s", strerror(errno));
+}
+
+static void tell(struct notify *n, const char *state, const char *status)
+{
+    tell_line(n, state, "STATUS=", status);
 }
 
 static void sign_of_life(void *context, struct instant now)
@@ -117,4 +124,9 @@ void notify_status(struct notify *n, const char *status)
 void notify_stopping(struct notify *n, const char *status)
 {
     tell(n, "STOPPING=1\n", status);
+}
+
+void notify_uplink(struct notify *n, const char *line)
+{
+    tell_line(n, "", "X_UPLINK=", line);
 }

@@ -112,6 +112,15 @@ static void without_a_manager_nothing_happens(void **state)
     turn_for(2);
 }
 
+static void the_uplink_is_told(void **state)
+{
+    (void)state;
+    listen_at(fixture.path);
+    notify_open(&fixture.notify, fixture.loop);
+    notify_uplink(&fixture.notify, "10.137.0.5 10.137.0.1\nREADY=1");
+    expect("X_UPLINK=10.137.0.5 10.137.0.1 READY=1");
+}
+
 static void states_are_told(void **state)
 {
     (void)state;
@@ -220,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(without_a_manager_nothing_happens),
         TEST(states_are_told),
+        TEST(the_uplink_is_told),
         TEST(an_abstract_name_is_reached_too),
         TEST(a_status_is_one_line_and_bounded),
         TEST(signs_of_life_come_at_half_the_interval),
