@@ -54,7 +54,8 @@ DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
 
 # --- Archives ---------------------------------------------------------------------------------------------------------
 
-FOLDERS := gateway gateway/link gateway/uplink gateway/router gateway/event gateway/openvpn firewall qubesdb gateway/base
+FOLDERS := gateway gateway/link gateway/uplink gateway/router gateway/event gateway/openvpn firewall qubesdb gateway/base \
+    rpm/nano
 ARCHIVES := $(notdir $(FOLDERS))
 
 # What the tests of a folder are linked with, in link order: the folder and what its arrows reach, nothing else.
@@ -67,8 +68,9 @@ openvpn_PARTS := openvpn base
 firewall_PARTS := firewall base
 qubesdb_PARTS := qubesdb base
 base_PARTS := base
+nano_PARTS := nano event base
 simulator_PARTS := openvpn firewall base
-fuzz_PARTS := $(gateway_PARTS)
+fuzz_PARTS := $(gateway_PARTS) nano
 bench_PARTS := $(gateway_PARTS)
 system_PARTS := $(gateway_PARTS)
 xen_PARTS := link event base
@@ -92,7 +94,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(1)))
 .SECONDARY:
 
 define archive_rule
-$(notdir $(1))_OBJECTS := $(call objects,$(filter-out gateway/main.c,$(wildcard $(1)/*.c)))
+$(notdir $(1))_OBJECTS := $(call objects,$(filter-out gateway/main.c rpm/nano/init.c,$(wildcard $(1)/*.c)))
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call archive_rule,$(folder))))
 
@@ -130,7 +132,7 @@ $(BUILD)/vpn-gateway: $(BUILD)/gateway/main.o $(call archives,gateway)
 # --- Tests ------------------------------------------------------------------------------------------------------------
 # tests/<folder>/<noun>_test.c is one program; the other sources of the folder are linked into each of them.
 
-UNIT_FOLDERS := base event link uplink router openvpn firewall qubesdb gateway
+UNIT_FOLDERS := base event link uplink router openvpn firewall qubesdb gateway nano
 PROGRAM_FOLDERS := $(UNIT_FOLDERS) simulator fuzz bench system xen
 UNIT_SOURCES := $(sort $(foreach folder,$(UNIT_FOLDERS),$(wildcard tests/$(folder)/*_test.c)))
 SIMULATOR_SOURCES := $(sort $(wildcard tests/simulator/*_test.c))
@@ -139,13 +141,13 @@ SYSTEM_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/system/*.c)
     $(patsubst %.c,$(BUILD)/%.so,$(sort $(wildcard tests/system/preload/*.c)))
 SYSTEM_TESTS := $(sort $(wildcard tests/system/*.t))
 XEN_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/xen/*.c)))
-XEN_TESTS := $(sort $(wildcard tests/xen/*.t))
+XEN_TESTS := $(filter-out tests/xen/nano.t,$(sort $(wildcard tests/xen/*.t)))
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*_bench.c)))
 FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 
 # What one folder's tests share with another's.
 router_BORROWS := tests/firewall/craft.c
-fuzz_BORROWS := tests/firewall/craft.c tests/link/fake_frontend.c
+fuzz_BORROWS := tests/firewall/craft.c tests/link/fake_frontend.c tests/nano/tar.c
 bench_BORROWS := tests/firewall/craft.c
 gateway_BORROWS := tests/firewall/craft.c tests/qubesdb/daemon.c
 xen_BORROWS := tests/qubesdb/daemon.c
@@ -167,7 +169,7 @@ $(BUILD)/tests/system/preload/%.so: tests/system/preload/%.c $(BUILD)/flags
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -fPIC -shared -o $@ $<
 
 LINTS := $(addprefix tests/lint/,layers purity format words scripts)
-C_FILES = $(shell find gateway firewall qubesdb tests -name '*.[ch]' 2>/dev/null | sort)
+C_FILES = $(shell find gateway firewall qubesdb rpm tests -name '*.[ch]' 2>/dev/null | sort)
 
 STRAY_TESTS := $(filter-out $(UNIT_SOURCES) $(SIMULATOR_SOURCES),$(shell find tests -name '*_test.c' 2>/dev/null))
 $(if $(STRAY_TESTS),$(error no rule runs $(STRAY_TESTS): name its folder in UNIT_FOLDERS))
@@ -199,6 +201,12 @@ test-xen: ## real Xen with its domains in an emulated computer; downloads Debian
 	@$(MAKE) --no-print-directory run-test-xen
 run-test-xen: program $(XEN_PROGRAMS) $(BUILD)/tests/system/qubesdb_daemon
 	$(call prove,$(XEN_TESTS))
+
+test-nano: template-rpm ## the nano template's package, and its kernel and image on real Xen; builds a kernel
+	@rpm/deps xen
+	@$(MAKE) --no-print-directory run-test-nano
+run-test-nano: program $(XEN_PROGRAMS)
+	$(call prove,tests/nano/template.t tests/xen/nano.t)
 
 # Warnings are judged in the plain build: the sanitizers' extra code makes gcc see ghosts.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -271,6 +279,21 @@ deb: deps ## the same for Debian's templates, in build/deb
 	@$(MAKE) --no-print-directory program
 	@rpm/deb $(BUILD)/vpn-gateway $(BUILD)/deb
 
+nano: ## kernel and initramfs of the nano template, in build/nano
+	@rpm/deps nano
+	@$(MAKE) --no-print-directory run-nano
+run-nano: program $(BUILD)/nano/init
+	@rpm/nano/kernel $(BUILD)/nano
+	@rpm/nano/image $(BUILD)/vpn-gateway $(BUILD)/nano
+
+template-rpm: nano ## the nano template for qvm-template, and its kernel directory for dom0, in build/template
+	@rpm/template/build $(BUILD)/nano $(BUILD)/template
+
+$(BUILD)/nano/init: $(BUILD)/rpm/nano/init.o $(call archives,nano)
+	@mkdir -p $(@D)
+	@echo '  LINK  $@'
+	$(Q)$(LINK) -o $@ $^
+
 deps: ## installs what is missing on Debian 12, Debian 13, Fedora
 	@rpm/deps
 
@@ -280,7 +303,7 @@ clean: ## removes build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
--include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb tests)) /dev/null -name '*.d')
+-include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb rpm tests)) /dev/null -name '*.d')
 
 .PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan test-tsan run-test-tsan fuzz run-fuzz lint \
-    lint-reproducible format demo run-demo bench run-bench bench-server run-bench-server bench-xen run-bench-xen install rpm srpm deb deps clean help always
+    lint-reproducible format demo run-demo bench run-bench bench-server run-bench-server bench-xen run-bench-xen install rpm srpm deb nano run-nano template-rpm test-nano run-test-nano deps clean help always
