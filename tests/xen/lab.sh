@@ -5,6 +5,8 @@
 #   QEMU ── Xen ── dom0     the OpenVPN server and what is behind it; runs the cases (dom0/init, dom0/lib.sh)
 #                  domains  made by dom0 with `xl create` from one kernel and one image (domain/init, domain/lib.sh)
 #
+# A test that needs more in dom0 has a function lab_more DIRECTORY, which puts it there.
+#
 # Source it, say `lab_boot NAME SECONDS PROGRAM`: that runs PROGRAM of dom0/ in dom0. What the program prints comes over
 # the second serial port and is printed here as it comes; logs that it leaves are unpacked into build/xen/NAME. A function
 # lab_domain, if there is one, puts more into the domains' image, whose folder it is told.
@@ -176,7 +178,7 @@ domain_image() { # OUT
     give_test_programs "$directory"
     install -m 755 "$xen_tests/domain/init" "$directory/init"
     install -m 755 "$xen_tests/domain/poweroff" "$directory/sbin/poweroff"
-    cp "$xen_tests"/domain/lib.sh "$directory/lab/"
+    cp "$xen_tests"/domain/*.sh "$directory/lab/"
     cp "$run"/profiles/* "$directory/lab/"
     if [ "$(type -t lab_domain)" = function ]; then lab_domain "$directory"; fi
     pack "$directory" "$1"
@@ -194,10 +196,11 @@ dom0_image() { # PROGRAM OUT
     install -m 755 "$xen_tests"/dom0/vif-lab "$directory/etc/xen/scripts/"
     install -m 755 "$xen_tests/dom0/init" "$directory/init"
     install -m 755 "$xen_tests/../system/leakcheck" "$directory/lab/"
-    cp "$xen_tests"/dom0/lib.sh "$directory/lab/"
+    cp "$xen_tests"/dom0/*.sh "$directory/lab/"
     install -m 755 "$xen_tests/dom0/$1" "$directory/lab/program"
     cp "$run"/server/* "$directory/lab/"
     domain_image "$directory/boot/domain.img"
+    [ "$(type -t lab_more)" != function ] || lab_more "$directory"
     pack "$directory" "$run/dom0.cpio"
     rm -rf "$directory"
     cat "$lab/base.img" "$run/dom0.cpio" >"$2"
