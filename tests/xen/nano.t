@@ -55,4 +55,4 @@ volumes() { # DIRECTORY
 kind=${LAB_KIND:-pv} cases=${LAB_CASES:-serving inside end volumes sizes}
 # What of the emulated processor's works for domains with hardware's help; one processor, for with two some die early.
 [ "$kind" = pv ] || lab_cpu=max,-smap,-rdtscp,-xsave,-avx,-erms,-fsrm lab_processors=1
-lab_boot nano 420 nano "lab.cases=${cases// /+}" "lab.kind=$kind"
+lab_boot nano 600 nano "lab.cases=${cases// /+}" "lab.kind=$kind"
