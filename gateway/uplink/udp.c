@@ -14,8 +14,10 @@ enum {
     IPV4_OVERHEAD = 20 + 8,
     IPV6_OVERHEAD = 40 + 8,
     MTU_UNKNOWN = 1500,
-    MTU_LEAST = 1280,  /* no real path is narrower, only forged ones are */
-    MTU_LOOK_EVERY = 1 /* s */
+    MTU_LEAST = 1280,   /* no real path is narrower, only forged ones are */
+    MTU_LOOK_EVERY = 1, /* s */
+    FRAGMENTS_TELL_FOR = 600, /* s; as long as Linux believes ICMP */
+    FRAGMENT_UNIT = 8 /* of what they carry, so some are less than the MTU */
 };
 
 struct udp {
@@ -33,6 +35,9 @@ struct udp {
     union socket_name peer; /* where it is, */
     socklen_t peer_size;    /* 0 for a connected socket, */
     struct endpoint source; /* and of what is received */
+    uint16_t fragment_size; /* of what is received; 0: it came whole */
+    uint16_t fragment_mtu;  /* what the server's came in, */
+    struct instant fragments_tell_until; /* then */
     uint64_t icmp_errors;
     int last_refusal;               /* errno of the last send that was logged */
     uint8_t header[UDP_HEADER_MAX]; /* in front of each that is sent */
@@ -62,8 +67,14 @@ static void read_mtu(struct udp *udp)
     if (getsockopt(udp->watch.fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
                    ipv4 ? IP_MTU : IPV6_MTU, &mtu, &size) != 0)
         return;
-    udp->route_mtu = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
-    udp->uplink.mtu = udp->route_mtu < MTU_LEAST ? MTU_LEAST : udp->route_mtu;
+    uint16_t least = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
+    if (least != udp->route_mtu) /* another way */
+        udp->fragments_tell_until = (struct instant){0};
+    udp->route_mtu = least;
+    if (udp->fragment_mtu < least &&
+        instant_before(loop_now(udp->loop), udp->fragments_tell_until))
+        least = udp->fragment_mtu;
+    udp->uplink.mtu = least < MTU_LEAST ? MTU_LEAST : least;
 }
 
 /* Errors that ICMP messages leave at the socket for the next call; some of
@@ -266,13 +277,36 @@ static void follow(struct udp *udp)
     udp->peer_size = socket_name_of(&udp->source, &udp->peer);
 }
 
+/* Somewhere the way to us is no wider than that, and ways back mostly are as
+ * ways there. Of fragments that anybody can have sent nothing is learnt. */
+static void learn_from_fragments(struct udp *udp, struct instant now)
+{
+    bool known = udp->fragment_size + FRAGMENT_UNIT > udp->route_mtu;
+    if (known || (instant_before(now, udp->fragments_tell_until) &&
+                  udp->fragment_size > udp->fragment_mtu))
+        return;
+    udp->fragment_mtu = udp->fragment_size;
+    udp->fragments_tell_until =
+        instant_after(now, duration_seconds(FRAGMENTS_TELL_FOR));
+    read_mtu(udp);
+}
+
+/* What the server alone can have made has come. */
+static void note_proven(struct udp *udp, struct instant now)
+{
+    if (udp->floating && !endpoint_equal(&udp->source, &udp->uplink.server))
+        follow(udp);
+    if (udp->fragment_size > 0)
+        learn_from_fragments(udp, now);
+}
+
 static bool deliver(struct udp *udp, struct instant now)
 {
     if (udp->received.count && !udp->closed) {
         udp->owner.received(udp->owner.context, now, &udp->received);
-        if (udp->floating && !udp->closed && is_proven(&udp->received) &&
-            !endpoint_equal(&udp->source, &udp->uplink.server))
-            follow(udp);
+        if ((udp->floating || udp->fragment_size > 0) && !udp->closed &&
+            is_proven(&udp->received))
+            note_proven(udp, now);
     }
     burst_reset(&udp->received);
     return !udp->closed;
@@ -285,11 +319,13 @@ static bool take_train(struct udp *udp, struct instant now,
     size_t at = 0;
     if (train->size == 0)
         drop_count(&udp->uplink.drops, DROP_OPCODE);
-    /* What is given to the owner at once has one source. */
-    if (udp->floating && !endpoint_equal(&train->source, &udp->source) &&
+    /* What is given to the owner at once has one source and came alike. */
+    bool other = udp->floating && !endpoint_equal(&train->source, &udp->source);
+    if ((other || train->fragment_size != udp->fragment_size) &&
         !deliver(udp, now))
         return false;
     udp->source = train->source;
+    udp->fragment_size = train->fragment_size;
     while (!udp_train_take(train, &at, &udp->received))
         if (!deliver(udp, now))
             return false;

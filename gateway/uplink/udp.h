@@ -12,8 +12,9 @@
  *
  * `mtu` follows what the kernel knows of the way, at the latest a second
  * later: the interface's MTU, the route's, and the kernel's own store of what
- * ICMP said to others of its sockets. Forged words can bring it down to 1280
- * and no further.
+ * ICMP said to others of its sockets; and, for ten minutes, the size of
+ * fragments in which something came that the server alone can have made.
+ * Forged words can bring it down to 1280 and no further.
  */
 #ifndef UPLINK_UDP_H
 #define UPLINK_UDP_H

@@ -113,24 +113,42 @@ int udp_inbox_receive(struct udp_inbox *inbox, int fd)
                     NULL);
 }
 
+/* An int that the kernel says of a message; 0 where it does not. */
+static int said(const struct msghdr *message, int level, int type)
+{
+    struct msghdr *m = (struct msghdr *)(uintptr_t)message; /* CMSG_NXTHDR */
+    int value = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        if (c->cmsg_level == level && c->cmsg_type == type &&
+            c->cmsg_len >= CMSG_LEN(sizeof value))
+            memcpy(&value, CMSG_DATA(c), sizeof value);
+    }
+    return value;
+}
+
 static uint16_t segment_size(const struct msghdr *message, size_t size)
 {
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    int value = 0;
-    if (header && header->cmsg_level == SOL_UDP &&
-        header->cmsg_type == UDP_GRO &&
-        header->cmsg_len >= CMSG_LEN(sizeof value))
-        memcpy(&value, CMSG_DATA(header), sizeof value);
+    int value = said(message, SOL_UDP, UDP_GRO);
     return (uint16_t)(value > 0 && (size_t)value < size ? (size_t)value : size);
+}
+
+static uint16_t fragment_size(const struct msghdr *message)
+{
+    int value = said(message, IPPROTO_IP, IP_RECVFRAGSIZE);
+    if (value == 0)
+        value = said(message, IPPROTO_IPV6, IPV6_RECVFRAGSIZE);
+    return value > 0 && value <= UINT16_MAX ? (uint16_t)value : 0;
 }
 
 struct udp_train udp_inbox_train(const struct udp_inbox *inbox, int number)
 {
+    const struct msghdr *message = &inbox->messages[number].msg_hdr;
     size_t size = inbox->messages[number].msg_len;
     return (struct udp_train){
         .data = inbox->parts[number].iov_base,
         .size = size,
-        .segment_size = segment_size(&inbox->messages[number].msg_hdr, size),
+        .segment_size = segment_size(message, size),
+        .fragment_size = fragment_size(message),
         .source = socket_name_endpoint(&inbox->sources[number]),
     };
 }
@@ -164,4 +182,6 @@ void udp_socket_prepare(int fd)
     set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     /* A kernel without it gives datagrams one by one. */
     setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);
+    setsockopt(fd, IPPROTO_IP, IP_RECVFRAGSIZE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, &on, sizeof on);
 }

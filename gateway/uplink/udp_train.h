@@ -20,7 +20,7 @@
 enum {
     UDP_RUNS_MAX = 64, /* of one sendmmsg() */
     UDP_INBOX_MESSAGES = 8,
-    UDP_CONTROL_SPACE = CMSG_SPACE(sizeof(int)),
+    UDP_CONTROL_SPACE = 2 * CMSG_SPACE(sizeof(int)),
 };
 
 /* Out. */
@@ -59,6 +59,7 @@ struct udp_train {
     uint8_t *data;
     size_t size;
     uint16_t segment_size;
+    uint16_t fragment_size; /* the largest that it came in; 0: it came whole */
     struct endpoint source;
 };
 
@@ -73,7 +74,8 @@ struct udp_train udp_inbox_train(const struct udp_inbox *inbox, int number);
 MUST_USE bool udp_train_take(const struct udp_train *train, size_t *at,
                              struct burst *burst);
 
-/* The socket itself: large buffers, UDP_GRO where the kernel has it. */
+/* The socket itself: large buffers, UDP_GRO and the size of fragments where
+ * the kernel has them. */
 void udp_socket_prepare(int fd);
 
 #endif

@@ -83,6 +83,15 @@ ok "one about a ping lowers it no further than to 1280" mtu_becomes 1228
 is "over IPv6 to the least there may be" 1280 path $web_ipv6 1240
 ok "with which all goes on" page_is_whole
 
+# The server's side is narrower than ours: its datagrams come in fragments, and what it alone can have made is believed.
+in_gateway ip route flush cache
+outer_mtu 1500
+ok "all is well again: 1448" mtu_becomes 1448
+ip -n "$internet" route add $gateway_address/32 dev wan mtu lock 1400
+ok "datagrams come in fragments of 1396 bytes" asks 42 1472
+ok "and ours become smaller" mtu_becomes 1344
+ip -n "$internet" route del $gateway_address/32
+
 # The other way round: the tunnel carries more than the network card of a qube.
 server_kill
 in_gateway ip route flush cache

@@ -271,6 +271,51 @@ static void the_mtu_is_looked_at_again(void **state)
     owner_send(&f->owner);
     assert_int_equal(drops_of(f->owner.burst, DROP_NONE), 20);
     expect_at_server(f, f->owner.burst);
+    /* That was too small for IPv6, which is back only when it comes up. */
+    namespace_run("ip link set lo down mtu 65536");
+    namespace_run("ip link set lo up");
+}
+
+/* From the server, through a place that is as narrow as that. */
+static void send_narrow(struct fixture *f, size_t size)
+{
+    static const uint8_t datagram[2000];
+    namespace_run("ip link set lo mtu 1403");
+    assert_int_equal(send(f->server, datagram, size, 0), (ssize_t)size);
+    namespace_run("ip link set lo mtu 1500");
+    owner_turn(&f->owner);
+}
+
+/* Ways back mostly are as ways there; but fragments anybody can send. */
+static void fragments_of_the_server_tell_how_wide_the_way_is(void **state)
+{
+    struct fixture *f = *state;
+    static const int families[] = {AF_INET, AF_INET6};
+    for (int i = 0; i < 2; i++) {
+        f->owner.connected = 0;
+        f->owner.proves = false;
+        namespace_run("ip link set lo mtu 1500");
+        open_pair(f, families[i]);
+        greet(f);
+        send_narrow(f, 2000);
+        assert_int_equal(f->owner.uplink->mtu, 1500);
+        f->owner.proves = true;
+        send_narrow(f, 1300); /* which comes whole */
+        assert_int_equal(f->owner.uplink->mtu, 1500);
+        send_narrow(f, 2000);
+        /* What fragments carry is in units of eight. */
+        assert_int_equal(f->owner.uplink->mtu, i ? 1400 : 1396);
+        /* Another way is another matter. */
+        namespace_run("ip link set lo mtu 1450");
+        loop_timer_set(&f->owner.end, instant_after(loop_now(f->owner.loop),
+                                                    duration_seconds(1)));
+        assert_int_equal(loop_run(f->owner.loop), OK);
+        greet(f);
+        assert_int_equal(f->owner.uplink->mtu, 1450);
+        assert_int_equal(f->owner.total, (size_t)(i + 1) * 5300);
+        owner_close(&f->owner);
+        close(f->server);
+    }
 }
 
 static void what_no_datagram_holds_is_too_big(void **state)
@@ -595,6 +640,7 @@ int main(void)
         TEST(datagrams_above_the_mtu_are_fragmented),
         TEST(a_shrinking_mtu_loses_nothing),
         TEST(the_mtu_is_looked_at_again),
+        TEST(fragments_of_the_server_tell_how_wide_the_way_is),
         TEST(what_no_datagram_holds_is_too_big),
         TEST(outer_datagrams_carry_no_df),
         TEST(a_train_comes_in_as_its_datagrams),
