@@ -24,7 +24,7 @@ enum {
     KIND_WRAP = 3 << 1, /* enum config_wrap */
     KIND_OLD = 1 << 3,
     KIND_NEWEST = 1 << 4,
-    KIND_STATIC = 1 << 5,
+    KIND_UNPUSHED = 1 << 5, /* a static key; with KIND_NEWEST TLS */
     KIND_PASSWORD = 1 << 6,
     KIND_TCP = 1 << 7,
 };
@@ -281,6 +281,17 @@ static void renegotiate(struct fight *f, struct bytes operand)
     server_speaks(f);
 }
 
+/* Another options string and peer info, as much of both as there is, in the
+ * key exchanges to come. */
+static void introduced(struct fight *f, struct bytes operand)
+{
+    struct reader r = reader_of(operand);
+    size_t size = read_u8(&r);
+    f->server.options = read_bytes(&r, size < r.left ? size : r.left);
+    f->server.peer_info = read_rest(&r);
+    renegotiate(f, bytes_of(NULL, 0));
+}
+
 static void person(struct fight *f, struct bytes operand)
 {
     switch (operand.size > 0 ? operand.data[0] % 4 : 0) {
@@ -299,8 +310,8 @@ static void person(struct fight *f, struct bytes operand)
 }
 
 static void (*const operations[])(struct fight *, struct bytes) = {
-    raw,  framed,      mutated, message, inner_packet,
-    wait, renegotiate, person,  forged,  stammered,
+    raw,         framed, mutated, message,   inner_packet, wait,
+    renegotiate, person, forged,  stammered, introduced,
 };
 
 static void begin(struct fight *f, uint8_t kind)
@@ -314,17 +325,19 @@ static void begin(struct fight *f, uint8_t kind)
     memset(f, 0, sizeof *f);
     f->now = (struct instant){1000000};
     memset(f->server_session, 0x77, sizeof f->server_session);
-    true_server_init(&f->server,
-                     (struct true_server_kind){
-                         .wrap = (enum config_wrap)((kind & KIND_WRAP) >> 1),
-                         .old = kind & KIND_OLD,
-                         .newest = kind & KIND_NEWEST,
-                         .static_key = kind & KIND_STATIC,
-                     },
-                     &server_env);
+    true_server_init(
+        &f->server,
+        (struct true_server_kind){
+            .wrap = (enum config_wrap)((kind & KIND_WRAP) >> 1),
+            .old = kind & KIND_OLD,
+            .newest = kind & KIND_NEWEST,
+            .static_key = (kind & KIND_UNPUSHED) && !(kind & KIND_NEWEST),
+            .equal = (kind & KIND_UNPUSHED) && (kind & KIND_NEWEST),
+        },
+        &server_env);
     f->config = client_config;
     true_server_introduce(&f->server, &f->config, &f->remote);
-    if (kind & KIND_STATIC) {
+    if (kind & KIND_UNPUSHED) {
         f->config.options = options;
         f->config.option_count = 1;
     }

@@ -38,7 +38,13 @@ static struct tls_context *tls(const struct session_env *env)
 void true_server_init(struct true_server *t, struct true_server_kind kind,
                       const struct session_env *env)
 {
-    *t = (struct true_server){.kind = kind, .env = *env};
+    *t = (struct true_server){
+        .kind = kind,
+        .env = *env,
+        .options = bytes_of_text("V4,tls-server"),
+        .peer_info = bytes_of_text(
+            kind.equal ? "IV_PROTO=746\nIV_CIPHERS=AES-256-GCM\n" : ""),
+    };
     (void)tls(env);
     env->random(env->context, t->key.bytes, sizeof t->key.bytes);
 }
@@ -75,6 +81,7 @@ void true_server_introduce(struct true_server *t, struct config *client,
         client->static_key = file;
         client->static_key_direction = 0;
     } else {
+        client->pull = !t->kind.equal;
         remote->wrap = t->kind.wrap;
         remote->wrap_key = file;
         remote->key_direction = 1;
@@ -146,13 +153,14 @@ static void establish(struct true_server *t, struct instant now)
     struct session_data_options data = {
         .peer_id = 1,
         .digest = "SHA256",
-        .exporter = !t->kind.old,
-        .epoch = t->kind.newest && !t->kind.old,
-        .dynamic_wrap = t->kind.newest && !t->kind.old,
+        .exporter = !t->kind.old || t->kind.equal,
+        .epoch = t->kind.newest && !t->kind.old && !t->kind.equal,
+        .dynamic_wrap = (t->kind.newest && !t->kind.old) || t->kind.equal,
     };
     char text[256];
     struct writer w = writer_of(text, sizeof text);
-    const char *cipher = t->kind.old ? "AES-256-CBC" : "AES-256-GCM";
+    const char *cipher =
+        t->kind.old && !t->kind.equal ? "AES-256-CBC" : "AES-256-GCM";
     memcpy(data.cipher, cipher, strlen(cipher) + 1);
     write_bytes(&w, bytes_of_text("PUSH_REPLY,ifconfig 10.8.0.2 255.255.255.0,"
                                   "topology subnet,peer-id 1,cipher "));
@@ -164,7 +172,7 @@ static void establish(struct true_server *t, struct instant now)
         write_bytes(&w, bytes_of_text(",protocol-flags tls-ekm cc-exit"));
     write_u8(&w, 0);
     check(writer_ok(&w));
-    if (session_send(&t->session, now, text))
+    if (t->kind.equal || session_send(&t->session, now, text))
         check(session_data_establish(&t->session, now, &data));
 }
 
@@ -172,7 +180,8 @@ void true_server_hear(struct true_server *t, struct instant now,
                       struct bytes datagram)
 {
     struct session_event event;
-    struct key_exchange message = {.options = bytes_of_text("V4,tls-server")};
+    struct key_exchange message = {.options = t->options,
+                                   .peer_info = t->peer_info};
     if (!t->open || t->kind.static_key)
         return;
     (void)session_receive(&t->session, now, datagram);
@@ -220,7 +229,8 @@ bool true_server_stammer(struct true_server *t, struct instant now,
         !control_channel_transmit(&key->control, now, &packet))
         return false;
     size_t size = packet.payload.size;
-    memcpy(payload, packet.payload.data, size);
+    if (size > 0)
+        memcpy(payload, packet.payload.data, size);
     struct reader r = reader_of(changes);
     while (r.left >= 3 && size > 0) {
         size_t at = read_u16(&r) % size;

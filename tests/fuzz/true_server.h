@@ -16,6 +16,7 @@ struct true_server_kind {
     bool old;        /* CBC, and keys by the PRF */
     bool newest;     /* the epoch format, and dynamic tls-crypt */
     bool static_key; /* and no TLS */
+    bool equal; /* no server, but another end with TLS: nothing is pushed */
 };
 
 struct true_server {
@@ -24,6 +25,7 @@ struct true_server {
     bool open;
     struct static_key key; /* of the wrapping, or the static one */
     struct session session;
+    struct bytes options, peer_info;  /* what it says in key exchanges */
     char text[TRUE_SERVER_TEXT_SIZE]; /* the client's key file */
     uint8_t datagram[CONTROL_PACKET_SIZE_MAX];
 };
