@@ -124,8 +124,17 @@ static void add_option(struct push_options *o, struct bytes text,
                        const struct config *config, const struct push_source *s)
 {
     struct marks marks = {0};
+    /* Blanks in front hide neither marks nor what a filter looks for. */
+    text = text_trim(text);
     if (o->updating)
         marks = cut_marks(&text);
+    if (o->updating &&
+        (text_starts_with(text, "-") || text_starts_with(text, "?"))) {
+        o->rejected = true;
+        push_table_tell(s, "the server would change something, but its marks "
+                           "are malformed");
+        return;
+    }
     enum config_pull_action action = filter(config, text);
     if (action == CONFIG_PULL_IGNORE)
         return;

@@ -813,6 +813,59 @@ static void an_update_takes_away(void **state)
     end(&f);
 }
 
+/* As OpenVPN reads them (openvpn: test_push_update_msg.c). */
+static void blanks_in_front_of_marks_do_not_count(void **state)
+{
+    (void)state;
+    struct fixture f;
+    reply(&f, "route 10.1.0.0 255.255.0.0,dns server 1 address 10.8.0.1,"
+              "dhcp-option DNS 1.1.1.1");
+    assert_true(add(&f, "PUSH_UPDATE, -?dns, route 10.2.0.0 255.255.0.0,\t"
+                        "?dhcp-option DNS 2.2.2.2, ?unheard-of"));
+    assert_true(finish(&f));
+    assert_false(f.o.rejected);
+    assert_int_equal(f.o.tunnel.route_count, 1);
+    is_prefix(&f.o.tunnel.routes[0].prefix, "10.2.0.0/16");
+    resolvers_are(&f, "2.2.2.2");
+    assert_true(add(&f, "PUSH_UPDATE,,,"));
+    assert_false(f.o.rejected);
+    end(&f);
+}
+
+static void marks_in_another_order_are_malformed(void **state)
+{
+    (void)state;
+    static const char *const said[] = {"?-dns",  " ?-dns", "--dns",
+                                       "-?-dns", "??dns",  "-??dns"};
+    for (size_t i = 0; i < COUNT(said); i++) {
+        struct fixture f;
+        char message[64];
+        reply(&f, "route 10.1.0.0 255.255.0.0");
+        snprintf(message, sizeof message, "PUSH_UPDATE,%s", said[i]);
+        assert_true(add(&f, message));
+        assert_true(f.o.rejected);
+        end(&f);
+    }
+}
+
+static void a_filter_sees_through_blanks(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char prefix[] = "route ";
+    struct config_pull_filter filter = {CONFIG_PULL_IGNORE, prefix};
+    begin(&f);
+    f.config.pull_filters = &filter;
+    f.config.pull_filter_count = 1;
+    assert_true(add(&f, "PUSH_REPLY,ifconfig 10.8.0.6 10.8.0.5, route "
+                        "10.1.0.0 255.255.0.0"));
+    assert_true(finish(&f));
+    assert_int_equal(f.o.tunnel.route_count, 0);
+    f.config.pull_filters = NULL;
+    f.config.pull_filter_count = 0;
+    end(&f);
+}
+
 static void an_update_of_what_cannot_change_needs_a_new_connection(void **state)
 {
     (void)state;
@@ -940,6 +993,9 @@ int main(void)
         cmocka_unit_test(an_update_replaces_what_it_names),
         cmocka_unit_test(a_series_of_updates_replaces_only_once),
         cmocka_unit_test(an_update_takes_away),
+        cmocka_unit_test(blanks_in_front_of_marks_do_not_count),
+        cmocka_unit_test(marks_in_another_order_are_malformed),
+        cmocka_unit_test(a_filter_sees_through_blanks),
         cmocka_unit_test(
             an_update_of_what_cannot_change_needs_a_new_connection),
         cmocka_unit_test(every_truncation_is_survived),
