@@ -9,7 +9,7 @@ web_file big 12
 openvpn --genkey tls-crypt-v2-server "$work/v2-server.key"
 openvpn --tls-crypt-v2 "$work/v2-server.key" --genkey tls-crypt-v2-client "$work/v2-client.key"
 # The file comes in bursts; where the server's own queues are short they lose some of it and of the train.
-patient=('txqueuelen 10000' 'tcp-queue-limit 10000')
+patient=('verb 4' 'txqueuelen 10000' 'tcp-queue-limit 10000')
 
 enough() { # NUMBER: of negotiations, since the first
     echo "$(gateway_field negotiations) negotiations"
@@ -20,8 +20,14 @@ download() {
 }
 downloaded() { [ -s "$work/download" ]; }
 
+# Keys of the first negotiation wrap the later ones, whatever wrapped that (openvpn: tls_crypt.c); with PRF nothing does.
+wrapped_anew() {
+    tail -n "+$log_before" "$work/server.log" | grep 'Outgoing dynamic tls-crypt: Cipher'
+}
+
 load() { # NAME RENEGOTIATIONS
     rm -f "$work/download"
+    log_before=$(wc -l <"$work/server.log")
     gateway_start client.ovpn -v
     ok "$1: up" wait_for 10 gateway_up
     download 2>/dev/null &
@@ -33,6 +39,11 @@ load() { # NAME RENEGOTIATIONS
     is "$1: and is whole" "$(cat "$work/big.sha256")" cat "$work/download"
     ok "$1: negotiated at least $2 times more" enough "$2"
     ok "$1: the same tunnel" prints 0 gateway_field reconnects
+    if [ -n "${server_protocol_bits:-}" ]; then
+        ok "$1: the later ones are wrapped as the first" not wrapped_anew
+    else
+        ok "$1: the later ones are wrapped in keys of the first" wrapped_anew
+    fi
     gateway_stop
     server_stop
 }
