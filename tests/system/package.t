@@ -31,7 +31,7 @@ contents() {
 }
 as_expected() { diff <(grep -v '^##' tests/system/package.expected | sed "s/@VERSION@/$version/") <(contents); }
 clean() {
-    rpmlint -c rpm/rpmlint.toml "$work"/one/build/rpm/*.rpm >"$work/rpmlint" 2>&1 || true
+    rpmlint -c rpm/rpmlint.toml rpm/*.spec "$work"/one/build/rpm/*.rpm >"$work/rpmlint" 2>&1 || true
     cat "$work/rpmlint"
     grep -q ' 0 errors, 0 warnings' "$work/rpmlint"
 }
