@@ -294,6 +294,7 @@ bool profile_load_server(const char *path, struct server_config *out)
         server_config_parse(bytes_of(text.data, text.size), path, &env, out);
     usable = usable && stand_beside(&r, &out->users) &&
              stand_beside(&r, &out->helper) &&
+             stand_beside(&r, &out->revoked_file) &&
              stand_beside(&r, &out->clients_directory) &&
              stand_beside(&r, &out->pool_file) &&
              stand_beside(&r, &out->status_file);

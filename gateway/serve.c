@@ -299,26 +299,13 @@ static void stop(struct serve *s, struct instant now)
     pump(s);
 }
 
-/* Nobody who is in is dropped, but who is on the list cannot negotiate
- * again. */
-static void reload_revoked(struct serve *s)
-{
-    const struct server_config *c = s->config;
-    struct config_blob list;
-    if (!c->revoked_file ||
-        !profile_read_again(c->common.path, c->revoked_file, &list))
-        return;
-    if (server_revoke(s->server, &list))
-        log_info("serve: the list of revoked certificates was read again");
-    free(list.data);
-}
-
 static void signalled(void *context, struct instant now, int number)
 {
+    struct serve *s = context;
     if (number == SIGHUP)
-        reload_revoked(context);
+        serve_files_reload(s->files);
     if (number == SIGTERM || number == SIGINT)
-        stop(context, now);
+        stop(s, now);
 }
 
 /* By its number or by its name, and then all of that name. */
@@ -498,7 +485,7 @@ static bool enter_sandbox(const struct serve_options *o,
         read[count++] = c->clients_directory;
     if (c->users)
         read[count++] = c->users;
-    if (c->revoked_file && c->revoked_file[0] == '/')
+    if (c->revoked_file)
         read[count++] = c->revoked_file;
     read[count] = NULL;
     return sandbox_enter(

@@ -16,7 +16,10 @@
 #include "gateway/profile.h"
 #include "gateway/serve_report.h"
 
-enum { LEASES_FILE_MAX = 16 << 20 };
+enum {
+    LEASES_FILE_MAX = 16 << 20,
+    LOOK_SECONDS = 5, /* whether the list of revoked certificates changed */
+};
 
 struct written {
     int fd;           /* -1: no such file */
@@ -29,6 +32,8 @@ struct serve_files {
     struct loop *loop;
     struct server *server;
     struct written leases, status;
+    struct loop_timer look;
+    struct stat revoked; /* as it was read last */
 };
 
 /* --- Of one client -------------------------------------------------------- */
@@ -130,6 +135,46 @@ static void write_leases(struct serve_files *f, FILE *out)
     }
 }
 
+/* --- Revoked certificates --------------------------------------------------
+ */
+
+void serve_files_reload(struct serve_files *f)
+{
+    const struct server_config *c = f->config;
+    struct config_blob list;
+    if (!c->revoked_file)
+        return;
+    (void)!stat(c->revoked_file, &f->revoked);
+    if (!profile_read_again(c->common.path, c->revoked_file, &list))
+        return;
+    if (server_revoke(f->server, &list))
+        log_info("serve: the list of revoked certificates was read again");
+    free(list.data);
+}
+
+static void look(void *context, struct instant now)
+{
+    struct serve_files *f = context;
+    struct stat s;
+    loop_timer_set(&f->look,
+                   instant_after(now, duration_seconds(LOOK_SECONDS)));
+    if (stat(f->config->revoked_file, &s) != 0)
+        return; /* it is being replaced */
+    if (s.st_mtim.tv_sec != f->revoked.st_mtim.tv_sec ||
+        s.st_mtim.tv_nsec != f->revoked.st_mtim.tv_nsec ||
+        s.st_size != f->revoked.st_size || s.st_ino != f->revoked.st_ino)
+        serve_files_reload(f);
+}
+
+static void start_looking(struct serve_files *f)
+{
+    if (!f->config->revoked_file)
+        return;
+    (void)!stat(f->config->revoked_file, &f->revoked);
+    loop_timer_set(&f->look, instant_after(loop_now(f->loop),
+                                           duration_seconds(LOOK_SECONDS)));
+}
+
 /* --- Files that are written ----------------------------------------------- */
 
 static bool put(int fd, const char *text, size_t size)
@@ -224,6 +269,8 @@ struct serve_files *serve_files_open(const struct server_config *config,
     f->loop = loop;
     f->server = server;
     f->status.fd = -1;
+    f->look = (struct loop_timer){INSTANT_NEVER, look, f, NULL};
+    loop_add_timer(loop, &f->look);
     tzset(); /* afterwards its file cannot be read */
     bool good = open_written(f, &f->leases, config->pool_file,
                              config->pool_seconds, leases_due) &&
@@ -235,6 +282,7 @@ struct serve_files *serve_files_open(const struct server_config *config,
         f->leases.fd = -1;
         good = false;
     }
+    start_looking(f);
     if (good) {
         rewrite(f, &f->status, loop_now(loop));
         return f;
@@ -247,6 +295,7 @@ void serve_files_close(struct serve_files *f)
 {
     if (!f)
         return;
+    loop_remove_timer(f->loop, &f->look);
     close_written(f, &f->leases);
     close_written(f, &f->status);
     free(f);

@@ -1,6 +1,7 @@
 /*
  * The files of a server that runs: what it reads of each client
- * (client-config-dir), and what it writes (ifconfig-pool-persist, status).
+ * (client-config-dir), the list of revoked certificates, which is read again
+ * when it has changed, and what it writes (ifconfig-pool-persist, status).
  * Those that are written are opened at the start, before the process gives up
  * opening any, and rewritten in place.
  */
@@ -18,6 +19,11 @@ struct serve_files *serve_files_open(const struct server_config *config,
                                      struct loop *loop, struct server *server);
 /* Writes what there is to write. */
 void serve_files_close(struct serve_files *f);
+
+/* Reads the list of revoked certificates again. Nobody who is in is dropped,
+ * but who is on it cannot negotiate again; a list that cannot be used leaves
+ * the one before. */
+void serve_files_reload(struct serve_files *f);
 
 /* What is said of one client; see server_env. */
 bool serve_files_client(const struct server_config *config,

@@ -39,6 +39,7 @@ void server_config_clear(struct server_config *c)
     free(c->pool_file);
     free(c->status_file);
     config_builder_free_blob(&c->token_key);
+    config_builder_free_blob(&c->wrapped_key_texts);
     free(c->revoked_file);
     config_clear(&c->common);
     *c = (struct server_config){0};

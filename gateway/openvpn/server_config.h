@@ -67,6 +67,8 @@ struct server_config {
     uint32_t first_answers, first_seconds; /* connect-freq-initial */
     uint32_t logins, logins_seconds;       /* connect-freq; 0: any */
     uint32_t wrapped_key_days;             /* tls-crypt-v2-max-age; 0: any */
+    struct config_blob wrapped_key_texts;  /* tls-crypt-v2-metadata: what may
+                                              stand in one, a line each */
     char *pool_file;                       /* owned: ifconfig-pool-persist */
     uint32_t pool_seconds;                 /* between writing it; 0: never */
     char *status_file;                     /* owned: status */

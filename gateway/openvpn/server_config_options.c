@@ -2,6 +2,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/base/text.h"
 #include "gateway/openvpn/auth_token.h"
 
 #define HANDLER(verb)                                                          \
@@ -232,6 +233,23 @@ HANDLER(tls_crypt_v2)
     draft->said |= CONFIG_SAID_WRAP;
 }
 
+/* Which clients' keys are let in: by what was written into them. */
+HANDLER(tls_crypt_v2_metadata)
+{
+    (void)option;
+    struct config_blob content;
+    if (!config_builder_content(b, line, &content))
+        return;
+    if (text_trim(bytes_of(content.data, content.size)).size == 0) {
+        config_builder_error(b, "`tls-crypt-v2-metadata' lists nothing: "
+                                "nobody could come in");
+        config_builder_free_blob(&content);
+        return;
+    }
+    config_builder_free_blob(&out_of(b)->wrapped_key_texts);
+    out_of(b)->wrapped_key_texts = content;
+}
+
 HANDLER(compression)
 {
     (void)option;
@@ -309,6 +327,8 @@ static const struct config_option table[] = {
     NUMBER("max-clients", max_clients, 1, SERVER_CONFIG_CLIENTS_MAX),
     {"tls-crypt-v2", 1, 2, CONFIG_AS_BLOCK, tls_crypt_v2, 0, 0, 0, NULL},
     NUMBER("tls-crypt-v2-max-age", wrapped_key_days, 1, 36500),
+    {"tls-crypt-v2-metadata", 1, 1, CONFIG_AS_BLOCK, tls_crypt_v2_metadata, 0,
+     0, 0, NULL},
     CALL("connect-freq", 2, 2, connect_freq),
     CALL("connect-freq-initial", 2, 2, connect_freq_initial),
     CALL("explicit-exit-notify", 0, 1, explicit_exit_notify),
@@ -337,7 +357,8 @@ static const struct config_option table[] = {
     ONE("iroute-ipv6"),
     ONE("disable"),
     REFUSE("tls-crypt-v2-verify", "this program runs no scripts; write "
-                                  "`tls-crypt-v2-max-age DAYS'"),
+                                  "`tls-crypt-v2-max-age DAYS' or "
+                                  "`tls-crypt-v2-metadata FILE'"),
     REFUSE("client-connect", "this program runs no scripts; write "
                              "`client-config-dir DIRECTORY'"),
     REFUSE("client-cert-not-required", "write `verify-client-cert none'"),

@@ -6,6 +6,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/base/text.h"
 #include "gateway/openvpn/early_negotiation.h"
 #include "gateway/openvpn/server_state.h"
 
@@ -208,6 +209,25 @@ static bool is_too_old(const struct server *s,
            made / 86400 + days < s->env.unix_time(s->env.context) / 86400;
 }
 
+/* tls-crypt-v2-metadata: one of these texts was written into the key. */
+static bool is_listed(const struct server *s,
+                      const struct tls_crypt_v2_content *c)
+{
+    const struct config_blob *list = &s->config->wrapped_key_texts;
+    struct bytes rest = bytes_of(list->data, list->size), line;
+    struct reader r = reader_of(bytes_of(c->metadata, c->metadata_size));
+    if (list->size == 0)
+        return true;
+    uint8_t type = read_u8(&r);
+    struct bytes text = read_rest(&r);
+    if (!reader_ok(&r) || type != TLS_CRYPT_V2_METADATA_USER || text.size == 0)
+        return false;
+    while (text_cut(&rest, '\n', &line))
+        if (bytes_equal(text_trim(line), text))
+            return true;
+    return false;
+}
+
 /* A client's own key comes along. It must be one that can send it twice, which
  * the first number of its packets tells (openvpn: ssl_pkt.h,
  * EARLY_NEG_START). */
@@ -226,7 +246,7 @@ static enum drop take_with_key(struct server *s, const struct server_path *from,
         return DROP_OPCODE;
     enum drop drop = DROP_CONTROL_AUTH;
     if (tls_crypt_v2_unwrap(&s->unwrap, wrapped, &content) &&
-        !is_too_old(s, &content) &&
+        !is_too_old(s, &content) && is_listed(s, &content) &&
         server_stranger_wrap(s, &content.key, &wrap)) {
         drop = take(s, from, &wrap, &content.key, datagram);
         control_wrap_clear(&wrap);

@@ -210,6 +210,8 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("auth-gen-token-secret ca.crt\n", 5, "holds no key");
     refused("user-pass-file a\nuser-pass-socket b\n", 0, "either");
     refused("username-as-common-name\n", 0, "needs a `user-pass-file'");
+    refused("<tls-crypt-v2-metadata>\n \n</tls-crypt-v2-metadata>\n", 5,
+            "lists nothing");
     refused("ccd-exclusive\n", 0, "needs a `client-config-dir'");
     refused("status-version 4\n", 5, "from 1 to 3");
     refused("client-connect /bin/true\n", 5, "no scripts");
