@@ -208,6 +208,9 @@ test-nano: template-rpm ## the nano template's package, and its kernel and image
 run-test-nano: program $(XEN_PROGRAMS)
 	$(call prove,tests/nano/template.t tests/xen/nano.t)
 
+nano-reproducible: template-rpm ## builds kernel, image and packages once more elsewhere and compares
+	@tests/nano/reproducible
+
 # Warnings are judged in the plain build: the sanitizers' extra code makes gcc see ghosts.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 test-asan: deps ## unit tests and simulator under the address and undefined-behaviour sanitizers
@@ -306,4 +309,4 @@ help: ## this list
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb rpm tests)) /dev/null -name '*.d')
 
 .PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan test-tsan run-test-tsan fuzz run-fuzz lint \
-    lint-reproducible format demo run-demo bench run-bench bench-server run-bench-server bench-xen run-bench-xen install rpm srpm deb nano run-nano template-rpm test-nano run-test-nano deps clean help always
+    lint-reproducible format demo run-demo bench run-bench bench-server run-bench-server bench-xen run-bench-xen install rpm srpm deb nano run-nano template-rpm test-nano run-test-nano nano-reproducible deps clean help always

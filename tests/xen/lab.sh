@@ -5,11 +5,9 @@
 #   QEMU ── Xen ── dom0     the OpenVPN server and what is behind it; runs the cases (dom0/init, dom0/lib.sh)
 #                  domains  made by dom0 with `xl create` from one kernel and one image (domain/init, domain/lib.sh)
 #
-# A test that needs more in dom0 has a function lab_more DIRECTORY, which puts it there.
-#
 # Source it, say `lab_boot NAME SECONDS PROGRAM`: that runs PROGRAM of dom0/ in dom0. What the program prints comes over
 # the second serial port and is printed here as it comes; logs that it leaves are unpacked into build/xen/NAME. A function
-# lab_domain, if there is one, puts more into the domains' image, whose folder it is told.
+# lab_domain, if there is one, puts more into the domains' image, whose folder it is told; lab_dom0 the same for dom0's.
 #
 # The emulated processor: with SMAP QEMU 7.2 breaks paravirtual kernels (a stack read of IRET is done with the
 # supervisor's rights), its AVX is not to be trusted. Hardware virtualisation is of no use here.
@@ -200,7 +198,7 @@ dom0_image() { # PROGRAM OUT
     install -m 755 "$xen_tests/dom0/$1" "$directory/lab/program"
     cp "$run"/server/* "$directory/lab/"
     domain_image "$directory/boot/domain.img"
-    [ "$(type -t lab_more)" != function ] || lab_more "$directory"
+    if [ "$(type -t lab_dom0)" = function ]; then lab_dom0 "$directory"; fi
     pack "$directory" "$run/dom0.cpio"
     rm -rf "$directory"
     cat "$lab/base.img" "$run/dom0.cpio" >"$2"

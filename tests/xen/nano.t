@@ -7,7 +7,7 @@
 
 [ -e "$build/nano/initramfs" ] && command -v mksquashfs >/dev/null || { lab_refuse "'make nano' makes what this test needs"; exit 1; }
 
-lab_more() { # DIRECTORY
+lab_dom0() { # DIRECTORY
     local files=$1/boot/nano
     mkdir -p "$files"
     cp "$build"/nano/{vmlinuz,initramfs} "$files/"
