@@ -261,7 +261,7 @@ static void check_tls(struct config_builder *b)
     }
 }
 
-/* --- A static key instead of TLS --- */
+/* --- Who is given nothing --- */
 
 static bool has_option(const struct config *c, const char *name)
 {
@@ -272,6 +272,11 @@ static bool has_option(const struct config *c, const char *name)
             return true;
     }
     return false;
+}
+
+static bool has_address(const struct config *c)
+{
+    return has_option(c, "ifconfig") || has_option(c, "ifconfig-ipv6");
 }
 
 static void check_static_cipher(struct config_builder *b)
@@ -306,7 +311,7 @@ static void finish_static(struct config_builder *b)
     if (b->common.remote.wrap != CONFIG_WRAP_NONE)
         config_builder_error(b, "`secret' and tls-auth or tls-crypt exclude "
                                 "each other");
-    if (!has_option(c, "ifconfig") && !has_option(c, "ifconfig-ipv6"))
+    if (!has_address(c))
         config_builder_error(b, "`secret' needs an `ifconfig': no server "
                                 "pushes an address");
     check_static_cipher(b);
@@ -333,6 +338,9 @@ void config_finish(struct config_builder *b)
     }
     if (!b->said_dev && !b->said_dev_type)
         config_builder_warn(b, "there is no `dev' line; `dev tun' is meant");
+    if (!b->config->pull && !has_address(b->config))
+        config_builder_error(b, "without `client' or `pull' no address comes "
+                                "from the server, and there is no `ifconfig'");
     settle_ciphers(b);
     check_server_identity(b);
     check_own_identity(b);
