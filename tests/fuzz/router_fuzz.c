@@ -15,6 +15,12 @@ static void check(bool holds)
 
 static const struct address qube4 = {ADDRESS_IPV4, {10, 137, 0, 5}};
 static const struct address qube6 = {ADDRESS_IPV6, {0xfd, 9, [15] = 5}};
+static const struct address visible = {ADDRESS_IPV4, {192, 168, 1, 2}};
+static const struct address seen_gateway = {ADDRESS_IPV4, {192, 168, 1, 1}};
+static const struct address unset;
+/* Which the qube sees as its own. */
+static const struct address *own4;
+
 static const struct tunnel tunnel = {
     .ipv4 = {{ADDRESS_IPV4, {10, 8, 0, 2}}, 24},
     .ipv6 = {{ADDRESS_IPV6, {0xfd, 8, [15] = 2}}, 64},
@@ -40,7 +46,7 @@ static void mend(struct packet *p, bool up)
     if (p->data[0] >> 4 == 4 && p->size >= 20) {
         size_t header = (size_t)(p->data[0] & 15) * 4;
         memcpy(p->data + (up ? 12 : 16),
-               up ? qube4.bytes : tunnel.ipv4.address.bytes, 4);
+               up ? own4->bytes : tunnel.ipv4.address.bytes, 4);
         if (header >= 20 && header <= p->size)
             ip_write_checksum(
                 &(struct ip_packet){.data = p->data,
@@ -75,13 +81,16 @@ static void pass_one(struct router *r, struct instant now, const uint8_t *op,
         router_from_tunnel(r, now, &batch, replies);
     if (p.drop == DROP_NONE && up)
         check(is(&p, 12, 8, &tunnel.ipv4.address, &tunnel.ipv6.address));
+    /* IPv6 would tell a fooled qube where it is. */
+    if (p.drop == DROP_NONE && own4 == &visible)
+        check(p.data[0] >> 4 == 4);
     if (p.drop == DROP_NONE && !up)
-        check(p.qube == 0 && is(&p, 16, 24, &qube4, &qube6));
+        check(p.qube == 0 && is(&p, 16, 24, own4, &qube6));
     for (size_t i = 0; i < replies->count; i++) {
         const struct packet *reply = &replies->packets[i];
         if (up)
             check(p.drop != DROP_NONE && reply->qube == 0 &&
-                  is(reply, 16, 24, &qube4, &qube6));
+                  is(reply, 16, 24, own4, &qube6));
         else
             check(p.drop == DROP_TOO_BIG &&
                   is(reply, 12, 8, &tunnel.ipv4.address, &tunnel.ipv6.address));
@@ -103,6 +112,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         router_tunnel_up(r, now, &tunnel);
     }
     check(router_add_qube(r, now, "qube", &qube4, &qube6) == 0);
+    bool fooled = size > 0 && (data[size - 1] & 1);
+    own4 = fooled ? &visible : &qube4;
+    router_show_addresses(r, now, &qube4, fooled ? &visible : &unset,
+                          fooled ? &seen_gateway : &unset);
     while (size > 4) {
         size_t n = load_u16(data + 2) % 2048;
         if (n > size - 4)
