@@ -51,6 +51,7 @@ void announce_close(struct announce *a)
     loop_remove_timer(a->loop, &a->patience);
     if (a->said_up)
         say(a, "down");
+    a->said_up = false;
     if (a->fd >= 0)
         close(a->fd);
     a->fd = -1;
