@@ -138,8 +138,10 @@ static const struct call calls[] = {
     ALWAYS(sched_getaffinity),
     ALWAYS(sched_yield),
     ALWAYS(getrusage),
-    /* Threads: libxenstore makes one for each connection with a watch. No
-     * process. Signals; the end, be it an assert's. */
+    /* Threads: libxenstore makes one for each connection with a watch, and a
+     * pipe to it. No process. Signals; the end, be it an assert's. */
+    ALWAYS(pipe),
+    ALWAYS(pipe2),
     IF(clone, BITS(0, CLONE_THREAD, CLONE_THREAD)),
     /* Its watches come through a pipe, made when they are first waited for:
      * that is after a loss, or where dom0's QubesDB is late. */

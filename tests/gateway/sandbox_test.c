@@ -225,6 +225,9 @@ static void *nothing(void *argument)
 static int start_thread(void)
 {
     pthread_t made;
+    int ends[2], older[2];
+    if (pipe2(ends, O_CLOEXEC) || syscall(SYS_pipe, older))
+        return errno;
     int failed = pthread_create(&made, NULL, nothing, NULL);
     return failed ? failed : pthread_join(made, NULL);
 }
