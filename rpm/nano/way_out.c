@@ -72,11 +72,15 @@ static bool bring_up(int s)
     return ioctl(s, SIOCSIFFLAGS, &r) == 0;
 }
 
-/* All routes go with the address before. */
+/* Without an address first: with the one before go all its routes. */
 static bool set_address(int s, const struct address *a)
 {
+    const struct address none = address_ipv4(0),
+                         whole = address_ipv4(UINT32_MAX);
     struct ifreq r = {.ifr_name = WAY_OUT_CARD};
-    struct address whole = address_ipv4(UINT32_MAX);
+    r.ifr_addr = socket_address(&none);
+    if (ioctl(s, SIOCSIFADDR, &r) != 0)
+        return false;
     r.ifr_addr = socket_address(a);
     if (ioctl(s, SIOCSIFADDR, &r) != 0)
         return false;

@@ -17,7 +17,6 @@
       - netvm: sys-firewall
       - provides-network: true
       - kernel: {{ kernel }}
-      - kernelopts: ''
       - virt-mode: pvh
       - memory: 64
       - maxmem: 0

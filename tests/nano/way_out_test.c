@@ -1,6 +1,11 @@
 #include "rpm/nano/way_out.h"
 #include "tests/unit.h"
 
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 static bool parse(const char *line, struct way_out *out)
 {
     return way_out_parse(bytes_of_text(line), out);
@@ -56,12 +61,62 @@ static void every_truncation_of_a_line_is_read_within_it(void **state)
     }
 }
 
+enum { NO_NAMESPACE = 77 };
+
+static bool shell(const char *command)
+{
+    return system(command) == 0;
+}
+
+static bool set(const char *line)
+{
+    struct way_out w;
+    return parse(line, &w) && way_out_set(&w);
+}
+
+/* In a network of its own, whose eth0 is a cable to nowhere. */
+static int set_in_namespace(void)
+{
+    if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", "/etc", "tmpfs", 0, NULL) != 0 ||
+        !shell("ip link add eth0 type veth peer name far"))
+        return NO_NAMESPACE;
+    if (!way_out_card() || !set("10.137.0.5 10.137.0.1 10.139.1.1") ||
+        !set("10.137.0.5 10.137.0.9") ||
+        !set("10.137.0.6 10.137.0.9 10.139.1.1 10.139.1.2"))
+        return EXIT_FAILURE;
+    /* Nothing is left of what was wanted before. */
+    return !shell("test \"$(ip -4 -o address show eth0 | grep -c .)\" = 1 && "
+                  "ip -4 address show eth0 | grep -q 'inet 10.137.0.6/32' && "
+                  "test \"$(ip route | sed 's/ linkdown//; s/ *$//')\" = "
+                  "'default via 10.137.0.9 dev eth0\n"
+                  "10.137.0.9 dev eth0 scope link' && "
+                  "test \"$(cat /etc/resolv.conf)\" = "
+                  "'nameserver 10.139.1.1\nnameserver 10.139.1.2'");
+}
+
+static void the_card_gets_what_is_wanted(void **state)
+{
+    (void)state;
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(set_in_namespace());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NO_NAMESPACE)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_read),
         cmocka_unit_test(anything_else_is_refused),
         cmocka_unit_test(every_truncation_of_a_line_is_read_within_it),
+        cmocka_unit_test(the_card_gets_what_is_wanted),
     };
     return cmocka_run_group_tests_name("way out", tests, NULL, NULL);
 }
