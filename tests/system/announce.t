@@ -63,7 +63,7 @@ desktop() {
     perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => shift, Listen => 1) or die' "$work/run/65534/bus"
 }
 # With what its unit leaves it of root's rights.
-limits=(setpriv --bounding-set=-all,+setuid,+setgid --inh-caps=-all --no-new-privs)
+limits=(setpriv "--bounding-set=-all,+setuid,+setgid" --inh-caps=-all --no-new-privs)
 shows() { "${limits[@]}" env PATH="$work/bin:$PATH" RUNTIME="$work/run" SHOWN="$work/shown" rpm/announce <<<"$1"; }
 in_time() {
     local began
