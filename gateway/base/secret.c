@@ -2,7 +2,8 @@
 
 void secret_wipe(void *memory, size_t size)
 {
-    explicit_bzero(memory, size);
+    if (size > 0) /* nothing may lie nowhere */
+        explicit_bzero(memory, size);
 }
 
 bool secret_equal(struct bytes a, struct bytes b)

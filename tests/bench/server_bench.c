@@ -111,6 +111,15 @@ static long server_resident(const struct crowd *c) /* KiB */
     return kib;
 }
 
+/* The same of ours, which is all clients'. */
+static double own_cpu(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
 /* Bytes that came out of the server's tunnel. */
 static double server_delivered(const struct crowd *c)
 {
@@ -228,7 +237,7 @@ static void turn(struct crowd *c, int milliseconds)
 static void connect_all(struct crowd *c, size_t wanted)
 {
     struct instant start = now();
-    double cpu = server_cpu(c);
+    double cpu = server_cpu(c), own = own_cpu();
     long resident = server_resident(c);
     size_t before = c->up;
     c->count = wanted;
@@ -243,8 +252,9 @@ static void connect_all(struct crowd *c, size_t wanted)
     double took = seconds_since(start), number = (double)(wanted - before);
     usleep(200000);
     printf("connected %zu per_second %.0f server_ms_each %.2f "
-           "server_KiB_each %.1f server_KiB %ld\n",
+           "clients_ms_each %.2f server_KiB_each %.1f server_KiB %ld\n",
            wanted, number / took, 1e3 * (server_cpu(c) - cpu) / number,
+           1e3 * (own_cpu() - own) / number,
            (double)(server_resident(c) - resident) / number,
            server_resident(c));
     fflush(stdout);
