@@ -3,4 +3,4 @@
 # shellcheck source=tests/xen/lab.sh
 . "$(dirname "$0")/lab.sh" || exit 1
 cases=${LAB_CASES:-basics cards program qubesdb vchan hostile ends}
-lab_boot gateway 420 gateway "lab.cases=${cases// /+}"
+lab_boot gateway 400 gateway "lab.cases=${cases// /+}"

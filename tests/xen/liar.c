@@ -34,7 +34,11 @@ enum {
     PATH = 160,
     WAIT_MS = 10000, /* for the other end's next step */
     LOOK_MS = 1500,  /* at what an attack leads to */
-    FLOOD_MS = 2500, /* attacks that go on */
+    STORM_MS = 800,  /* attacks that go on */
+    END_MS = 20000,  /* attacks that go on until the card is closed */
+
+    /* More than a queue for a qube holds: 512 KiB, in frames of 60 bytes. */
+    QUESTIONS = 10000,
 };
 
 /* Of xenbus. */
@@ -364,13 +368,14 @@ static uint32_t write_question(struct liar *l)
     return 60;
 }
 
-/* Asks as fast as is taken, for a time or until the card is closed; `turn`,
- * if any, is done between. */
+/* Asks as fast as is taken, until that is enough or the card is closed;
+ * `turn`, if any, is done between. */
 static void ask_on(struct liar *l, void (*turn)(struct liar *))
 {
     uint32_t size = write_question(l);
-    int64_t deadline = now_ms() + FLOOD_MS;
-    while (now_ms() < deadline && backend_state(l) == CONNECTED) {
+    int64_t deadline = now_ms() + END_MS;
+    while (l->well < QUESTIONS && now_ms() < deadline &&
+           backend_state(l) == CONNECTED) {
         if (turn)
             turn(l);
         read_answers(l);
@@ -507,7 +512,7 @@ static void bad_pages(struct liar *l)
 
 static void event_storm(struct liar *l)
 {
-    int64_t deadline = now_ms() + FLOOD_MS;
+    int64_t deadline = now_ms() + STORM_MS;
     while (now_ms() < deadline)
         for (int i = 0; i < 1000; i++)
             ring_the_bell(l);
@@ -517,7 +522,7 @@ static void event_storm(struct liar *l)
 static void changing_mind(struct liar *l)
 {
     uint32_t size = write_ping(l, 500);
-    int64_t deadline = now_ms() + FLOOD_MS;
+    int64_t deadline = now_ms() + END_MS;
     while (now_ms() < deadline && backend_state(l) == CONNECTED) {
         read_answers(l);
         while (l->transmit.produced - l->transmit.seen < SLOTS - 8)
@@ -533,7 +538,7 @@ static void changing_mind(struct liar *l)
 
 static void noise(struct liar *l)
 {
-    int64_t deadline = now_ms() + FLOOD_MS;
+    int64_t deadline = now_ms() + END_MS;
     while (now_ms() < deadline) {
         for (uint32_t i = FIRST_SLOT; i < FIRST_SLOT + 3 * SLOTS; i++) {
             l->transmit.word[i] = next_random();
@@ -554,7 +559,7 @@ static void noise(struct liar *l)
 /* Its state goes up and down as fast as xenstore takes it. */
 static void state_storm(struct liar *l)
 {
-    int64_t deadline = now_ms() + FLOOD_MS;
+    int64_t deadline = now_ms() + STORM_MS;
     while (now_ms() < deadline) {
         put_number(l, "state", next_random() % 9);
         put_number(l, "event-channel", next_random() % 64);

@@ -24,11 +24,9 @@ inspected() { # OUT
     mkdir -p "$tree/lab/bin" "$tree/tmp"
     install -m 755 "$unpacked/bin/busybox" "$tree/lab/busybox"
     for name in $("$tree/lab/busybox" --list); do ln -s ../busybox "$tree/lab/bin/$name"; done
-    for name in read write watch exists; do
-        give_program "$tree" "$unpacked/usr/bin/xenstore-$name" "lab/bin/xenstore-$name"
-    done
+    give_program "$tree" "$build/tests/xen/errand" lab/bin/errand
     give_program "$tree" "$(command -v ip)" lab/bin/ip2
-    install -m 644 "$xen_tests"/domain/{obey.sh,inspect} "$tree/lab/"
+    install -m 644 "$xen_tests/domain/inspect" "$tree/lab/"
     mksquashfs "$tree" "$1" -quiet -no-progress -no-xattrs -all-root -comp zstd -Xcompression-level 1 >/dev/null
     rm -r "$tree"
 }
@@ -53,6 +51,4 @@ volumes() { # DIRECTORY
 }
 
 kind=${LAB_KIND:-pv} cases=${LAB_CASES:-serving inside end volumes sizes}
-# What of the emulated processor's works for domains with hardware's help; one processor, for with two some die early.
-[ "$kind" = pv ] || lab_cpu=max,-smap,-rdtscp,-xsave,-avx,-erms,-fsrm lab_processors=1
 lab_boot nano 600 nano "lab.cases=${cases// /+}" "lab.kind=$kind"

@@ -10,22 +10,17 @@ domain_make() { # NAME MEGABYTES [LINE]...
     local name=$1 megabytes=$2
     shift 2
     printf '%s\n' "name=\"$name\"" "type=\"$domain_kind\"" 'kernel="/boot/vmlinuz"' 'ramdisk="/boot/domain.img"' \
-        'extra="console=hvc0 quiet mitigations=off"' "memory=$megabytes" 'vcpus=1' 'on_poweroff="destroy"' 'on_reboot="destroy"' \
+        "extra=\"$(</lab/kernel)\"" "memory=$megabytes" 'vcpus=1' 'on_poweroff="destroy"' 'on_reboot="destroy"' \
         'on_crash="destroy"' "$@" >"/run/$name.cfg"
     xl create "/run/$name.cfg" || return 1
     xl domid "$name" >"/run/$name.id"
 }
 
-domain_ready() { # NAME
-    wait_for 30 obeys "$1" && return
-    echo "$1 does not come up"
-    return 1
-}
+domain_ready() { in_domain "$1" true; }
 
 domain_create() { domain_make "$@" && domain_ready "$1"; }
 
-obeys() { xenstore-exists "$(data_of "$1")/answer"; }
-data_of() { echo "/local/domain/$(<"/run/$1.id")/data/lab"; }
+home_of() { echo "/local/domain/$(<"/run/$1.id")"; }
 
 # A qube's network card, as Qubes has libxl make it.
 card() { # BACKEND ADDRESS
@@ -43,58 +38,42 @@ card_attach() { # NAME BACKEND ADDRESS
 
 # The devid of a domain's newest card.
 card_number() { # NAME
-    xenstore-list "/local/domain/$(<"/run/$1.id")/device/vif" | sort -n | tail -n 1
+    xenstore-list "$(home_of "$1")/device/vif" | sort -n | tail -n 1
 }
 
 card_state() { # NAME: the frontend's word and the backend's
     local frontend
-    frontend=/local/domain/$(<"/run/$1.id")/device/vif/$(card_number "$1")
+    frontend=$(home_of "$1")/device/vif/$(card_number "$1")
     echo "$(xenstore-read "$frontend/state") $(xenstore-read "$(xenstore-read "$frontend/backend")/state")"
 }
 
 backend_nodes() { # BACKEND NAME: how many cards the backend has of a domain
-    xenstore-list "/local/domain/$(<"/run/$1.id")/backend/vif/$(<"/run/$2.id")" 2>/dev/null | wc -l
+    xenstore-list "$(home_of "$1")/backend/vif/$(<"/run/$2.id")" 2>/dev/null | wc -l
 }
 
 # --- Orders -----------------------------------------------------------------------------------------------------------
+# tests/xen/errand.c carries them.
 
-# Starts a command in a domain.
-order() { # NAME COMMAND
-    local number=${EPOCHREALTIME/[.,]/}
-    echo "$number" >"/run/$1.order"
-    xenstore-write -R "$(data_of "$1")/command" "$number $2"
+# Does a command in a domain, whatever else it is doing.
+in_domain() { # NAME COMMAND
+    local id
+    read -r id <"/run/$1.id" && errand do "$id" 60 "$2"
 }
 
-# Prints what the last order printed; its exit status. Waits without work: the processor is the emulated ones' all.
-answer() { # NAME [SECONDS]
-    local deadline=$((SECONDS + ${2:-60})) node number said head events watcher status=124
-    number=$(<"/run/$1.order")
-    node=$(data_of "$1")/answer
-    exec {events}< <(exec xenstore-watch "$node")
-    watcher=$!
-    # The first event comes at once.
-    while read -r -t $((deadline - SECONDS + 1)) -u "$events" _; do
-        said=$(xenstore-read -R "$node") || break
-        head=${said%%$'\n'*}
-        [ "${head% *}" = "$number" ] || continue
-        [ "$said" = "$head" ] || printf '%s\n' "${said#*$'\n'}"
-        status=${head#* }
-        break
-    done
-    kill $watcher
-    exec {events}<&-
-    [ "$status" != 124 ] || echo "$1 gives no answer"
-    return "$status"
+# Starts a command that takes its time; a domain has one at a time.
+order() { # NAME COMMAND
+    local id
+    read -r id <"/run/$1.id" && errand give "$id" "$2" >"/run/$1.order"
+}
+
+# Prints what it printed; its exit status.
+answer() { # NAME
+    local id number
+    read -r id <"/run/$1.id" && read -r number <"/run/$1.order" && errand take "$id" "$number" 60
 }
 
 answered() { # NAME: whether it is done
-    local said
-    said=$(xenstore-read -R "$(data_of "$1")/answer") && [ "${said%% *}" = "$(<"/run/$1.order")" ]
-}
-
-# Does a command in a domain.
-in_domain() { # NAME COMMAND
-    order "$1" "$2" && answer "$1"
+    xenstore-exists "$(home_of "$1")/data/answers/$(<"/run/$1.order")"
 }
 
 wait_for() { # SECONDS COMMAND...
@@ -165,10 +144,74 @@ server_start() {
     wait_for 20 grep -q 'Initialization Sequence Completed' /run/lab/server.log
 }
 
-# A file of that many megabytes on the web server.
-web_file() { # NAME MEGABYTES
-    head -c "$(($2 << 20))" /dev/urandom >"/run/www/$1"
+# A file of noise on the web server.
+web_file() { # NAME SIZE, as head takes it
+    head -c "$2" /dev/urandom >"/run/www/$1"
     sha256sum <"/run/www/$1" | cut -d ' ' -f 1 >"/run/$1.sha256"
+    [ -s "/run/www/$1" ]
+}
+
+# --- Traffic ----------------------------------------------------------------------------------------------------------
+
+fetches() { # NAME FILE
+    prints "$(<"/run/$2.sha256")" in_domain "$1" "fetch http://$web_address/$2"
+}
+
+both_fetch() {
+    order red "fetch http://$web_address/file"
+    order blue "fetch http://$web_address/file"
+    prints "$(</run/file.sha256)" answer red && prints "$(</run/file.sha256)" answer blue
+}
+
+# Traffic in the background until it is told to end; it may break off where the gateway does.
+load_start() { # NAME [may-break | with-pauses]
+    in_domain "$1" 'rm -f /tmp/count /tmp/stop' &&
+        order "$1" "fetch_on http://$web_address/small $(</run/small.sha256) $2" && wait_for 30 loaded "$1" 1
+}
+loaded() { [ "$(in_domain "$1" 'cat /tmp/count')" -ge "$2" ]; } # NAME FILES
+load_goes_on() { # NAME: two more files from now on
+    local files
+    files=$(in_domain "$1" 'cat /tmp/count') && wait_for 60 loaded "$1" $((files + 2))
+}
+load_end() { in_domain "$1" 'touch /tmp/stop' && answer "$1"; }
+
+# --- The outer link ---------------------------------------------------------------------------------------------------
+
+# Nothing but the VPN was there since the gateway's domain came up, or since capture_again. 1: there was; 2: not all
+# was captured.
+only_the_vpn() {
+    # tcpdump shall get all that there is: both ends hold their breath until it has.
+    kill -STOP "$(</run/server.pid)"
+    xl pause gateway
+    wait_for 10 capture_complete
+    kill "$(</run/capture.pid)"
+    wait_for 10 not pgrep tcpdump
+    xl unpause gateway
+    kill -CONT "$(</run/server.pid)"
+    capture_counts
+    [ "$captured" = "$received" ] && [ "$dropped" = 0 ] || { cat /run/lab/capture.log; return 2; }
+    /lab/leakcheck /run/outer.pcap udp/192.0.2.2/192.0.2.1/1194
+}
+
+capture_complete() {
+    kill -USR1 "$(</run/capture.pid)" && sleep 0.1 && capture_counts && [ "$captured" = "$received" ]
+}
+
+# What tcpdump said last, in one line or in three.
+capture_counts() {
+    local words
+    words=$(grep -oE '[0-9]+ packets? (captured|received by filter|dropped by kernel)' /run/lab/capture.log | tail -n 3)
+    captured=$(sed -n 's/ packets* captured//p' <<<"$words")
+    received=$(sed -n 's/ packets* received by filter//p' <<<"$words")
+    dropped=$(sed -n 's/ packets* dropped by kernel//p' <<<"$words")
+    [ -n "$dropped" ]
+}
+
+capture_again() {
+    : >/run/lab/capture.log
+    tcpdump -i "vif$(</run/gateway.id).0" -n -Z root -s 96 -B 16384 -w /run/outer.pcap >/run/lab/capture.log 2>&1 </dev/null &
+    echo $! >/run/capture.pid
+    wait_for 10 grep -q 'listening on' /run/lab/capture.log
 }
 
 # --- TAP --------------------------------------------------------------------------------------------------------------
@@ -199,7 +242,7 @@ ok() { # DESCRIPTION COMMAND...
     {
         echo "--- $test_number $description"
         cat /run/printed
-        echo "$began $EPOCHREALTIME" | awk '{ printf "--- %.1f s\n", $2 - $1 }'
+        echo "--- $(((${EPOCHREALTIME/[.,]/} - ${began/[.,]/}) / 1000)) ms"
     } >&2
 }
 

@@ -1,24 +1,21 @@
 # shellcheck shell=bash
 # QubesDB of one domain, as dom0 has it.
 
-# The database's daemon takes its commands from a pipe that stays.
+# The database's daemon takes its commands from a pipe that stays, and answers into one.
 qubesdb_start() { # NAME
-    rm -f /run/qubesdb.orders
-    mkfifo /run/qubesdb.orders
-    : >/run/qubesdb.answers
-    qubesdb_dom0 "$(<"/run/$1.id")" <>/run/qubesdb.orders >/run/qubesdb.answers 2>/run/lab/qubesdb.log &
+    rm -f /run/qubesdb.orders /run/qubesdb.answers
+    mkfifo /run/qubesdb.orders /run/qubesdb.answers
+    qubesdb_dom0 "$(<"/run/$1.id")" <>/run/qubesdb.orders 1<>/run/qubesdb.answers 2>>/run/lab/qubesdb.log &
     echo $! >/run/qubesdb.pid
 }
 
 qubesdb_kill() { kill -KILL "$(</run/qubesdb.pid)"; }
 
 db() { # COMMAND...
-    local before
-    before=$(wc -l </run/qubesdb.answers)
+    local said
     echo "$*" >/run/qubesdb.orders
-    wait_for 5 more_answers "$before" && tail -n 1 /run/qubesdb.answers
+    read -r -t 20 said <>/run/qubesdb.answers && echo "$said"
 }
-more_answers() { [ "$(wc -l </run/qubesdb.answers)" -gt "$1" ]; }
 
 # As qubesd writes them: policy and rules, and last the base, which puts them in force.
 set_rule() { # ADDRESS RULE

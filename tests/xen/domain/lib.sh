@@ -48,37 +48,32 @@ fetch() { # URL
     timeout 60 wget -q -O - "$1" | sha256sum | cut -d ' ' -f 1
 }
 
-# The same, going on where a broken connection left it.
-fetch_on() { # URL
-    rm -f /tmp/fetched
-    turn=0
-    until timeout 8 wget -q -c -O /tmp/fetched "$1" 2>/dev/null; do
-        turn=$((turn + 1))
-        [ $turn -lt 60 ] || return 1
-        sleep 0.5
-    done
-    sha256sum </tmp/fetched | cut -d ' ' -f 1
-}
-
-# Fetches until dom0 says that it is enough; prints how often, and the longest time. False at the first wrong one.
-fetch_until_told() { # URL SHA256
-    count=0
+# Fetches until it is told to stop. False at the first wrong file; at the first that breaks off, too, unless some may.
+# With pauses it leaves the processor to others.
+fetch_on() { # URL SHA256 [may-break | with-pauses]
+    broken=0
     longest=0
-    until xenstore-exists data/lab/stop; do
+    echo 0 >/tmp/count
+    until [ -e /tmp/stop ]; do
         began=$(cut -d ' ' -f 1 /proc/uptime | tr -d .)
-        [ "$(fetch "$1")" = "$2" ] || { echo "file $count is wrong"; return 1; }
-        took=$(($(cut -d ' ' -f 1 /proc/uptime | tr -d .) - began))
-        [ $took -le $longest ] || longest=$took
-        count=$((count + 1))
+        if timeout 20 wget -q -O /tmp/fetched "$1"; then
+            [ "$(sha256sum </tmp/fetched)" = "$2  -" ] || { echo "file $(cat /tmp/count) is wrong"; return 1; }
+            took=$(($(cut -d ' ' -f 1 /proc/uptime | tr -d .) - began))
+            [ $took -le $longest ] || longest=$took
+            echo $(($(cat /tmp/count) + 1)) >/tmp/count
+            [ "$3" != with-pauses ] || sleep 0.2
+        else
+            [ "$3" = may-break ] || { echo "file $(cat /tmp/count) does not come"; return 1; }
+            broken=$((broken + 1))
+        fi
     done
-    echo "$count files, the slowest in $((longest * 10)) ms"
-    [ $count -gt 2 ]
+    echo "$(cat /tmp/count) files, $broken broke off, the slowest took $((longest * 10)) ms"
 }
 
-# Sends noise of that many megabytes to the web server; true if it received what was sent. (busybox' wget posts text
+# Sends noise of that many kilobytes to the web server; true if it received what was sent. (busybox' wget posts text
 # only.)
-send() { # ADDRESS PATH MEGABYTES
-    size=$(($3 << 20))
+send() { # ADDRESS PATH KILOBYTES
+    size=$(($3 << 10))
     head -c $size /dev/urandom >/tmp/sent
     {
         printf 'POST %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n' "$2" $size
@@ -106,6 +101,30 @@ gateway_start() { # [QUBESDB [OPTION]...]
 }
 
 gateway_status() { timeout 10 vpn-gateway status --control /run/control "$@"; }
+gateway_up() { gateway_status --json | grep '"up": true'; }
+gateway_await() {
+    turn=0
+    until gateway_up >/dev/null 2>&1; do
+        turn=$((turn + 1))
+        [ $turn -lt 400 ] || return 1
+        sleep 0.1
+    done
+}
+
+# How often, of all qubes.
+gateway_drops() { # REASON
+    gateway_status --json | awk -v reason="\"$1\":" '$1 == reason { sum += $2 } END { print sum + 0 }'
+}
+
+# Packets and bytes that a qube has sent.
+gateway_up_counts() { # WHAT ITS NAME HAS IN IT
+    gateway_status --json | awk -v name="$1" '
+        $1 == "\"name\":" { found = index($2, name) }
+        found && $1 == "\"packets_up\":" { packets = $2 + 0 }
+        found && $1 == "\"bytes_up\":" { bytes = $2 + 0 }
+        END { print packets, bytes }'
+}
+
 gateway_end() { # SIGNAL
     kill "-$1" "$(cat /run/gateway.pid)"
     turn=0
