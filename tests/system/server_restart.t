@@ -11,12 +11,13 @@ ok "up" wait_for 10 gateway_up
 
 download() { in_qube curl -sS --max-time 60 --limit-rate 25M http://$web_address/big | sha256sum >"$work/download"; }
 downloaded() { [ -s "$work/download" ]; }
+under_way() { in_qube ss -tnH state established dst $web_address | grep .; }
 
 restart() { # VERB: how the server goes
     rm -f "$work/download"
     download 2>/dev/null &
     disown
-    sleep 1.5
+    ok "$1: a file is on its way" wait_for 10 under_way
     "$1"
     ok "$1: noticed while the file is on its way" wait_for 15 not gateway_up
     ok "$1: the file is not there yet" not downloaded
@@ -37,7 +38,7 @@ listener() {
 }
 listener 2>/dev/null &
 disown
-sleep 0.5
+ok "another address: somebody listens" wait_for 10 under_way
 server_kill
 ok "another address: down" wait_for 15 not gateway_up
 sed -i 's/10\.8\.0\.0/10.9.0.0/' "$work/server.conf"
