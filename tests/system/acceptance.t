@@ -153,8 +153,7 @@ grows() { # FILE
 ticks in_qube blocked
 ok "firewall_dynamic_block: a connection stands" grows blocked
 rules $qube_address "action=drop dst4=$web_address/32" action=accept
-sleep 0.3
-ok "firewall_dynamic_block: it ends with the rule" not grows blocked
+ok "firewall_dynamic_block: it ends with the rule" wait_for 5 not grows blocked
 rules $qube_address action=accept
 ok "firewall_dynamic_block: and is not back with the next" not grows blocked
 is "firewall_dynamic_block: new ones are" "You came through the tunnel." page

@@ -117,6 +117,9 @@ in_qube() {
         { [ ! -e /etc/nsswitch.conf ] || mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf; } && exec "$@"' "$work" "$@"
 }
 
+# True while the qube has a connection with the web server.
+under_way() { in_qube ss -tnH state established dst "$web_address" | grep .; }
+
 # True as soon as the command is; false when it is not in time.
 wait_for() { # SECONDS COMMAND...
     local deadline=$(($(milliseconds) + $1 * 1000))

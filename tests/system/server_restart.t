@@ -11,7 +11,6 @@ ok "up" wait_for 10 gateway_up
 
 download() { in_qube curl -sS --max-time 60 --limit-rate 25M http://$web_address/big | sha256sum >"$work/download"; }
 downloaded() { [ -s "$work/download" ]; }
-under_way() { in_qube ss -tnH state established dst $web_address | grep .; }
 
 restart() { # VERB: how the server goes
     rm -f "$work/download"

@@ -52,7 +52,7 @@ restart() { # VERB: how the server goes
     rm -f "$work/download"
     slowly 2>/dev/null &
     disown
-    sleep 1.5
+    ok "$1: a file is on its way" wait_for 10 under_way
     "$1"
     ok "$1: noticed at once" wait_for 3 not gateway_up
     ok "$1: a refused connection is said" wait_for 5 refused
