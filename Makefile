@@ -19,10 +19,12 @@ all: program ## the program, build/vpn-gateway
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wstrict-prototypes \
     -Wmissing-prototypes -Wold-style-definition -Wvla -Wundef -Wformat=2 -Wswitch-enum -Wimplicit-fallthrough \
     -Wwrite-strings -Wnull-dereference
-HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
-    -ftrivial-auto-var-init=zero
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 ifeq ($(findstring clang,$(CC)),)
 WARNINGS += -Wcast-align=strict -Wduplicated-cond -Wduplicated-branches -Wlogical-op
+HARDENING += -ftrivial-auto-var-init=zero
+else
+HARDENING += -ftrivial-auto-var-init=pattern # before clang 16 `zero' is not to be had
 endif
 
 # Asserts stay on in every build: NDEBUG is never defined. No __DATE__, no build path in the output.

@@ -30,6 +30,9 @@ void config_builder_clear(struct config_builder *b)
 
 static void report(struct config_builder *b, enum config_severity severity,
                    const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+static void report(struct config_builder *b, enum config_severity severity,
+                   const char *format, va_list arguments)
 {
     b->failed = b->failed || severity == CONFIG_ERROR ||
                 b->reports + 1 >= CONFIG_REPORTS_MAX;

@@ -736,8 +736,8 @@ static void without_a_check_of_the_server_there_is_a_warning(void **state)
         "ns-cert-type server",
         "verify-x509-name a",
         "remote-cert-eku serverAuth",
-        "peer-fingerprint 0000000000000000000000000000000000000000000000000000"
-        "000000000000",
+        ("peer-fingerprint "
+         "0000000000000000000000000000000000000000000000000000000000000000"),
     };
     struct config_trial t = {0};
     config_trial_parse(&t, head);

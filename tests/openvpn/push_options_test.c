@@ -570,8 +570,7 @@ static void what_a_server_may_not_say_is_ignored(void **state)
         "route-up x",
         "plugin x",
         "setenv A b",
-        "script-security "
-        "2",
+        "script-security 2",
         "mssfix 1300",
         "fragment 1300",
         "reneg-sec 1",

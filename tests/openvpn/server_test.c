@@ -39,7 +39,6 @@ static uint64_t dropped(const struct server_club *c, enum drop reason)
 
 static const struct server_path stranger = {
     .remote = {{.family = ADDRESS_IPV4, .bytes = {198, 51, 100, 7}}, 5000}};
-static const struct session_id their_id = {{1, 2, 3, 4, 5, 6, 7, 8}};
 
 /* --- Strangers ----------------------------------------------------------- */
 
@@ -62,7 +61,8 @@ static enum drop hear_packet(struct server_club *c,
 }
 
 static const struct control_packet first = {
-    .opcode = OPCODE_CONTROL_HARD_RESET_CLIENT_V2, .session = their_id};
+    .opcode = OPCODE_CONTROL_HARD_RESET_CLIENT_V2,
+    .session = {{1, 2, 3, 4, 5, 6, 7, 8}}};
 
 /* The answer to a first packet, parsed. */
 static size_t ask(struct server_club *c, struct control_packet *answer)
@@ -91,7 +91,7 @@ static void a_first_packet_is_answered_and_forgotten(void **state)
     assert_int_equal(answer.message_id, 0);
     assert_int_equal(answer.ack_count, 1);
     assert_int_equal(answer.acks[0], 0);
-    assert_true(session_id_equal(&answer.peer, &their_id));
+    assert_true(session_id_equal(&answer.peer, &first.session));
     assert_true(size <= 3 * 14);
     assert_true(server_is_empty(c->server));
     assert_true(instant_is_never(server_deadline(c->server)));
@@ -100,7 +100,7 @@ static void a_first_packet_is_answered_and_forgotten(void **state)
 static struct control_packet second(const struct session_id *cookie)
 {
     return (struct control_packet){.opcode = OPCODE_ACK_V1,
-                                   .session = their_id,
+                                   .session = first.session,
                                    .ack_count = 1,
                                    .peer = *cookie};
 }

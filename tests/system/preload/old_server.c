@@ -11,9 +11,13 @@
 #include <string.h>
 
 /* Which of the two names the server asks for depends on its C library. */
-int __isoc99_sscanf(const char *text, const char *format, ...);
-int __isoc23_sscanf(const char *text, const char *format, ...);
+int __isoc99_sscanf(const char *text, const char *format, ...)
+    __attribute__((format(scanf, 2, 3)));
+int __isoc23_sscanf(const char *text, const char *format, ...)
+    __attribute__((format(scanf, 2, 3)));
 
+static int scan(const char *text, const char *format, va_list arguments)
+    __attribute__((format(scanf, 2, 0)));
 static int scan(const char *text, const char *format, va_list arguments)
 {
     const char *bits = getenv("SERVER_PROTOCOL_BITS");
