@@ -12,8 +12,9 @@ static bool is_letter_or_digit(uint8_t c)
            (c >= '0' && c <= '9') || c == '_';
 }
 
-/* RFC 1123 2.1, and the underscore that real names have. */
-bool rule_names_is_valid(struct bytes text)
+/* A name of letters, digits, hyphens and dots that DNS can ask for: RFC 1123
+ * 2.1, and the underscore that real names have. */
+static bool is_valid(struct bytes text)
 {
     size_t label = 0;
     if (text.size == 0 || text.size >= RULE_NAMES_SIZE)
@@ -44,7 +45,7 @@ uint16_t rule_names_use(struct rule_names *n, struct bytes text,
                         enum address_family family)
 {
     uint16_t place = RULE_NAMES_NONE;
-    if (!rule_names_is_valid(text))
+    if (!is_valid(text))
         return RULE_NAMES_NONE;
     for (uint16_t i = 0; i < RULE_NAMES_MAX; i++) {
         if (n->names[i].uses == 0) {

@@ -53,9 +53,6 @@ struct rule_names {
     struct rule_name names[RULE_NAMES_MAX];
 };
 
-/* A name of letters, digits, hyphens and dots that DNS can ask for. */
-bool rule_names_is_valid(struct bytes text);
-
 /* The place of a name, one use more. RULE_NAMES_NONE where there is no room
  * or it is no name. */
 uint16_t rule_names_use(struct rule_names *n, struct bytes text,

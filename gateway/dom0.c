@@ -17,7 +17,6 @@ struct dom0 {
     struct loop_watch watch; /* fd -1: none */
     struct loop_timer timer;
     struct vm_config config;
-    struct keys_own own;
     bool own_is_stale;
 };
 
@@ -120,7 +119,6 @@ static void update_own(struct dom0 *d, struct instant now)
 {
     struct keys_own own;
     keys_own(qubesdb_store(d->qubesdb), &own);
-    d->own = own;
     d->own_is_stale = false;
     set_gateway_address(d, &own.netvm_gateway);
     set_gateway_address(d, &own.netvm_gateway6);
@@ -214,23 +212,4 @@ bool dom0_in_contact(const struct dom0 *d)
 const struct vm_config *dom0_config(const struct dom0 *d)
 {
     return &d->config;
-}
-
-const struct keys_own *dom0_own(const struct dom0 *d)
-{
-    return &d->own;
-}
-
-enum keys_switch dom0_service(const struct dom0 *d, const char *name)
-{
-    return keys_service(qubesdb_store(d->qubesdb), name);
-}
-
-bool dom0_expects(const struct dom0 *d, const struct address *real)
-{
-    const struct store *s = qubesdb_store(d->qubesdb);
-    struct keys_mapped mapped;
-    keys_mapped(s, real, &mapped);
-    return keys_is_connected(
-        s, address_is_set(&mapped.visible_ip) ? &mapped.visible_ip : real);
 }

@@ -38,11 +38,5 @@ void dom0_close(struct dom0 *d);
 
 bool dom0_in_contact(const struct dom0 *d);
 const struct vm_config *dom0_config(const struct dom0 *d);
-const struct keys_own *dom0_own(const struct dom0 *d);
-enum keys_switch dom0_service(const struct dom0 *d, const char *name);
-
-/* Whether dom0 counts a qube with this real address among ours, by
- * /connected-ips and what /mapped-ip makes of it. */
-bool dom0_expects(const struct dom0 *d, const struct address *real);
 
 #endif

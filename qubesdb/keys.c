@@ -5,24 +5,19 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 
-#define CONNECTED_IPS  "/connected-ips"
-#define CONNECTED_IPS6 "/connected-ips6"
-#define MAPPED         "/mapped-ip/"
-#define HANDLED        "/qubes-firewall-handled/"
-#define SERVICE        "/qubes-service/"
-#define VM_CONFIG      "/vm-config/"
+#define MAPPED    "/mapped-ip/"
+#define HANDLED   "/qubes-firewall-handled/"
+#define VM_CONFIG "/vm-config/"
 
 _Static_assert(sizeof HANDLED - 1 + ADDRESS_TEXT_SIZE - 1 - 6 <=
                    MESSAGE_PATH_SIZE - 1,
                "the longest IPv6 text, 39 characters, fits behind HANDLED");
 
 static const char *const directories[] = {
-    KEYS_RULES, HANDLED, MAPPED, SERVICE, VM_CONFIG,
-};
-
-static const char *const connected_keys[] = {
-    CONNECTED_IPS,
-    CONNECTED_IPS6,
+    KEYS_RULES,
+    HANDLED,
+    MAPPED,
+    VM_CONFIG,
 };
 
 static const char *const own_keys[] = {
@@ -46,7 +41,6 @@ static const char *const own_keys[] = {
 
 enum {
     DIRECTORY_COUNT = sizeof directories / sizeof *directories,
-    CONNECTED_KEY_COUNT = sizeof connected_keys / sizeof *connected_keys,
     OWN_KEY_COUNT = sizeof own_keys / sizeof *own_keys,
 };
 
@@ -84,8 +78,7 @@ bool keys_wanted(const char *path)
         if (starts_with(path, directories[i]))
             return true;
     }
-    return keys_is_own(path) ||
-           is_among(path, connected_keys, CONNECTED_KEY_COUNT);
+    return keys_is_own(path);
 }
 
 bool keys_wanted_below(const char *prefix)
@@ -95,8 +88,7 @@ bool keys_wanted_below(const char *prefix)
             return true;
     }
     return is_above(prefix, directories, DIRECTORY_COUNT) ||
-           is_above(prefix, own_keys, OWN_KEY_COUNT) ||
-           is_above(prefix, connected_keys, CONNECTED_KEY_COUNT);
+           is_above(prefix, own_keys, OWN_KEY_COUNT);
 }
 
 enum keys_rules keys_rules_of(const char *path, char base[MESSAGE_PATH_SIZE])
@@ -121,11 +113,6 @@ static void path_of(char path[MESSAGE_PATH_SIZE], const char *directory,
              address_format(address, text), tail);
 }
 
-void keys_rules_base(const struct address *source, char base[MESSAGE_PATH_SIZE])
-{
-    path_of(base, KEYS_RULES, source, "");
-}
-
 bool keys_rules_source(const char *base, struct address *source)
 {
     char canonical[MESSAGE_PATH_SIZE];
@@ -133,7 +120,7 @@ bool keys_rules_source(const char *base, struct address *source)
     if (!starts_with(base, KEYS_RULES) ||
         !address_parse(bytes_of_text(base + strlen(KEYS_RULES)), &a))
         return false;
-    keys_rules_base(&a, canonical);
+    path_of(canonical, KEYS_RULES, &a, "");
     if (strcmp(canonical, base) != 0)
         return false;
     *source = a;
@@ -209,36 +196,6 @@ void keys_own(const struct store *s, struct keys_own *out)
     *out = own;
 }
 
-struct bytes keys_connected(const struct store *s, enum address_family family)
-{
-    struct bytes value;
-    const char *path = family == ADDRESS_IPV4 ? CONNECTED_IPS : CONNECTED_IPS6;
-    if (!store_get(s, path, &value))
-        return (struct bytes){NULL, 0};
-    return value;
-}
-
-bool keys_connected_next(struct bytes *rest, struct address *out)
-{
-    struct bytes part;
-    while (text_cut(rest, ' ', &part)) {
-        if (address_parse(part, out))
-            return true;
-    }
-    return false;
-}
-
-bool keys_is_connected(const struct store *s, const struct address *visible)
-{
-    struct bytes rest = keys_connected(s, visible->family);
-    struct address a;
-    while (keys_connected_next(&rest, &a)) {
-        if (address_equal(&a, visible))
-            return true;
-    }
-    return false;
-}
-
 bool keys_mapped_source(const char *path, struct address *real)
 {
     struct bytes rest = bytes_of_text(path), text;
@@ -259,50 +216,18 @@ void keys_mapped(const struct store *s, const struct address *real,
     out->visible_gateway = read_address(s, path, real->family);
 }
 
-/* "" when the name does not fit, which is the path of nothing. */
-static const char *path_of_name(char path[MESSAGE_PATH_SIZE],
-                                const char *directory, const char *name)
-{
-    int size = snprintf(path, MESSAGE_PATH_SIZE, "%s%s", directory, name);
-    return size > 0 && size < MESSAGE_PATH_SIZE ? path : "";
-}
-
-enum keys_switch keys_service(const struct store *s, const char *name)
-{
-    char memory[MESSAGE_PATH_SIZE];
-    const char *path = path_of_name(memory, SERVICE, name);
-    struct bytes value;
-    if (!store_get(s, path, &value))
-        return KEYS_SWITCH_ABSENT;
-    if (text_equal(value, "1"))
-        return KEYS_SWITCH_ON;
-    if (text_equal(value, "0"))
-        return KEYS_SWITCH_OFF;
-    complain(path, value, "is neither 0 nor 1");
-    return KEYS_SWITCH_ABSENT;
-}
-
 bool keys_vm_config(const struct store *s, const char *name,
                     struct bytes *value)
 {
     char path[MESSAGE_PATH_SIZE];
-    return store_get(s, path_of_name(path, VM_CONFIG, name), value);
-}
-
-static const char *name_below(const char *path, const char *directory)
-{
-    size_t size = strlen(directory);
-    return starts_with(path, directory) && path[size] ? path + size : NULL;
+    int size = snprintf(path, sizeof path, VM_CONFIG "%s", name);
+    return size > 0 && size < MESSAGE_PATH_SIZE && store_get(s, path, value);
 }
 
 const char *keys_vm_config_name(const char *path)
 {
-    return name_below(path, VM_CONFIG);
-}
-
-const char *keys_service_name(const char *path)
-{
-    return name_below(path, SERVICE);
+    bool below = starts_with(path, VM_CONFIG) && path[strlen(VM_CONFIG)];
+    return below ? path + strlen(VM_CONFIG) : NULL;
 }
 
 void keys_handled_path(const struct address *source,

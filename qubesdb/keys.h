@@ -7,15 +7,13 @@
  *   /qubes-ip /qubes-gateway, ...6          our own way out
  *   /qubes-primary-dns /qubes-secondary-dns its resolvers
  *   /qubes-netvm-*                          what the qubes behind us are told
- *   /connected-ips /connected-ips6          whose they may be, blank between
  *   /mapped-ip/IP/visible-{ip,gateway}      what a qube believes its IP is
  *   /qubes-firewall/IP/{policy,NNNN}        its rules; written last: the base
  *   /qubes-firewall-handled/IP              written by us: how often applied
- *   /qubes-service/NAME                     "0", "1"
  *   /vm-config/NAME                         free text
  *
  * Source: qubes-core-admin, qubes/vm/mix/net.py, qubes/vm/qubesvm.py,
- * qubes/ext/{services,vm_config}.py.
+ * qubes/ext/vm_config.py.
  */
 #ifndef QUBESDB_KEYS_H
 #define QUBESDB_KEYS_H
@@ -39,8 +37,6 @@ enum keys_rules keys_rules_of(const char *path, char base[MESSAGE_PATH_SIZE]);
 /* The source address of a base; false unless it is written as Qubes does, so
  * that no two trees are of one address. */
 MUST_USE bool keys_rules_source(const char *base, struct address *source);
-void keys_rules_base(const struct address *source,
-                     char base[MESSAGE_PATH_SIZE]);
 
 enum keys_vm_type {
     KEYS_VM_UNKNOWN,
@@ -68,13 +64,6 @@ void keys_own(const struct store *s, struct keys_own *out);
 /* Whether the key at this path is part of that. */
 bool keys_is_own(const char *path);
 
-/* The addresses of connected qubes, to be walked: while
- * (keys_connected_next(&rest, &address)). Malformed ones are passed over.
- * These are visible addresses, of halted qubes too. */
-struct bytes keys_connected(const struct store *s, enum address_family family);
-MUST_USE bool keys_connected_next(struct bytes *rest, struct address *out);
-bool keys_is_connected(const struct store *s, const struct address *visible);
-
 /* What the qube with the address `real` sees instead; unset where it sees the
  * real one. */
 struct keys_mapped {
@@ -86,16 +75,12 @@ MUST_USE bool keys_mapped_source(const char *path, struct address *real);
 void keys_mapped(const struct store *s, const struct address *real,
                  struct keys_mapped *out);
 
-enum keys_switch { KEYS_SWITCH_ABSENT, KEYS_SWITCH_OFF, KEYS_SWITCH_ON };
-enum keys_switch keys_service(const struct store *s, const char *name);
-
 /* False if it is absent; an empty value is a value. */
 MUST_USE bool keys_vm_config(const struct store *s, const char *name,
                              struct bytes *value);
 
-/* NAME of a path "/vm-config/NAME" or "/qubes-service/NAME", else NULL. */
+/* NAME of a path "/vm-config/NAME", else NULL. */
 const char *keys_vm_config_name(const char *path);
-const char *keys_service_name(const char *path);
 
 /* "/qubes-firewall-handled/SOURCE" and the number that stands there; 0 if
  * there is none. */

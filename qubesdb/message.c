@@ -5,29 +5,6 @@ enum { PADDING_SIZE = 3 };
 _Static_assert(1 + MESSAGE_PATH_SIZE + PADDING_SIZE + 4 == MESSAGE_HEADER_SIZE,
                "the header has no gaps");
 
-const char *message_type_name(enum message_type type)
-{
-    static const char *const names[] = {
-        [MESSAGE_READ] = "READ",
-        [MESSAGE_WRITE] = "WRITE",
-        [MESSAGE_MULTIREAD] = "MULTIREAD",
-        [MESSAGE_LIST] = "LIST",
-        [MESSAGE_RM] = "RM",
-        [MESSAGE_WATCH] = "WATCH",
-        [MESSAGE_UNWATCH] = "UNWATCH",
-        [MESSAGE_OK] = "OK",
-        [MESSAGE_ERROR_NOENT] = "ERROR_NOENT",
-        [MESSAGE_ERROR] = "ERROR",
-        [MESSAGE_VALUE] = "VALUE",
-        [MESSAGE_ENTRY] = "ENTRY",
-        [MESSAGE_LIST_ENTRY] = "LIST_ENTRY",
-        [MESSAGE_EVENT] = "EVENT",
-    };
-    _Static_assert(sizeof names / sizeof *names == MESSAGE_TYPE_COUNT,
-                   "every type has a name");
-    return names[type];
-}
-
 static bool path_character(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

@@ -47,9 +47,6 @@ struct message {
     struct bytes data; /* borrowed */
 };
 
-/* "READ", "EVENT", ... */
-const char *message_type_name(enum message_type type);
-
 /* Begins with '/', has at most 63 characters, all of [A-Za-z0-9_./:@-]. */
 MUST_USE bool message_path_valid(const char *path);
 

@@ -18,8 +18,6 @@
 #include "gateway/base/instant.h"
 #include "qubesdb/rule_tree.h"
 
-#define QUBESDB_SOCKET_DEFAULT "/var/run/qubes/qubesdb.sock"
-
 struct qubesdb;
 
 enum { QUBESDB_READ = 1, QUBESDB_WRITE = 2 };

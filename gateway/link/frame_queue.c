@@ -27,11 +27,6 @@ void frame_queue_clear(struct frame_queue *queue)
     *queue = (struct frame_queue){0};
 }
 
-void frame_queue_empty(struct frame_queue *queue)
-{
-    queue->first = queue->end = queue->count = 0;
-}
-
 static uint32_t space_of(uint32_t size)
 {
     return HEADER_SIZE + (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;

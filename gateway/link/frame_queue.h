@@ -38,6 +38,5 @@ uint8_t *frame_queue_add(struct frame_queue *queue,
 MUST_USE bool frame_queue_first(const struct frame_queue *queue,
                                 struct queued_frame *frame, uint8_t **bytes);
 void frame_queue_remove(struct frame_queue *queue);
-void frame_queue_empty(struct frame_queue *queue);
 
 #endif

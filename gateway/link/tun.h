@@ -12,8 +12,6 @@
 
 #include "gateway/link/link.h"
 
-enum { TUN_ROUTES_MAX = 64 };
-
 struct tun_options {
     const char *interface;
     struct prefix ipv4; /* the host's address and its network; or unset */

@@ -18,26 +18,6 @@ bool opcode_is_control(uint8_t opcode)
     }
 }
 
-const char *opcode_name(uint8_t opcode)
-{
-    static const char *const names[] = {
-        [OPCODE_CONTROL_HARD_RESET_CLIENT_V1] = "CONTROL_HARD_RESET_CLIENT_V1",
-        [OPCODE_CONTROL_HARD_RESET_SERVER_V1] = "CONTROL_HARD_RESET_SERVER_V1",
-        [OPCODE_CONTROL_SOFT_RESET_V1] = "CONTROL_SOFT_RESET_V1",
-        [OPCODE_CONTROL_V1] = "CONTROL_V1",
-        [OPCODE_ACK_V1] = "ACK_V1",
-        [OPCODE_DATA_V1] = "DATA_V1",
-        [OPCODE_CONTROL_HARD_RESET_CLIENT_V2] = "CONTROL_HARD_RESET_CLIENT_V2",
-        [OPCODE_CONTROL_HARD_RESET_SERVER_V2] = "CONTROL_HARD_RESET_SERVER_V2",
-        [OPCODE_DATA_V2] = "DATA_V2",
-        [OPCODE_CONTROL_HARD_RESET_CLIENT_V3] = "CONTROL_HARD_RESET_CLIENT_V3",
-        [OPCODE_CONTROL_WKC_V1] = "CONTROL_WKC_V1",
-    };
-    if (opcode >= sizeof names / sizeof *names || !names[opcode])
-        return "unknown opcode";
-    return names[opcode];
-}
-
 bool session_id_equal(const struct session_id *a, const struct session_id *b)
 {
     return !memcmp(a->bytes, b->bytes, sizeof a->bytes);

@@ -30,8 +30,7 @@ enum {
     CONTROL_HEADER_SIZE = 9,        /* opcode/key_id and session id */
     CONTROL_ACKS_MAX = 8,           /* a receiver refuses more */
     CONTROL_ACKS_SENT = 4,          /* SoftEther drops packets with more */
-    CONTROL_PACKET_SIZE = 1250,     /* UDP payload we send at most */
-    CONTROL_PACKET_SIZE_MAX = 2048, /* and the largest we accept */
+    CONTROL_PACKET_SIZE_MAX = 2048, /* the largest we accept */
 };
 
 struct session_id {
@@ -74,7 +73,6 @@ static inline bool opcode_is_data(uint8_t opcode)
 
 /* An opcode of the control channel that this program speaks. */
 bool opcode_is_control(uint8_t opcode);
-const char *opcode_name(uint8_t opcode);
 
 bool session_id_equal(const struct session_id *a, const struct session_id *b);
 bool session_id_is_zero(const struct session_id *a);

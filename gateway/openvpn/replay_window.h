@@ -19,7 +19,6 @@ enum {
     REPLAY_WINDOW_DEFAULT = 64, /* packets; OpenVPN replay-window */
     REPLAY_WINDOW_MAX = 65536,
     REPLAY_SECONDS_DEFAULT = 15,
-    REPLAY_SECONDS_MAX = 600,
 };
 
 struct replay_window {

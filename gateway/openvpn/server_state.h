@@ -119,12 +119,6 @@ MUST_USE bool server_stranger_wrap(const struct server *s,
  * client of who returns a cookie. */
 enum drop server_stranger_take(struct server *s, const struct server_path *from,
                                struct bytes datagram);
-/* For tests: the session id that answers `client` in the `slot`th half hand
- * window. */
-struct session_id server_stranger_cookie(const struct server *s,
-                                         const struct server_path *from,
-                                         const struct session_id *client,
-                                         uint32_t slot);
 
 /* A client that has shown that it got our answer, `own`. NULL, and a reason,
  * if there is no room. */

@@ -39,10 +39,11 @@ bool server_stranger_wrap(const struct server *s, const struct static_key *key,
 
 /* --- The cookie ---------------------------------------------------------- */
 
-struct session_id server_stranger_cookie(const struct server *s,
-                                         const struct server_path *from,
-                                         const struct session_id *client,
-                                         uint32_t slot)
+/* The session id that answers `client` in this half of the hand window. */
+static struct session_id cookie_of(const struct server *s,
+                                   const struct server_path *from,
+                                   const struct session_id *client,
+                                   uint32_t slot)
 {
     struct session_id id;
     uint8_t input[4 + 8 + 1 + 16 + 2 + sizeof client->bytes];
@@ -69,8 +70,7 @@ static bool is_cookie(const struct server *s, const struct server_path *from,
 {
     bool found = false;
     for (uint32_t back = 0; back < SLOTS_VALID; back++) {
-        struct session_id good =
-            server_stranger_cookie(s, from, client, slot_now(s) - back);
+        struct session_id good = cookie_of(s, from, client, slot_now(s) - back);
         found |= secret_equal(bytes_of(good.bytes, sizeof good.bytes),
                               bytes_of(cookie->bytes, sizeof cookie->bytes));
     }
@@ -107,8 +107,7 @@ static enum drop answer(struct server *s, const struct server_path *from,
         return DROP_SERVER_RATE;
     struct control_packet packet = {
         .opcode = OPCODE_CONTROL_HARD_RESET_SERVER_V2,
-        .session =
-            server_stranger_cookie(s, from, &question->session, slot_now(s)),
+        .session = cookie_of(s, from, &question->session, slot_now(s)),
         .ack_count = 1, /* of message 0 */
         .peer = question->session,
     };

@@ -188,53 +188,31 @@ bool router_load_rules(struct router *r, struct instant now, struct bytes text,
     return true;
 }
 
-/* The tunnel as the server granted it, but for what the user has set. */
-static struct tunnel usable(const struct router *r, const struct tunnel *t)
+/* A server that blocks IPv6 gives none, whatever else it says. */
+static struct tunnel usable(const struct tunnel *t)
 {
     struct tunnel tunnel = *t;
     if (tunnel.block_ipv6)
         tunnel.ipv6 = (struct prefix){0};
-    if (r->resolver_count > 0) {
-        tunnel.resolver_count = r->resolver_count;
-        memcpy(tunnel.resolvers, r->resolvers, sizeof r->resolvers);
-    }
     return tunnel;
 }
 
 bool router_reset_flows(struct router *r, struct instant now,
                         const struct tunnel *t, struct packet_batch *replies)
 {
-    struct tunnel next = usable(r, t);
+    struct tunnel next = usable(t);
     return firewall_reset_flows(r->firewall, now, &next, replies);
-}
-
-static void adopt_tunnel(struct router *r, struct instant now)
-{
-    r->tunnel = usable(r, &r->granted);
-    route_table_build(&r->routes, &r->tunnel);
-    dns_set_tunnel(&r->dns, &r->tunnel);
-    firewall_set_tunnel(r->firewall, now, &r->tunnel);
-    name_queries_restart(&r->names, now);
 }
 
 void router_tunnel_up(struct router *r, struct instant now,
                       const struct tunnel *t)
 {
-    r->granted = *t;
     r->up = true;
-    adopt_tunnel(r, now);
-}
-
-void router_set_resolvers(struct router *r, struct instant now,
-                          const struct address *resolvers, size_t count)
-{
-    if (count > TUNNEL_RESOLVERS_MAX)
-        count = TUNNEL_RESOLVERS_MAX;
-    r->resolver_count = (uint16_t)count;
-    if (count > 0)
-        memcpy(r->resolvers, resolvers, count * sizeof r->resolvers[0]);
-    if (r->up)
-        adopt_tunnel(r, now);
+    r->tunnel = usable(t);
+    route_table_build(&r->routes, &r->tunnel);
+    dns_set_tunnel(&r->dns, &r->tunnel);
+    firewall_set_tunnel(r->firewall, now, &r->tunnel);
+    name_queries_restart(&r->names, now);
 }
 
 void router_tunnel_down(struct router *r, struct instant now)

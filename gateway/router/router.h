@@ -81,11 +81,6 @@ void router_forget_rules(struct router *r, struct instant now,
 MUST_USE bool router_load_rules(struct router *r, struct instant now,
                                 struct bytes text, size_t *line);
 
-/* Resolvers to use instead of those that the server pushed; none: the pushed
- * ones again. They too are reached through the tunnel only. */
-void router_set_resolvers(struct router *r, struct instant now,
-                          const struct address *resolvers, size_t count);
-
 /* To be called before router_tunnel_up(), until it is true: TCP connections
  * that cannot survive that change are reset, by packets to their qubes, each
  * appended to `replies` with `qube` set. False: there are more. */

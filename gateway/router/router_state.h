@@ -36,11 +36,8 @@ struct router {
     struct fragments *fragments;
     bool accept_unruled;
     bool up;
-    struct instant now;    /* of the last call that told it */
-    struct tunnel granted; /* by the server */
-    struct tunnel tunnel;  /* with what the user has set instead */
-    uint16_t resolver_count;
-    struct address resolvers[TUNNEL_RESOLVERS_MAX]; /* set by the user */
+    struct instant now;   /* of the last call that told it */
+    struct tunnel tunnel; /* as last told, without what it blocks */
     struct route_table routes;
     struct dns dns;
     struct name_queries names;

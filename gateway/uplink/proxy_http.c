@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "gateway/base/address.h"
 #include "gateway/base/log.h"
@@ -106,11 +105,6 @@ void proxy_http_init(struct proxy_http *p, const struct proxy *proxy)
     p->talk.progress = PROXY_FAILED;
     say_why(p, "the request to the HTTP proxy cannot be made: the server's "
                "name or the credentials are too long");
-}
-
-void proxy_http_clear(struct proxy_http *p)
-{
-    secret_wipe(p, sizeof *p);
 }
 
 /* --- The reply ----------------------------------------------------------- */

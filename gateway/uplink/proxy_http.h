@@ -28,10 +28,9 @@ struct proxy_http {
     char methods[PROXY_HTTP_METHODS_SIZE]; /* that the proxy offers */
 };
 
-/* The request is in talk.out; FAILED where it cannot be made. */
+/* The request is in talk.out; FAILED where it cannot be made. There are
+ * credentials in it: whoever holds it wipes it. */
 void proxy_http_init(struct proxy_http *p, const struct proxy *proxy);
-/* Wipes. */
-void proxy_http_clear(struct proxy_http *p);
 
 /* How much of it was the proxy's: after DONE the rest is the server's. */
 size_t proxy_http_receive(struct proxy_http *p, struct bytes in);

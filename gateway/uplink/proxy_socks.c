@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#include "gateway/base/secret.h"
-
 enum {
     VERSION = 5,
     LOGIN_VERSION = 1, /* RFC 1929 */
@@ -83,11 +81,6 @@ void proxy_socks_init(struct proxy_socks *p, const struct proxy *proxy,
     write_u8(&p->talk.out, METHOD_NONE);
     if (p->authorized)
         write_u8(&p->talk.out, METHOD_LOGIN);
-}
-
-void proxy_socks_clear(struct proxy_socks *p)
-{
-    secret_wipe(p, sizeof *p);
 }
 
 /* --- In ------------------------------------------------------------------ */

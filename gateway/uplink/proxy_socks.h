@@ -48,11 +48,10 @@ struct proxy_socks {
 };
 
 /* The greeting is in talk.out, further messages will be; FAILED where the
- * request cannot be made. */
+ * request cannot be made. There are credentials in it: whoever holds it wipes
+ * it. */
 void proxy_socks_init(struct proxy_socks *p, const struct proxy *proxy,
                       enum proxy_socks_command command);
-/* Wipes. */
-void proxy_socks_clear(struct proxy_socks *p);
 
 /* How much of it was the proxy's: after DONE the rest is the server's. */
 size_t proxy_socks_receive(struct proxy_socks *p, struct bytes in);

@@ -145,7 +145,8 @@ static void begin(struct backend *b, uint32_t start)
     b->closed = false;
     if (b->qube) {
         fake_frontend_reset(b->qube, start);
-        frame_queue_empty(&b->receive.queue);
+        while (b->receive.queue.count > 0)
+            frame_queue_remove(&b->receive.queue);
         must(netback_ring_attach(&b->receive.ring, b->qube->receive.page,
                                  NETBACK_RECEIVE_WORDS));
     } else {

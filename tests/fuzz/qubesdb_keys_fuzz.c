@@ -65,18 +65,16 @@ static void read_everything(const struct store *s)
     keys_own(s, &own);
     check(strnlen(own.name, sizeof own.name) < sizeof own.name);
     check(own.ip.family != ADDRESS_IPV6 && own.ip6.family != ADDRESS_IPV4);
-    struct bytes rest = keys_connected(s, ADDRESS_IPV4);
-    while (keys_connected_next(&rest, &a)) {
-        keys_mapped(s, &a, &mapped);
-        check(!address_is_set(&mapped.visible_ip) ||
-              mapped.visible_ip.family == a.family);
-        keys_handled(s, &a);
-    }
-    keys_service(s, "vpn-gateway");
     for (size_t i = 0; i < s->count; i++) {
         const char *path = s->entries[i]->path;
         check(i == 0 || strcmp(s->entries[i - 1]->path, path) < 0);
         check(!keys_vm_config_name(path) || keys_wanted(path));
+        if (keys_mapped_source(path, &a)) {
+            keys_mapped(s, &a, &mapped);
+            check(!address_is_set(&mapped.visible_ip) ||
+                  mapped.visible_ip.family == a.family);
+            keys_handled(s, &a);
+        }
         if (keys_rules_of(path, base) != KEYS_NO_RULES) {
             check(!strncmp(path, base, strlen(base)) && keys_wanted(path));
             check_tree(s, base);

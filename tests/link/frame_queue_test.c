@@ -82,17 +82,6 @@ static void no_frame_is_larger_than_the_memory(void **state)
     assert_true(add(2, 1));
 }
 
-static void emptied_it_takes_all_again(void **state)
-{
-    (void)state;
-    while (add(7, 500))
-        ;
-    frame_queue_empty(&queue);
-    assert_int_equal(queue.count, 0);
-    assert_true(add(8, CAPACITY - 64));
-    assert_first(8, CAPACITY - 64);
-}
-
 /* Each takes a header of 64 bytes, and its size up to a multiple of 64. */
 static void the_last_byte_is_used(void **state)
 {
@@ -138,8 +127,6 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(no_frame_is_larger_than_the_memory,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(emptied_it_takes_all_again, set_up,
-                                        tear_down),
         cmocka_unit_test_setup_teardown(the_last_byte_is_used, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(frames_of_all_sizes_come_out_whole,

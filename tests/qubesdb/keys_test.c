@@ -105,34 +105,6 @@ static void what_is_absent_or_malformed_is_unset(void **state)
     store_clear(&s);
 }
 
-static void connected_qubes_are_walked(void **state)
-{
-    (void)state;
-    struct store s = {0};
-    struct address a;
-    struct bytes rest = keys_connected(&s, ADDRESS_IPV4);
-    assert_false(keys_connected_next(&rest, &a));
-
-    set(&s, "/connected-ips", "10.137.0.20 rubbish  10.137.0.21");
-    set(&s, "/connected-ips6", "");
-    rest = keys_connected(&s, ADDRESS_IPV4);
-    assert_true(keys_connected_next(&rest, &a));
-    assert_address(&a, "10.137.0.20");
-    assert_true(keys_connected_next(&rest, &a));
-    assert_address(&a, "10.137.0.21");
-    assert_false(keys_connected_next(&rest, &a));
-    rest = keys_connected(&s, ADDRESS_IPV6);
-    assert_false(keys_connected_next(&rest, &a));
-
-    a = address("10.137.0.21");
-    assert_true(keys_is_connected(&s, &a));
-    a = address("10.137.0.2");
-    assert_false(keys_is_connected(&s, &a));
-    a = address("fd09::1");
-    assert_false(keys_is_connected(&s, &a));
-    store_clear(&s);
-}
-
 static void mapped_addresses_are_of_the_same_family(void **state)
 {
     (void)state;
@@ -157,25 +129,7 @@ static void mapped_addresses_are_of_the_same_family(void **state)
     assert_true(keys_mapped_source("/mapped-ip/10.137.0.21/x", &real));
     assert_false(keys_mapped_source("/mapped-ip/nobody/visible-ip", &real));
     assert_false(keys_mapped_source("/mapped-ip/", &real));
-    assert_false(keys_mapped_source("/connected-ips", &real));
-    store_clear(&s);
-}
-
-static void services_are_on_off_or_absent(void **state)
-{
-    (void)state;
-    struct store s = {0};
-    set(&s, "/qubes-service/vpn-gateway", "1");
-    set(&s, "/qubes-service/off", "0");
-    set(&s, "/qubes-service/odd", "yes");
-    assert_int_equal(keys_service(&s, "vpn-gateway"), KEYS_SWITCH_ON);
-    assert_int_equal(keys_service(&s, "off"), KEYS_SWITCH_OFF);
-    assert_int_equal(keys_service(&s, "odd"), KEYS_SWITCH_ABSENT);
-    assert_int_equal(keys_service(&s, "none"), KEYS_SWITCH_ABSENT);
-    assert_int_equal(
-        keys_service(&s, "a-name-that-does-not-fit-into-any-path-of-qubesdb-"
-                         "because-it-is-too-long"),
-        KEYS_SWITCH_ABSENT);
+    assert_false(keys_mapped_source("/qubes-ip", &real));
     store_clear(&s);
 }
 
@@ -194,7 +148,11 @@ static void settings_of_the_qube_are_text(void **state)
     assert_string_equal(keys_vm_config_name("/vm-config/vpn-mtu"), "vpn-mtu");
     assert_null(keys_vm_config_name("/vm-config/"));
     assert_null(keys_vm_config_name("/qubes-service/x"));
-    assert_string_equal(keys_service_name("/qubes-service/x"), "x");
+    assert_false(keys_vm_config(
+        &s,
+        "a-name-that-does-not-fit-into-any-path-of-qubesdb-because-it-is-"
+        "too-long",
+        &value));
     store_clear(&s);
 }
 
@@ -270,12 +228,12 @@ static void what_is_wanted_is_known(void **state)
     (void)state;
     assert_true(keys_wanted("/qubes-ip"));
     assert_false(keys_wanted("/qubes-ip7"));
-    assert_true(keys_wanted("/connected-ips6"));
+    assert_false(keys_wanted("/connected-ips6"));
     assert_true(keys_wanted("/vm-config/x"));
     assert_false(keys_wanted("/vm-config"));
     assert_false(keys_wanted("/qubes-random-seed"));
     assert_true(keys_is_own("/qubes-ip"));
-    assert_false(keys_is_own("/connected-ips"));
+    assert_false(keys_is_own("/vm-config/vpn-mtu"));
     assert_false(keys_is_own("/vm-config/x"));
     assert_true(keys_wanted_below("/"));
     assert_true(keys_wanted_below("/vm-config/"));
@@ -352,9 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_addresses_are_read),
         cmocka_unit_test(what_is_absent_or_malformed_is_unset),
-        cmocka_unit_test(connected_qubes_are_walked),
         cmocka_unit_test(mapped_addresses_are_of_the_same_family),
-        cmocka_unit_test(services_are_on_off_or_absent),
         cmocka_unit_test(settings_of_the_qube_are_text),
         cmocka_unit_test(paths_of_rules_are_told_apart),
         cmocka_unit_test(a_source_is_written_in_one_way_only),

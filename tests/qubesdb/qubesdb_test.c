@@ -33,7 +33,7 @@ static void fill(struct daemon *s)
 {
     daemon_write(s, "/name", "sys-vpn");
     daemon_write(s, "/qubes-ip", "10.137.0.5");
-    daemon_write(s, "/connected-ips", A " " B);
+    daemon_write(s, "/qubes-gateway", "10.137.0.1");
     daemon_write(s, "/vm-config/vpn-mtu", "1400");
     daemon_write(s, "/keyboard-layout", "us++");
     daemon_write(s, A_BASE "/policy", "drop");
@@ -101,7 +101,7 @@ static void a_database_is_read_and_told(void **state)
     assert_true(qubesdb_in_contact(w->client));
     assert_value(w, "/name", "sys-vpn");
     assert_true(witness_saw_change(w, "/vm-config/vpn-mtu"));
-    assert_true(witness_saw_change(w, "/connected-ips"));
+    assert_true(witness_saw_change(w, "/qubes-gateway"));
     assert_rules(w, A, "0000=action=accept;policy=drop;");
     assert_rules(w, B, "policy=drop;");
     /* What nobody here reads is not kept. */
@@ -285,7 +285,7 @@ static void keys_follow_the_database(void **state)
 
     daemon_write(scene.daemon, "/vm-config/vpn-mtu", "1300");
     daemon_write(scene.daemon, "/vm-config/vpn-ipv6", "");
-    daemon_write(scene.daemon, "/qubes-service/vpn-gateway", "1");
+    daemon_write(scene.daemon, "/vm-config/vpn-log-level", "debug");
     daemon_write(scene.daemon, "/keyboard-layout", "de++");
     witness_settle(w);
     assert_value(w, "/vm-config/vpn-mtu", "1300");
@@ -299,13 +299,13 @@ static void keys_follow_the_database(void **state)
     assert_int_equal(w->change_count, 0);
 
     daemon_remove(scene.daemon, "/vm-config/");
-    daemon_remove(scene.daemon, "/connected-ips");
+    daemon_remove(scene.daemon, "/qubes-gateway");
     witness_settle(w);
-    assert_int_equal(w->change_count, 3);
+    assert_int_equal(w->change_count, 4);
     assert_true(witness_saw_change(w, "/vm-config/vpn-mtu"));
-    assert_true(witness_saw_change(w, "/connected-ips"));
+    assert_true(witness_saw_change(w, "/qubes-gateway"));
     assert_false(store_has(qubesdb_store(w->client), "/vm-config/vpn-mtu"));
-    assert_false(store_has(qubesdb_store(w->client), "/connected-ips"));
+    assert_false(store_has(qubesdb_store(w->client), "/qubes-gateway"));
     assert_true(store_has(qubesdb_store(w->client), "/qubes-ip"));
     close_scene(&scene);
 }
@@ -697,24 +697,17 @@ static uint32_t next_random(uint32_t *seed)
 static void do_something(struct daemon *s, uint32_t *seed)
 {
     static const char *const paths[] = {
-        "/qubes-ip",
-        "/vm-config/vpn-mtu",
-        "/vm-config/x",
-        "/connected-ips",
-        "/other",
-        A_BASE "/policy",
-        A_BASE "/0000",
-        A_BASE "/0001",
-        A_BASE,
-        A_BASE,
-        B_BASE "/policy",
-        B_BASE,
-        "/qubes-service/vpn",
-        B_BASE "/0000",
+        "/qubes-ip",      "/vm-config/vpn-mtu",
+        "/vm-config/x",   "/qubes-gateway",
+        "/other",         A_BASE "/policy",
+        A_BASE "/0000",   A_BASE "/0001",
+        A_BASE,           A_BASE,
+        B_BASE "/policy", B_BASE,
+        "/vm-config/y",   B_BASE "/0000",
     };
     static const char *const directories[] = {
-        "/vm-config/",      A_BASE "/",        B_BASE "/",
-        "/qubes-firewall/", "/qubes-service/",
+        "/vm-config/",      A_BASE "/",    B_BASE "/",
+        "/qubes-firewall/", "/mapped-ip/",
     };
     static const char *const values[] = {"", "a", "b", "1300"};
     uint32_t r = next_random(seed);
@@ -731,7 +724,7 @@ static void assert_same(const struct scene *scene)
 {
     static const char *const paths[] = {
         "/qubes-ip", "/vm-config/vpn-mtu", "/vm-config/x",
-        "/name",     "/connected-ips",     "/qubes-service/vpn",
+        "/name",     "/qubes-gateway",     "/vm-config/y",
     };
     const struct store *store = qubesdb_store(scene->witness.client);
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {

@@ -580,24 +580,6 @@ static void a_silent_resolver_is_passed_over_for_a_while(void **state)
     world_free(w);
 }
 
-static void the_user_s_resolvers_take_the_place_of_the_pushed(void **state)
-{
-    (void)state;
-    struct world *w = world_new(64);
-    struct address own = craft_address("192.0.2.53");
-    assert_int_equal(asked(w, "10.139.1.1"), 0);
-    router_set_resolvers(w->router, w->now, &own, 1);
-    assert_int_equal(router_flow_count(w->router), 0);
-    (void)asked(w, "10.139.1.2");
-    assert_memory_equal(w->out + 16, own.bytes, 4);
-    router_tunnel_up(w->router, w->now, &w->tunnel);
-    (void)asked(w, "10.139.1.1");
-    assert_memory_equal(w->out + 16, own.bytes, 4);
-    router_set_resolvers(w->router, w->now, NULL, 0);
-    assert_int_equal(asked(w, "10.139.1.1"), 0);
-    world_free(w);
-}
-
 static void without_resolvers_dns_is_refused(void **state)
 {
     (void)state;
@@ -636,7 +618,6 @@ int main(void)
         cmocka_unit_test(dns_goes_to_the_tunnels_resolvers_only),
         cmocka_unit_test(one_resolver_serves_both_from_the_same_port),
         cmocka_unit_test(a_silent_resolver_is_passed_over_for_a_while),
-        cmocka_unit_test(the_user_s_resolvers_take_the_place_of_the_pushed),
         cmocka_unit_test(without_resolvers_dns_is_refused),
     };
     return cmocka_run_group_tests_name("router_answers", tests, NULL, NULL);
