@@ -50,6 +50,13 @@ bool text_starts_with(struct bytes text, const char *prefix)
     return text.size >= n && (n == 0 || !memcmp(text.data, prefix, n));
 }
 
+bool text_starts_ignoring_case(struct bytes text, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return text.size >= n &&
+           text_equal_ignoring_case(bytes_of(text.data, n), prefix);
+}
+
 bool text_cut(struct bytes *rest, char separator, struct bytes *part)
 {
     if (!rest->data)

@@ -14,6 +14,7 @@ MUST_USE bool text_to_u32(struct bytes text, uint32_t most, uint32_t *out);
 bool text_equal(struct bytes text, const char *word);
 bool text_equal_ignoring_case(struct bytes text, const char *word);
 bool text_starts_with(struct bytes text, const char *prefix);
+bool text_starts_ignoring_case(struct bytes text, const char *prefix);
 
 /* Cuts the part up to `separator` (or all) off the front of *rest and steps
  * over the separator. False once nothing is left. */

@@ -48,13 +48,34 @@ bool push_options_add_line(struct push_options *o, struct bytes line,
            push_table_apply(o, option, &t, &s);
 }
 
-/* The first filter that fits decides; a filter is a plain prefix. */
-static enum config_pull_action filter(const struct config *config,
-                                      struct bytes text)
+/* The words with one blank between each two: what is left when a server has
+ * done its best to write an option in another way than a filter. */
+static struct bytes plain_text(const struct config_tokens *t,
+                               char out[CONFIG_LINE_MAX + CONFIG_TOKENS_MAX])
 {
-    for (size_t i = 0; i < config->pull_filter_count; i++)
-        if (text_starts_with(text, config->pull_filters[i].prefix))
-            return config->pull_filters[i].action;
+    struct writer w = writer_of(out, CONFIG_LINE_MAX + CONFIG_TOKENS_MAX);
+    for (size_t i = 0; i < t->count; i++) {
+        if (i > 0)
+            write_u8(&w, ' ');
+        write_bytes(&w, bytes_of_text(t->token[i]));
+    }
+    return writer_bytes(&w);
+}
+
+/* The first filter that fits decides; a filter is a plain prefix. Some words
+ * of options may be in letters of either case, so a filter's may as well. */
+static enum config_pull_action filter(const struct config *config,
+                                      struct bytes text,
+                                      const struct config_tokens *t)
+{
+    char memory[CONFIG_LINE_MAX + CONFIG_TOKENS_MAX];
+    struct bytes plain = plain_text(t, memory);
+    for (size_t i = 0; i < config->pull_filter_count; i++) {
+        const struct config_pull_filter *f = &config->pull_filters[i];
+        if (text_starts_ignoring_case(text, f->prefix) ||
+            text_starts_ignoring_case(plain, f->prefix))
+            return f->action;
+    }
     return CONFIG_PULL_ACCEPT;
 }
 
@@ -135,16 +156,13 @@ static void add_option(struct push_options *o, struct bytes text,
                            "are malformed");
         return;
     }
-    enum config_pull_action action = filter(config, text);
-    if (action == CONFIG_PULL_IGNORE)
-        return;
-
     struct config_tokens t;
     if (!config_tokenize(text, &t)) {
         push_table_tell(s, "an option of the server is malformed and ignored");
         return;
     }
-    if (t.count == 0)
+    enum config_pull_action action = filter(config, text, &t);
+    if (t.count == 0 || action == CONFIG_PULL_IGNORE)
         return;
     const struct push_table_option *option = push_table_find(t.token[0]);
     if (action == CONFIG_PULL_REJECT) {

@@ -81,6 +81,10 @@ static void words_are_compared_whole(void **state)
     assert_true(text_starts_with(bytes_of(NULL, 0), ""));
     assert_false(text_starts_with(bytes_of_text("ud"), "udp"));
     assert_false(text_starts_with(bytes_of_text("xudp"), "udp"));
+    assert_true(text_starts_ignoring_case(bytes_of_text("UdP4"), "uDp"));
+    assert_true(text_starts_ignoring_case(bytes_of(NULL, 0), ""));
+    assert_false(text_starts_ignoring_case(bytes_of_text("UD"), "udp"));
+    assert_false(text_starts_ignoring_case(bytes_of_text("UDX"), "udp"));
 }
 
 static void text_is_cut_at_each_separator(void **state)

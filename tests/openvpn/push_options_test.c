@@ -865,6 +865,41 @@ static void a_filter_sees_through_blanks(void **state)
     end(&f);
 }
 
+/* What is filtered is what the option means, however it is spelt. */
+static void a_filter_sees_through_spelling(void **state)
+{
+    (void)state;
+    static const char *const hidden[] = {
+        "dhcp-option DNS 6.6.6.6",          "dhcp-option dns 6.6.6.6",
+        "dhcp-option  DNS 6.6.6.6",         "\"dhcp-option\" DNS 6.6.6.6",
+        "'dhcp-option' 'DNS' '6.6.6.6'",    "dhcp-\\option DNS 6.6.6.6",
+        "dhcp-option \"Dns6\" 2001:db8::6", "dhcp-op\"tion\" DNS 6.6.6.6",
+    };
+    char dns[] = "dhcp-option DNS", route[] = "route 10.1.";
+    struct config_pull_filter filters[] = {
+        {CONFIG_PULL_ACCEPT, route},
+        {CONFIG_PULL_IGNORE, dns},
+        {CONFIG_PULL_IGNORE, (char[]){"route "}}};
+    for (size_t i = 0; i < COUNT(hidden); i++) {
+        struct fixture f;
+        char message[256];
+        begin(&f);
+        f.config.pull_filters = filters;
+        f.config.pull_filter_count = COUNT(filters);
+        snprintf(message, sizeof message,
+                 "PUSH_REPLY,ifconfig 10.8.0.6 10.8.0.5,%s,\"route\" "
+                 "10.1.0.0 255.255.0.0,'route' 10.2.0.0 255.255.0.0",
+                 hidden[i]);
+        assert_true(add(&f, message));
+        assert_true(finish(&f));
+        if (f.o.tunnel.resolver_count != 0)
+            fail_msg("%s: was taken", hidden[i]);
+        assert_int_equal(f.o.tunnel.route_count, 1);
+        is_prefix(&f.o.tunnel.routes[0].prefix, "10.1.0.0/16");
+        push_options_clear(&f.o);
+    }
+}
+
 static void an_update_of_what_cannot_change_needs_a_new_connection(void **state)
 {
     (void)state;
@@ -995,6 +1030,7 @@ int main(void)
         cmocka_unit_test(blanks_in_front_of_marks_do_not_count),
         cmocka_unit_test(marks_in_another_order_are_malformed),
         cmocka_unit_test(a_filter_sees_through_blanks),
+        cmocka_unit_test(a_filter_sees_through_spelling),
         cmocka_unit_test(
             an_update_of_what_cannot_change_needs_a_new_connection),
         cmocka_unit_test(every_truncation_is_survived),
