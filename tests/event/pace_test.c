@@ -1,11 +1,6 @@
 #include "gateway/event/pace.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit.h"
 
 struct run {
     struct pace pace;

@@ -1,12 +1,7 @@
 #include "firewall/checksum.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 static uint16_t slow_sum(const uint8_t *data, size_t size)
 {

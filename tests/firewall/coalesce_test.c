@@ -1,14 +1,9 @@
 #include "firewall/coalesce.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "firewall/ip_packet.h"
 #include "firewall/segment.h"
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
 static const uint8_t timestamps[] = {1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8};

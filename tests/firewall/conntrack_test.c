@@ -1,12 +1,7 @@
 #include "firewall/conntrack.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 /* A connection as both of its ends have it: what they send is right unless a
  * test says otherwise. */

@@ -1,12 +1,7 @@
 #include "firewall/flow.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 static struct flow_table *table(uint32_t capacity)
 {

@@ -1,13 +1,8 @@
 #include "firewall/fragments.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "firewall/segment.h"
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
 

@@ -1,12 +1,7 @@
 #include "firewall/ip_packet.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 static struct craft sample(bool v6, uint8_t protocol)
 {
@@ -56,8 +51,7 @@ static void headers_are_found(void **state)
 static enum drop parse_prefix(const struct packet *whole, size_t size,
                               bool quoted, bool *parsed)
 {
-    uint8_t *data = malloc(size ? size : 1);
-    memcpy(data, whole->data, size);
+    uint8_t *data = exact_copy(whole->data, size);
     struct packet p = *whole;
     struct ip_packet ip;
     enum drop drop = DROP_NONE;

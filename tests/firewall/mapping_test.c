@@ -1,10 +1,6 @@
 #include "firewall/mapping.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit.h"
 
 static struct mapping_table *table(uint32_t capacity)
 {

@@ -1,12 +1,7 @@
 #include "firewall/mss.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 /* Clamps a SYN with these options to packets of `size` bytes; its options are
  * then in `out`. The data is on the heap, at its exact size. */

@@ -1,12 +1,9 @@
 #include "firewall/rules_parser.h"
 
-#include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 static const struct instant now = {5000000};
 

@@ -1,15 +1,11 @@
 /* In a real loop, beside a QubesDB daemon that takes its turns in it. */
 #include "gateway/dom0.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "tests/qubesdb/daemon.h"
+#include "tests/unit.h"
 
 #define RULES    "/qubes-firewall/10.137.0.20"
 #define ONE_RULE "1 rule, else drop"

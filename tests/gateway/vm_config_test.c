@@ -1,10 +1,6 @@
 #include "gateway/vm_config.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit.h"
 
 static bool set(struct vm_config *c, enum vm_config_key key, const char *value)
 {

@@ -2,8 +2,6 @@
 #include "tests/nano/tar.h"
 #include "tests/unit.h"
 
-#include <stdio.h>
-
 static struct tar tar;
 static struct archive_member member;
 
@@ -105,8 +103,7 @@ static void every_truncation_is_refused(void **state)
     size_t members_size = tar.size;
     tar_end(&tar);
     for (size_t size = 0; size < members_size + ARCHIVE_BLOCK; size++) {
-        uint8_t *copy = malloc(size ? size : 1);
-        memcpy(copy, tar.data, size);
+        uint8_t *copy = exact_copy(tar.data, size);
         assert_int_equal(archive_check(bytes_of(copy, size), &member),
                          ARCHIVE_TRUNCATED);
         free(copy);

@@ -1,13 +1,10 @@
 #include "qubesdb/keys.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #include "gateway/base/log.h"
 #include "qubesdb/rule_tree.h"
+#include "tests/unit.h"
 
 static unsigned warnings;
 

@@ -1,10 +1,6 @@
 #include "qubesdb/message.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit.h"
 
 enum { ROUNDS = 20000 };
 
@@ -122,8 +118,7 @@ static enum message_result decode_copy(const uint8_t *data, size_t size,
                                        struct message *m, size_t *taken)
 {
     /* Of exact size, so that reading beyond it is seen. */
-    uint8_t *copy = malloc(size ? size : 1);
-    memcpy(copy, data, size);
+    uint8_t *copy = exact_copy(data, size);
     enum message_result result = message_decode(bytes_of(copy, size), m, taken);
     free(copy);
     return result;
@@ -140,12 +135,6 @@ static void every_truncation_is_partial(void **state)
         assert_int_equal(decode_copy(out, i, &m, &taken), MESSAGE_PARTIAL);
     assert_int_equal(decode_copy(out, size, &m, &taken), MESSAGE_WHOLE);
     assert_int_equal(taken, size);
-}
-
-static uint32_t next_random(uint32_t *seed)
-{
-    *seed = *seed * 1664525 + 1013904223;
-    return *seed >> 8;
 }
 
 static struct message random_message(uint32_t *seed, uint8_t *data)

@@ -1,10 +1,8 @@
 #include "qubesdb/mirror.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include <cmocka.h>
+#include "tests/unit.h"
 
 struct told {
     char text[512];

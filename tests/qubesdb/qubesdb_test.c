@@ -1,18 +1,14 @@
 #include "qubesdb/qubesdb.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "gateway/base/log.h"
 #include "qubesdb/keys.h"
 #include "tests/qubesdb/witness.h"
+#include "tests/unit.h"
 
 #define A      "10.137.0.1"
 #define B      "10.137.0.10"
@@ -688,12 +684,6 @@ static void an_answer_that_makes_no_sense_ends_the_conversation(void **state)
     assert_false(survives_answer(two, sizeof two));
 }
 
-static uint32_t next_random(uint32_t *seed)
-{
-    *seed = *seed * 1664525 + 1013904223;
-    return *seed >> 8;
-}
-
 static void do_something(struct daemon *s, uint32_t *seed)
 {
     static const char *const paths[] = {
@@ -762,7 +752,7 @@ static void whatever_happens_the_mirror_ends_equal(void **state)
     for (uint32_t round = 0; round < RANDOM_ROUNDS; round++) {
         struct scene scene;
         struct witness *w = &scene.witness;
-        uint32_t seed = round;
+        uint32_t seed = round + 1; /* never 0 */
         open_scene(&scene);
         if (round % 3 == 0)
             daemon_send_in_pieces(scene.daemon, 1 + round % 100);

@@ -2,15 +2,12 @@
  * for libxenvchan. */
 #include "qubesdb/qubesdb.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #include "gateway/base/log.h"
 #include "tests/qubesdb/vchan_double.h"
 #include "tests/qubesdb/witness.h"
+#include "tests/unit.h"
 
 #define A      "10.137.0.1"
 #define B      "10.137.0.10"

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <libxenvchan.h>
 #include <poll.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>

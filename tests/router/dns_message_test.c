@@ -1,12 +1,7 @@
 #include "gateway/router/dns_message.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 /* www.example.org, A, IN, recursion desired, with an OPT record of 1232. */
 static const uint8_t known_query[] = {
@@ -65,8 +60,7 @@ static void every_truncation_is_refused_or_unusable(void **state)
     for (size_t size = 0; size < sizeof known_answer; size++) {
         struct dns_message_answer a;
         bool usable = false;
-        uint8_t *copy = malloc(size ? size : 1);
-        memcpy(copy, known_answer, size);
+        uint8_t *copy = exact_copy(known_answer, size);
         assert_false(parse(bytes_of(copy, size), &usable, &a) && usable &&
                      a.count > 0);
         free(copy);

@@ -1,11 +1,7 @@
 #include "gateway/router/route_table.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 static struct prefix prefix(const char *text)
 {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "firewall/coalesce.h"
+#include "gateway/base/log.h"
 
 enum {
     RULES_MOST = 8,

@@ -1,5 +1,7 @@
 #include "tests/router/world.h"
 
+#include "gateway/base/log.h"
+
 /* --- Rules ---------------------------------------------------------------- */
 
 static void set_rules(struct world *w, const char *source, const char *policy,

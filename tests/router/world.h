@@ -5,17 +5,11 @@
 
 #include "gateway/router/router.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "firewall/checksum.h"
 #include "firewall/icmp.h"
 #include "firewall/segment.h"
-#include "gateway/base/log.h"
 #include "tests/firewall/craft.h"
+#include "tests/unit.h"
 
 /* Two qubes, a tunnel, and somebody outside. */
 struct world {
