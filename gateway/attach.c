@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
-#include "gateway/base/text.h"
 #include "gateway/event/signals.h"
 #include "gateway/link/plug.h"
 #include "gateway/link/tun_device.h"

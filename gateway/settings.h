@@ -6,7 +6,6 @@
 #define GATEWAY_SETTINGS_H
 
 #include "gateway/base/address.h"
-#include "gateway/base/log.h"
 #include "gateway/link/vchan.h"
 
 enum { SETTINGS_DOWNSTREAMS_MAX = 128, SETTINGS_INTERFACE_SIZE = 16 };

@@ -1,6 +1,5 @@
 #include "gateway/status.h"
 
-#include "gateway/base/log.h"
 #include "gateway/json_text.h"
 
 static double seconds_between(struct instant later, struct instant earlier)

@@ -1,7 +1,5 @@
 #include "qubesdb/mirror.h"
 
-#include <stdlib.h>
-
 #include "gateway/base/log.h"
 
 void mirror_init(struct mirror *m, const struct mirror_owner *owner)

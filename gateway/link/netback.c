@@ -5,9 +5,7 @@
 #include "gateway/link/grant.h"
 #include "gateway/link/vif_table.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>

@@ -1,7 +1,5 @@
 #include "gateway/openvpn/config_options.h"
 
-#include "gateway/base/text.h"
-
 static void set_flag(struct config_builder *b,
                      const struct config_option *option,
                      const struct config_line *line)

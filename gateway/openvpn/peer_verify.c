@@ -10,7 +10,6 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
-#include "gateway/base/text.h"
 
 enum { FINGERPRINT_SIZE = 32 };
 

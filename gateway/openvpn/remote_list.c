@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/base/text.h"
-
 enum {
     PATIENT_ROUNDS = 4, /* before pauses grow */
     SHIFT_MOST = 15,    /* connect-retry is less than 2^17 s */

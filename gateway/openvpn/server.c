@@ -1,6 +1,5 @@
 #include "gateway/openvpn/server.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/base/log.h"

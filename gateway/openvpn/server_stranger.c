@@ -4,7 +4,6 @@
  */
 #include <mbedtls/md.h>
 
-#include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 #include "gateway/openvpn/early_negotiation.h"

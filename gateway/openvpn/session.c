@@ -1,6 +1,5 @@
 #include "gateway/openvpn/session.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 

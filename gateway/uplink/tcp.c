@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "gateway/base/log.h"
 #include "gateway/uplink/dial.h"
 #include "gateway/uplink/tcp_framing.h"
 

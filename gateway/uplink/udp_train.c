@@ -1,6 +1,5 @@
 #include "gateway/uplink/udp_train.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdlib.h>

@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define PROFILES "tests/vectors/profiles/"
 #define BROKEN   PROFILES "broken/"

@@ -2,7 +2,6 @@
 
 #include "tests/unit.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>

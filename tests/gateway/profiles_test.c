@@ -4,8 +4,6 @@
 #include "tests/unit.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "gateway/base/log.h"
 

@@ -4,8 +4,6 @@
 
 #include "tests/unit.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

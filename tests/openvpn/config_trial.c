@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/base/text.h"
 #include "tests/unit.h"
 
 static void note(void *context, enum config_severity severity, unsigned line,

@@ -1,7 +1,5 @@
 #include "gateway/openvpn/credentials.h"
 
-#include <stdio.h>
-
 #include "tests/unit.h"
 
 struct trial {

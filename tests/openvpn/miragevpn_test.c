@@ -1,7 +1,6 @@
 /* The rows of tests/vectors/miragevpn.txt: each option and each push does what
  * the row says, and each test that a row names is there. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "gateway/openvpn/push_options.h"
 #include "tests/openvpn/config_trial.h"

@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-#include "gateway/base/text.h"
-
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 enum { REPORTS_SIZE = 2048 };

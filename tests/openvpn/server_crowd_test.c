@@ -1,7 +1,6 @@
 /* Two hundred clients of one server, and a flood of strangers beside them: who
  * is in stays in and moves data, and nothing is kept of anybody else. */
 #include <malloc.h>
-#include <stdio.h>
 
 #include "gateway/base/log.h"
 #include "gateway/openvpn/server_state.h"

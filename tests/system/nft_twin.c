@@ -33,7 +33,6 @@
 #include <unistd.h>
 
 #include "firewall/segment.h"
-#include "gateway/base/log.h"
 #include "tests/firewall/craft.h"
 
 enum {

@@ -3,8 +3,6 @@
 
 #include "tests/unit.h"
 
-#include <stdio.h>
-
 #include "gateway/base/log.h"
 #include "tests/namespace.h"
 

@@ -14,7 +14,6 @@
  * Ring layouts: xen/include/public/io/ring.h and io/netif.h.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <xenevtchn.h>
 #include <xengnttab.h>
