@@ -149,6 +149,7 @@ FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c
 
 # What one folder's tests share with another's.
 router_BORROWS := tests/firewall/craft.c
+simulator_BORROWS := tests/fuzz/true_server.c
 fuzz_BORROWS := tests/firewall/craft.c tests/link/fake_frontend.c tests/nano/tar.c
 bench_BORROWS := tests/firewall/craft.c
 gateway_BORROWS := tests/firewall/craft.c tests/qubesdb/daemon.c

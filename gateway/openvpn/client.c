@@ -415,12 +415,29 @@ static void open_control(struct client *c, struct datagram *d)
 }
 
 /* How many of them were no packets of the server's. */
-static size_t count_opened(struct client *c, const struct burst *burst)
+static size_t count_forged(const struct burst *burst)
 {
     size_t forged = 0;
+    for (size_t i = 0; i < burst->count; i++)
+        forged += burst->datagrams[i].drop == DROP_DATA_AUTH;
+    return forged;
+}
+
+/* What LZO unpacked lies in memory of the session, which a message behind it
+ * may have ended. */
+static void drop_opened(struct burst *burst)
+{
+    for (size_t i = 0; i < burst->count; i++) {
+        struct datagram *d = &burst->datagrams[i];
+        if (d->drop == DROP_NONE && d->inner_size > 0)
+            d->drop = DROP_TUNNEL_DOWN;
+    }
+}
+
+static void count_opened(struct client *c, const struct burst *burst)
+{
     for (size_t i = 0; i < burst->count; i++) {
         const struct datagram *d = &burst->datagrams[i];
-        forged += d->drop == DROP_DATA_AUTH;
         if (d->drop != DROP_NONE) {
             drop_count(&c->drops, d->drop);
         } else if (d->inner_size > 0) {
@@ -428,7 +445,6 @@ static size_t count_opened(struct client *c, const struct burst *burst)
             c->bytes_opened += d->inner_size;
         }
     }
-    return forged;
 }
 
 void client_open(struct client *c, struct instant now, struct burst *burst)
@@ -449,13 +465,16 @@ void client_open(struct client *c, struct instant now, struct burst *burst)
             drop_all(burst, first, count, DROP_DATA_NO_KEY);
     }
     client_event_settle(c);
-    size_t forged = count_opened(c, burst);
     /* A stream has one sender: what is forged or garbled in it will go on so
      * (openvpn: forward.c, "Fatal decryption error"). */
-    if (forged && c->state == CLIENT_UP && c->remote->protocol == CONFIG_TCP)
+    if (c->state == CLIENT_UP && c->remote->protocol == CONFIG_TCP &&
+        count_forged(burst) > 0)
         client_state_retry(c, REMOTE_LIST_LOST, NULL,
                            "a data packet in the TCP connection fails "
                            "authentication");
+    if (!c->session_open)
+        drop_opened(burst);
+    count_opened(c, burst);
 }
 
 /* Status. */

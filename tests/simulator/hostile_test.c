@@ -1,0 +1,176 @@
+/* A server that has the right keys and means harm: the client against one that
+ * says in its session whatever a test wants. */
+#include <lzo/lzo1x.h>
+#include <stdio.h>
+
+#include "gateway/openvpn/client.h"
+#include "tests/fuzz/true_server.h"
+#include "tests/simulator/quiet.h"
+#include "tests/unit.h"
+#include "tests/vectors/pki.h"
+
+enum { TURNS = 60, PACKET_SIZE = 400, MEMORY = 8192 };
+
+struct fight {
+    struct instant now;
+    struct config config;
+    struct config_remote remote;
+    struct client *client;
+    struct true_server server;
+    unsigned downs, asks;
+};
+
+static uint32_t counter;
+
+static void fill_random(void *context, uint8_t *out, size_t size)
+{
+    (void)context;
+    random_bytes(&counter, out, size);
+}
+
+static uint32_t unix_time(void *context)
+{
+    (void)context;
+    return 2000000000;
+}
+
+static void begin(struct fight *f, enum config_compression compression)
+{
+    struct session_env server_env = {NULL, fill_random, unix_time};
+    struct client_env env = {NULL, fill_random, unix_time};
+    *f = (struct fight){.now = {1000000}};
+    counter = 1;
+    true_server_init(&f->server, (struct true_server_kind){CONFIG_WRAP_NONE},
+                     &server_env);
+    config_init(&f->config);
+    assert_true(config_set_blob(&f->config.ca, bytes_of_text(pki_ca)));
+    f->config.compression = compression;
+    true_server_introduce(&f->server, &f->config, &f->remote);
+    f->client = client_new(&f->config, &env);
+    assert_non_null(f->client);
+    client_start(f->client, f->now);
+}
+
+static void end(struct fight *f)
+{
+    client_free(f->client);
+    true_server_clear(&f->server);
+    f->config.remotes = NULL; /* the fight's own */
+    f->config.remote_count = 0;
+    config_clear(&f->config);
+}
+
+static enum client_state state_of(const struct fight *f)
+{
+    struct client_status s;
+    client_status(f->client, &s);
+    return s.state;
+}
+
+static void deliver(struct fight *f, struct bytes datagram)
+{
+    struct burst burst = {.count = 0};
+    uint8_t *copy = exact_copy(datagram.data, datagram.size);
+    assert_true(burst_add_view(&burst, copy, (uint16_t)datagram.size));
+    client_open(f->client, f->now, &burst);
+    free(copy);
+}
+
+static void listen(struct fight *f)
+{
+    struct client_action a;
+    while (client_poll(f->client, &a)) {
+        if (a.type == CLIENT_ACTION_CONNECT)
+            client_connected(f->client, f->now, 28, 1500);
+        else if (a.type == CLIENT_ACTION_SEND)
+            true_server_hear(&f->server, f->now, a.bytes);
+        f->downs += a.type == CLIENT_ACTION_DOWN;
+        f->asks += a.type == CLIENT_ACTION_ASK;
+    }
+}
+
+/* Both say all they have to say, until the client is in that state. */
+static bool talk_until(struct fight *f, enum client_state state)
+{
+    struct bytes datagram;
+    for (int i = 0; i < TURNS && state_of(f) != state; i++) {
+        listen(f);
+        while (true_server_speak(&f->server, f->now, &datagram)) {
+            deliver(f, datagram);
+            listen(f);
+        }
+        f->now = instant_after(f->now, duration_milliseconds(50));
+        if (instant_reached(f->now, client_deadline(f->client)))
+            client_expire(f->client, f->now);
+    }
+    return state_of(f) == state;
+}
+
+static void go_up(struct fight *f)
+{
+    true_server_open(&f->server, f->now);
+    assert_true(talk_until(f, CLIENT_UP));
+    listen(f);
+}
+
+/* One packet as `comp-lzo yes' sends it, sealed with the server's keys. */
+static uint8_t *packed_packet(struct fight *f, struct bytes packet,
+                              uint16_t *size)
+{
+    static uint8_t work[LZO1X_1_MEM_COMPRESS];
+    uint8_t inner[MEMORY];
+    lzo_uint packed = 0;
+    struct burst burst;
+    struct burst_layout layout = session_data_layout(&f->server.session);
+    inner[0] = 0x66;
+    assert_int_equal(
+        lzo1x_1_compress(packet.data, packet.size, inner + 1, &packed, work),
+        LZO_E_OK);
+    assert_true(burst_init(&burst, MEMORY));
+    struct datagram *d = burst_reserve(&burst, &layout, (uint32_t)packed + 1);
+    assert_non_null(d);
+    memcpy(d->data + d->inner_offset, inner, packed + 1);
+    assert_true(session_data_seal(&f->server.session, f->now, &burst));
+    uint8_t *copy = exact_copy(d->data, d->size);
+    *size = d->size;
+    burst_clear(&burst);
+    return copy;
+}
+
+/* Such a packet is unpacked to memory of the session, which a message
+ * behind it in the same burst may end. */
+static void what_was_unpacked_goes_with_its_session(void **state)
+{
+    (void)state;
+    uint8_t packet[PACKET_SIZE];
+    struct fight f;
+    struct bytes goodbye;
+    struct burst burst = {.count = 0};
+    uint16_t size;
+    memset(packet, 0x45, sizeof packet);
+    begin(&f, CONFIG_COMPRESSION_LZO);
+    go_up(&f);
+    uint8_t *sealed = packed_packet(&f, bytes_of(packet, sizeof packet), &size);
+    assert_true(session_send(&f.server.session, f.now, "RESTART"));
+    assert_true(true_server_speak(&f.server, f.now, &goodbye));
+    uint8_t *last = exact_copy(goodbye.data, goodbye.size);
+    assert_true(burst_add_view(&burst, sealed, size));
+    assert_true(burst_add_view(&burst, last, (uint16_t)goodbye.size));
+    client_open(f.client, f.now, &burst);
+    assert_int_equal(state_of(&f), CLIENT_PAUSING);
+    const struct datagram *d = &burst.datagrams[0];
+    if (d->drop == DROP_NONE)
+        assert_bytes_equal(bytes_of(d->data + d->inner_offset, d->inner_size),
+                           bytes_of(packet, sizeof packet));
+    free(sealed);
+    free(last);
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_unpacked_goes_with_its_session),
+    };
+    return cmocka_run_group_tests_name("hostile", tests, quiet, NULL);
+}
