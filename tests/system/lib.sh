@@ -42,6 +42,8 @@ site=www.example.net # only the resolver behind the VPN knows it
 remotes=('proto udp4' "remote $server_address $server_port")
 listen=('proto udp4' "local $server_address")
 flows=("udp/$gateway_address/$server_address/$server_port")
+# Which addresses the server has and gives inside of the tunnel.
+network=('server 10.8.0.0 255.255.255.0')
 # What the resolver knows besides, as options of dnsmasq; and what starts a program that asks it outside of the tunnel.
 names=()
 outside=()
@@ -282,7 +284,7 @@ server_start() { # WRAP [LINE]...
     shift
     server_preload=()
     {
-        printf '%s\n' 'server 10.8.0.0 255.255.255.0' 'topology subnet' "${listen[@]}" \
+        printf '%s\n' "${network[@]}" 'topology subnet' "${listen[@]}" \
             "port $server_port" 'dev tun0' 'disable-dco' 'keepalive 1 4' 'dh none' 'verb 3' \
             "ca $work/authority.crt" "cert $work/server.example.net.crt" "key $work/server.example.net.key" \
             'push "redirect-gateway def1"' "push \"dhcp-option DNS $resolver_address\"" "$@"
@@ -314,6 +316,9 @@ server_return() {
 server_said() { # LINE PATTERN: since that line of its log
     tail -n "+$(($1 + 1))" "$work/server.log" | grep -- "$2" >/dev/null
 }
+
+# One member of our own server's status, as gateway_field says it.
+server_status() { timeout 5 "$program" status --control "$work/server.control" --json | json "$1"; }
 
 server_stop() {
     end_process TERM "$server_pid"

@@ -27,8 +27,6 @@ ok "a client's option is told apart" refused "broken.conf:1: error: .redirect-ga
     'redirect-gateway def1'
 ok "what is missing is named" refused 'broken.conf: error: .cert. is missing' 'server 10.8.0.0 255.255.255.0'
 
-server_status() { timeout 5 "$program" status --control "$work/server.control" --json | json "$1"; }
-
 # --- Every wrapping, either client ---------------------------------------------------------------------------------------
 
 download() { in_qube curl -sS --max-time 40 http://$web_address/big | sha256sum | cut -d ' ' -f 1; }

@@ -29,7 +29,6 @@ server_has() { # PATTERN: in the server's log, since it was started
     tail -n "+$((server_mark + 1))" "$work/server.log" | grep -E -- "$1" >/dev/null ||
         { echo "the server's log lacks: $1"; return 1; }
 }
-server_status() { timeout 5 "$program" status --control "$work/server.control" --json | json "$1"; }
 file_down() { in_qube curl -sS --max-time 10 http://$web_address/file | sha256sum | cut -d ' ' -f 1; }
 file_up() {
     in_qube curl -sS --max-time 10 -H Expect: --data-binary @"$work/www/file" http://$web_address/cgi-bin/sha256
