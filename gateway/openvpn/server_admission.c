@@ -199,7 +199,7 @@ static const char *take_addresses(struct server *s, struct server_peer *p,
     const struct server_config *c = s->config;
     bool fixed = address_is_set(&own->ipv4.address);
     bool more =
-        address_is_set(&c->ipv6.address) && !address_is_set(&own->ipv6.address);
+        address_is_set(&c->ipv6_first) && !address_is_set(&own->ipv6.address);
     if (fixed && server_pool_number(&s->pool, &own->ipv4.address, &p->number)) {
         if (!server_pool_take_number(&s->pool, p->number, name_of(s, p), p))
             return "another client has its address";

@@ -47,10 +47,12 @@ HANDLER(ifconfig_push)
     struct client_builder *s = builder_of(b);
     const struct prefix *own = &s->server->ipv4;
     struct prefix network = prefix_of(&own->address, own->bits);
-    uint32_t address;
-    uint8_t bits;
+    uint32_t address, other;
+    uint8_t bits = 32;
+    bool subnet = s->server->topology == SERVER_CONFIG_SUBNET;
     if (!server_config_options_ipv4(b, line, 1, &address) ||
-        !server_config_options_netmask(b, line, 2, &bits))
+        !server_config_options_ipv4(b, line, 2, &other) ||
+        (subnet && !server_config_options_netmask(b, line, 2, &bits)))
         return;
     uint32_t hosts = UINT32_MAX >> own->bits;
     struct address a = address_ipv4(address);
@@ -62,6 +64,7 @@ HANDLER(ifconfig_push)
         return;
     }
     s->out->ipv4 = (struct prefix){a, bits};
+    s->out->ipv4_second = address_ipv4(other);
 }
 
 static bool read_ipv6(struct config_builder *b, const struct config_line *line,
@@ -77,31 +80,13 @@ static bool read_ipv6(struct config_builder *b, const struct config_line *line,
     return false;
 }
 
-/* An address and how much of it is the network's. */
-static bool read_own_ipv6(struct config_builder *b,
-                          const struct config_line *line, struct prefix *p)
-{
-    const char *text = config_builder_argument(line, 1);
-    struct bytes rest = bytes_of_text(text), address;
-    char out[LOG_QUOTE_SIZE];
-    uint32_t bits;
-    if (text_cut(&rest, '/', &address) && address_parse(address, &p->address) &&
-        p->address.family == ADDRESS_IPV6 && text_to_u32(rest, 128, &bits)) {
-        p->bits = (uint8_t)bits;
-        return true;
-    }
-    config_builder_error(b, "`%s' is not an IPv6 address with its bits",
-                         log_quote(out, bytes_of_text(text)));
-    return false;
-}
-
 HANDLER(ifconfig_ipv6_push)
 {
     (void)option;
     struct client_builder *s = builder_of(b);
     const struct prefix *own = &s->server->ipv6;
     struct prefix p, network = prefix_of(&own->address, own->bits);
-    if (!read_own_ipv6(b, line, &p))
+    if (!server_config_options_own_ipv6(b, line, &p))
         return;
     if (own->address.family != ADDRESS_IPV6 ||
         !prefix_contains(&network, &p.address) ||

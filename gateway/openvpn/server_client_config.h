@@ -11,8 +11,9 @@
 enum { SERVER_CLIENT_ROUTES_MAX = 256 }; /* OpenVPN's max-routes-per-client */
 
 struct server_client_config {
-    struct prefix ipv4, ipv6; /* ifconfig-push; family NONE: of the pool */
-    struct prefix *routes;    /* owned: iroute */
+    struct prefix ipv4, ipv6;   /* ifconfig-push; family NONE: of the pool */
+    struct address ipv4_second; /* its netmask or other end */
+    struct prefix *routes;      /* owned: iroute */
     size_t route_count;
     char **pushes; /* owned: for it alone */
     size_t push_count;

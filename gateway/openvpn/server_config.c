@@ -13,6 +13,15 @@ enum {
     STATUS_SECONDS_DEFAULT = 60,
 };
 
+const char *server_config_topology_name(enum server_config_topology t)
+{
+    static const char *const names[] = {"subnet", "net30", "p2p"};
+    _Static_assert(sizeof names / sizeof *names ==
+                       SERVER_CONFIG_TOPOLOGY_LAST + 1,
+                   "a topology without a name");
+    return names[t];
+}
+
 void server_config_init(struct server_config *c)
 {
     *c = (struct server_config){

@@ -31,6 +31,16 @@ struct server_config_socket {
     struct endpoint local; /* family NONE: every address of the host */
 };
 
+/* How clients see the network that they are in. */
+enum server_config_topology {
+    SERVER_CONFIG_SUBNET,
+    SERVER_CONFIG_NET30, /* a /30 for each, of which two are its ends */
+    SERVER_CONFIG_P2P,   /* the other end is the server's own address */
+    SERVER_CONFIG_TOPOLOGY_LAST = SERVER_CONFIG_P2P,
+};
+/* As the directive has it. */
+const char *server_config_topology_name(enum server_config_topology t);
+
 struct server_config {
     struct config common;
 
@@ -38,10 +48,12 @@ struct server_config {
     struct server_config_socket sockets[SERVER_CONFIG_PROTOCOLS];
     char device[SERVER_CONFIG_DEVICE_SIZE];
 
-    /* inside the tunnel; `subnet` topology */
+    /* inside the tunnel */
+    enum server_config_topology topology;
     struct prefix ipv4; /* the network, in its address the server's own */
     uint32_t pool_first, pool_last; /* host order, both included; 0: none */
     struct prefix ipv6;             /* family NONE: no IPv6 */
+    struct address ipv6_first;      /* of the pool; family NONE: no such */
     struct prefix routes[SERVER_CONFIG_ROUTES_MAX]; /* `route' */
     size_t route_count;
     char **pushes; /* owned; options as a client gets them */

@@ -21,7 +21,8 @@ struct server_config_local {
 struct server_config_builder {
     struct config_builder common; /* first; fills out->common */
     struct server_config *out;
-    bool has_pool; /* ifconfig-pool was said */
+    bool wants_pool;   /* `server' without `nopool' */
+    bool has_ifconfig; /* instead of `server' */
     uint16_t port;
     enum config_protocol protocol;
     enum address_family family; /* NONE: both */
@@ -41,6 +42,10 @@ MUST_USE bool server_config_options_ipv4(struct config_builder *b,
 MUST_USE bool server_config_options_netmask(struct config_builder *b,
                                             const struct config_line *line,
                                             size_t number, uint8_t *bits);
+/* Argument 1: an address and how much of it is the network's. */
+MUST_USE bool server_config_options_own_ipv6(struct config_builder *b,
+                                             const struct config_line *line,
+                                             struct prefix *p);
 /* Whether argument 1 may be pushed behind `count` others. */
 MUST_USE bool server_config_options_push(struct config_builder *b,
                                          const struct config_line *line,
@@ -49,10 +54,16 @@ MUST_USE bool server_config_options_push(struct config_builder *b,
 /* server_config_options_tunnel.c: where clients find it, and what is inside */
 config_option_handler server_config_options_local, server_config_options_port,
     server_config_options_proto, server_config_options_device,
-    server_config_options_mode, server_config_options_server,
-    server_config_options_server_ipv6, server_config_options_ifconfig_pool,
-    server_config_options_topology, server_config_options_route,
+    server_config_options_mode, server_config_options_route,
     server_config_options_route_ipv6, server_config_options_keepalive,
     server_config_options_push_all;
+
+/* server_config_options_addresses.c: of the server and of clients, inside */
+config_option_handler server_config_options_server,
+    server_config_options_server_ipv6, server_config_options_ifconfig,
+    server_config_options_ifconfig_ipv6, server_config_options_ifconfig_pool,
+    server_config_options_ifconfig_ipv6_pool, server_config_options_topology;
+/* Once all is read. */
+void server_config_options_finish_addresses(struct server_config_builder *s);
 
 #endif

@@ -59,6 +59,24 @@ bool server_config_options_netmask(struct config_builder *b,
     return false;
 }
 
+bool server_config_options_own_ipv6(struct config_builder *b,
+                                    const struct config_line *line,
+                                    struct prefix *p)
+{
+    const char *text = config_builder_argument(line, 1);
+    struct bytes rest = bytes_of_text(text), address;
+    char out[LOG_QUOTE_SIZE];
+    uint32_t bits;
+    if (text_cut(&rest, '/', &address) && address_parse(address, &p->address) &&
+        p->address.family == ADDRESS_IPV6 && text_to_u32(rest, 128, &bits)) {
+        p->bits = (uint8_t)bits;
+        return true;
+    }
+    config_builder_error(b, "`%s' is not an IPv6 address with its bits",
+                         log_quote(out, bytes_of_text(text)));
+    return false;
+}
+
 /* --- Where clients find it --- */
 
 static bool find_protocol(struct config_builder *b, const char *text,
@@ -170,83 +188,6 @@ HANDLER(server_config_options_mode)
 }
 
 /* --- Inside the tunnel --- */
-
-HANDLER(server_config_options_server)
-{
-    (void)option;
-    struct server_config *c = out_of(b);
-    uint32_t network;
-    uint8_t bits;
-    char out[LOG_QUOTE_SIZE];
-    const char *more = config_builder_argument(line, 3);
-    if (!server_config_options_ipv4(b, line, 1, &network) ||
-        !server_config_options_netmask(b, line, 2, &bits))
-        return;
-    if (more && strcmp(more, "nopool") != 0) {
-        config_builder_error(b, "`%s' is not `nopool'", quoted(out, more));
-        return;
-    }
-    if (bits < 8 || bits > 29) {
-        config_builder_error(b, "`server' wants a network from /8 to /29");
-        return;
-    }
-    uint32_t hosts = UINT32_MAX >> bits;
-    if (network & hosts) {
-        config_builder_error(b, "`server' wants a network's address; its "
-                                "netmask leaves bits of it over");
-        return;
-    }
-    c->ipv4 = (struct prefix){address_ipv4(network + 1), bits};
-    if (more || builder_of(b)->has_pool)
-        return;
-    c->pool_first = network + 2;
-    c->pool_last = network + hosts - 1;
-}
-
-HANDLER(server_config_options_server_ipv6)
-{
-    (void)option;
-    const char *text = config_builder_argument(line, 1);
-    struct prefix p;
-    char out[LOG_QUOTE_SIZE];
-    if (!prefix_parse(bytes_of_text(text), &p) ||
-        p.address.family != ADDRESS_IPV6) {
-        config_builder_error(b, "`%s' is not an IPv6 network",
-                             quoted(out, text));
-        return;
-    }
-    if (p.bits < 64 || p.bits > 112) {
-        config_builder_error(b, "`server-ipv6' wants a network from /64 to "
-                                "/112");
-        return;
-    }
-    p.address.bytes[15] = 1;
-    out_of(b)->ipv6 = p;
-}
-
-HANDLER(server_config_options_ifconfig_pool)
-{
-    (void)option;
-    struct server_config *c = out_of(b);
-    uint32_t first, last;
-    if (!server_config_options_ipv4(b, line, 1, &first) ||
-        !server_config_options_ipv4(b, line, 2, &last))
-        return;
-    if (first > last) {
-        config_builder_error(b, "`ifconfig-pool' ends before it begins");
-        return;
-    }
-    c->pool_first = first;
-    c->pool_last = last;
-    builder_of(b)->has_pool = true;
-}
-
-HANDLER(server_config_options_topology)
-{
-    (void)option;
-    if (strcmp(config_builder_argument(line, 1), "subnet") != 0)
-        config_builder_error(b, "only `topology subnet' is supported");
-}
 
 static void add_route(struct config_builder *b, const struct prefix *p)
 {

@@ -76,29 +76,6 @@ static void read_lines(struct server_config_builder *s, struct config_file *f)
 
 /* --- What can be said only when all is known --- */
 
-static void check_pool(struct config_builder *b, const struct server_config *c)
-{
-    struct address first = address_ipv4(c->pool_first);
-    struct address last = address_ipv4(c->pool_last);
-    uint32_t own = address_to_ipv4(&c->ipv4.address);
-    if (c->ipv4.address.family != ADDRESS_IPV4) {
-        config_builder_error(b, "`server NETWORK NETMASK' is missing");
-        return;
-    }
-    struct prefix network = prefix_of(&c->ipv4.address, c->ipv4.bits);
-    if (c->pool_first == 0) {
-        config_builder_error(b, "without a pool no client gets an address: "
-                                "`nopool' needs `ifconfig-pool'");
-        return;
-    }
-    if (!prefix_contains(&network, &first) ||
-        !prefix_contains(&network, &last) || c->pool_first <= own ||
-        c->pool_last >= (own | UINT32_MAX >> c->ipv4.bits))
-        config_builder_error(b, "`ifconfig-pool' must lie inside of the "
-                                "network of `server', without its first and "
-                                "last address and the server's own");
-}
-
 static void open_socket(struct server_config_builder *s,
                         const struct server_config_local *l)
 {
@@ -145,7 +122,7 @@ static void finish(struct server_config_builder *s)
     config_remote_init(&b->common.remote);
 
     open_sockets(s);
-    check_pool(b, c);
+    server_config_options_finish_addresses(s);
     if (common->cert.size == 0 && !b->failed_cert)
         config_builder_error(b, "`cert' is missing: no client would know the "
                                 "server");

@@ -3,24 +3,32 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Where OpenVPN's pool starts (openvpn: helper.c). */
-enum { IPV6_FIRST = 0x1000, IPV6_FIRST_SMALL = 2, IPV6_SMALL_BITS = 112 };
+enum { BLOCK = 4 }; /* addresses of a /30 */
+
+/* Of a /30 a client has the third; the second is the tunnel's other end. */
+static uint32_t step_of(const struct server_config *c)
+{
+    return c->topology == SERVER_CONFIG_NET30 ? BLOCK : 1;
+}
+
+uint32_t server_pool_count(const struct server_config *c)
+{
+    uint32_t step = step_of(c);
+    uint32_t count = c->pool_last / step - c->pool_first / step + 1;
+    return count < SERVER_POOL_MAX ? count : SERVER_POOL_MAX;
+}
 
 bool server_pool_init(struct server_pool *p, const struct server_config *config,
                       const struct siphash_key *key)
 {
+    uint32_t step = step_of(config);
     *p = (struct server_pool){
         .key = *key,
-        .first = config->pool_first,
-        .ipv6 = config->ipv6,
-        .count = config->pool_last - config->pool_first + 1,
+        .first = config->pool_first / step * step + step / 2,
+        .step = step,
+        .ipv6_first = config->ipv6_first,
+        .count = server_pool_count(config),
     };
-    if (p->count > SERVER_POOL_MAX)
-        p->count = SERVER_POOL_MAX;
-    if (p->ipv6.address.family == ADDRESS_IPV6)
-        p->ipv6_first =
-            (load_u32(p->ipv6.address.bytes + 12) & ~0xffffU) +
-            (p->ipv6.bits >= IPV6_SMALL_BITS ? IPV6_FIRST_SMALL : IPV6_FIRST);
     p->places = calloc(p->count, sizeof *p->places);
     return p->places != NULL;
 }
@@ -129,14 +137,14 @@ void server_pool_give(struct server_pool *p, uint32_t number)
 
 struct address server_pool_ipv4(const struct server_pool *p, uint32_t number)
 {
-    return address_ipv4(p->first + number);
+    return address_ipv4(p->first + number * p->step);
 }
 
 struct address server_pool_ipv6(const struct server_pool *p, uint32_t number)
 {
-    struct address a = p->ipv6.address;
-    if (a.family == ADDRESS_IPV6)
-        store_u32(a.bytes + 12, p->ipv6_first + number);
+    struct address a = p->ipv6_first;
+    if (address_is_set(&a))
+        store_u32(a.bytes + 12, load_u32(a.bytes + 12) + number);
     return a;
 }
 
@@ -145,6 +153,7 @@ bool server_pool_number(const struct server_pool *p, const struct address *ipv4,
 {
     if (ipv4->family != ADDRESS_IPV4)
         return false;
-    *number = address_to_ipv4(ipv4) - p->first;
-    return *number < p->count;
+    uint32_t distance = address_to_ipv4(ipv4) - p->first;
+    *number = distance / p->step;
+    return distance % p->step == 0 && *number < p->count;
 }

@@ -10,7 +10,7 @@
 #include "gateway/base/siphash.h"
 #include "gateway/openvpn/server_config.h"
 
-enum { SERVER_POOL_MAX = 65000 }; /* fits behind IPv6's 16 bits */
+enum { SERVER_POOL_MAX = 65000 }; /* fits into IPv6's last 16 bits */
 
 struct server_place {
     void *owner;   /* NULL: free */
@@ -20,9 +20,9 @@ struct server_place {
 };
 
 struct server_pool {
-    uint32_t first;      /* IPv4, host order */
-    struct prefix ipv6;  /* family NONE: none */
-    uint32_t ipv6_first; /* in its last 32 bits */
+    uint32_t first;            /* IPv4, host order */
+    uint32_t step;             /* from one's to the next one's */
+    struct address ipv6_first; /* family NONE: none */
     uint32_t count;
     uint32_t touched; /* from there on nobody ever had one */
     uint64_t departures;
@@ -30,6 +30,8 @@ struct server_pool {
     struct server_place *places;
 };
 
+/* How many clients it is for. */
+uint32_t server_pool_count(const struct server_config *config);
 MUST_USE bool server_pool_init(struct server_pool *p,
                                const struct server_config *config,
                                const struct siphash_key *key);

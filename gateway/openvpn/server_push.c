@@ -41,19 +41,54 @@ static struct address netmask_of(uint8_t bits)
     return address_ipv4(bits ? UINT32_MAX << (32 - bits) : 0);
 }
 
+/* Of `ifconfig': a netmask, or the tunnel's other end. */
+static struct address second_of(const struct server_push *p)
+{
+    const struct server_config *c = p->config;
+    if (address_is_set(&p->own->ipv4_second))
+        return p->own->ipv4_second;
+    switch (c->topology) {
+    case SERVER_CONFIG_SUBNET:
+        return netmask_of(c->ipv4.bits);
+    case SERVER_CONFIG_NET30:
+        return address_ipv4(address_to_ipv4(&p->ipv4.address) - 1);
+    case SERVER_CONFIG_P2P:
+        break;
+    }
+    return c->ipv4.address;
+}
+
+/* Without a subnet a client reaches only what it has a route to (openvpn:
+ * helper.c). */
+static void add_network(struct writer *w, const struct server_config *c)
+{
+    char own[ADDRESS_TEXT_SIZE], text[ADDRESS_TEXT_SIZE],
+        mask[ADDRESS_TEXT_SIZE];
+    const struct prefix network = prefix_of(&c->ipv4.address, c->ipv4.bits);
+    const struct address netmask = netmask_of(c->ipv4.bits);
+    address_format(&c->ipv4.address, own);
+    if (c->topology == SERVER_CONFIG_SUBNET)
+        add(w, "route-gateway %s", own);
+    else if (c->client_to_client)
+        add(w, "route %s %s", address_format(&network.address, text),
+            address_format(&netmask, mask));
+    else if (c->topology == SERVER_CONFIG_NET30)
+        add(w, "route %s", own);
+    add(w, "topology %s", server_config_topology_name(c->topology));
+}
+
 bool server_push_write(const struct server_push *p, struct writer *w)
 {
     const struct server_config *c = p->config;
     char own[ADDRESS_TEXT_SIZE], theirs[ADDRESS_TEXT_SIZE],
-        mask[ADDRESS_TEXT_SIZE];
-    struct address netmask = netmask_of(p->ipv4.bits);
+        second[ADDRESS_TEXT_SIZE];
+    struct address other = second_of(p);
     for (size_t i = 0; i < c->push_count; i++)
         if (server_client_config_takes(p->own, c->pushes[i]))
             add(w, "%s", c->pushes[i]);
     for (size_t i = 0; i < p->own->push_count; i++)
         add(w, "%s", p->own->pushes[i]);
-    add(w, "route-gateway %s", address_format(&c->ipv4.address, own));
-    add(w, "topology subnet");
+    add_network(w, c);
     if (c->ping)
         add(w, "ping %u", c->ping);
     if (c->ping_restart)
@@ -63,7 +98,7 @@ bool server_push_write(const struct server_push *p, struct writer *w)
             address_format(&p->ipv6.address, theirs), p->ipv6.bits,
             address_format(&c->ipv6.address, own));
     add(w, "ifconfig %s %s", address_format(&p->ipv4.address, theirs),
-        address_format(&netmask, mask));
+        address_format(&other, second));
     add(w, "peer-id %u", p->peer_id);
     if (p->token)
         add(w, "auth-token %s", p->token);

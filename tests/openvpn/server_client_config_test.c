@@ -22,11 +22,14 @@ static void note(void *context, enum config_severity severity, unsigned line,
     snprintf(t->text, sizeof t->text, "%s", text);
 }
 
+static enum server_config_topology topology;
+
 static void run(struct trial *t, struct bytes text)
 {
     const struct config_parser_env env = {note, NULL, t};
     struct server_config server;
     server_config_init(&server);
+    server.topology = topology;
     server.ipv4 = (struct prefix){address_ipv4(0x0a080001), 24};
     assert_true(prefix_parse(bytes_of_text("fd00:8::/64"), &server.ipv6));
     server.ipv6.address.bytes[15] = 1;
@@ -54,6 +57,7 @@ static void every_directive_sets_what_it_says(void **state)
     assert_true(t.usable);
     assert_int_equal(address_to_ipv4(&t.config.ipv4.address), 0x0a08004d);
     assert_int_equal(t.config.ipv4.bits, 24);
+    assert_int_equal(address_to_ipv4(&t.config.ipv4_second), 0xffffff00);
     assert_int_equal(t.config.ipv6.address.bytes[15], 0x77);
     assert_int_equal(t.config.route_count, 3);
     assert_int_equal(t.config.routes[0].bits, 24);
@@ -97,6 +101,19 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("iroute-ipv6 10.0.0.0/8\n", 1, "not an IPv6 prefix");
     refused("push \"a,b\"\n", 1, "without a comma");
     refused("push \"open\n", 1, "quote");
+}
+
+static void without_a_subnet_the_other_end_is_said(void **state)
+{
+    (void)state;
+    struct trial t;
+    topology = SERVER_CONFIG_NET30;
+    run(&t, bytes_of_text("ifconfig-push 10.8.0.5 10.8.0.6\n"));
+    assert_true(t.usable);
+    assert_int_equal(address_to_ipv4(&t.config.ipv4.address), 0x0a080005);
+    assert_int_equal(address_to_ipv4(&t.config.ipv4_second), 0x0a080006);
+    server_client_config_clear(&t.config);
+    topology = SERVER_CONFIG_SUBNET;
 }
 
 static void routes_are_bounded(void **state)
@@ -144,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_directive_sets_what_it_says),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
+        cmocka_unit_test(without_a_subnet_the_other_end_is_said),
         cmocka_unit_test(routes_are_bounded),
         cmocka_unit_test(every_truncation_is_survived),
         cmocka_unit_test(only_a_name_of_a_file_is_one),

@@ -182,15 +182,37 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("server 10.8.0.0 255.0.255.0\n", 5, "holes");
     refused("server 10.8.0.0 255.255.255.252\n", 5, "from /8 to /29");
     refused("server 10.8.0.0\n", 5, "wants at least 2 arguments");
+    refused("server 10.8.0.0 255.255.255.255\n", 5, "from /8 to /29");
+    refused("server 10.9.0.0 255.255.255.0\n", 5, "one `server' or");
+    refused("ifconfig 10.9.0.1 255.255.255.0\n", 5, "one `server' or");
+    refused("server 10.9.0.0 255.255.255.0 pool\n", 5, "not `nopool'");
     refused("server-ipv6 fd00::/32\n", 5, "from /64 to /112");
     refused("ifconfig-pool 10.8.0.9 10.8.0.8\n", 5, "ends before it begins");
     refused("ifconfig-pool 10.9.0.2 10.9.0.9\n", 0, "must lie inside");
     refused("ifconfig-pool 10.8.0.1 10.8.0.9\n", 0, "must lie inside");
+    /* Rounded to whole /30s the pool would hold the server's. */
+    refused("topology net30\nifconfig-pool 10.8.0.3 10.8.0.9\n", 0,
+            "must lie inside");
+    refused("topology net30\nifconfig-pool 10.8.0.8 10.8.0.253\n", 0,
+            "must lie inside");
+    refused("ifconfig-ipv6-pool fd00:8::1000/64\n", 0, "must lie inside");
+    refused("server-ipv6 fd00:8::/64\nifconfig-ipv6-pool fd00:9::2/64\n", 0,
+            "must lie inside");
+    refused("server-ipv6 fd00:8::/64\nifconfig-ipv6-pool fd00:8::/64\n", 0,
+            "must lie inside");
+    refused("server-ipv6 fd00:8::/112\nifconfig-ipv6-pool fd00:8::ff80/64\n", 0,
+            "must lie inside");
+    refused("server-ipv6 fd00:8::/64\nifconfig-ipv6-pool "
+            "fd00:8::ffff:ff80/64\n",
+            0, "must lie inside");
+    refused("server-ipv6 fd00:8::/64\nifconfig-ipv6 fd00:9::1/64\n", 6,
+            "one `server-ipv6' or");
+    refused("ifconfig-ipv6 fd00:9::1\n", 5, "with its bits");
     refused("local 192.0.2.1\nlocal 192.0.2.2 1195 udp\n", 6, "one `local'");
     refused("local ::1 1194 udp4\n", 5, "two families");
     refused("local 192.0.2.1 1194 sctp\n", 5, "not a server's protocol");
     refused("local 192.0.2.1 0\n", 5, "from 1 to 65535");
-    refused("topology net30\n", 5, "only `topology subnet'");
+    refused("topology star\n", 5, "not `subnet', `net30' or `p2p'");
     refused("push \"a,b\"\n", 5, "without a comma");
     refused("push \"a\tb\"\n", 5, "printable");
     refused("push\n", 5, "wants 1 argument");
@@ -222,6 +244,67 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("iroute 10.0.0.0\n", 5, "said of one client");
     refused("<tls-crypt>\nabc\n", 5, "never closed");
     refused("push \"open\n", 5, "quote");
+}
+
+/* Without `server': what that stands for, said one by one. */
+static void addresses_may_be_said_one_by_one(void **state)
+{
+    (void)state;
+    static const char head[] = "ca ca.crt\ncert server.crt\nkey server.key\n"
+                               "mode server\ntls-server\n";
+    static const char own[] = "ifconfig 10.8.1.5 255.255.0.0\n"
+                              "ifconfig-ipv6 fd00:8::5/64 fd00:8::6\n";
+    static const char pool[] = "ifconfig-pool 10.8.2.1 10.8.2.9 255.255.0.0\n"
+                               "ifconfig-ipv6-pool fd00:8::2:1/64\n";
+    struct trial t;
+    char text[512];
+    snprintf(text, sizeof text, "%s%s%s", head, own, pool);
+    run(&t, bytes_of_text(text));
+    if (!t.usable)
+        fail_msg("line %u: %s", t.line, t.text);
+    const struct server_config *c = &t.config;
+    assert_int_equal(address_to_ipv4(&c->ipv4.address), 0x0a080105);
+    assert_int_equal(c->ipv4.bits, 16);
+    assert_int_equal(c->pool_first, 0x0a080201);
+    assert_int_equal(c->pool_last, 0x0a080209);
+    assert_int_equal(c->ipv6.address.bytes[15], 5);
+    assert_int_equal(c->ipv6.bits, 64);
+    assert_int_equal(load_u32(c->ipv6_first.bytes + 12), 0x00020001);
+    server_config_clear(&t.config);
+
+    snprintf(text, sizeof text, "%s%s", head, own);
+    run(&t, bytes_of_text(text));
+    assert_non_null(strstr(t.text, "`ifconfig-pool' is missing"));
+    server_config_clear(&t.config);
+    snprintf(text, sizeof text, "%s%s%stopology p2p\n", head, own, pool);
+    run(&t, bytes_of_text(text));
+    assert_non_null(strstr(t.text, "for `topology subnet'"));
+    server_config_clear(&t.config);
+    snprintf(text, sizeof text, "%sifconfig 10.8.0.0 255.255.0.0\n", head);
+    run(&t, bytes_of_text(text));
+    assert_non_null(strstr(t.text, "an address of a host"));
+    server_config_clear(&t.config);
+
+    usable(&t, "server-ipv6 fd00:8::/64 nopool\n");
+    assert_true(address_is_set(&c->ipv6.address));
+    assert_false(address_is_set(&c->ipv6_first));
+    server_config_clear(&t.config);
+}
+
+static void a_topology_says_where_the_pool_is(void **state)
+{
+    (void)state;
+    struct trial t;
+    usable(&t, "topology net30\nserver-ipv6 fd00:8::/112\n");
+    assert_int_equal(t.config.topology, SERVER_CONFIG_NET30);
+    assert_int_equal(t.config.pool_first, 0x0a080004);
+    assert_int_equal(t.config.pool_last, 0x0a0800fb);
+    assert_int_equal(t.config.ipv6_first.bytes[15], 2);
+    server_config_clear(&t.config);
+    usable(&t, "topology p2p\n");
+    assert_int_equal(t.config.topology, SERVER_CONFIG_P2P);
+    assert_int_equal(t.config.pool_first, 0x0a080004);
+    server_config_clear(&t.config);
 }
 
 static void what_is_missing_is_told(void **state)
@@ -259,6 +342,8 @@ int main(void)
         cmocka_unit_test(every_directive_sets_what_it_says),
         cmocka_unit_test(it_may_listen_on_both_protocols),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
+        cmocka_unit_test(addresses_may_be_said_one_by_one),
+        cmocka_unit_test(a_topology_says_where_the_pool_is),
         cmocka_unit_test(what_is_missing_is_told),
         cmocka_unit_test(every_truncation_is_survived),
     };

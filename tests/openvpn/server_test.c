@@ -414,6 +414,49 @@ static void clients_may_meet_where_that_is_wanted(void **state)
     assert_int_equal(says(c, m, &m->path, OWN + 1, OWN), DROP_CLIENT_SPOOFED);
 }
 
+static void without_a_subnet_each_has_another_end(void **state)
+{
+    struct server_club *c = *state;
+    enum { NET30_OWN = 0x0a080006, P2P_OWN = 0x0a080004 };
+    for (int p2p = 0; p2p <= 1; p2p++) {
+        c->config.topology = p2p ? SERVER_CONFIG_P2P : SERVER_CONFIG_NET30;
+        c->config.pool_first = 0x0a080004;
+        c->config.pool_last = 0x0a08000b;
+        struct server_club_member *m = one_up(c);
+        uint32_t own = p2p ? P2P_OWN : NET30_OWN;
+        assert_int_equal(address_to_ipv4(&m->tunnel.ipv4.address), own);
+        assert_int_equal(m->tunnel.ipv4.bits, 32);
+        assert_int_equal(address_to_ipv4(&m->tunnel.ipv4_gateway),
+                         p2p ? SERVER_IP : NET30_OWN - 1);
+        assert_int_equal(m->tunnel.route_count, p2p ? 0 : 1);
+        assert_int_equal(says(c, m, &m->path, own, WEB), DROP_NONE);
+        assert_int_equal(says(c, m, &m->path, own, SERVER_IP), DROP_NONE);
+        assert_int_equal(says(c, m, &m->path, own - 1, WEB),
+                         DROP_CLIENT_SPOOFED);
+        /* Of eight addresses there are two /30s. */
+        for (int i = 0; !p2p && i < 2; i++) {
+            c->config.duplicate_cn = true;
+            m = server_club_join(c, NULL, NULL);
+            server_club_run(c, duration_seconds(1));
+            assert_int_equal(m->up, i == 0);
+        }
+        server_club_clear(c);
+        server_club_init(c);
+    }
+}
+
+static void the_pool_of_ipv6_is_its_own(void **state)
+{
+    struct server_club *c = *state;
+    assert_true(prefix_parse(bytes_of_text("fd00:8::/64"), &c->config.ipv6));
+    c->config.ipv6.address.bytes[15] = 1;
+    c->config.ipv6_first = c->config.ipv6.address;
+    c->config.ipv6_first.bytes[13] = 2;
+    struct server_club_member *m = one_up(c);
+    assert_int_equal(m->tunnel.ipv6.bits, 64);
+    assert_int_equal(load_u32(m->tunnel.ipv6.address.bytes + 12), 0x00020001);
+}
+
 /* --- What is said of one client --------------------------------------------
  */
 
@@ -921,6 +964,8 @@ int main(void)
         TEST(a_pool_that_is_empty_says_so),
         TEST(only_its_own_address_is_let_through),
         TEST(clients_may_meet_where_that_is_wanted),
+        TEST(without_a_subnet_each_has_another_end),
+        TEST(the_pool_of_ipv6_is_its_own),
         TEST(its_own_configuration_counts),
         TEST(what_is_behind_one_is_not_anothers),
         TEST(an_address_of_its_own_is_nobody_elses),
