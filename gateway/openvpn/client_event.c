@@ -131,12 +131,14 @@ static bool establish(struct client *c)
     };
     if (!negotiated_cipher(c->config, c->push.cipher, c->peer_cipher,
                            options.cipher)) {
+        const char *wanted =
+            c->push.cipher[0] ? c->push.cipher : c->peer_cipher;
+        char quoted[LOG_QUOTE_SIZE];
         client_state_retry(
             c, REMOTE_LIST_FAILED, NULL,
             "no data cipher in common: the server wants %s, the profile has "
             "%s",
-            c->push.cipher[0] ? c->push.cipher : c->peer_cipher,
-            c->config->data_ciphers);
+            log_quote(quoted, bytes_of_text(wanted)), c->config->data_ciphers);
         return false;
     }
     return session_data_establish(&c->session, c->now, &options);

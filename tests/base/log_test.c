@@ -39,6 +39,16 @@ static void a_line_reaches_the_sink_whole(void **state)
     assert_string_equal(seen.text, "link: tap0 has 3");
 }
 
+static void a_line_is_one_line_whatever_is_in_it(void **state)
+{
+    (void)state;
+    struct seen seen = {0};
+    log_set_sink(remember, &seen);
+    log_warn("openvpn: %s", "a\n<3>b\r\033[2J\177\303\266");
+    assert_int_equal(seen.lines, 1);
+    assert_string_equal(seen.text, "openvpn: a?<3>b??[2J?\303\266");
+}
+
 static void lines_above_the_level_are_not_made(void **state)
 {
     (void)state;
@@ -154,6 +164,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_line_reaches_the_sink_whole, restore),
+        cmocka_unit_test_teardown(a_line_is_one_line_whatever_is_in_it,
+                                  restore),
         cmocka_unit_test_teardown(lines_above_the_level_are_not_made, restore),
         cmocka_unit_test_teardown(a_long_line_is_cut, restore),
         cmocka_unit_test_teardown(a_pipe_gets_plain_lines, restore),

@@ -172,7 +172,8 @@ static void establish(struct true_server *t, struct instant now)
         write_bytes(&w, bytes_of_text(",protocol-flags tls-ekm cc-exit"));
     write_u8(&w, 0);
     check(writer_ok(&w));
-    if (t->kind.equal || session_send(&t->session, now, text))
+    if (t->kind.equal ||
+        session_send(&t->session, now, t->push ? t->push : text))
         check(session_data_establish(&t->session, now, &data));
 }
 

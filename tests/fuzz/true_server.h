@@ -26,6 +26,7 @@ struct true_server {
     struct static_key key; /* of the wrapping, or the static one */
     struct session session;
     struct bytes options, peer_info;  /* what it says in key exchanges */
+    const char *push;                 /* instead of the usual; or NULL */
     char text[TRUE_SERVER_TEXT_SIZE]; /* the client's key file */
     uint8_t datagram[CONTROL_PACKET_SIZE_MAX];
 };

@@ -167,10 +167,38 @@ static void what_was_unpacked_goes_with_its_session(void **state)
     end(&f);
 }
 
+/* All that a person gets to read. */
+static void assert_fit_for_a_line(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if (*c < 0x20 || *c > 0x7e)
+            fail_msg("not fit for a line: %s", text);
+}
+
+static void no_lines_are_made_in_its_name(void **state)
+{
+    (void)state;
+    static const char options[] =
+        "V4,dev-type tun,cipher \033[2Jup\n<3>all is well,auth SHA1";
+    struct client_status status;
+    struct fight f;
+    begin(&f, CONFIG_COMPRESSION_NONE);
+    f.server.options = bytes_of_text(options);
+    f.server.push = "PUSH_REPLY,ifconfig 10.8.0.2 255.255.255.0";
+    true_server_open(&f.server, f.now);
+    assert_true(talk_until(&f, CLIENT_PAUSING));
+    client_status(f.client, &status);
+    assert_non_null(strstr(status.last_error, "no data cipher in common"));
+    assert_fit_for_a_line(status.last_error);
+    assert_fit_for_a_line(quiet_last_warning);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_unpacked_goes_with_its_session),
+        cmocka_unit_test(no_lines_are_made_in_its_name),
     };
     return cmocka_run_group_tests_name("hostile", tests, quiet, NULL);
 }
