@@ -226,6 +226,9 @@ enum credentials_verdict credentials_refused(struct credentials *c,
                                              struct bytes reason)
 {
     secret_wipe(c->line, sizeof c->line);
+    /* Without a password nobody is asked for anything. */
+    if (!c->config->auth_user_pass)
+        return CREDENTIALS_LATER;
     if (take_challenge(c, reason)) {
         drop_token(c);
         return CREDENTIALS_ASK;
@@ -237,8 +240,6 @@ enum credentials_verdict credentials_refused(struct credentials *c,
     }
     c->challenged = false;
     drop(&c->response);
-    if (!c->config->auth_user_pass)
-        return CREDENTIALS_LATER;
     c->refusals++;
     bool person =
         c->password != NULL || c->config->auth_retry == CONFIG_RETRY_INTERACT;

@@ -133,6 +133,18 @@ static void a_dynamic_challenge_takes_the_passwords_place(void **state)
     end(t);
 }
 
+/* Nobody could answer, and nobody would be asked. */
+static void who_has_no_password_is_not_challenged(void **state)
+{
+    (void)state;
+    struct trial *t = begin(NULL, NULL);
+    t->config.auth_user_pass = false;
+    assert_int_equal(refuse(t, "CRV1:R,E:state:Ym9i:Which one?"),
+                     CREDENTIALS_LATER);
+    assert_null(credentials_question(&t->c));
+    end(t);
+}
+
 static void malformed_challenges_are_plain_refusals(void **state)
 {
     (void)state;
@@ -215,6 +227,7 @@ int main(void)
         cmocka_unit_test(only_what_is_missing_is_wanted),
         cmocka_unit_test(a_static_challenge_is_sent_in_either_form),
         cmocka_unit_test(a_dynamic_challenge_takes_the_passwords_place),
+        cmocka_unit_test(who_has_no_password_is_not_challenged),
         cmocka_unit_test(malformed_challenges_are_plain_refusals),
         cmocka_unit_test(a_token_is_used_until_it_is_refused),
         cmocka_unit_test(a_token_too_long_is_no_token),
