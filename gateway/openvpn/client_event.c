@@ -291,10 +291,11 @@ static void take_auth_pending(struct client *c, struct bytes rest)
     if (c->state != CLIENT_AWAIT_PUSH_REPLY)
         return;
     log_info("openvpn: the server waits for an approval");
+    if (wanted == 0)
+        wanted = c->config->hand_window;
+    /* From the start of this state, so that to say it again is no gain. */
     c->deadline = instant_after(
         c->since, duration_seconds(wanted < most ? wanted : most));
-    if (wanted == 0)
-        c->deadline = client_state_in_seconds(c, c->config->hand_window);
 }
 
 /* Shown, never opened and never run. What the server wants done before it

@@ -122,6 +122,48 @@ static void an_approval_is_waited_for_within_bounds(void **state)
     }
 }
 
+/* However often it says so, and whether it says for how long. */
+static void a_server_cannot_make_us_wait_for_ever(void **state)
+{
+    (void)state;
+    static const char words[][2][32] = {
+        {"AUTH_PENDING", "AUTH_PENDING"},
+        {"AUTH_PENDING,x,timeout 50", "AUTH_PENDING,timeout 0"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        struct world_options o = world_usual(1);
+        hand_window = 60;
+        reneg_seconds = 0;
+        o.change_config = with_windows;
+        o.server.refuse = words[i][0];
+        struct world *w = world_new(&o);
+        assert_true(
+            world_run_until(w, duration_seconds(5), CLIENT_AWAIT_PUSH_REPLY));
+        for (int k = 1; k <= 8; k++) {
+            if (world_run_until(w, duration_seconds(10), CLIENT_PAUSING))
+                break;
+            w->server.options.refuse = words[i][k % 2];
+        }
+        if (world_status(w).state != CLIENT_PAUSING)
+            fail_msg("%s: still waiting", words[i][0]);
+        world_free(w);
+    }
+}
+
+/* A profile without a password has no answer to a challenge. */
+static void a_challenge_out_of_place_is_a_refusal(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.server.refuse = "AUTH_FAILED,CRV1:R,E:state:Ym9i:Which one?";
+    struct world *w = world_new(&o);
+    assert_true(world_run_until(w, duration_seconds(10), CLIENT_PAUSING));
+    w->server.options.refuse = NULL;
+    assert_true(world_run_until(w, duration_seconds(30), CLIENT_UP));
+    assert_int_equal(w->asks, 0);
+    world_free(w);
+}
+
 /* Later than the client would have waited without a word. */
 static void what_is_approved_late_comes_up(void **state)
 {
@@ -145,6 +187,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_is_busy_says_when_and_where_to_try),
         cmocka_unit_test(an_approval_is_waited_for_within_bounds),
+        cmocka_unit_test(a_server_cannot_make_us_wait_for_ever),
+        cmocka_unit_test(a_challenge_out_of_place_is_a_refusal),
         cmocka_unit_test(what_is_approved_late_comes_up),
     };
     return cmocka_run_group_tests_name("verdict", tests, quiet, NULL);
