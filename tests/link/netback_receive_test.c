@@ -4,6 +4,8 @@
 #include "tests/link/fake_frontend.h"
 #include "tests/unit.h"
 
+#include <pthread.h>
+
 static const uint32_t start = UINT32_MAX - 5;
 static const struct netback_accepts everything = {true, true, true, true, true};
 static const struct instant now = {1000000};
@@ -552,6 +554,50 @@ static void a_lie_about_its_index_is_told(void **state)
     }
 }
 
+static atomic_bool flickers, flickering;
+
+/* An index that is now possible and now not. */
+static void *flicker(void *context)
+{
+    _Atomic uint32_t *produced = context;
+    uint32_t honest = *produced;
+    while (flickers) {
+        *produced = honest + 1000;
+        flickering = true;
+        *produced = honest;
+    }
+    return NULL;
+}
+
+/* The batch is the next vif's, whose pages and slots are others. */
+static void a_lie_amidst_a_drain_leaves_nothing_behind(void **state)
+{
+    unsigned lies = 0;
+    for (int round = 0; round < 60; round++) {
+        pthread_t thread;
+        struct packet p = tcp_packet(4, 100, 1);
+        again(state);
+        for (int i = 0; i < 50; i++)
+            assert_int_equal(send(&p), DROP_NONE);
+        post(100);
+        flickering = false;
+        flickers = true;
+        assert_int_equal(
+            pthread_create(&thread, NULL, flicker,
+                           &qube->receive.page->word[NETBACK_REQ_PROD]),
+            0);
+        while (!flickering)
+            ;
+        bool honest = netback_receive_drain(&receive, now);
+        flickers = false;
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        lies += !honest;
+        assert_int_equal(batch.answer_count, 0);
+        assert_int_equal(batch.copy_count, 0);
+    }
+    assert_true(lies > 0);
+}
+
 static void overwrite_everything(struct fake_frontend *f)
 {
     for (size_t i = 0; i < NETBACK_PAGE_WORDS; i++)
@@ -638,6 +684,7 @@ int main(void)
         UNIT(a_bad_page_is_an_error_of_its_response),
         UNIT(a_failed_call_is_an_error_of_every_response),
         UNIT(a_lie_about_its_index_is_told),
+        UNIT(a_lie_amidst_a_drain_leaves_nothing_behind),
         UNIT(a_scribbling_frontend_changes_nothing),
         UNIT(packets_of_all_sizes_arrive_in_order),
     };
