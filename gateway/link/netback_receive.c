@@ -247,7 +247,6 @@ static bool describe(const struct netback_receive *r,
     uint32_t size = packet_total(packet);
     *frame = (struct outgoing){.size = ETHERNET_HEADER_SIZE + size};
     if (packet->size == 0 || size > PACKET_SIZE_MAX ||
-        packet->headroom < ETHERNET_HEADER_SIZE ||
         (frame->size > NETBACK_PAGE_SIZE && !r->accepts.scatter))
         return false;
     if (packet->checksum == PACKET_CHECKSUM_VALID)
@@ -271,11 +270,13 @@ bool netback_receive_takes(const struct netback_receive *r,
     return describe(r, packet, &frame);
 }
 
-static void put_together(const struct packet *packet, uint8_t *to)
+static void put_together(const struct packet *packet,
+                         const struct ethernet_header *header, uint8_t *to)
 {
-    uint32_t head = ETHERNET_HEADER_SIZE + packet->size;
-    memcpy(to, packet->data - ETHERNET_HEADER_SIZE, head);
-    to += head;
+    ethernet_write(to, header);
+    to += ETHERNET_HEADER_SIZE;
+    memcpy(to, packet->data, packet->size);
+    to += packet->size;
     for (uint16_t i = 0; i < packet->piece_count; i++) {
         const struct bytes *piece = &packet->pieces[i];
         if (piece->size)
@@ -304,20 +305,22 @@ enum drop netback_receive_send(struct netback_receive *r, struct instant now,
     struct outgoing frame;
     if (!describe(r, packet, &frame))
         return DROP_LINK_MALFORMED;
-    ethernet_write(packet->data - ETHERNET_HEADER_SIZE, header);
     if (netback_receive_waits(r) || !has_room(r, &frame, lies)) {
         uint8_t *room = enqueue(r, now, &frame);
         if (!room)
             return DROP_LINK_QUEUE_FULL;
-        put_together(packet, room);
+        put_together(packet, header, room);
         return DROP_NONE;
     }
-    frame.data = packet->data - ETHERNET_HEADER_SIZE;
     /* In pieces, or of several pages: on page borders a copy is one. */
-    if (packet->piece_count || frame.size > NETBACK_PAGE_SIZE) {
+    if (packet->piece_count || frame.size > NETBACK_PAGE_SIZE ||
+        packet->headroom < ETHERNET_HEADER_SIZE) {
         frame.data =
             make_room(r, &frame, (size_t)pages_of(&frame) * GRANT_PAGE_SIZE);
-        put_together(packet, frame.data);
+        put_together(packet, header, frame.data);
+    } else {
+        frame.data = packet->data - ETHERNET_HEADER_SIZE;
+        ethernet_write(frame.data, header);
     }
     place(r, &frame);
     return DROP_NONE;

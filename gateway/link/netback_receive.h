@@ -75,9 +75,10 @@ MUST_USE bool netback_receive_init(struct netback_receive *r,
 void netback_receive_clear(struct netback_receive *r);
 
 /*
- * Puts the packet, behind an Ethernet header that is written into its
- * headroom, into the qube's pages or into the queue. It is borrowed until
- * netback_receive_flush(). `lies` is set when the ring must not be used again.
+ * Puts the packet, behind an Ethernet header, into the qube's pages or into
+ * the queue. It is borrowed until netback_receive_flush(), and the header
+ * written into its headroom where that is large enough. `lies` is set when
+ * the ring must not be used again.
  */
 enum drop netback_receive_send(struct netback_receive *r, struct instant now,
                                struct packet *packet,
