@@ -1,6 +1,8 @@
 #include "gateway/base/text.h"
 
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <strings.h>
 
 bool text_copy(char *out, size_t out_size, struct bytes text)
@@ -150,6 +152,19 @@ bool text_to_base64(struct bytes data, char *out, size_t capacity)
     }
     *out = '\0';
     return true;
+}
+
+void text_write(struct writer *w, const char *format, ...)
+{
+    char text[TEXT_WRITE_MAX + 1];
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (n < 0 || n > TEXT_WRITE_MAX)
+        w->failed = true;
+    else
+        write_bytes(w, bytes_of(text, (size_t)n));
 }
 
 static int hex_value(uint8_t c)

@@ -30,6 +30,12 @@ MUST_USE bool text_from_base64(struct bytes text, uint8_t *out, size_t capacity,
 /* Needs 4 * ceil(size / 3) + 1 bytes; false if `capacity` is less. */
 MUST_USE bool text_to_base64(struct bytes data, char *out, size_t capacity);
 
+/* As printf does, without a NUL: all of it, or nothing and `failed`. More than
+ * TEXT_WRITE_MAX characters never go in at once. */
+enum { TEXT_WRITE_MAX = 1023 };
+void text_write(struct writer *w, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Two hexadecimal digits a byte, nothing between. */
 MUST_USE bool text_from_hex(struct bytes text, uint8_t *out, size_t capacity,
                             size_t *size);

@@ -12,6 +12,11 @@ typedef void config_option_handler(struct config_builder *b,
                                    const struct config_option *option,
                                    const struct config_line *line);
 
+/* What the definition of a handler begins with. */
+#define CONFIG_OPTIONS_HANDLER(name)                                           \
+    void name(struct config_builder *b, const struct config_option *option,    \
+              const struct config_line *line)
+
 enum config_place {
     CONFIG_IN_PROFILE = 0,
     CONFIG_IN_CONNECTION = 1 << 0, /* also in a <connection> block */

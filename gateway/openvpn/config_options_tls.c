@@ -9,10 +9,7 @@
 #include "gateway/base/text.h"
 #include "gateway/openvpn/pkcs12.h"
 
-#define HANDLER(verb)                                                          \
-    void config_options_##verb(struct config_builder *b,                       \
-                               const struct config_option *option,             \
-                               const struct config_line *line)
+#define HANDLER(verb) CONFIG_OPTIONS_HANDLER(config_options_##verb)
 
 /* --- Certificates and keys --- */
 

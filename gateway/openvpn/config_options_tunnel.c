@@ -7,10 +7,7 @@
 #include "gateway/openvpn/cipher_names.h"
 #include "gateway/openvpn/push_options.h"
 
-#define HANDLER(verb)                                                          \
-    void config_options_##verb(struct config_builder *b,                       \
-                               const struct config_option *option,             \
-                               const struct config_line *line)
+#define HANDLER(verb) CONFIG_OPTIONS_HANDLER(config_options_##verb)
 
 static bool is_word(const struct config_line *line, size_t argument,
                     const char *word)

@@ -1,8 +1,5 @@
 #include "gateway/openvpn/options_string.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "gateway/base/text.h"
 #include "gateway/openvpn/cipher_names.h"
 
@@ -55,21 +52,6 @@ static unsigned link_mtu(const struct options_string *o,
     return (unsigned)size;
 }
 
-static void add(struct writer *w, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void add(struct writer *w, const char *format, ...)
-{
-    char text[96];
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    if (n < 0 || (size_t)n >= sizeof text)
-        w->failed = true;
-    else
-        write_bytes(w, bytes_of(text, (size_t)n));
-}
-
 static const char *protocol_name(const struct options_string *o)
 {
     if (o->protocol == CONFIG_UDP)
@@ -89,22 +71,22 @@ bool options_string_format(const struct options_string *o,
         return false;
 
     struct writer w = writer_of(out, OPTIONS_STRING_SIZE - 1);
-    add(&w, "V4,dev-type tun,link-mtu %u,tun-mtu %u,proto %s",
-        link_mtu(o, cipher, digest_size), o->tun_mtu, protocol_name(o));
+    text_write(&w, "V4,dev-type tun,link-mtu %u,tun-mtu %u,proto %s",
+               link_mtu(o, cipher, digest_size), o->tun_mtu, protocol_name(o));
     if (o->compression != CONFIG_COMPRESSION_NONE)
-        add(&w, ",comp-lzo");
+        text_write(&w, ",comp-lzo");
     if (o->fragment)
-        add(&w, ",mtu-dynamic");
+        text_write(&w, ",mtu-dynamic");
     if (o->key_direction >= 0)
-        add(&w, ",keydir %d", o->key_direction);
+        text_write(&w, ",keydir %d", o->key_direction);
     if (cipher_names_in_list(o->data_ciphers, cipher->name))
-        add(&w, ",cipher %s", cipher->name);
+        text_write(&w, ",cipher %s", cipher->name);
     bool no_digest = cipher->class == CIPHER_AEAD || digest_size == 0;
-    add(&w, ",auth %s", no_digest ? "[null-digest]" : digest);
-    add(&w, ",keysize %u", cipher->key_bits);
+    text_write(&w, ",auth %s", no_digest ? "[null-digest]" : digest);
+    text_write(&w, ",keysize %u", cipher->key_bits);
     if (o->tls_auth)
-        add(&w, ",tls-auth");
-    add(&w, ",key-method 2,%s", o->server ? "tls-server" : "tls-client");
+        text_write(&w, ",tls-auth");
+    text_write(&w, ",key-method 2,%s", o->server ? "tls-server" : "tls-client");
     out[w.size] = '\0';
     return writer_ok(&w);
 }

@@ -1,26 +1,7 @@
 #include "gateway/openvpn/peer_info.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "gateway/base/text.h"
 #include "gateway/openvpn/cipher_names.h"
-
-/* A whole line, or nothing and `failed`. */
-static void add(struct writer *w, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void add(struct writer *w, const char *format, ...)
-{
-    char line[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    if (n < 0 || (size_t)n >= sizeof line)
-        w->failed = true;
-    else
-        write_bytes(w, bytes_of(line, (size_t)n));
-}
 
 /* UV_ and the platform's version are told only on request: they identify. */
 static void add_variables(struct writer *w, const struct config *config)
@@ -32,7 +13,7 @@ static void add_variables(struct writer *w, const struct config *config)
         if (!asked_for && !config->push_peer_info)
             continue;
         struct writer attempt = *w;
-        add(&attempt, "%s\n", config->peer_info[i]);
+        text_write(&attempt, "%s\n", config->peer_info[i]);
         if (writer_ok(&attempt))
             *w = attempt;
     }
@@ -51,21 +32,21 @@ bool peer_info_format(const struct peer_info *p, const struct config *config,
                       char out[PEER_INFO_SIZE])
 {
     struct writer w = writer_of(out, PEER_INFO_SIZE - 1);
-    add(&w, "IV_VER=%s\n", p->version);
-    add(&w, "IV_PLAT=linux\n");
-    add(&w, "IV_TCPNL=1\n");
-    add(&w, "IV_MTU=%d\n", PEER_INFO_MTU);
+    text_write(&w, "IV_VER=%s\n", p->version);
+    text_write(&w, "IV_PLAT=linux\n");
+    text_write(&w, "IV_TCPNL=1\n");
+    text_write(&w, "IV_MTU=%d\n", PEER_INFO_MTU);
     /* How servers of 2.4 learn of the two GCM ciphers. */
     if (cipher_names_in_list(config->data_ciphers, "AES-128-GCM") &&
         cipher_names_in_list(config->data_ciphers, "AES-256-GCM"))
-        add(&w, "IV_NCP=2\n");
-    add(&w, "IV_CIPHERS=%s\n", config->data_ciphers);
-    add(&w, "IV_PROTO=%u\n", p->protocol);
+        text_write(&w, "IV_NCP=2\n");
+    text_write(&w, "IV_CIPHERS=%s\n", config->data_ciphers);
+    text_write(&w, "IV_PROTO=%u\n", p->protocol);
     if (p->lzo)
-        add(&w, "IV_LZO=1\n");
-    add(&w, "IV_LZO_STUB=1\nIV_COMP_STUB=1\nIV_COMP_STUBv2=1\n");
+        text_write(&w, "IV_LZO=1\n");
+    text_write(&w, "IV_LZO_STUB=1\nIV_COMP_STUB=1\nIV_COMP_STUBv2=1\n");
     if (p->sso && !tells_sso(config))
-        add(&w, "IV_SSO=%s\n", p->sso);
+        text_write(&w, "IV_SSO=%s\n", p->sso);
     if (!writer_ok(&w))
         return false;
     add_variables(&w, config);

@@ -8,10 +8,7 @@
 #include "gateway/openvpn/config_file.h"
 #include "gateway/openvpn/server_config_options.h"
 
-#define HANDLER(verb)                                                          \
-    static void verb(struct config_builder *b,                                 \
-                     const struct config_option *option,                       \
-                     const struct config_line *line)
+#define HANDLER(verb) static CONFIG_OPTIONS_HANDLER(verb)
 
 struct client_builder {
     struct config_builder common; /* first */

@@ -5,10 +5,7 @@
 #include "gateway/base/text.h"
 #include "gateway/openvpn/auth_token.h"
 
-#define HANDLER(verb)                                                          \
-    static void verb(struct config_builder *b,                                 \
-                     const struct config_option *option,                       \
-                     const struct config_line *line)
+#define HANDLER(verb) static CONFIG_OPTIONS_HANDLER(verb)
 
 _Static_assert(offsetof(struct server_config_builder, common) == 0,
                "a builder is a server's builder's start");

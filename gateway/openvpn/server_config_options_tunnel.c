@@ -9,9 +9,7 @@
 #include "gateway/base/text.h"
 #include "gateway/openvpn/server_push.h"
 
-#define HANDLER(name)                                                          \
-    void name(struct config_builder *b, const struct config_option *option,    \
-              const struct config_line *line)
+#define HANDLER(verb) CONFIG_OPTIONS_HANDLER(verb)
 
 static struct server_config_builder *builder_of(struct config_builder *b)
 {

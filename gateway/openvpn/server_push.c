@@ -1,39 +1,26 @@
 #include "gateway/openvpn/server_push.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "gateway/base/text.h"
 #include "gateway/openvpn/peer_info.h"
 
-static void add(struct writer *w, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void add(struct writer *w, const char *format, ...)
-{
-    char text[SERVER_CONFIG_PUSH_SIZE];
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    if (n < 0 || (size_t)n >= sizeof text)
-        w->failed = true;
-    else
-        write_bytes(w, bytes_of(text, (size_t)n + 1));
-}
+/* One option, and the NUL that ends it. */
+#define ADD(w, ...) (text_write((w), __VA_ARGS__), write_u8((w), '\0'))
 
 /* `key-derivation' is for clients that do not know `protocol-flags'. */
 static void add_flags(struct writer *w, const struct server_push *p)
 {
     bool exporter = p->protocol & PEER_INFO_TLS_KEY_EXPORT;
     if (p->protocol & PEER_INFO_CC_EXIT_NOTIFY)
-        add(w, "protocol-flags cc-exit%s%s%s", exporter ? " tls-ekm" : "",
+        ADD(w, "protocol-flags cc-exit%s%s%s", exporter ? " tls-ekm" : "",
             exporter && p->protocol & PEER_INFO_DYNAMIC_TLS_CRYPT
                 ? " dyn-tls-crypt"
                 : "",
             p->epoch ? " aead-epoch" : "");
     else if (exporter)
-        add(w, "key-derivation tls-ekm");
+        ADD(w, "key-derivation tls-ekm");
 }
 
 static struct address netmask_of(uint8_t bits)
@@ -68,13 +55,13 @@ static void add_network(struct writer *w, const struct server_config *c)
     const struct address netmask = netmask_of(c->ipv4.bits);
     address_format(&c->ipv4.address, own);
     if (c->topology == SERVER_CONFIG_SUBNET)
-        add(w, "route-gateway %s", own);
+        ADD(w, "route-gateway %s", own);
     else if (c->client_to_client)
-        add(w, "route %s %s", address_format(&network.address, text),
+        ADD(w, "route %s %s", address_format(&network.address, text),
             address_format(&netmask, mask));
     else if (c->topology == SERVER_CONFIG_NET30)
-        add(w, "route %s", own);
-    add(w, "topology %s", server_config_topology_name(c->topology));
+        ADD(w, "route %s", own);
+    ADD(w, "topology %s", server_config_topology_name(c->topology));
 }
 
 bool server_push_write(const struct server_push *p, struct writer *w)
@@ -85,27 +72,27 @@ bool server_push_write(const struct server_push *p, struct writer *w)
     struct address other = second_of(p);
     for (size_t i = 0; i < c->push_count; i++)
         if (server_client_config_takes(p->own, c->pushes[i]))
-            add(w, "%s", c->pushes[i]);
+            ADD(w, "%s", c->pushes[i]);
     for (size_t i = 0; i < p->own->push_count; i++)
-        add(w, "%s", p->own->pushes[i]);
+        ADD(w, "%s", p->own->pushes[i]);
     add_network(w, c);
     if (c->ping)
-        add(w, "ping %u", c->ping);
+        ADD(w, "ping %u", c->ping);
     if (c->ping_restart)
-        add(w, "ping-restart %u", c->ping_restart);
+        ADD(w, "ping-restart %u", c->ping_restart);
     if (address_is_set(&p->ipv6.address))
-        add(w, "ifconfig-ipv6 %s/%u %s",
+        ADD(w, "ifconfig-ipv6 %s/%u %s",
             address_format(&p->ipv6.address, theirs), p->ipv6.bits,
             address_format(&c->ipv6.address, own));
-    add(w, "ifconfig %s %s", address_format(&p->ipv4.address, theirs),
+    ADD(w, "ifconfig %s %s", address_format(&p->ipv4.address, theirs),
         address_format(&other, second));
-    add(w, "peer-id %u", p->peer_id);
+    ADD(w, "peer-id %u", p->peer_id);
     if (p->token)
-        add(w, "auth-token %s", p->token);
-    add(w, "cipher %s", p->cipher);
+        ADD(w, "auth-token %s", p->token);
+    ADD(w, "cipher %s", p->cipher);
     add_flags(w, p);
     if (p->mtu)
-        add(w, "tun-mtu %u", server_config_remote(c)->tun_mtu);
+        ADD(w, "tun-mtu %u", server_config_remote(c)->tun_mtu);
     return writer_ok(w);
 }
 

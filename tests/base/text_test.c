@@ -219,6 +219,32 @@ static void hexadecimal_is_two_digits_a_byte(void **state)
     }
 }
 
+static void what_is_written_is_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    char memory[2 * TEXT_WRITE_MAX], longest[TEXT_WRITE_MAX + 2];
+    struct writer w = writer_of(memory, 7);
+    text_write(&w, "%u,%s", 12u, "abcd"); /* no room for a NUL is needed */
+    assert_true(writer_ok(&w));
+    assert_memory_equal(memory, "12,abcd", 7);
+    text_write(&w, "%s", "");
+    assert_true(writer_ok(&w));
+    text_write(&w, "%s", "e");
+    assert_false(writer_ok(&w));
+    assert_int_equal(w.size, 7);
+
+    memset(longest, 'x', sizeof longest);
+    longest[TEXT_WRITE_MAX] = '\0';
+    w = writer_of(memory, sizeof memory);
+    text_write(&w, "%s", longest);
+    assert_true(writer_ok(&w) && w.size == TEXT_WRITE_MAX);
+    longest[TEXT_WRITE_MAX] = 'x';
+    longest[TEXT_WRITE_MAX + 1] = '\0';
+    text_write(&w, "%s", longest);
+    assert_false(writer_ok(&w));
+    assert_int_equal(w.size, TEXT_WRITE_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +257,7 @@ int main(void)
         cmocka_unit_test(base64_of_all_bytes_makes_the_round_trip),
         cmocka_unit_test(bad_base64_is_refused),
         cmocka_unit_test(hexadecimal_is_two_digits_a_byte),
+        cmocka_unit_test(what_is_written_is_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
