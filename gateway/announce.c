@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "gateway/base/log.h"
+#include "gateway/local_socket.h"
 
 /* With its address each time: the other end may come and go. */
 static void say(struct announce *a, const char *word)
@@ -29,19 +29,14 @@ void announce_open(struct announce *a, struct loop *loop, const char *path)
 {
     *a = (struct announce){
         .fd = -1,
-        .to.sun_family = AF_UNIX,
         .loop = loop,
         .patience = {INSTANT_NEVER, stays_down, a, NULL},
     };
     loop_add_timer(loop, &a->patience);
     if (!path)
         return;
-    if (strlen(path) >= sizeof a->to.sun_path) {
-        log_warn("announce: %s: a socket's name is shorter", path);
-        return;
-    }
-    strcpy(a->to.sun_path, path);
-    a->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (local_socket_name(path, &a->to))
+        a->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (a->fd < 0)
         log_warn("announce: %s: %s", path, strerror(errno));
 }

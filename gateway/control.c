@@ -3,13 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/local_socket.h"
 
 struct visitor {
     struct control *control;
@@ -261,16 +260,14 @@ struct control *control_open(const char *path, struct loop *loop,
                              control_handler *handler, void *context)
 {
     struct control *c = calloc(1, sizeof *c);
-    if (!c || strlen(path) >= sizeof c->address.sun_path) {
-        log_error("control: %s: path too long for a socket", path);
+    if (!c || !local_socket_name(path, &c->address)) {
+        log_error("control: %s: %s", path, strerror(errno));
         free(c);
         return NULL;
     }
     c->loop = loop;
     c->handler = handler;
     c->context = context;
-    c->address.sun_family = AF_UNIX;
-    memcpy(c->address.sun_path, path, strlen(path) + 1);
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         c->visitors[i].control = c;
         c->visitors[i].watch.fd = -1;

@@ -4,12 +4,11 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/local_socket.h"
 
 enum { ANSWER_MAX = 1024 };
 
@@ -107,23 +106,6 @@ static char *write_question(const struct server_login *login)
     return text;
 }
 
-static int connect_to(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-        return fd;
-    int number = errno;
-    close(fd);
-    errno = number;
-    return -1;
-}
-
 static bool say(int fd, const char *text)
 {
     size_t size = strlen(text);
@@ -146,7 +128,7 @@ bool password_helper_ask(struct password_helper *h, struct instant now,
     char *text = q ? write_question(login) : NULL;
     if (!text)
         return false;
-    int fd = connect_to(h->path);
+    int fd = local_socket_connect(h->path, SOCK_NONBLOCK);
     bool asked = fd >= 0 && say(fd, text);
     if (!asked)
         log_error("serve: %s: %s", h->path, strerror(errno));

@@ -74,6 +74,17 @@ void conversation_sent(struct conversation *s, size_t size)
 
 /* --- Work --- */
 
+static void append(struct conversation *s, struct conversation_work *work)
+{
+    work->next = NULL;
+    if (s->last)
+        s->last->next = work;
+    else
+        s->first = work;
+    s->last = work;
+    s->work_count++;
+}
+
 static bool add_work(struct conversation *s, enum work_kind kind,
                      enum mirror_scope scope, const char *path,
                      struct bytes value)
@@ -87,12 +98,7 @@ static bool add_work(struct conversation *s, enum work_kind kind,
     work->size = value.size;
     if (value.size)
         memcpy(work->value, value.data, value.size);
-    if (s->last)
-        s->last->next = work;
-    else
-        s->first = work;
-    s->last = work;
-    s->work_count++;
+    append(s, work);
     return true;
 }
 
@@ -168,13 +174,7 @@ static void forget_readings(struct conversation *s)
         if (work->kind == WORK_READ) {
             free(work);
         } else {
-            work->next = NULL;
-            if (s->last)
-                s->last->next = work;
-            else
-                s->first = work;
-            s->last = work;
-            s->work_count++;
+            append(s, work);
         }
         work = next;
     }
