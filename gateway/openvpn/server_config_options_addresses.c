@@ -6,9 +6,7 @@
 #include "gateway/base/text.h"
 #include "gateway/openvpn/server_pool.h"
 
-#define HANDLER(name)                                                          \
-    void name(struct config_builder *b, const struct config_option *option,    \
-              const struct config_line *line)
+#define HANDLER(verb) CONFIG_OPTIONS_HANDLER(verb)
 
 /* Where the pool starts that `server-ipv6' means (openvpn: helper.c). */
 enum { IPV6_FIRST = 0x1000, IPV6_FIRST_SMALL = 2, IPV6_SMALL_BITS = 112 };
