@@ -1078,15 +1078,20 @@ static void requests_that_make_no_sense_close_the_vif(void **state)
     }
 }
 
+static void break_a_rule(int i)
+{
+    fake_put_request(fronts[i], 0, 4000, 0, 1, 200);
+    (void)fake_publish(&fronts[i]->transmit);
+    xen_double_ring(domain_of(i));
+}
+
 /* The farthest that one gets is its own vif. */
 static void a_broken_rule_closes_that_vif_only(void **state)
 {
     (void)state;
     connect(0);
     connect(1);
-    fake_put_request(fronts[0], 0, 4000, 0, 1, 200);
-    (void)fake_publish(&fronts[0]->transmit);
-    xen_double_ring(domain_of(0));
+    break_a_rule(0);
     UNTIL(first_closing);
     assert_null(owned("vif10.0"));
     assert_int_equal(xen_double_mapped(), 2);
@@ -1111,7 +1116,28 @@ static void a_broken_rule_closes_that_vif_only(void **state)
     until_packets(11);
 }
 
-/* Found when sending to it, in the middle of its owner's work. */
+/* XSA-374: what a broken rule has ended is not ended again, whichever comes
+ * first. */
+static void a_broken_vif_is_detached_all_the_same(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 6; round++) {
+        connect(0);
+        break_a_rule(0);
+        if (round % 2)
+            UNTIL(first_closing);
+        detach(domain_of(0), 0);
+        UNTIL(first_gone);
+        assert_null(owned("vif10.0"));
+        assert_int_equal(xen_double_mapped(), 0);
+        assert_int_equal(xen_double_bound(), 0);
+        fake_frontend_free(fronts[0]);
+        fronts[0] = NULL;
+    }
+}
+
+/* Found when sending to it, in the middle of its owner's work. XSA-90: it is
+ * closed later. */
 static void a_lie_about_pages_closes_the_vif(void **state)
 {
     (void)state;
@@ -1138,7 +1164,7 @@ static void a_lie_about_pages_shows_from_the_tunnel_too(void **state)
     assert_null(owned("vif10.0"));
 }
 
-/* XSA-392 and XSA-423's kin: nobody waits for a qube that takes nothing. */
+/* XSA-392: nobody waits for a qube that takes nothing. */
 static void a_qube_without_pages_holds_up_nobody(void **state)
 {
     (void)state;
@@ -1415,6 +1441,7 @@ int main(void)
         UNIT(what_was_detached_meanwhile_is_removed),
         UNIT(requests_that_make_no_sense_close_the_vif),
         UNIT(a_broken_rule_closes_that_vif_only),
+        UNIT(a_broken_vif_is_detached_all_the_same),
         UNIT(a_lie_about_pages_closes_the_vif),
         UNIT(a_lie_about_pages_shows_from_the_tunnel_too),
         UNIT(a_qube_without_pages_holds_up_nobody),

@@ -126,6 +126,7 @@ static void a_blank_checksum_is_told(void **state)
     assert_false(batch.frames[1].checksum_blank);
 }
 
+/* XSA-423, XSA-432: however small they are, and the headers' too. */
 static void pieces_become_one_frame(void **state)
 {
     (void)state;
@@ -528,6 +529,7 @@ static void a_piece_beyond_its_page_is_fatal(void **state)
     }
 }
 
+/* XSA-39, as the chains above. */
 static void impossible_indices_are_fatal(void **state)
 {
     static const uint32_t jumps[] = {257,      258,        1U << 16,
