@@ -171,14 +171,14 @@ $(BUILD)/tests/system/preload/%.so: tests/system/preload/%.c $(BUILD)/flags
 	@echo '  LINK  $@'
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -fPIC -shared -o $@ $<
 
-LINTS := $(addprefix tests/lint/,layers purity format words scripts)
+LINTS := $(addprefix tests/lint/,layers purity format words names scripts)
 C_FILES = $(shell find gateway firewall qubesdb rpm tests -name '*.[ch]' 2>/dev/null | sort)
 
 STRAY_TESTS := $(filter-out $(UNIT_SOURCES) $(SIMULATOR_SOURCES),$(shell find tests -name '*_test.c' 2>/dev/null))
 $(if $(STRAY_TESTS),$(error no rule runs $(STRAY_TESTS): name its folder in UNIT_FOLDERS))
 
 prove = @[ -n '$(strip $(1))' ] || { echo 'There is no such test yet.' >&2; exit 1; }; \
-    BUILD=$(BUILD) PERL5LIB=tests prove --failures --comments --formatter TestSummary --exec tests/run $(1)
+    BUILD=$(BUILD) PERL5LIB=tests prove --failures --comments --formatter TestSummary $(2) --exec tests/run $(1)
 
 # A person who has to type a password for the system tests types it before they start.
 define ask_for_root
@@ -203,7 +203,7 @@ test-xen: ## real Xen with its domains in an emulated computer; downloads Debian
 	@rpm/deps xen
 	@$(MAKE) --no-print-directory run-test-xen
 run-test-xen: program $(XEN_PROGRAMS) $(BUILD)/tests/system/qubesdb_daemon
-	$(call prove,$(XEN_TESTS))
+	$(call prove,$(XEN_TESTS),--jobs 2)
 
 test-nano: template-rpm ## the nano template's package, and its kernel and image on real Xen; builds a kernel
 	@rpm/deps xen

@@ -173,6 +173,17 @@ base_image() {
     rm -rf "$directory"
 }
 
+# What all tests of this machine share, one of them makes.
+lab_base() {
+    local lock
+    mkdir -p "$build"
+    exec {lock}>"$build/xen.lock"
+    flock "$lock"
+    lab_packages
+    base_image
+    exec {lock}>&-
+}
+
 # The image of the other domains: the program under test, and those of the tests.
 domain_image() { # OUT
     local directory=$run/domain
@@ -234,8 +245,7 @@ lab_boot() { # NAME SECONDS PROGRAM [WORD FOR DOM0'S COMMAND LINE]...
     shift 3
     run=$lab/$name
     lab_need || return 1
-    lab_packages || return 1
-    base_image
+    lab_base
     rm -rf "$run"
     mkdir -p "$run"
     lab_keys

@@ -43,6 +43,11 @@ borrow_address() { # ADDRESS COMMAND...
     return "$1"
 }
 
+# Frames and bytes so far, as the kernel sees them.
+card_counts() { # tx|rx
+    echo "$(cat "/sys/class/net/eth0/statistics/$1_packets") $(cat "/sys/class/net/eth0/statistics/$1_bytes")"
+}
+
 # Prints the SHA-256 of a file of the web server.
 fetch() { # URL
     timeout 60 wget -q -O - "$1" | sha256sum | cut -d ' ' -f 1
@@ -114,15 +119,6 @@ gateway_await() {
 # How often, of all qubes.
 gateway_drops() { # REASON
     gateway_status --json | awk -v reason="\"$1\":" '$1 == reason { sum += $2 } END { print sum + 0 }'
-}
-
-# Packets and bytes that a qube has sent.
-gateway_up_counts() { # WHAT ITS NAME HAS IN IT
-    gateway_status --json | awk -v name="$1" '
-        $1 == "\"name\":" { found = index($2, name) }
-        found && $1 == "\"packets_up\":" { packets = $2 + 0 }
-        found && $1 == "\"bytes_up\":" { bytes = $2 + 0 }
-        END { print packets, bytes }'
 }
 
 gateway_end() { # SIGNAL
