@@ -30,7 +30,7 @@ struct data_channel_options {
     enum aead_library library; /* AEAD_FASTEST but in tests */
     uint8_t key_id;
     uint32_t peer_id;        /* PEER_ID_NONE: send DATA_V1 */
-    uint32_t replay_packets; /* 1 .. REPLAY_WINDOW_MAX */
+    uint32_t replay_packets; /* 0 .. REPLAY_WINDOW_MAX */
     uint32_t replay_seconds;
     /* CBC only: a static key, and when its count of packets begins, in
      * seconds since 1970: later than any before with this key. */

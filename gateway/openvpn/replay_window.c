@@ -8,7 +8,9 @@ enum { WORD_BITS = 64 };
 bool replay_window_init(struct replay_window *w, uint32_t size,
                         uint32_t seconds)
 {
-    assert(size >= 1 && size <= REPLAY_WINDOW_MAX);
+    assert(size <= REPLAY_WINDOW_MAX);
+    if (size == 0)
+        size = 1;
     *w = (struct replay_window){
         .size = (size + WORD_BITS - 1) / WORD_BITS * WORD_BITS,
         .seconds = seconds,

@@ -33,7 +33,8 @@ struct replay_window {
     uint64_t *bits;        /* ring; at least 64 more than `size` */
 };
 
-/* `size` is rounded up to a multiple of 64. False when memory is short. */
+/* `size` is rounded up to a multiple of 64, 0 as well. False when memory is
+ * short. */
 MUST_USE bool replay_window_init(struct replay_window *w, uint32_t size,
                                  uint32_t seconds);
 void replay_window_clear(struct replay_window *w);

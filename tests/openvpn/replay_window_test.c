@@ -59,6 +59,9 @@ static void the_size_is_rounded_up_to_64(void **state)
     assert_true(replay_window_accept(&w, at(0), 1000 - 127));
     assert_false(replay_window_accept(&w, at(0), 1000 - 128));
     replay_window_clear(&w);
+    w = window_of(0, 15);
+    assert_int_equal(w.size, 64);
+    replay_window_clear(&w);
 }
 
 static void a_leap_forgets_what_the_ring_held(void **state)

@@ -100,6 +100,24 @@ static void the_epoch_format_carries_packets(void **state)
     goes_up_and_moves_packets(&o);
 }
 
+static void strictly_in_order(struct config *c)
+{
+    c->replay_packets = c->replay_seconds = 0;
+}
+
+/* `replay-window 0 0' is a line that profiles may have. */
+static void a_replay_window_of_nothing_is_a_small_one(void **state)
+{
+    (void)state;
+    static const char *const ciphers[] = {"AES-256-GCM", "AES-256-CBC"};
+    for (size_t i = 0; i < sizeof ciphers / sizeof *ciphers; i++) {
+        struct world_options o = world_usual(1);
+        snprintf(o.server.cipher, sizeof o.server.cipher, "%s", ciphers[i]);
+        o.change_config = strictly_in_order;
+        goes_up_and_moves_packets(&o);
+    }
+}
+
 static void tls_1_2_only(struct config *c)
 {
     c->tls_version_max = CONFIG_TLS_1_2;
@@ -244,6 +262,7 @@ int main(void)
         cmocka_unit_test(keys_come_from_the_exporter_or_the_old_prf),
         cmocka_unit_test(every_cipher_carries_packets),
         cmocka_unit_test(the_epoch_format_carries_packets),
+        cmocka_unit_test(a_replay_window_of_nothing_is_a_small_one),
         cmocka_unit_test(tls_1_2_does_it_too),
         cmocka_unit_test(tls_crypt_wraps_the_control_channel),
         cmocka_unit_test(the_server_may_ask_for_our_certificate),
