@@ -128,6 +128,7 @@ static bool establish(struct client *c)
         .dynamic_wrap = c->push.dyn_tls_crypt,
         .compression = c->push.compression_set ? c->push.compression
                                                : c->config->compression,
+        .compression_refused = c->config->compression_refused,
     };
     if (!negotiated_cipher(c->config, c->push.cipher, c->peer_cipher,
                            options.cipher)) {

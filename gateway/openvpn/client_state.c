@@ -247,6 +247,7 @@ static bool open_static_session(struct client *c)
         .replay_packets = config->replay_packets,
         .replay_seconds = config->replay_seconds,
         .compression = config->compression,
+        .compression_refused = config->compression_refused,
     };
     if (!static_key_parse(
             bytes_of(config->static_key.data, config->static_key.size), &key))

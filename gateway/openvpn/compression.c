@@ -83,7 +83,7 @@ static void skip(struct datagram *d, uint16_t size)
 
 static enum drop expand(struct compression *c, struct datagram *d)
 {
-    if (!c->lzo)
+    if (!c->lzo && !c->refused)
         c->lzo = compression_lzo_new();
     if (!c->lzo)
         return DROP_DATA_COMPRESSED;

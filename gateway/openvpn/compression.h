@@ -22,6 +22,7 @@
 
 struct compression {
     enum config_compression kind;
+    bool refused;                /* LZO is not read either */
     struct compression_lzo *lzo; /* NULL until the first packet needs it */
 };
 

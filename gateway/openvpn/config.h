@@ -162,8 +162,8 @@ struct config {
     char data_ciphers_fallback[32];
     char auth[32]; /* digest, upper case; default SHA1 */
     enum config_compression compression;
-    bool compression_set; /* the profile said something about it */
-    bool allow_compression_asym;
+    bool compression_set;     /* the profile said something about it */
+    bool compression_refused; /* allow-compression no */
     uint32_t replay_packets, replay_seconds;
     uint32_t reneg_seconds;                         /* 0: off */
     uint64_t reneg_bytes, reneg_packets;            /* 0: off */

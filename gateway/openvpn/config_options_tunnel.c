@@ -242,9 +242,9 @@ HANDLER(allow_compression)
 {
     (void)option;
     if (is_word(line, 1, "no"))
-        b->config->allow_compression_asym = false;
+        b->config->compression_refused = true;
     else if (is_word(line, 1, "asym") || is_word(line, 1, "yes"))
-        b->config->allow_compression_asym = true;
+        b->config->compression_refused = false;
     else
         config_builder_error(b, "`allow-compression' wants no, asym or yes");
 }

@@ -74,6 +74,7 @@ struct session_data_options {
     bool epoch;         /* the data format of OpenVPN 2.7 */
     bool dynamic_wrap;  /* later negotiations under dynamic tls-crypt */
     enum config_compression compression;
+    bool compression_refused; /* compressed packets are not read */
 };
 
 enum session_key_state {

@@ -75,6 +75,7 @@ bool session_data_establish(struct session *s, struct instant now,
         return false;
     s->data = *o;
     s->compression.kind = o->compression;
+    s->compression.refused = o->compression_refused;
     if (o->dynamic_wrap && !make_dynamic_wrap(s)) {
         s->failed = true;
         snprintf(s->why, sizeof s->why,

@@ -904,8 +904,13 @@ static void compression_is_only_a_framing(void **state)
         accept(&t, cases[i].line);
         assert_true(t.config.compression_set);
         assert_int_equal(t.config.compression, cases[i].framing);
+        assert_false(t.config.compression_refused);
         config_trial_clear(&t);
     }
+    struct config_trial t = {0};
+    accept(&t, "allow-compression no");
+    assert_true(t.config.compression_refused);
+    config_trial_clear(&t);
 }
 
 /* --- Numbers --- */

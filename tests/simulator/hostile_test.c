@@ -167,6 +167,30 @@ static void what_was_unpacked_goes_with_its_session(void **state)
     end(&f);
 }
 
+/* The server pushes comp-lzo and does what it wants. */
+static void what_may_not_be_compressed_is_not_unpacked(void **state)
+{
+    (void)state;
+    uint8_t packet[PACKET_SIZE];
+    struct fight f;
+    uint16_t size;
+    struct burst burst = {.count = 0};
+    memset(packet, 0x45, sizeof packet);
+    begin(&f, CONFIG_COMPRESSION_NONE);
+    f.config.compression_refused = true;
+    f.server.push = "PUSH_REPLY,ifconfig 10.8.0.2 255.255.255.0,topology "
+                    "subnet,peer-id 1,cipher AES-256-GCM,comp-lzo,"
+                    "protocol-flags tls-ekm cc-exit";
+    go_up(&f);
+    uint8_t *sealed = packed_packet(&f, bytes_of(packet, sizeof packet), &size);
+    assert_true(burst_add_view(&burst, sealed, size));
+    client_open(f.client, f.now, &burst);
+    assert_int_equal(burst.datagrams[0].drop, DROP_DATA_COMPRESSED);
+    assert_int_equal(burst.datagrams[0].inner_size, 0);
+    free(sealed);
+    end(&f);
+}
+
 /* All that a person gets to read. */
 static void assert_fit_for_a_line(const char *text)
 {
@@ -198,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_unpacked_goes_with_its_session),
+        cmocka_unit_test(what_may_not_be_compressed_is_not_unpacked),
         cmocka_unit_test(no_lines_are_made_in_its_name),
     };
     return cmocka_run_group_tests_name("hostile", tests, quiet, NULL);
