@@ -8,7 +8,7 @@
 #include "firewall/flow.h"
 #include "firewall/mapping.h"
 #include "firewall/rule_sets.h"
-#include "firewall/token_bucket.h"
+#include "gateway/base/token_bucket.h"
 
 /* Counters of IPv4 identification, by destination. */
 enum { FIREWALL_ID_COUNTERS = 1024 };

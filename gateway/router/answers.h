@@ -6,7 +6,7 @@
 #define ROUTER_ANSWERS_H
 
 #include "firewall/ip_packet.h"
-#include "firewall/token_bucket.h"
+#include "gateway/base/token_bucket.h"
 
 enum {
     /* To one qube and to all; a second, at once. */

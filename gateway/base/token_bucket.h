@@ -1,6 +1,6 @@
 /* So many a second, and so many at once. Starts full. */
-#ifndef FIREWALL_TOKEN_BUCKET_H
-#define FIREWALL_TOKEN_BUCKET_H
+#ifndef BASE_TOKEN_BUCKET_H
+#define BASE_TOKEN_BUCKET_H
 
 #include "gateway/base/instant.h"
 
