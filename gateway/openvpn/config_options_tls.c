@@ -113,8 +113,13 @@ HANDLER(crl_verify)
         config_builder_error(b, "`crl-verify' with a directory is for servers");
         return;
     }
-    if (!set_pem(b, line, field, "X509 CRL-----") || field->size == 0)
+    if (!set_pem(b, line, field, "X509 CRL-----"))
         return;
+    /* A file that was cut short must not let revoked certificates pass. */
+    if (field->size == 0) {
+        config_builder_error(b, "`crl-verify' holds no list");
+        return;
+    }
     mbedtls_x509_crl list;
     mbedtls_x509_crl_init(&list);
     if (mbedtls_x509_crl_parse(&list, field->data, field->size + 1) != 0)

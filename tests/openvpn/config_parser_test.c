@@ -792,6 +792,13 @@ static void certificates_and_lists_are_looked_into(void **state)
     assert_true(config_trial_said(&t, CONFIG_ERROR, 4, "cannot be read"));
     config_trial_clear(&t);
 
+    /* An empty list of revoked certificates is a list all the same. */
+    t.file_name = "c.pem";
+    t.file_content = "\n";
+    config_trial_with(&t, "crl-verify c.pem");
+    assert_true(config_trial_said(&t, CONFIG_ERROR, 4, "holds no list"));
+    config_trial_clear(&t);
+
     char *both = NULL;
     assert_true(asprintf(&both, "%s%s", CERTIFICATE, cut) > 0);
     t.file_name = "c.pem";
