@@ -50,6 +50,7 @@ static void send_exchange(struct client *c)
     credentials_write(&c->credentials, &message);
     /* Where it fails, SESSION_FAILED follows. */
     (void)!session_exchange(&c->session, c->now, &message);
+    credentials_sent(&c->credentials);
 }
 
 static void take_exchange(struct client *c, const struct key_exchange *theirs)

@@ -175,11 +175,15 @@ void credentials_write(struct credentials *c, struct key_exchange *message)
     message->password = bytes_of_text(c->line);
 }
 
+void credentials_sent(struct credentials *c)
+{
+    secret_wipe(c->line, sizeof c->line);
+}
+
 /* What came of it. */
 
 void credentials_accepted(struct credentials *c)
 {
-    secret_wipe(c->line, sizeof c->line);
     c->refusals = 0;
     /* A response is good for once. */
     c->challenged = false;
@@ -225,7 +229,6 @@ static bool take_challenge(struct credentials *c, struct bytes reason)
 enum credentials_verdict credentials_refused(struct credentials *c,
                                              struct bytes reason)
 {
-    secret_wipe(c->line, sizeof c->line);
     /* Without a password nobody is asked for anything. */
     if (!c->config->auth_user_pass)
         return CREDENTIALS_LATER;

@@ -54,6 +54,8 @@ void credentials_drop_key_password(struct credentials *c);
 
 /* Sets name and password of the message; they are borrowed from here. */
 void credentials_write(struct credentials *c, struct key_exchange *message);
+/* The message is gone, or will never be. */
+void credentials_sent(struct credentials *c);
 
 /* The tunnel stands. */
 void credentials_accepted(struct credentials *c);

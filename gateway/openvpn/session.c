@@ -89,6 +89,7 @@ bool session_init(struct session *s, const struct session_options *o,
     s->again = (struct instant){0};
     s->failed = s->failure_told = false;
     s->texts = bytes_of(NULL, 0);
+    s->record_size = 0;
     s->compression = (struct compression){0};
     s->why[0] = 0;
     for (size_t i = 0; i < SESSION_KEYS; i++)
@@ -308,15 +309,22 @@ static bool may_read(const struct session *s, const struct session_key *key)
            !(key->received && key->state < SESSION_KEY_ACTIVE);
 }
 
+/* A password or a token may be in it. */
+static void wipe_record(struct session *s)
+{
+    secret_wipe(s->record, s->record_size);
+    s->record_size = 0;
+}
+
 static bool read_key(struct session *s, struct instant now,
                      struct session_key *key, struct session_event *out)
 {
-    size_t size;
     while (!s->failed && may_read(s, key) &&
            control_channel_read(&key->control, now, s->record, sizeof s->record,
-                                &size)) {
-        if (take_record(s, key, bytes_of(s->record, size), out))
+                                &s->record_size)) {
+        if (take_record(s, key, bytes_of(s->record, s->record_size), out))
             return true;
+        wipe_record(s);
     }
     if (key == s->primary && has_control(s, key) &&
         key->control.tls.state == TLS_FAILED)
@@ -361,6 +369,7 @@ bool session_next(struct session *s, struct instant now,
     go_back(s, now);
     if (next_text(s, out))
         return true;
+    wipe_record(s);
     if (!s->failed && (read_key(s, now, s->lame, out) ||
                        read_key(s, now, s->primary, out) || step(s, now, out)))
         return true;

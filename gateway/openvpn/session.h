@@ -124,6 +124,7 @@ struct session {
     struct bytes texts; /* control messages of `record` not yet handed out */
     char why[SESSION_TEXT_SIZE];
     uint8_t record[SESSION_RECORD_MAX];
+    size_t record_size; /* of what was read last and is not wiped yet */
     uint8_t scratch[CONTROL_WRAP_SCRATCH];
     uint8_t datagram[SESSION_DATAGRAM_MAX];
 };

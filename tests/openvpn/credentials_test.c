@@ -163,6 +163,21 @@ static void malformed_challenges_are_plain_refusals(void **state)
     }
 }
 
+/* With auth-nocache least of all may a copy stay behind. */
+static void what_was_sent_is_forgotten(void **state)
+{
+    (void)state;
+    static const char secret[] = "sesame, open";
+    struct trial *t = begin("anna", secret);
+    struct key_exchange message = {0};
+    credentials_write(&t->c, &message);
+    assert_bytes_equal(message.password, bytes_of_text(secret));
+    credentials_sent(&t->c);
+    assert_null(memmem(&t->c, sizeof t->c, secret, sizeof secret - 1));
+    sends(t, "anna", secret);
+    end(t);
+}
+
 static void a_token_is_used_until_it_is_refused(void **state)
 {
     (void)state;
@@ -229,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_dynamic_challenge_takes_the_passwords_place),
         cmocka_unit_test(who_has_no_password_is_not_challenged),
         cmocka_unit_test(malformed_challenges_are_plain_refusals),
+        cmocka_unit_test(what_was_sent_is_forgotten),
         cmocka_unit_test(a_token_is_used_until_it_is_refused),
         cmocka_unit_test(a_token_too_long_is_no_token),
         cmocka_unit_test(an_account_is_not_locked_by_trying),

@@ -191,6 +191,23 @@ static void what_may_not_be_compressed_is_not_unpacked(void **state)
     end(&f);
 }
 
+/* What was read of a session is not kept in it: passwords, and tokens. */
+static void secrets_do_not_stay_in_a_session(void **state)
+{
+    (void)state;
+    static char name[] = "anna", password[] = "sesame, open";
+    struct fight f;
+    begin(&f, CONFIG_COMPRESSION_NONE);
+    f.config.auth_user_pass = true;
+    f.config.username = name;
+    f.config.password = password;
+    go_up(&f);
+    const struct session *s = &f.server.session;
+    assert_null(memmem(s->record, sizeof s->record, password, sizeof password));
+    f.config.username = f.config.password = NULL;
+    end(&f);
+}
+
 /* All that a person gets to read. */
 static void assert_fit_for_a_line(const char *text)
 {
@@ -223,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_unpacked_goes_with_its_session),
         cmocka_unit_test(what_may_not_be_compressed_is_not_unpacked),
+        cmocka_unit_test(secrets_do_not_stay_in_a_session),
         cmocka_unit_test(no_lines_are_made_in_its_name),
     };
     return cmocka_run_group_tests_name("hostile", tests, quiet, NULL);
