@@ -87,7 +87,7 @@ unpack_kernel() { # BZIMAGE OUT
     length=$(od -An -t u4 -j $((0x24c)) -N 4 "$1")
     start=$(((sectors + 1) * 512 + offset))
     # Behind the compressed kernel stand four bytes with its size.
-    tail -c +$((start + 1)) "$1" | head -c $((length - 4)) >"$2.packed"
+    head -c $((start + length - 4)) "$1" | tail -c +$((start + 1)) >"$2.packed"
     case $(od -An -t x1 -N 4 "$2.packed" | tr -d ' ') in
     fd377a58) xz -dc <"$2.packed" >"$2" ;;
     28b52ffd) zstd -qdc <"$2.packed" >"$2" ;;
