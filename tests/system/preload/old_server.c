@@ -6,6 +6,7 @@
  * away the peer-id as well.
  */
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
