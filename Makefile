@@ -177,8 +177,10 @@ C_FILES = $(shell find gateway firewall qubesdb rpm tests -name '*.[ch]' 2>/dev/
 STRAY_TESTS := $(filter-out $(UNIT_SOURCES) $(SIMULATOR_SOURCES),$(shell find tests -name '*_test.c' 2>/dev/null))
 $(if $(STRAY_TESTS),$(error no rule runs $(STRAY_TESTS): name its folder in UNIT_FOLDERS))
 
+# Most of a system test's time is waiting, in namespaces of its own: several run side by side.
+TEST_JOBS ?= 4
 prove = @[ -n '$(strip $(1))' ] || { echo 'There is no such test yet.' >&2; exit 1; }; \
-    BUILD=$(BUILD) PERL5LIB=tests prove --failures --comments --formatter TestSummary $(2) --exec tests/run $(1)
+    BUILD=$(BUILD) PERL5LIB=tests prove --failures --comments --formatter TestSummary --jobs $(or $(2),$(TEST_JOBS)) --exec tests/run $(1)
 
 # A person who has to type a password for the system tests types it before they start.
 define ask_for_root
@@ -203,7 +205,7 @@ test-xen: ## real Xen with its domains in an emulated computer; downloads Debian
 	@rpm/deps xen
 	@$(MAKE) --no-print-directory run-test-xen
 run-test-xen: program $(XEN_PROGRAMS) $(BUILD)/tests/system/qubesdb_daemon
-	$(call prove,$(XEN_TESTS),--jobs 2)
+	$(call prove,$(XEN_TESTS),2)
 
 test-nano: template-rpm ## the nano template's package, and its kernel and image on real Xen; builds a kernel
 	@rpm/deps xen

@@ -2,7 +2,7 @@
 package TestSummary;
 use strict;
 use warnings;
-use parent 'TAP::Formatter::Console';
+use parent 'TAP::Formatter::File';
 
 sub summary {
     my ( $self, $aggregate, @rest ) = @_;

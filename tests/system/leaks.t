@@ -108,11 +108,12 @@ tail_packets() {
     up
     spawn "$work/page.log" "$qube" curl -sN -o /dev/null http://$web_address/cgi-bin/tick
     local page=$spawned
-    wait_for 5 eval 'in_internet ss -Htn state established src $web_address | grep .'
+    wait_for 15 under_way || return
     server_kill
-    wait_for 15 tunnel_gone
+    wait_for 30 tunnel_gone || return
     end_process TERM "$page"
-    sleep 0.5
+    # Long enough for the end of the connection to be said twice more.
+    sleep 1
 }
 tunnel_gone() {
     if [ "$client" = gateway ]; then not gateway_up; else not ip -n "$gateway" link show tun0; fi
