@@ -1,5 +1,6 @@
 #!/bin/bash
-# What Qubes runs of the package: after an installation, after a suspend, and when dom0 asks for the state.
+# What Qubes runs of the package: after an installation, after a suspend, when dom0 asks for the state, and when a person
+# chooses the entry of the menu.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 60
@@ -13,27 +14,34 @@ printf '#!/bin/sh\necho "$@" >>"%s/requests"\n' "$work" >"$work/bin/qvm-features
 chmod 755 "$work/bin/"*
 hook() { # FILE
     # shellcheck disable=SC2016 # expanded by the inner shell
-    PATH=$work/bin:$PATH unshare --mount sh -c 'mount --bind "$0/run" /run && exec "$1"' "$work" "rpm/$1"
+    PATH=$work/bin:$PATH unshare --mount sh -c 'mount --bind "$0/run" /run && exec "$1"' "$work" "$1"
 }
 mark=$work/run/qubes-service/vpn-gateway
 reconnects() { [ "$(gateway_field reconnects)" = "$1" ] && gateway_up; }
 
-ok "after an installation" hook post-install.sh
-is "dom0 is told that there is the service" "supported-service.vpn-gateway=1" cat "$work/requests"
+ok "after an installation" hook rpm/post-install.sh
+is "dom0 is told which services there are" "supported-service.vpn-gateway=1 supported-service.vpn-gateway-no-dns=1" \
+    paste -sd ' ' "$work/requests"
 
 server_start tls-crypt
 gateway_start client.ovpn
 ok "up" wait_for 10 gateway_up
 ln -s "$work/control" "$work/run/vpn-gateway/control"
-ok "after a suspend of another qube: nothing" hook suspend-post.sh
+ok "after a suspend of another qube: nothing" hook rpm/suspend-post.sh
 ok "it did not reconnect" reconnects 0
 touch "$mark"
-ok "after a suspend of the gateway" hook suspend-post.sh
+ok "after a suspend of the gateway" hook rpm/suspend-post.sh
 ok "it reconnects" wait_for 10 reconnects 1
-state() { hook status.qrexec | json up; }
+state() { hook rpm/status.qrexec | json up; }
 is "asked by dom0: the state" true state
+# The entry's command, and an end of it.
+printf '#!/bin/sh\nexec "$@"\n' >"$work/bin/sudo"
+printf '#!/bin/sh\nexec timeout 2 %s\n' "$(sed -n 's/^Exec=//p' rpm/vpn-gateway.desktop)" >"$work/bin/menu-entry"
+chmod 755 "$work/bin/"*
+shown() { (hook "$work/bin/menu-entry" || true) | grep "$1"; }
+ok "the menu's entry shows the state" shown 'tunnel  *up'
 rm "$mark"
-ok "another qube of the template has none" not hook status.qrexec
+ok "another qube of the template has none" not hook rpm/status.qrexec
 touch "$mark"
 
 # The dead and the stalled hold nobody up.
@@ -44,8 +52,8 @@ within() { # SECONDS COMMAND...
     "${@:2}"
     [ $(($(milliseconds) - began)) -lt $(($1 * 1000)) ]
 }
-ok "a gateway that hangs does not hold up the resume" within 9 hook suspend-post.sh
+ok "a gateway that hangs does not hold up the resume" within 9 hook rpm/suspend-post.sh
 kill -CONT "$client_pid"
 gateway_kill
-ok "nor does a dead one" within 5 hook suspend-post.sh
+ok "nor does a dead one" within 5 hook rpm/suspend-post.sh
 finish
