@@ -1,12 +1,13 @@
 #!/bin/bash
 # Leaks of the past that stay inside of the tunnel, or of the gateway's VM, where leaks.t does not look: a flow that goes
-# on when its rule is gone, and qubes that reach each other. Each twice, as there: with the gateway nothing is seen; with
-# openvpn and the kernel in its place, and what was forgotten then, it is.
+# on when its rule is gone, a forbidden one that gets through while rules are rebuilt, pings and questions about names that
+# no rule limits, and qubes that reach each other. Each twice, as there: with the gateway nothing is seen; with openvpn and
+# the kernel in its place, and what was forgotten then, it is.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 # shellcheck source=tests/system/dom0.sh
 . "$system/dom0.sh"
-start 120
+start 180
 profile client.ovpn tls-crypt
 server_start tls-crypt
 
@@ -55,14 +56,40 @@ end_openvpn() {
     ip -n "$gateway" link del vif2
 }
 
-forbid_gateway() {
+rules_in_force() { # RULE...
     local before
     before=$(times_handled)
-    set_rules "action=drop dst4=$web_address/32" action=accept
+    set_rules "$@"
     wait_for 5 handled_more_than "$before"
 }
+forbid_gateway() { rules_in_force "action=drop dst4=$web_address/32" action=accept; }
 # What is open stays open: nobody clears the kernel's table of connections.
 forbid_openvpn() { in_gateway nft "flush chain ip guard rules; add rule ip guard rules ip daddr $web_address drop"; }
+
+# dom0 writes the same rules again, ten times over.
+rebuild_gateway() {
+    local before
+    before=$(times_handled)
+    for _ in 1 2 3 4 5 6 7 8 9 10; do set_rules "action=drop dst4=$web_address/32" action=accept; done
+    wait_for 5 handled_more_than "$before"
+    sleep 0.5
+}
+# First the old rules go, then the new ones come.
+rebuild_openvpn() {
+    in_gateway nft flush chain ip guard rules
+    sleep 0.5
+    in_gateway nft add rule ip guard rules ip daddr $web_address drop
+}
+
+allow_all_gateway() { rules_in_force action=accept; }
+allow_all_openvpn() { in_gateway nft flush chain ip guard rules; }
+# A person forbids everything.
+forbid_all_gateway() { rules_in_force; }
+# It looked like that, and meant TCP and UDP but for names.
+forbid_all_openvpn() {
+    in_gateway nft "flush chain ip guard rules; add rule ip guard rules ip protocol icmp accept;
+        add rule ip guard rules udp dport 53 accept; add rule ip guard rules drop"
+}
 
 # --- What is seen -----------------------------------------------------------------------------------------------------
 
@@ -78,6 +105,7 @@ seen() { # NAMESPACE INTERFACE FILTER COMMAND...
     tcpdump -n -Z root -r "$work/seen.pcap" 2>/dev/null | wc -l
 }
 at_the_web() { seen "$internet" tun0 "udp and dst host $web_address" "$@"; }
+at_the_tunnels_end() { seen "$internet" tun0 "(icmp[0] = 8 or port 53) and src net 10.8.0.0/24" "$@"; }
 at_the_second() { seen "$second" eth0 "host $qube_address" "$@"; }
 more_than() { # NUMBER COMMAND...
     local count
@@ -101,6 +129,11 @@ visit() {
     in_qube perl "$system/udp" ask $second_address 7 1 10
 }
 
+ask_and_ping() {
+    in_qube busybox ping -c 2 -i 0.2 -W 1 $web_address
+    in_qube timeout 2 busybox nslookup -type=a $site 10.139.1.1
+}
+
 spawn "$work/second-web.log" "$second" busybox httpd -f -p 80 -h "$work/www"
 for client in gateway openvpn; do
     begin_$client
@@ -116,6 +149,22 @@ for client in gateway openvpn; do
         ok "inter-qube: planted, it is found" more_than 3 at_the_second visit
     fi
     end_process TERM "$flow"
+    flow_begins
+    is "$client: another flow is forbidden" 0 at_the_web sleep 0.5
+    if [ $client = gateway ]; then
+        is "rebuild: nothing gets through while rules are written anew" 0 at_the_web rebuild_gateway
+    else
+        ok "rebuild: planted, it is found" more_than 3 at_the_web rebuild_openvpn
+    fi
+    end_process TERM "$flow"
+    ok "$client: everything is allowed" allow_all_$client
+    ok "$client: pings and names pass" more_than 2 at_the_tunnels_end ask_and_ping
+    ok "$client: everything is forbidden" forbid_all_$client
+    if [ $client = gateway ]; then
+        is "pings and names: nothing of them is seen" 0 at_the_tunnels_end ask_and_ping
+    else
+        ok "pings and names: planted, it is found" more_than 2 at_the_tunnels_end ask_and_ping
+    fi
     end_$client
 done
 client=gateway
