@@ -171,7 +171,7 @@ $(BUILD)/tests/system/preload/%.so: tests/system/preload/%.c $(BUILD)/flags
 	@echo '  LINK  $@'
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -fPIC -shared -o $@ $<
 
-LINTS := $(addprefix tests/lint/,layers purity format words names scripts)
+LINTS := $(addprefix tests/lint/,layers purity format words names scripts manuals)
 C_FILES = $(shell find gateway firewall qubesdb rpm tests -name '*.[ch]' 2>/dev/null | sort)
 
 STRAY_TESTS := $(filter-out $(UNIT_SOURCES) $(SIMULATOR_SOURCES),$(shell find tests -name '*_test.c' 2>/dev/null))
@@ -236,7 +236,7 @@ fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus in tests/fuzz/
 run-fuzz: $(FUZZ_PROGRAMS)
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(FUZZ_PROGRAMS)
 
-lint: program ## borders between folders, purity of the cores, format, words, scripts
+lint: program ## borders between folders, purity of the cores, format, words, names, scripts, manuals
 	$(call prove,$(LINTS))
 
 # Two copies of the sources in two places must give the same bytes.

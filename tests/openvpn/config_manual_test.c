@@ -1,4 +1,5 @@
-/* Every option that a profile may use is in its manual page. */
+/* The manual page of profiles has every option that does something, and no
+ * other. */
 #include <stdio.h>
 
 #include "gateway/openvpn/config_options.h"
@@ -49,10 +50,55 @@ static void every_option_that_does_something_is_described(void **state)
     assert_int_equal(missing, 0);
 }
 
+/* The next word of a line `.It Ic name , name Ar argument`; NULL behind the
+ * names. */
+static char *next_name(char **rest)
+{
+    char *word;
+    do {
+        word = strtok_r(NULL, " ", rest);
+    } while (word && strcmp(word, ",") == 0);
+    return word && strcmp(word, "Ar") != 0 && strcmp(word, "Op") != 0 &&
+                   strcmp(word, "Cm") != 0
+               ? word
+               : NULL;
+}
+
+static bool does_something(const char *name)
+{
+    const struct config_option *option = config_options_find(name);
+    return option && option->most != CONFIG_TOKENS_MAX;
+}
+
+static void every_option_that_is_described_does_something(void **state)
+{
+    static char copy[PAGE_SIZE];
+    size_t described = 0, wrong = 0;
+    char *lines = copy, *line;
+    (void)state;
+    memcpy(copy, page, sizeof copy);
+    while ((line = strsep(&lines, "\n"))) {
+        char *rest = line;
+        if (strncmp(line, ".It Ic ", 7) != 0)
+            continue;
+        (void)strtok_r(line, " ", &rest); /* .It, and then Ic */
+        (void)next_name(&rest);
+        for (char *name; (name = next_name(&rest)); described++) {
+            if (does_something(name) || strcmp(name, "<connection>") == 0)
+                continue;
+            print_message("# %s\n", name);
+            wrong++;
+        }
+    }
+    assert_true(described > 50);
+    assert_int_equal(wrong, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_option_that_does_something_is_described),
+        cmocka_unit_test(every_option_that_is_described_does_something),
     };
     return cmocka_run_group_tests_name("config_manual", tests, read_page, NULL);
 }
