@@ -241,6 +241,20 @@ static enum drop before_start(struct conntrack *track, enum flow_side from,
     return DROP_NONE;
 }
 
+/* May that SYN be its sender's first? Unanswered, the qube may have given up
+ * and begin again; and an answer that acknowledges may come behind one that
+ * somebody forged. */
+static bool may_start(const struct conntrack *track, enum flow_side from,
+                      const struct segment_numbers *n)
+{
+    bool acknowledges = n->flags & TCP_ACK;
+    if (!track->ends[from].started)
+        return true;
+    if (from == FLOW_SIDE_QUBE)
+        return track->state == CONNTRACK_TCP_OPENING && !acknowledges;
+    return conntrack_is_half_open(track) && acknowledges;
+}
+
 static enum drop pass_tcp(struct conntrack *track, const struct ip_packet *ip,
                           enum flow_side from, bool *refreshed)
 {
@@ -253,12 +267,13 @@ static enum drop pass_tcp(struct conntrack *track, const struct ip_packet *ip,
     if ((control & (control - 1)) != 0 ||
         (!(n.flags & TCP_ACK) && !(control & (TCP_SYN | TCP_RST))))
         return DROP_FLOW_STATE;
-    /* Unanswered, the qube may have given up and begin again. */
-    bool begins =
-        !sender->started || (track->state == CONNTRACK_TCP_OPENING &&
-                             from == FLOW_SIDE_QUBE && !(n.flags & TCP_ACK));
-    if (control == TCP_SYN && begins)
-        start_end(sender, ip, &n);
+    if (control == TCP_SYN && may_start(track, from, &n)) {
+        struct conntrack_end fresh;
+        start_end(&fresh, ip, &n);
+        if (!in_window(&fresh, &track->ends[!from], &n))
+            return DROP_NONE;
+        *sender = fresh;
+    }
     if (!sender->started)
         return before_start(track, from, &n, refreshed);
     if (!in_window(sender, &track->ends[!from], &n))

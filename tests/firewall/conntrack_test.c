@@ -131,6 +131,28 @@ static void both_may_open_at_the_same_time(void **state)
     assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
 }
 
+/* Who guesses the ports but sees nothing cannot take the server's place. */
+static void a_forged_answer_keeps_no_connection_from_standing(void **state)
+{
+    (void)state;
+    static const uint8_t forged[] = {TCP_SYN | TCP_ACK, TCP_SYN};
+    static const uint32_t far[] = {0x12345678, 0x92345678};
+    for (size_t i = 0; i < sizeof forged * 2; i++) {
+        struct connection c;
+        assert_int_equal(begin_with(&c, TCP_SYN), DROP_NONE);
+        say(&c, FLOW_SIDE_QUBE, TCP_SYN, 0);
+        struct craft guess = tcp(&c, FLOW_SIDE_TUNNEL, forged[i % 2], 0);
+        guess.sequence += far[i / 2];
+        guess.acknowledgement += far[i / 2];
+        assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &guess), DROP_NONE);
+        say(&c, FLOW_SIDE_TUNNEL, TCP_SYN | TCP_ACK, 0);
+        say(&c, FLOW_SIDE_QUBE, TCP_ACK, 0);
+        assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
+        say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 500);
+        assert_true(c.refreshed);
+    }
+}
+
 static void a_reset_is_believed_only_inside_the_window(void **state)
 {
     (void)state;
@@ -312,6 +334,7 @@ int main(void)
         cmocka_unit_test(only_a_pure_syn_begins),
         cmocka_unit_test(a_connection_lives_and_closes),
         cmocka_unit_test(both_may_open_at_the_same_time),
+        cmocka_unit_test(a_forged_answer_keeps_no_connection_from_standing),
         cmocka_unit_test(a_reset_is_believed_only_inside_the_window),
         cmocka_unit_test(a_refusal_must_name_what_it_refuses),
         cmocka_unit_test(a_fin_outside_the_window_closes_nothing),
