@@ -228,10 +228,11 @@ uint32_t firewall_qube_flow_count(const struct firewall *f, uint16_t qube)
 
 /* --- Rules ---------------------------------------------------------------- */
 
-/* By the keys that a flow has, or would have. */
+/* By the keys that a flow has, or would have: then it may be refused until
+ * names are resolved, if there is somebody who does. */
 static enum drop judge(const struct firewall *f, struct instant now,
                        const struct flow_key *qube,
-                       const struct flow_key *tunnel)
+                       const struct flow_key *tunnel, bool stands)
 {
     const struct firewall_qube *q = &f->qubes[qube->qube];
     bool v4 = qube->family == ADDRESS_IPV4;
@@ -246,6 +247,7 @@ static enum drop judge(const struct firewall *f, struct instant now,
         .destination = address_from_bytes(qube->family, tunnel->remote),
         .asked = address_from_bytes(qube->family, qube->remote),
         .to_resolver = is_resolver(f, tunnel->family, tunnel->remote),
+        .may_wait = !stands && f->resolver_count > 0,
     };
     return rules_judge(rules, &f->rule_sets.names, now, &question);
 }
@@ -258,7 +260,7 @@ static void end_forbidden(struct firewall *f, struct instant now, uint16_t qube,
         const struct flow *flow = &f->flows.flows[i];
         next = flow->in[FLOW_ALL].next;
         if (flow->key[0].family == family &&
-            judge(f, now, &flow->key[0], &flow->key[1]) != DROP_NONE)
+            judge(f, now, &flow->key[0], &flow->key[1], true) != DROP_NONE)
             end_flow(f, firewall_state_second(now), i);
     }
 }
@@ -409,7 +411,7 @@ enum drop firewall_open(struct firewall *f, struct instant now,
     tunnel.qube = FLOW_TUNNEL_SIDE;
     if (redirect)
         memcpy(tunnel.remote, redirect->bytes, sizeof tunnel.remote);
-    enum drop drop = judge(f, now, &qube, &tunnel);
+    enum drop drop = judge(f, now, &qube, &tunnel, false);
     if (drop == DROP_NONE)
         drop = conntrack_open(&track, ip);
     if (drop == DROP_NONE &&

@@ -89,6 +89,19 @@ bool rule_names_has(const struct rule_names *n, uint16_t name,
     return false;
 }
 
+bool rule_names_had(const struct rule_names *n, uint16_t name,
+                    const struct address *address)
+{
+    bool v6 = address->family == ADDRESS_IPV6;
+    return rule_names_has(n, name, address, n->queries[name][v6].answered);
+}
+
+bool rule_names_is_news(const struct rule_names *n, uint16_t name,
+                        enum address_family family)
+{
+    return !n->queries[name][family == ADDRESS_IPV6].tried;
+}
+
 bool rule_names_next(struct rule_names *n, struct instant now,
                      struct instant again, uint16_t *name,
                      enum address_family *family)
@@ -146,6 +159,8 @@ void rule_names_answer(struct rule_names *n, struct instant now, uint16_t name,
     if (ttl > RULE_NAMES_TTL_MAX)
         ttl = RULE_NAMES_TTL_MAX;
     q->failures = 0;
+    q->tried = true;
+    q->answered = now;
     q->due = instant_after(now, duration_seconds(ttl));
     struct instant until =
         instant_after(q->due, duration_seconds(RULE_NAMES_REMEMBER));
@@ -160,6 +175,7 @@ void rule_names_failed(struct rule_names *n, struct instant now, uint16_t name,
 {
     struct rule_name_query *q = query_of(n, name, family);
     int64_t pause = (int64_t)RULE_NAMES_RETRY_MIN << q->failures;
+    q->tried = true;
     if (pause > RULE_NAMES_RETRY_MAX)
         pause = RULE_NAMES_RETRY_MAX;
     else

@@ -1,8 +1,8 @@
 /*
  * The host names that rules mention (dsthost), and the addresses they stand
  * for. Whoever owns the table resolves them: rule_names_next() says what is
- * due, rule_names_answer() takes what came. Until a name is known, rules with
- * it match nothing.
+ * due, rule_names_answer() takes what came. Until a name is known, rules that
+ * accept it match nothing, and those that drop it everything.
  *
  * An address is remembered for a while after its time to live: the qube may
  * hold the older answer, and names with many addresses give other ones each
@@ -35,8 +35,10 @@ struct rule_name_address {
 /* What is to be done for one family of a name. */
 struct rule_name_query {
     struct instant due;
-    uint8_t failures; /* in a row */
-    bool wanted;      /* a rule of this family has the name */
+    struct instant answered; /* when it was last */
+    uint8_t failures;        /* in a row */
+    bool wanted;             /* a rule of this family has the name */
+    bool tried;              /* answered or not, it is no news any more */
 };
 
 struct rule_name {
@@ -61,6 +63,13 @@ void rule_names_drop_use(struct rule_names *n, uint16_t name);
 
 bool rule_names_has(const struct rule_names *n, uint16_t name,
                     const struct address *address, struct instant now);
+/* For who is to refuse it: an address is forgotten only when others are told
+ * instead. */
+bool rule_names_had(const struct rule_names *n, uint16_t name,
+                    const struct address *address);
+/* It was not yet resolved, nor did that fail. */
+bool rule_names_is_news(const struct rule_names *n, uint16_t name,
+                        enum address_family family);
 
 /* A name that is due, and its family; it is not due again before `again`
  * unless an answer comes. False when nothing is. */

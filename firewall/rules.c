@@ -35,6 +35,20 @@ static bool destination_matches(const struct rule *r,
             prefix_contains(&r->destination, &q->asked));
 }
 
+/* What is to be refused must not slip through while nobody knows its address
+ * yet; but names are resolved all the same. */
+static bool name_matches(const struct rule *r, const struct rule_names *names,
+                         struct instant now, const struct rules_question *q)
+{
+    if (r->name == RULE_NAMES_NONE)
+        return true;
+    if (r->action == RULE_ACCEPT)
+        return rule_names_has(names, r->name, &q->destination, now);
+    return rule_names_had(names, r->name, &q->destination) ||
+           (q->may_wait && !q->to_resolver &&
+            rule_names_is_news(names, r->name, q->family));
+}
+
 static bool matches(const struct rule *r, const struct rule_names *names,
                     struct instant now, const struct rules_question *q)
 {
@@ -48,8 +62,7 @@ static bool matches(const struct rule *r, const struct rule_names *names,
     if (r->resolvers &&
         (!q->to_resolver || !has_ports(q) || q->port != PORT_DNS))
         return false;
-    return r->name == RULE_NAMES_NONE ||
-           rule_names_has(names, r->name, &q->destination, now);
+    return name_matches(r, names, now, q);
 }
 
 enum drop rules_judge(const struct rules *rules, const struct rule_names *names,

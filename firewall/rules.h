@@ -50,6 +50,7 @@ struct rules_question {
     struct address destination; /* that really gets it */
     struct address asked;       /* the same, or a virtual resolver */
     bool to_resolver;           /* it is a resolver of the tunnel */
+    bool may_wait;              /* until names are resolved */
 };
 
 /* DROP_NONE, DROP_RULE, DROP_BAD_RULES, or DROP_NO_RULES for NULL. */

@@ -237,6 +237,47 @@ static void names_in_rules_are_resolved_through_the_tunnel(void **state)
     world_free(w);
 }
 
+/* What is to be refused is not let through because it is not known yet, or
+ * because nobody answers any more. */
+static void a_name_to_refuse_is_refused_from_the_start(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct packet_batch own;
+    assert_true(packet_batch_init(&own, 16, 1024));
+    set_rules(w, "10.137.0.5", "accept", "action=drop dsthost=www.example.org");
+    struct craft c = sample(false, 17);
+    assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_RULE);
+    assert_int_equal(router_flow_count(w->router), 0);
+    assert_int_equal(up_to(w, &c, "10.8.0.1"), DROP_NONE);
+    assert_int_equal(ask(w, &own), 1);
+    struct packet first = resolver_answer(&own.packets[0], "198.51.100.7");
+    assert_int_equal(down(w, first), DROP_ANSWERED);
+    assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_RULE);
+    assert_int_equal(up_to(w, &c, "198.51.100.9"), DROP_NONE);
+
+    for (int i = 0; i < 4000; i++, w->now.us += 1000000)
+        ask(w, &own);
+    assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_RULE);
+    while (ask(w, &own) == 0)
+        w->now.us += 1000000;
+    struct packet other = resolver_answer(&own.packets[0], "198.51.100.8");
+    assert_int_equal(down(w, other), DROP_ANSWERED);
+    assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_NONE);
+    assert_int_equal(up_to(w, &c, "198.51.100.8"), DROP_RULE);
+
+    /* Another, that nobody answers for at all. What stands goes on. */
+    set_rules(w, "10.137.0.5", "accept", "action=drop dsthost=a.b");
+    assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_NONE);
+    c.source_port++;
+    assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_RULE);
+    for (int i = 0; i < 20; i++, w->now.us += 1000000)
+        ask(w, &own);
+    assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_NONE);
+    packet_batch_clear(&own);
+    world_free(w);
+}
+
 static void a_name_nobody_answers_for_blocks_only_its_rule(void **state)
 {
     (void)state;
@@ -281,6 +322,7 @@ int main(void)
         cmocka_unit_test(without_rules_nothing_passes_where_rules_are_expected),
         cmocka_unit_test(rules_come_from_a_file_too),
         cmocka_unit_test(names_in_rules_are_resolved_through_the_tunnel),
+        cmocka_unit_test(a_name_to_refuse_is_refused_from_the_start),
         cmocka_unit_test(a_name_nobody_answers_for_blocks_only_its_rule),
     };
     return cmocka_run_group_tests_name("router_rules", tests, NULL, NULL);
