@@ -47,11 +47,12 @@ static enum drop parse_ipv4(struct packet *p, struct ip_packet *ip)
 }
 
 /* From the fixed header on to the transport (RFC 8200 4.1). False when the
- * chain is too long or leaves the `size` bytes. */
+ * chain leaves the `size` bytes, or says twice how it is fragmented. */
 static bool walk_extensions(const uint8_t *h, size_t size, struct ip_packet *ip)
 {
     size_t at = IPV6_HEADER_SIZE;
     uint8_t next = h[IPV6_NEXT_HEADER];
+    bool has_fragment = false;
     for (int i = 0; i < EXTENSIONS_MAX; i++) {
         size_t length;
         if (next == IP_FRAGMENT)
@@ -61,9 +62,10 @@ static bool walk_extensions(const uint8_t *h, size_t size, struct ip_packet *ip)
             length = size - at >= 2 ? (size_t)(h[at + 1] + 1) * 8 : SIZE_MAX;
         else
             break;
-        if (length > size - at)
+        if (length > size - at || (next == IP_FRAGMENT && has_fragment))
             return false;
         if (next == IP_FRAGMENT) {
+            has_fragment = true;
             uint16_t fragment = load_u16(h + at + 2);
             ip->more_fragments = fragment & IPV6_FRAGMENT_MORE;
             ip->fragment_offset = fragment & IPV6_FRAGMENT_OFFSET;

@@ -222,6 +222,22 @@ static void extension_headers_are_walked(void **state)
     free(plain.data);
 }
 
+/* Else the second one's word would hide that it is a fragment. */
+static void a_second_fragment_header_is_refused(void **state)
+{
+    (void)state;
+    static const uint8_t headers[] = {44, 0, 0, 1, 0, 0, 0, 1,
+                                      6,  0, 0, 0, 0, 0, 0, 2};
+    uint8_t memory[40 + sizeof headers + 20] = {0x60, 0, 0, 0, 0, 0, 44, 64};
+    struct packet p = {.data = memory, .size = sizeof memory};
+    struct ip_packet ip;
+    store_u16(memory + 4, sizeof memory - 40);
+    memcpy(memory + 40, headers, sizeof headers);
+    store_u32(memory + 40 + sizeof headers, 0x00010002);
+    memory[40 + sizeof headers + 12] = 0x50;
+    assert_int_equal(ip_packet_parse(&p, &ip), DROP_IP_OPTIONS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +248,7 @@ int main(void)
         cmocka_unit_test(nonsense_is_named),
         cmocka_unit_test(offload_data_must_make_sense),
         cmocka_unit_test(extension_headers_are_walked),
+        cmocka_unit_test(a_second_fragment_header_is_refused),
     };
     return cmocka_run_group_tests_name("ip_packet", tests, NULL, NULL);
 }
