@@ -76,8 +76,8 @@ static void set_used(struct mapping_table *t, uint8_t space, uint32_t port,
         t->used[space][port / 64] &= ~bit;
 }
 
-/* The ports that a port may be mapped to (RFC 4787 REQ-3): all identifiers
- * are alike, but ports below 1024 stay there. Zero is no port. */
+/* The ports that a port is mapped to (RFC 4787 REQ-3): all identifiers are
+ * alike, but ports below 1024 stay there. Zero is no port. */
 struct port_class {
     uint32_t low, end;
 };
@@ -110,13 +110,9 @@ static bool search(struct mapping_table *t, uint8_t space,
     return false;
 }
 
-static bool choose_port(struct mapping_table *t, uint8_t space, uint16_t wanted,
-                        uint16_t *port)
+static bool draw_port(struct mapping_table *t, uint8_t space,
+                      struct port_class class, uint16_t *port)
 {
-    struct port_class class = class_of(space, wanted);
-    *port = wanted;
-    if (class.low != 1 && !is_used(t, space, wanted))
-        return true;
     for (int i = 0; i < PROBES; i++) {
         uint64_t drawn = mapping_random(t) % (class.end - class.low);
         *port = (uint16_t)(class.low + drawn);
@@ -124,6 +120,18 @@ static bool choose_port(struct mapping_table *t, uint8_t space, uint16_t wanted,
             return true;
     }
     return search(t, space, class, port);
+}
+
+/* Where the small ones are used up, by one qube perhaps, others do too. */
+static bool choose_port(struct mapping_table *t, uint8_t space, uint16_t wanted,
+                        uint16_t *port)
+{
+    struct port_class class = class_of(space, wanted);
+    bool small = class.low == 1;
+    *port = wanted;
+    return (!small && !is_used(t, space, wanted)) ||
+           draw_port(t, space, class, port) ||
+           (small && draw_port(t, space, class_of(space, PRIVILEGED), port));
 }
 
 /* --- Hash and lists ------------------------------------------------------- */
@@ -239,10 +247,9 @@ static uint32_t make(struct mapping_table *t, const struct flow_key *qube,
     if (t->free == MAPPING_NONE && t->fresh == t->capacity &&
         !discard_oldest(t, MAPPING_SPACES))
         return MAPPING_NONE;
-    if (!choose_port(t, space, qube->local_port, &port) &&
-        (!discard_oldest(t, space) ||
-         !choose_port(t, space, qube->local_port, &port)))
-        return MAPPING_NONE;
+    while (!choose_port(t, space, qube->local_port, &port))
+        if (!discard_oldest(t, space))
+            return MAPPING_NONE;
     uint32_t m = take_place(t);
     struct mapping *mapping = &t->mappings[m];
     *mapping = (struct mapping){

@@ -64,8 +64,8 @@ bool mapping_applies(uint8_t protocol);
  * The mapping of a qube's port, made if there is none, and counted as used
  * by one more flow. Not `shared`: always a new one, for the flow whose place
  * on the shared port is taken. The port is kept if it is free, else drawn
- * at random from its class (below 1024 or not). MAPPING_NONE when no port is
- * left.
+ * at random from its class (below 1024 or not; from the other class where the
+ * small ones are used up). MAPPING_NONE when no port is left.
  */
 uint32_t mapping_acquire(struct mapping_table *t, const struct flow_key *qube,
                          uint32_t now, bool shared);

@@ -65,6 +65,19 @@ static void ports_stay_in_their_class(void **state)
     free_table(t);
 }
 
+static void who_takes_all_small_ports_stops_nobody(void **state)
+{
+    (void)state;
+    struct mapping_table *t = table(4096);
+    for (uint16_t port = 1; port < 1024; port++) {
+        struct flow_key k = key(1, port, IP_UDP);
+        assert_true(port_of(t, mapping_acquire(t, &k, 0, true)) < 1024);
+    }
+    struct flow_key time = key(2, 123, IP_UDP);
+    assert_true(port_of(t, mapping_acquire(t, &time, 0, true)) >= 1024);
+    free_table(t);
+}
+
 static void every_port_can_be_had_once(void **state)
 {
     (void)state;
@@ -170,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_port_is_shared_by_its_flows_and_kept_if_free),
         cmocka_unit_test(ports_stay_in_their_class),
+        cmocka_unit_test(who_takes_all_small_ports_stops_nobody),
         cmocka_unit_test(every_port_can_be_had_once),
         cmocka_unit_test(a_port_rests_before_a_stranger_gets_it),
         cmocka_unit_test(where_all_is_taken_the_longest_rest_ends),
