@@ -18,7 +18,7 @@
     /* router */                                                               \
     X(SPOOFED, "router: source is not the qube's own address")                 \
     X(LINK_LOCAL, "router: meant for the qube's own link only")                \
-    X(MARTIAN, "router: destination cannot be routed")                         \
+    X(MARTIAN, "router: source or destination cannot be routed")               \
     X(QUBE_TO_QUBE, "router: from qube to qube")                               \
     X(NO_ROUTE, "router: the tunnel does not carry the destination")           \
     X(TUNNEL_DOWN, "router: the tunnel is down")                               \

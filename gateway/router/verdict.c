@@ -185,6 +185,18 @@ static bool is_too_big_for_qube(const struct router *r, const struct packet *p,
            firewall_expects(r->firewall, ip);
 }
 
+/* Who sends no flow's packets but tells of them may be any router on the way,
+ * and nobody on this side. */
+static bool is_ours(const struct router *r, const struct ip_packet *ip)
+{
+    struct address from = address_from_bytes(ip->family, ip_source(ip));
+    return is_tunnel_end(r, &from) || router_state_is_qube(r, &from) ||
+           address_equal(&from, &r->gateway4) ||
+           address_equal(&from, &r->gateway6) ||
+           address_equal(&from, &r->link_local) ||
+           dns_is_virtual(&r->dns, &from);
+}
+
 enum drop verdict_from_tunnel(struct router *r, struct instant now,
                               struct packet *p, struct ip_packet *ip)
 {
@@ -203,6 +215,8 @@ enum drop verdict_from_tunnel(struct router *r, struct instant now,
         return drop;
     if (!is_known_protocol(ip))
         return DROP_PROTOCOL;
+    if (icmp_is_error(ip) && is_ours(r, ip))
+        return DROP_MARTIAN;
     if (ip->ttl <= 1)
         return DROP_TTL;
     if (is_too_big_for_qube(r, p, ip))

@@ -5,8 +5,8 @@
  *   from a qube: source -> link noise -> fragments -> ICMP errors -> flow,
  *     or gateway's services, DNS, martians, other qubes, route -> time to
  *     live, protocol, size -> rules and quotas for a new flow -> translation
- *   from the tunnel: destination -> fragments -> protocol, time to live ->
- *     size -> flow -> translation back
+ *   from the tunnel: destination -> fragments -> protocol, source of errors ->
+ *     time to live -> size -> flow -> translation back
  */
 #ifndef ROUTER_VERDICT_H
 #define ROUTER_VERDICT_H

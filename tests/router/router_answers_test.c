@@ -99,6 +99,28 @@ static void an_error_must_quote_a_packet_of_ours(void **state)
     world_free(w);
 }
 
+/* Nobody outside speaks as the gateway or as another qube. */
+static void an_error_in_our_own_name_is_dropped(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        {"10.139.1.1", "fe80::fcff:ffff:feff:ffff"},
+        {"10.139.1.2", "fd09:24ef:4179::a89:5"},
+        {"10.137.0.6", "fd09:24ef:4179::a89:5"},
+        {"10.8.0.2", "fd00:8::2"},
+    };
+    for (size_t i = 0; i < 2 * sizeof names / sizeof names[0]; i++) {
+        struct world *w = world_new(64);
+        bool v6 = i % 2;
+        struct craft c = sample(v6, 17);
+        open_flow(w, &c);
+        struct packet p =
+            error_about(w, names[i / 2][v6], v6 ? 1 : 3, 0, 0, w->out_size);
+        assert_int_equal(down(w, p), DROP_MARTIAN);
+        world_free(w);
+    }
+}
+
 static void errors_of_a_qube_go_out_translated(void **state)
 {
     (void)state;
@@ -603,6 +625,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_about_known_flows_reach_the_qube),
         cmocka_unit_test(an_error_must_quote_a_packet_of_ours),
+        cmocka_unit_test(an_error_in_our_own_name_is_dropped),
         cmocka_unit_test(errors_of_a_qube_go_out_translated),
         cmocka_unit_test(refusals_are_answered_at_once),
         cmocka_unit_test(the_outer_path_bounds_what_a_qube_may_send),
