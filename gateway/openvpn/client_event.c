@@ -63,10 +63,21 @@ static void take_exchange(struct client *c, const struct key_exchange *theirs)
 
 /* From the handshake to the tunnel. */
 
+/* What a server can repeat as often as it likes must not fill the disk. */
+static bool may_tell(struct client *c)
+{
+    if (c->lines > CLIENT_LINES_MAX)
+        return false;
+    if (++c->lines <= CLIENT_LINES_MAX)
+        return true;
+    log_warn("openvpn: the server has too much to say: no more of it is told");
+    return false;
+}
+
 static void report_push(void *context, const char *text)
 {
-    (void)context;
-    log_warn("openvpn: %s", text);
+    if (may_tell(context))
+        log_warn("openvpn: %s", text);
 }
 
 static void open_push(struct client *c)
@@ -292,7 +303,8 @@ static void take_auth_pending(struct client *c, struct bytes rest)
         most = c->config->hand_window;
     if (c->state != CLIENT_AWAIT_PUSH_REPLY)
         return;
-    log_info("openvpn: the server waits for an approval");
+    if (may_tell(c))
+        log_info("openvpn: the server waits for an approval");
     if (wanted == 0)
         wanted = c->config->hand_window;
     /* From the start of this state, so that to say it again is no gain. */
@@ -307,6 +319,8 @@ static void take_info(struct client *c, struct bytes rest)
     struct control_info info;
     char quoted[LOG_QUOTE_SIZE];
     control_message_info(rest, &info);
+    if (!may_tell(c))
+        return;
     if (info.kind == CONTROL_INFO_TEXT || c->state != CLIENT_AWAIT_PUSH_REPLY) {
         log_info("openvpn: the server says: %s", log_quote(quoted, info.text));
         return;

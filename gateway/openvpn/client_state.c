@@ -293,6 +293,7 @@ void client_state_negotiate(struct client *c)
                            "no session can be opened");
         return;
     }
+    c->lines = 0;
     client_state_become(c, CLIENT_NEGOTIATING, client_state_silence_limit(c));
     if (c->remote->protocol == CONFIG_UDP)
         c->repeat = client_state_in_seconds(c, CLIENT_HELLO_EVERY);

@@ -20,6 +20,7 @@ enum {
                                answered: a server that comes back is found
                                within this */
     CLIENT_PARTING_MAX = 4, /* datagrams on the way out */
+    CLIENT_LINES_MAX = 100, /* in the log, of a connection's server */
     CLIENT_ERROR_SIZE = 1024,
     CLIENT_TLS_TEXT_SIZE = 96,
     CLIENT_QUESTION_SIZE = CONTROL_MESSAGE_MAX + 64,
@@ -49,6 +50,7 @@ struct client {
     bool push_open;
     bool waiting_for_rest;               /* a push in several messages */
     bool challenged;                     /* a CR_TEXT waits for its answer */
+    unsigned lines;                      /* in the log, that the server made */
     char question[CLIENT_QUESTION_SIZE]; /* of the server; "" if none */
     char peer_cipher[NEGOTIATED_CIPHER_SIZE];
     struct p2p p2p; /* where nothing is pulled */

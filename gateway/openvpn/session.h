@@ -38,6 +38,7 @@ enum {
     SESSION_KEYS = 2,
     SESSION_KEY_ID_LAST = 7, /* 0 only first, then 1..7 and 1 again */
     SESSION_DATAGRAM_MAX = CONTROL_PACKET_SIZE_MAX,
+    SESSION_CALM = 1, /* s; from one renegotiation to a peer's next one */
     SESSION_RECORD_MAX = 8192, /* OpenVPN 2 sends 2048 at most */
     SESSION_TEXT_SIZE = TLS_ERROR_SIZE,
 };
@@ -117,6 +118,7 @@ struct session {
     bool is_static;         /* see session_static.h */
     bool renegotiation_due; /* by bytes, packets or the cipher's limit */
     struct instant again;   /* not before, after one that failed */
+    struct instant calm;    /* until then the peer may not begin one */
     bool peer_exit;         /* it said goodbye on the data channel */
     bool failed;            /* sticky */
     bool failure_told;

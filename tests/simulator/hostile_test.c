@@ -89,20 +89,24 @@ static void listen(struct fight *f)
     }
 }
 
-/* Both say all they have to say, until the client is in that state. */
-static bool talk_until(struct fight *f, enum client_state state)
+/* Both say all they have to say, and a moment passes. */
+static void talk(struct fight *f)
 {
     struct bytes datagram;
-    for (int i = 0; i < TURNS && state_of(f) != state; i++) {
+    listen(f);
+    while (true_server_speak(&f->server, f->now, &datagram)) {
+        deliver(f, datagram);
         listen(f);
-        while (true_server_speak(&f->server, f->now, &datagram)) {
-            deliver(f, datagram);
-            listen(f);
-        }
-        f->now = instant_after(f->now, duration_milliseconds(50));
-        if (instant_reached(f->now, client_deadline(f->client)))
-            client_expire(f->client, f->now);
     }
+    f->now = instant_after(f->now, duration_milliseconds(50));
+    if (instant_reached(f->now, client_deadline(f->client)))
+        client_expire(f->client, f->now);
+}
+
+static bool talk_until(struct fight *f, enum client_state state)
+{
+    for (int i = 0; i < TURNS && state_of(f) != state; i++)
+        talk(f);
     return state_of(f) == state;
 }
 
@@ -235,12 +239,72 @@ static void no_lines_are_made_in_its_name(void **state)
     end(&f);
 }
 
+static unsigned lines;
+
+static void count_lines(void *context, enum log_level level, const char *line)
+{
+    (void)context, (void)level, (void)line;
+    lines++;
+}
+
+/* No disk is filled by a server that has much to say. */
+static void it_is_not_quoted_for_ever(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "INFO,hello",
+        "PUSH_UPDATE,route nowhere",
+        "PUSH_UPDATE,?route x,?route y,?route z,?route 1 2 3 4 5 6 7",
+    };
+    struct fight f;
+    struct bytes datagram;
+    begin(&f, CONFIG_COMPRESSION_NONE);
+    go_up(&f);
+    lines = 0;
+    log_set_sink(count_lines, NULL);
+    for (int i = 0; i < 900; i++) {
+        assert_true(session_send(&f.server.session, f.now, words[i % 3]));
+        while (true_server_speak(&f.server, f.now, &datagram))
+            deliver(&f, datagram);
+        listen(&f);
+    }
+    log_set_sink(quiet_sink, NULL);
+    assert_int_equal(state_of(&f), CLIENT_UP);
+    assert_in_range(lines, 20, 150);
+    end(&f);
+}
+
+/* Each costs a handshake, or a line when it fails. */
+static void it_does_not_renegotiate_all_the_time(void **state)
+{
+    (void)state;
+    struct client_status before, after;
+    struct fight f;
+    begin(&f, CONFIG_COMPRESSION_NONE);
+    go_up(&f);
+    client_status(f.client, &before);
+    /* Four seconds. */
+    for (int i = 0; i < 4; i++) {
+        for (int k = 0; k < 20; k++) {
+            session_renegotiate(&f.server.session, f.now);
+            session_expire(&f.server.session, f.now);
+            talk(&f);
+        }
+    }
+    client_status(f.client, &after);
+    assert_in_range(after.negotiations - before.negotiations, 1, 4);
+    assert_int_equal(f.downs, 0);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_unpacked_goes_with_its_session),
         cmocka_unit_test(what_may_not_be_compressed_is_not_unpacked),
         cmocka_unit_test(secrets_do_not_stay_in_a_session),
+        cmocka_unit_test(it_is_not_quoted_for_ever),
+        cmocka_unit_test(it_does_not_renegotiate_all_the_time),
         cmocka_unit_test(no_lines_are_made_in_its_name),
     };
     return cmocka_run_group_tests_name("hostile", tests, quiet, NULL);
