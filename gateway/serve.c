@@ -179,12 +179,15 @@ static void pump(struct serve *s)
         loop_quit(s->loop);
 }
 
-/* From one client to another it goes here and not through the kernel. */
+/* From one client to another it goes here and not through the kernel, unless
+ * that is wanted. */
 static struct server_peer *other_client(struct serve *s,
                                         const struct packet *packet)
 {
+    const struct server_config *c = s->config;
     struct address destination;
-    return s->config->client_to_client && destination_of(packet, &destination)
+    return c->client_to_client && !c->clients_by_kernel &&
+                   destination_of(packet, &destination)
                ? server_find(s->server, &destination)
                : NULL;
 }

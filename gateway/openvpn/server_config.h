@@ -75,6 +75,7 @@ struct server_config {
     struct config_blob token_key; /* size 0: a new one at each start */
     bool duplicate_cn;
     bool client_to_client;
+    bool clients_by_kernel; /* their packets to each other, too */
     uint32_t max_clients;
     uint32_t first_answers, first_seconds; /* connect-freq-initial */
     uint32_t logins, logins_seconds;       /* connect-freq; 0: any */

@@ -258,6 +258,18 @@ HANDLER(compression)
                              line->name);
 }
 
+/* `kernel' is not OpenVPN's: there a server without the directive does it. */
+HANDLER(client_to_client)
+{
+    (void)option;
+    const char *text = config_builder_argument(line, 1);
+    char out[LOG_QUOTE_SIZE];
+    out_of(b)->client_to_client = true;
+    out_of(b)->clients_by_kernel = text != NULL;
+    if (text && strcmp(text, "kernel") != 0)
+        config_builder_error(b, "`%s' is not `kernel'", quoted(out, text));
+}
+
 enum { ANY = CONFIG_TOKENS_MAX };
 
 #define FIELD(member) offsetof(struct server_config, member)
@@ -323,7 +335,7 @@ static const struct config_option table[] = {
     CALL("status", 1, 2, status),
     NUMBER("status-version", status_version, 1, 3),
     FLAG("duplicate-cn", duplicate_cn),
-    FLAG("client-to-client", client_to_client),
+    CALL("client-to-client", 0, 1, client_to_client),
     NUMBER("max-clients", max_clients, 1, SERVER_CONFIG_CLIENTS_MAX),
     {"tls-crypt-v2", 1, 2, CONFIG_AS_BLOCK, tls_crypt_v2, 0, 0, 0, NULL},
     NUMBER("tls-crypt-v2-max-age", wrapped_key_days, 1, 36500),

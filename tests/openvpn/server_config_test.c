@@ -138,6 +138,10 @@ static void every_directive_sets_what_it_says(void **state)
     assert_int_equal(c->common.tls_version_min, CONFIG_TLS_1_3);
     assert_int_equal(c->common.reneg_seconds, 100);
     assert_int_equal(server_config_remote(c)->tun_mtu, 1400);
+    assert_false(c->clients_by_kernel);
+    server_config_clear(&t.config);
+    usable(&t, "client-to-client kernel\n");
+    assert_true(c->client_to_client && c->clients_by_kernel);
     server_config_clear(&t.config);
 }
 
@@ -216,6 +220,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("push \"a,b\"\n", 5, "without a comma");
     refused("push \"a\tb\"\n", 5, "printable");
     refused("push\n", 5, "wants 1 argument");
+    refused("client-to-client router\n", 5, "not `kernel'");
     refused("keepalive 10 15\n", 5, "twice as long");
     refused("max-clients 0\n", 5, "from 1 to");
     refused("comp-lzo yes\n", 5, "compression");

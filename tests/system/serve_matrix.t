@@ -397,24 +397,34 @@ other_start() {
     judge "another client: up" wait_for 10 grep 'Initialization Sequence Completed' "$work/other.log"
 }
 meets() { ip netns exec "$other" busybox ping -c 2 -W 1 -q 10.8.0.2; }
-for together in no yes; do
+# `kernel': what they send to each other is forwarded by the host, whose rules say who may.
+kernel "$internet" ipv4/ip_forward 1
+in_internet nft 'add table inet between; add chain inet between clients { type filter hook forward priority 0; policy accept; }'
+strict() { in_internet nft 'add rule inet between clients iifname tun0 oifname tun0 ip daddr 10.8.0.2 counter drop'; }
+for together in '' client-to-client 'client-to-client kernel'; do
     lines=()
-    [ $together = no ] || lines=(client-to-client)
+    [ -z "$together" ] || lines=("$together")
     serve tls-crypt "${lines[@]}"
     cell_failed=0
     client_start udp 1.3 tls-crypt
-    judge "client-to-client $together: up" wait_for 10 gateway_up
+    judge "${together:-no client-to-client}: up" wait_for 10 gateway_up
     other_start
-    if [ $together = no ]; then
+    if [ -z "$together" ]; then
         judge "clients do not meet" not meets
     else
-        judge "clients meet" meets
+        judge "$together: clients meet" meets
+        judge "$together: a rule of the host's" strict
+        met=(meets)
+        [ "$together" = client-to-client ] || met=(not meets)
+        judge "$together: and whom it concerns" "${met[@]}"
+        in_internet nft flush chain inet between clients
     fi
     end_process TERM "$other_pid"
     gateway_stop
-    note "client-to-client: $together"
+    note "${together:-no client-to-client}"
     server_stop
 done
+kernel "$internet" ipv4/ip_forward 0
 
 for line in "${table[@]}"; do echo "# $line"; done
 finish
