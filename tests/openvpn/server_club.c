@@ -82,7 +82,9 @@ struct server_club_member *server_club_join(struct server_club *c,
     m->config.remotes[0].wrap = c->config.common.remotes[0].wrap;
     if (c->config.common.remotes[0].wrap_key.data)
         set_blob(&m->config.remotes[0].wrap_key,
-                 (const char *)c->config.common.remotes[0].wrap_key.data);
+                 c->wrap_key
+                     ? c->wrap_key
+                     : (const char *)c->config.common.remotes[0].wrap_key.data);
     set_blob(&m->config.ca, pki_ca);
     if (!c->without_certificate) {
         set_blob(&m->config.cert, certificate ? certificate : pki_client_crt);

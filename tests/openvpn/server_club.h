@@ -26,7 +26,8 @@ struct server_club {
     struct server_env env;
     struct server *server;
     const char *username, *password; /* of who joins from now on; or NULL */
-    bool without_certificate;        /* the same */
+    const char *wrap_key;     /* the same, where it is not the server's own */
+    bool without_certificate; /* the same */
     size_t count;
     struct server_club_member members[SERVER_CLUB_MEMBERS];
 };
