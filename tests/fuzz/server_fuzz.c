@@ -2,7 +2,8 @@
  * The whole listener. The input is a program: an operation byte, a length
  * byte, so many bytes of operand; see `operations`. With the lowest bit of the
  * first byte set a true client is let in first, so that what follows reaches
- * the data channel and the messages inside of TLS.
+ * the data channel and the messages inside of TLS; the next two say how the
+ * control channel is wrapped, whose keys the strangers know.
  */
 #include "gateway/openvpn/server.h"
 
@@ -11,24 +12,31 @@
 
 #include "gateway/base/log.h"
 #include "gateway/openvpn/client.h"
-#include "gateway/openvpn/control_packet.h"
+#include "gateway/openvpn/client_wrap.h"
+#include "tests/vectors/openvpn_control.h"
+#include "tests/vectors/openvpn_tls_crypt.h"
 #include "tests/vectors/pki.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { TURNS_MAX = 200, CLIENTS = 8, DATAGRAM = 2048 };
 
+/* The first byte. */
+enum { KIND_UP = 1 << 0, KIND_WRAP = 3 << 1 /* enum config_wrap */, WRAPS = 4 };
+
 struct fight {
     struct instant now;
     struct server *server;
     struct client *client;
-    uint8_t last[DATAGRAM]; /* of the true client */
+    enum config_wrap kind;
+    struct control_wrap wrap; /* of strangers */
+    uint8_t last[DATAGRAM];   /* of the true client */
     size_t last_size;
     struct session_id cookie; /* the server's last answer to a stranger */
 };
 
-static struct server_config server_config;
-static struct config client_config;
+static struct server_config server_configs[WRAPS];
+static struct config client_configs[WRAPS];
 static uint32_t counter;
 
 static void fill_random(void *context, uint8_t *out, size_t size)
@@ -71,26 +79,49 @@ static void give_remote(struct config *c)
     snprintf(c->remotes[0].host, sizeof c->remotes[0].host, "vpn.example");
 }
 
+static void set_up_server(struct server_config *c)
+{
+    server_config_init(c);
+    give_remote(&c->common);
+    set_blob(&c->common.ca, pki_ca);
+    set_blob(&c->common.cert, pki_server_crt);
+    set_blob(&c->common.key, pki_server_key);
+    c->ipv4 = (struct prefix){address_ipv4(0x0a080001), 24};
+    c->pool_first = 0x0a080002;
+    c->pool_last = 0x0a0800fe;
+    c->max_clients = CLIENTS;
+}
+
+static void set_up_client(struct config *c)
+{
+    config_init(c);
+    give_remote(c);
+    c->pull = true;
+    set_blob(&c->ca, pki_ca);
+    set_blob(&c->cert, pki_client_crt);
+    set_blob(&c->key, pki_client_key);
+}
+
 static void set_up_once(void)
 {
-    if (client_config.remotes)
+    if (client_configs[0].remotes)
         return;
     log_set_sink(no_log, NULL);
-    server_config_init(&server_config);
-    give_remote(&server_config.common);
-    set_blob(&server_config.common.ca, pki_ca);
-    set_blob(&server_config.common.cert, pki_server_crt);
-    set_blob(&server_config.common.key, pki_server_key);
-    server_config.ipv4 = (struct prefix){address_ipv4(0x0a080001), 24};
-    server_config.pool_first = 0x0a080002;
-    server_config.pool_last = 0x0a0800fe;
-    server_config.max_clients = CLIENTS;
-    config_init(&client_config);
-    give_remote(&client_config);
-    client_config.pull = true;
-    set_blob(&client_config.ca, pki_ca);
-    set_blob(&client_config.cert, pki_client_crt);
-    set_blob(&client_config.key, pki_client_key);
+    for (unsigned i = 0; i < WRAPS; i++) {
+        struct config_remote *server, *client;
+        bool own = i == CONFIG_WRAP_TLS_CRYPT_V2;
+        set_up_server(&server_configs[i]);
+        set_up_client(&client_configs[i]);
+        server = &server_configs[i].common.remotes[0];
+        client = &client_configs[i].remotes[0];
+        server->wrap = client->wrap = (enum config_wrap)i;
+        if (i == CONFIG_WRAP_NONE)
+            continue;
+        set_blob(&server->wrap_key,
+                 own ? vector_v2_server_key : vector_static_key);
+        set_blob(&client->wrap_key,
+                 own ? vector_v2_client_key : vector_static_key);
+    }
 }
 
 static struct server_path path_of(uint8_t number)
@@ -181,7 +212,7 @@ static void let_in(struct fight *f)
 {
     const struct client_env env = {NULL, fill_random, unix_time};
     struct client_status status;
-    f->client = client_new(&client_config, &env);
+    f->client = client_new(&client_configs[f->kind], &env);
     check(f->client != NULL);
     client_start(f->client, f->now);
     settle(f);
@@ -198,8 +229,31 @@ static void raw(struct fight *f, struct bytes operand)
         (void)hear(f, operand.data[0], operand.data + 1, operand.size - 1);
 }
 
+/* The same as in bare(), in the wrapping. */
+static void sealed(struct fight *f, struct bytes operand)
+{
+    uint8_t bytes[DATAGRAM];
+    struct reader r = reader_of(operand);
+    struct writer w = writer_of(bytes, sizeof bytes);
+    uint8_t path = (uint8_t)(1 + read_u8(&r) % 7), opcode = read_u8(&r) % 12;
+    uint8_t flags = read_u8(&r);
+    struct control_packet p = {
+        .opcode = opcode,
+        .key_id = flags >> 5,
+        .session = {{path, flags & 1, 3}},
+        .ack_count = read_u8(&r) % (CONTROL_ACKS_MAX + 1),
+        .peer = f->cookie,
+        .message_id = flags >> 1 & 3,
+    };
+    for (unsigned i = 0; i < p.ack_count; i++)
+        p.acks[i] = read_u8(&r) % 3;
+    p.payload = read_rest(&r);
+    if (opcode_is_control(opcode) && control_wrap_seal(&f->wrap, &p, &w))
+        (void)hear(f, path, bytes, w.size);
+}
+
 /* A control packet of valid framing: path, opcode, id, acks, cookie or not. */
-static void framed(struct fight *f, struct bytes operand)
+static void bare(struct fight *f, struct bytes operand)
 {
     uint8_t bytes[512];
     struct reader r = reader_of(operand);
@@ -219,6 +273,14 @@ static void framed(struct fight *f, struct bytes operand)
     write_bytes(&w, read_rest(&r));
     if (writer_ok(&w))
         (void)hear(f, path, bytes, w.size);
+}
+
+static void framed(struct fight *f, struct bytes operand)
+{
+    if (f->kind == CONFIG_WRAP_NONE)
+        bare(f, operand);
+    else
+        sealed(f, operand);
 }
 
 /* The true client's last datagram, changed, from anywhere. */
@@ -312,15 +374,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct server_env env = {.random = fill_random,
                                    .unix_time = unix_time};
     struct fight *f = &fight;
+    struct static_key key;
     set_up_once();
     if (size == 0)
         return 0;
     counter = 1;
     memset(f, 0, sizeof *f);
+    f->kind = (enum config_wrap)((data[0] & KIND_WRAP) >> 1);
+    check(client_wrap_init(&f->wrap, &key, &client_configs[f->kind].remotes[0],
+                           "SHA1", unix_time(NULL)));
     f->now = (struct instant){1000000};
-    f->server = server_new(&server_config, &env, f->now);
+    f->server = server_new(&server_configs[f->kind], &env, f->now);
     check(f->server != NULL);
-    if (data[0] & 1)
+    if (data[0] & KIND_UP)
         let_in(f);
     struct reader r = reader_of(bytes_of(data + 1, size - 1));
     while (r.left > 0) {
@@ -333,6 +399,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         settle(f);
         check_limits(f);
     }
+    control_wrap_clear(&f->wrap);
     client_free(f->client);
     server_free(f->server);
     return 0;
