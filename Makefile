@@ -143,7 +143,8 @@ SYSTEM_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/system/*.c)
     $(patsubst %.c,$(BUILD)/%.so,$(sort $(wildcard tests/system/preload/*.c)))
 SYSTEM_TESTS := $(sort $(wildcard tests/system/*.t))
 XEN_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/xen/*.c)))
-XEN_TESTS := $(filter-out tests/xen/nano.t,$(sort $(wildcard tests/xen/*.t)))
+NANO_TESTS := tests/nano/template.t tests/xen/nano.t tests/xen/nano_template.t
+XEN_TESTS := $(filter-out $(NANO_TESTS),$(sort $(wildcard tests/xen/*.t)))
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*_bench.c)))
 FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 
@@ -211,7 +212,7 @@ test-nano: template-rpm ## the nano template's package, and its kernel and image
 	@rpm/deps xen
 	@$(MAKE) --no-print-directory run-test-nano
 run-test-nano: program $(XEN_PROGRAMS)
-	$(call prove,tests/nano/template.t tests/xen/nano.t)
+	$(call prove,$(NANO_TESTS),2)
 
 nano-reproducible: template-rpm ## builds kernel, image and packages once more elsewhere and compares
 	@tests/nano/reproducible

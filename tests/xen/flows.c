@@ -2,7 +2,7 @@
  * Opens many flows at a firewall between us and an address: a datagram of one
  * byte to each port of it, from each of some ports of ours.
  *
- *   flows ADDRESS SOURCES
+ *   flows ADDRESS SOURCES [PAUSE]      milliseconds, after each 64 datagrams
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PORT_FIRST = 1024, PORT_LAST = 32767, BURST = 64, PAUSE_US = 2000 };
+enum { PORT_FIRST = 1024, PORT_LAST = 32767, BURST = 64, PAUSE = 2 /* ms */ };
 
 static void give_up(const char *what)
 {
@@ -22,7 +22,7 @@ static void give_up(const char *what)
 }
 
 /* What is sent faster than it is taken is lost: it need not all arrive. */
-static void send_to_all(const char *address)
+static void send_to_all(const char *address, int pause)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -36,18 +36,18 @@ static void send_to_all(const char *address)
             errno != ECONNREFUSED && errno != ENOBUFS)
             give_up("sendto");
         if (port % BURST == 0)
-            usleep(PAUSE_US);
+            usleep((useconds_t)pause * 1000);
     }
     close(fd);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fputs("usage: flows ADDRESS SOURCES\n", stderr);
+    if (argc != 3 && argc != 4) {
+        fputs("usage: flows ADDRESS SOURCES [PAUSE]\n", stderr);
         return 2;
     }
     for (int left = atoi(argv[2]); left > 0; left--)
-        send_to_all(argv[1]);
+        send_to_all(argv[1], argc == 4 ? atoi(argv[3]) : PAUSE);
     return EXIT_SUCCESS;
 }
