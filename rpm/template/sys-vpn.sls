@@ -7,6 +7,10 @@
 {% set name = 'sys-vpn' %}
 {% set kernel = 'vpn-gateway-0.1.0' %}
 {% set template = salt['cmd.run']('qubes-prefs default_template') %}
+# An archive of profiles in dom0; it is taken once, while the gateway is not running.
+{% set profiles = '/root/profiles.tar' %}
+# The qubes that go through it.
+{% set qubes = [] %}
 
 {{ name }}:
   qvm.vm:
@@ -22,9 +26,26 @@
       - maxmem: 0
       - vcpus: 1
     - features:
+      - enable:
+        - qubes-firewall
+        - skip-update
+      - disable:
+        - gui
+        - qrexec
       - set:
-        - qubes-firewall: 1
-        - gui: ''
-        - qrexec: ''
-        - skip-update: 1
         - vm-config.vpn-profile: work.ovpn
+
+{{ name }}-profiles:
+  cmd.run:
+    - name: qvm-volume import {{ name }}:private {{ profiles }} && rm {{ profiles }}
+    - onlyif: test -e {{ profiles }}
+    - require:
+      - qvm: {{ name }}
+
+{% for qube in qubes %}
+{{ qube }}:
+  qvm.prefs:
+    - netvm: {{ name }}
+    - require:
+      - qvm: {{ name }}
+{% endfor %}

@@ -30,7 +30,7 @@ for file in "$package" "$kernels" "$image"; do
     [ -e "$file" ] || { printf "1..1\nnot ok 1 - 'make template-rpm' makes what this test needs\n"; exit 1; }
 done
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'gpgconf --homedir "$work/mine" --kill all; gpgconf --homedir "$work/other" --kill all; rm -rf "$work"' EXIT
 files=$work/var/lib/qubes/vm-templates/vpn-gateway
 
 # --- What dom0 does ---------------------------------------------------------------------------------------------------
@@ -57,18 +57,18 @@ tags() {
 
 digests() { is "digests OK" "$(rpmkeys --checksig - <"$package" 2>&1 | sed 's/^-: //')"; }
 
-# extract_rpm(): rpm2archive, tar; of the first part its beginning alone.
+# extract_rpm(): of the parts only the beginning of the first is kept.
 extract() {
-    rpm2archive -n - <"$package" | tar -x -C "$work" --exclude='root.img.part.*' &&
-        rpm2archive -n - <"$package" | tar -xO ./var/lib/qubes/vm-templates/vpn-gateway/root.img.part.00 >"$work/stream" &&
-        head -c 512 "$work/stream" >"$files/root.img.part.00"
+    rpm2archive - <"$package" | tar -xz -C "$work" ./var/lib/qubes/vm-templates/vpn-gateway/ \
+        --exclude='root.img.part.?[!0]' --exclude='root.img.part.[!0]0' && truncate --size=512 "$files/root.img.part.00"
 }
 
 # get_root_img_size(): what tar lists of these 512 bytes.
 size() { is "$(stat -c %s "$image")" "$(tar -tvf "$files/root.img.part.00" 2>/dev/null | awk 'NR == 1 { print $3 }')"; }
 
 # import_root_img(): all parts one after the other are an archive with one member.
-same_disk() { is root.img "$(tar -tf "$work/stream")" && tar -xOf "$work/stream" root.img | cmp - "$image"; }
+parts() { rpm2archive - <"$package" | tar -xzSOf - --wildcards '*/root.img.part.*'; }
+same_disk() { is root.img "$(parts | tar -tf -)" && parts | tar -xSOf - | cmp - "$image"; }
 
 # import_template_config(): no line without '='; what it knows, and not more.
 configuration() {
@@ -85,6 +85,47 @@ END
 }
 
 menus() { is '0 0 0' "$(stat -c %s "$files"/{,vm-,netvm-}whitelisted-appmenus.list | paste -sd ' ')"; }
+
+# --- Signatures -------------------------------------------------------------------------------------------------------
+
+# A key to throw away, and what it has signed.
+sign() { # NAME
+    mkdir -m 700 "$work/$1" "$work/$1.signed" && cp "$package" "$kernels" "$work/$1.signed/" &&
+        export GNUPGHOME=$work/$1 &&
+        gpg --batch --quiet --passphrase '' --quick-generate-key "$1@example.net" rsa2048 sign never &&
+        rpm/template/sign "$1@example.net" "$work/$1.signed"
+}
+
+# verify_rpm(): in a database of its own, and the words have to be these.
+verified() { # KEY PACKAGE
+    rm -rf "$work/rpmdb"
+    mkdir "$work/rpmdb"
+    rpmkeys "--dbpath=$work/rpmdb" --import "$1" && is '-: digests signatures OK' "$(LC_ALL=C rpmkeys "--dbpath=$work/rpmdb" \
+        '--define=_pkgverify_level all' '--define=_pkgverify_flags 0x0' --checksig - <"$2" 2>&1)"
+}
+
+package_signed() {
+    local mine other
+    mine=$(echo "$work"/mine.signed/*.rpm) other=$(echo "$work"/other.signed/*.rpm)
+    verified "$work/mine.signed/vpn-gateway.key" "$mine" && ! verified "$work/mine.signed/vpn-gateway.key" "$other" &&
+        ! verified "$work/mine.signed/vpn-gateway.key" "$package" || return
+    # One bit, in the middle of the payload.
+    cp "$mine" "$work/damaged" && printf '\x55' | dd of="$work/damaged" bs=1 seek=3000000 conv=notrunc status=none &&
+        ! cmp -s "$mine" "$work/damaged" && ! verified "$work/mine.signed/vpn-gateway.key" "$work/damaged"
+}
+
+# As README has it.
+kernels_verified() { # KEY FILE: whose signature is beside it
+    gpg --dearmor <"$1" >"$work/keyring" && gpgv --keyring "$work/keyring" "$2.asc" "$2"
+}
+
+kernels_signed() {
+    local mine other
+    mine=$(echo "$work"/mine.signed/*.tar.gz) other=$(echo "$work"/other.signed/*.tar.gz)
+    kernels_verified "$work/mine.signed/vpn-gateway.key" "$mine" && cmp "$mine" "$kernels" &&
+        ! kernels_verified "$work/mine.signed/vpn-gateway.key" "$other" && printf x >>"$mine" &&
+        ! kernels_verified "$work/mine.signed/vpn-gateway.key" "$mine"
+}
 
 # --- What is inside ---------------------------------------------------------------------------------------------------
 
@@ -103,11 +144,19 @@ directory() {
             "$(LC_ALL=C ls | paste -sd ' ')" && is '' "$(find . ! -perm -444 -o -perm /022 -o -type l)"
 }
 
-# Every file of the image, and nothing else, has its package, version and licence.
+# What dom0 is told to do names the directory that is made here.
+instructions() {
+    local version
+    version=$(sed -n 's/^Version: *//p' rpm/qubes-vpn-gateway.spec)
+    is "vpn-gateway-$version" "$(sed -n "s/.*set kernel = '\(.*\)'.*/\1/p" rpm/template/sys-vpn.sls)" &&
+        grep -F -- "--prop kernel=vpn-gateway-$version " README.md
+}
+
+# Every file of the image, and nothing else, has its package, version, sources and licence.
 contents() {
     is "$(unsquashfs -lls -d '' "$build/nano/initramfs" | sed -nE 's/^-[^ ]* .* (\/[^ ]*)$/\1/p' | LC_ALL=C sort)" \
         "$(sed -n 's,^\(/.*\)$,\1,p' "$build/nano/CONTENTS" | LC_ALL=C sort)" &&
-        is '' "$(awk '/^\// { file = $0; getline; if (!/^    from [^ ]+ [^ ]+/) print file; getline; if (!/^    [^ ]/) print file }' \
+        is '' "$(awk '/^\// { file = $0; getline; if (!/^    from [^ ]+ [^ ]+; sources: ./) print file; getline; if (!/^    [^ ]/) print file }' \
             "$build/nano/CONTENTS")" && [ -s "$build/nano/copyright/linux" ]
 }
 
@@ -122,6 +171,10 @@ ok "the payload is what qvm-template reads" payload
 ok "no scriptlet but the one that refuses rpm" scriptlets
 ok "its architecture, and what it provides" tags
 ok "its digests" digests
+ok "one key signs it" sign mine
+ok "and another one" sign other
+ok "its signature is the one qvm-template asks for; another key's, none, or a changed package is refused" package_signed
+ok "so is the kernel directory's" kernels_signed
 ok "it is extracted" extract
 ok "512 bytes give the disk's size" size
 ok "the disk is imported byte for byte" same_disk
@@ -129,7 +182,8 @@ ok "template.conf is understood whole" configuration
 ok "no menus" menus
 ok "the disk has kernel, image and GRUB's configuration" disk
 ok "the kernel directory" directory
-ok "everything inside has its package, version and licence" contents
+ok "the state of salt, and README's commands, are of this version" instructions
+ok "everything inside has its package, version, sources and licence" contents
 ok "rpmlint is silent" lint
 ok "made once more it is the same" again
 echo "1..$number"
