@@ -344,7 +344,7 @@ static void take_signal(struct client *c, bool halt, struct bytes rest)
         client_state_stop(c, "the server ended the session for good: %s",
                           reason);
     else
-        client_state_retry(c, REMOTE_LIST_LOST, &advice,
+        client_state_retry(c, REMOTE_LIST_FAILED, &advice,
                            "the server wants a restart: %s", reason);
 }
 
@@ -371,7 +371,7 @@ static void take_message(struct client *c, const struct control_message *m)
         take_signal(c, m->type == CONTROL_MESSAGE_HALT, m->rest);
         break;
     case CONTROL_MESSAGE_EXIT:
-        client_state_retry(c, REMOTE_LIST_LOST, NULL,
+        client_state_retry(c, REMOTE_LIST_FAILED, NULL,
                            "the server said goodbye");
         break;
     case CONTROL_MESSAGE_INFO:
@@ -432,7 +432,7 @@ static void take_event(struct client *c, const struct session_event *event)
         take_message(c, &event->message);
         break;
     case SESSION_PEER_EXIT:
-        client_state_retry(c, REMOTE_LIST_LOST, NULL,
+        client_state_retry(c, REMOTE_LIST_FAILED, NULL,
                            "the server said goodbye");
         break;
     case SESSION_FAILED:

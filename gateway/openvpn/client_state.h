@@ -87,7 +87,8 @@ void client_state_disconnect(struct client *c);
 /* Both take the reason as last_error. */
 void client_state_stop(struct client *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Gives this connection up and plans the next attempt. */
+/* Gives this connection up and plans the next attempt; whatever `end` is, a
+ * tunnel that stood was LOST. */
 void client_state_retry(struct client *c, enum remote_list_end end,
                         const struct remote_list_advice *advice,
                         const char *format, ...)

@@ -150,6 +150,26 @@ static void a_server_cannot_make_us_wait_for_ever(void **state)
     }
 }
 
+/* A server that sends everybody away before there is a tunnel is one that
+ * fails, so that another profile gets its turn. */
+static void being_sent_away_is_a_failure(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"RESTART,[N]try another",
+                                        "RESTART,again", "EXIT"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        struct world_options o = world_usual(1);
+        o.change_config = with_a_password;
+        o.server.refuse = words[i];
+        struct world *w = world_new(&o);
+        assert_true(world_run_until(w, duration_seconds(10), CLIENT_PAUSING));
+        if (world_status(w).rounds != 1)
+            fail_msg("%s: no failure", words[i]);
+        assert_int_equal(w->ups, 0);
+        world_free(w);
+    }
+}
+
 /* A profile without a password has no answer to a challenge. */
 static void a_challenge_out_of_place_is_a_refusal(void **state)
 {
@@ -188,6 +208,7 @@ int main(void)
         cmocka_unit_test(a_server_that_is_busy_says_when_and_where_to_try),
         cmocka_unit_test(an_approval_is_waited_for_within_bounds),
         cmocka_unit_test(a_server_cannot_make_us_wait_for_ever),
+        cmocka_unit_test(being_sent_away_is_a_failure),
         cmocka_unit_test(a_challenge_out_of_place_is_a_refusal),
         cmocka_unit_test(what_is_approved_late_comes_up),
     };
