@@ -236,8 +236,20 @@ static bool remove_stale(const struct sockaddr_un *address)
     return true;
 }
 
+/* The last directory of the way, as a unit makes it (RuntimeDirectory=). */
+static void make_directory(const struct sockaddr_un *address)
+{
+    struct sockaddr_un directory = *address;
+    char *end = strrchr(directory.sun_path, '/');
+    if (!end || end == directory.sun_path)
+        return;
+    *end = '\0';
+    (void)!mkdir(directory.sun_path, 0755); /* bind() tells what is wrong */
+}
+
 static int listen_at(const struct sockaddr_un *address)
 {
+    make_directory(address);
     if (!remove_stale(address))
         return -1;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

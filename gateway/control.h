@@ -31,8 +31,8 @@ typedef json_t *control_handler(void *context, struct instant now,
 char *control_answer(control_handler *handler, void *context,
                      struct instant now, struct bytes request);
 
-/* Replaces a stale socket file, refuses one that is in use. NULL on failure;
- * the log says why. */
+/* Replaces a stale socket file, refuses one that is in use; makes the directory
+ * that it is in. NULL on failure; the log says why. */
 struct control *control_open(const char *path, struct loop *loop,
                              control_handler *handler, void *context);
 void control_close(struct control *c);

@@ -12,6 +12,7 @@ const char *error_text(enum error error)
         [ERROR_UNSUPPORTED] = "not supported",
         [ERROR_NOT_FOUND] = "not found",
         [ERROR_DENIED] = "permission denied",
+        [ERROR_UNREACHABLE] = "there is no way to the server from here",
         [ERROR_BUSY] = "busy",
         [ERROR_CRYPTO] = "crypto library error",
     };
@@ -32,6 +33,10 @@ enum error error_of_errno(int number)
     case EACCES:
     case EPERM:
         return ERROR_DENIED;
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+        return ERROR_UNREACHABLE;
     case EAGAIN:
     case EBUSY:
     case EADDRINUSE:

@@ -14,6 +14,7 @@ enum error {
     ERROR_UNSUPPORTED, /* well formed, but not something this program does */
     ERROR_NOT_FOUND,   /* a file, interface or name is not there */
     ERROR_DENIED,      /* permission */
+    ERROR_UNREACHABLE, /* this machine has no way there */
     ERROR_BUSY,        /* in use, or would block: try again later */
     ERROR_CRYPTO,      /* the crypto library refused */
     ERROR_COUNT

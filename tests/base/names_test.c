@@ -51,6 +51,7 @@ static void no_errno_is_ok(void **state)
     for (int number = 0; number < 200; number++)
         assert_int_not_equal(error_of_errno(number), OK);
     assert_int_equal(error_of_errno(ENOENT), ERROR_NOT_FOUND);
+    assert_int_equal(error_of_errno(ENETUNREACH), ERROR_UNREACHABLE);
     assert_int_equal(error_of_errno(EPERM), ERROR_DENIED);
     assert_int_equal(error_of_errno(EAGAIN), ERROR_BUSY);
     assert_int_equal(error_of_errno(ENOMEM), ERROR_MEMORY);

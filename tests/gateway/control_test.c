@@ -279,6 +279,22 @@ static void a_socket_in_use_is_refused_and_a_stale_one_replaced(void **state)
     control_close(second);
 }
 
+static void its_directory_is_made(void **state)
+{
+    struct fixture *f = *state;
+    char path[80], *end;
+    snprintf(path, sizeof path, "%s/run/control", f->folder);
+    struct control *second = control_open(path, f->loop, handle, f);
+    assert_non_null(second);
+    control_close(second);
+    end = strrchr(path, '/');
+    *end = '\0';
+    assert_int_equal(rmdir(path), 0);
+
+    snprintf(path, sizeof path, "%s/no/such/control", f->folder);
+    assert_null(control_open(path, f->loop, handle, f));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -290,6 +306,7 @@ int main(void)
         TEST(who_stalls_is_sent_away_in_the_end),
         TEST(only_owner_root_and_the_sockets_group_may_ask),
         TEST(a_socket_in_use_is_refused_and_a_stale_one_replaced),
+        TEST(its_directory_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
