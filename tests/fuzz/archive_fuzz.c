@@ -2,9 +2,8 @@
 
 #include <stdlib.h>
 
+#include "tests/fuzz/target.h"
 #include "tests/nano/tar.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { INPUT_MAX = 64 * 1024 };
 

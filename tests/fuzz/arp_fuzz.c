@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 /* An answer is a reply to the sender, and never one about its own address. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -10,11 +10,9 @@
 
 #include <stdlib.h>
 
-#include "gateway/base/log.h"
+#include "tests/fuzz/target.h"
 #include "tests/fuzz/true_server.h"
 #include "tests/vectors/pki.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { TURNS_MAX = 200, CONNECTIONS_MAX = 4 };
 
@@ -47,33 +45,13 @@ struct fight {
 static struct config client_config;
 static uint32_t counter;
 
-static void fill_random(void *context, uint8_t *out, size_t size)
-{
-    (void)context;
-    for (size_t i = 0; i < size; i++) {
-        counter = counter * 1664525 + 1013904223;
-        out[i] = (uint8_t)(counter >> 24);
-    }
-}
-
-static uint32_t unix_time(void *context)
-{
-    (void)context;
-    return 2000000000;
-}
-
-static void no_log(void *context, enum log_level level, const char *line)
-{
-    (void)context, (void)level, (void)line;
-}
-
 static void set_up_once(void)
 {
     static bool done;
     if (done)
         return;
     done = true;
-    log_set_sink(no_log, NULL);
+    be_quiet();
     config_init(&client_config);
     if (!config_set_blob(&client_config.ca, bytes_of_text(pki_ca)))
         abort();
@@ -316,8 +294,8 @@ static void (*const operations[])(struct fight *, struct bytes) = {
 
 static void begin(struct fight *f, uint8_t kind)
 {
-    struct client_env env = {NULL, fill_random, unix_time};
-    struct session_env server_env = {NULL, fill_random, unix_time};
+    struct client_env env = {&counter, fill_random, unix_time};
+    struct session_env server_env = {&counter, fill_random, unix_time};
     static char name[] = "name", password[] = "password";
     static char ifconfig[] = "ifconfig 10.8.0.2 10.8.0.1";
     static char *options[] = {ifconfig};

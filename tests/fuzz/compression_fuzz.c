@@ -2,13 +2,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/target.h"
 
 /* What was taken off goes on again, and gives the same bytes. */
 static void frame_again(const struct compression *c, const struct datagram *d,

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/openvpn/config_summary.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 static void check_text(const char *text)
 {

@@ -3,14 +3,7 @@
 
 #include "gateway/control.h"
 #include "gateway/order.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/target.h"
 
 /* What a gateway does with an order, but for doing it. */
 static json_t *obey(void *context, struct instant now, const json_t *request)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 static void check_inside(struct bytes part, struct bytes whole)
 {
@@ -11,7 +11,7 @@ static void check_inside(struct bytes part, struct bytes whole)
         abort();
 }
 
-static void check(const struct control_message *m, struct bytes record)
+static void check_message(const struct control_message *m, struct bytes record)
 {
     struct control_auth_failed f;
     struct control_signal s;
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct control_message m;
     unsigned dropped = 0;
     while (control_message_take(&rest, &m, &dropped))
-        check(&m, record);
+        check_message(&m, record);
     if (rest.size || (dropped == 0 && size && data[size - 1]))
         abort();
     return 0;

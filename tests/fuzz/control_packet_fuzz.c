@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/openvpn/early_negotiation.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 /* What was read is written as the same bytes, but for what an ACK_V1 drags
  * along. */

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 enum { WRAPPINGS = 3, FORGED = 4, WITH_KEY = 8, REPLAY_SIZE = 8, TIME = 1000 };
 

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 enum { KEPT = 8, INNER_MAX = 300 };
 
@@ -33,12 +33,6 @@ static void some_bytes(void *context, uint8_t *out, size_t size)
     uint8_t *state = context;
     for (size_t i = 0; i < size; i++)
         out[i] = (*state)++;
-}
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
 }
 
 static void begin(struct world *w, uint8_t kind)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 /* The input answers a question for one of a few names, or tries to. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,13 +2,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/target.h"
 
 /* A fragment out of eight bytes: who, which packet, where, how much. Its
  * payload says where it belongs, so that the whole can be checked. */

@@ -4,14 +4,7 @@
 
 #include "firewall/firewall.h"
 #include "tests/firewall/craft.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/target.h"
 
 static const struct address qube4 = {ADDRESS_IPV4, {10, 137, 0, 5}};
 static const struct address qube6 = {ADDRESS_IPV6, {0xfd, 9, [15] = 5}};

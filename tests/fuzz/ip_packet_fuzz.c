@@ -2,13 +2,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/target.h"
 
 /* Offload data from the first four bytes, then the packet, on the heap at its
  * exact size, its header checksum made right so that more is reached. */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 /* What was read is read again out of what is written. The first byte says
  * whose message it is. */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 /* The checksum of ICMPv6 is made right first, for no guess would hit it. */
 static void fill_checksum(uint8_t *packet, size_t size)

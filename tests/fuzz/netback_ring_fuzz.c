@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 enum { TURNS_MAX = 200 };
 
@@ -28,28 +28,23 @@ struct backend {
 /* Kept from input to input, for it has much memory. */
 static struct backend kept;
 
-static void must(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
 static void transmit(struct backend *b)
 {
     uint64_t malformed = 0;
     uint32_t before = b->transmit.answered;
     if (netback_transmit(&b->transmit, &b->peer, &transmit_batch,
                          read_u32(&b->input), &malformed)) {
-        must(transmit_batch.frame_count == 0 && b->transmit.answered == before);
+        check(transmit_batch.frame_count == 0 &&
+              b->transmit.answered == before);
         b->closed = true;
         return;
     }
-    must(b->transmit.answered - before == transmit_batch.answer_count);
-    must(b->transmit.taken == b->transmit.answered);
+    check(b->transmit.answered - before == transmit_batch.answer_count);
+    check(b->transmit.taken == b->transmit.answered);
     for (uint16_t i = 0; i < transmit_batch.frame_count; i++) {
         const struct netback_frame *f = &transmit_batch.frames[i];
         uint8_t sum = 0;
-        must(f->size >= ETHERNET_HEADER_SIZE);
+        check(f->size >= ETHERNET_HEADER_SIZE);
         for (uint32_t at = 0; at < f->size; at++)
             sum ^= f->data[at];
         f->data[ETHERNET_HEADER_SIZE - PACKET_HEADROOM] = sum; /* is ours */
@@ -65,7 +60,7 @@ static void send(struct backend *b)
     uint32_t bytes = read_u16(&b->input);
     bool lies = false;
     uint8_t *memory = calloc(1, PACKET_HEADROOM + bytes);
-    must(memory != NULL);
+    check(memory != NULL);
     uint8_t *ip = memory + PACKET_HEADROOM;
     if (bytes >= 60) {
         ip[0] = kind & 1 ? 0x45 : 0x60;
@@ -82,7 +77,7 @@ static void send(struct backend *b)
     netback_receive_flush(&b->receive);
     free(memory);
     b->closed |= lies || !netback_receive_drain(&b->receive, b->now);
-    must(b->closed || b->receive.ring.taken == b->receive.ring.answered);
+    check(b->closed || b->receive.ring.taken == b->receive.ring.answered);
 }
 
 static void write_slot(struct backend *b, struct fake_end *end)
@@ -147,18 +142,18 @@ static void begin(struct backend *b, uint32_t start)
         fake_frontend_reset(b->qube, start);
         while (b->receive.queue.count > 0)
             frame_queue_remove(&b->receive.queue);
-        must(netback_ring_attach(&b->receive.ring, b->qube->receive.page,
-                                 NETBACK_RECEIVE_WORDS));
+        check(netback_ring_attach(&b->receive.ring, b->qube->receive.page,
+                                  NETBACK_RECEIVE_WORDS));
     } else {
         b->qube = fake_frontend_new(start);
         b->peer = fake_frontend_peer(b->qube);
-        must(netback_transmit_batch_init(&transmit_batch) &&
-             netback_receive_batch_init(&receive_batch));
-        must(netback_receive_init(&b->receive, b->qube->receive.page, &b->peer,
-                                  &nothing, &receive_batch));
+        check(netback_transmit_batch_init(&transmit_batch) &&
+              netback_receive_batch_init(&receive_batch));
+        check(netback_receive_init(&b->receive, b->qube->receive.page, &b->peer,
+                                   &nothing, &receive_batch));
     }
-    must(netback_ring_attach(&b->transmit, b->qube->transmit.page,
-                             NETBACK_TRANSMIT_WORDS));
+    check(netback_ring_attach(&b->transmit, b->qube->transmit.page,
+                              NETBACK_TRANSMIT_WORDS));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

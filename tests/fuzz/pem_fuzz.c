@@ -5,37 +5,13 @@
  */
 #include "gateway/openvpn/tls_context.h"
 
-#include <stdlib.h>
-
-#include "gateway/base/log.h"
 #include "gateway/openvpn/distinguished_name.h"
+#include "tests/fuzz/target.h"
 #include "tests/vectors/pki.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { AS_CA, AS_CERT, AS_KEY, AS_CRL, AS_EXTRA, AS_IDENTITY, AS_NAME, KINDS };
 
 static uint32_t counter;
-
-static void fill_random(void *context, uint8_t *out, size_t size)
-{
-    (void)context;
-    for (size_t i = 0; i < size; i++) {
-        counter = counter * 1664525 + 1013904223;
-        out[i] = (uint8_t)(counter >> 24);
-    }
-}
-
-static void no_log(void *context, enum log_level level, const char *line)
-{
-    (void)context, (void)level, (void)line;
-}
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* Nothing in it may do anything to a terminal or a log. */
 static void check_text(const char *text, size_t room)
@@ -87,12 +63,12 @@ static void make_config(struct config *c, int kind, struct bytes text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct tls_random random = {NULL, fill_random};
+    struct tls_random random = {&counter, fill_random};
     struct tls_context context;
     struct config config;
     if (size == 0)
         return 0;
-    log_set_sink(no_log, NULL);
+    be_quiet();
     counter = 1;
     int kind = data[0] % KINDS;
     struct bytes text = bytes_of(data + 1, size - 1);

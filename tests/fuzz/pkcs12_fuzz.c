@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 /* What opens holds a key and a certificate, and nothing is wrong with it from
  * the outside. */

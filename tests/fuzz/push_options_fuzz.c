@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 static void report(void *context, const char *text)
 {

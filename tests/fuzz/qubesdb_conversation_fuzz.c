@@ -1,23 +1,6 @@
 #include "qubesdb/conversation.h"
 
-#include <stdlib.h>
-
-#include "gateway/base/log.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static void be_quiet(void *context, enum log_level level, const char *line)
-{
-    (void)context;
-    (void)level;
-    (void)line;
-}
+#include "tests/fuzz/target.h"
 
 static void on_rules(void *context, struct instant now,
                      const struct rule_tree *tree)
@@ -61,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data[0] % 2 ? CONVERSATION_DOM0 : CONVERSATION_LOCAL;
     size_t piece = 1 + 16 * (size_t)data[1];
 
-    log_set_sink(be_quiet, NULL);
+    be_quiet();
     mirror_init(&mirror, &owner);
     conversation_init(&talk, now, dialect, &mirror);
     for (size_t at = 2; at < size; at += piece) {

@@ -1,26 +1,9 @@
 #include "qubesdb/keys.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "qubesdb/rule_tree.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static void be_quiet(void *context, enum log_level level, const char *line)
-{
-    (void)context;
-    (void)level;
-    (void)line;
-}
+#include "tests/fuzz/target.h"
+#include <stdio.h>
 
 /* A line of the input is a path, a blank, and a value. */
 static void fill(struct store *s, struct bytes text)
@@ -86,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct store s = {0};
 
-    log_set_sink(be_quiet, NULL);
+    be_quiet();
     fill(&s, bytes_of(data, size));
     read_everything(&s);
     store_clear(&s);

@@ -1,14 +1,6 @@
 #include "qubesdb/message.h"
 
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/target.h"
 
 /* What decodes and could be sent encodes to the same bytes but for padding. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

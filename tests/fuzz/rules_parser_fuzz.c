@@ -3,14 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/router/rules_file.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/target.h"
 
 static uint32_t uses(const struct rule_names *n)
 {

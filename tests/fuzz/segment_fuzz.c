@@ -4,14 +4,7 @@
 
 #include "firewall/ip_packet.h"
 #include "tests/firewall/craft.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/target.h"
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
 

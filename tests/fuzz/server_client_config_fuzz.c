@@ -2,10 +2,9 @@
  * key. */
 #include "gateway/openvpn/auth_token.h"
 #include "gateway/openvpn/server_client_config.h"
+#include "tests/fuzz/target.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void report(void *context, enum config_severity severity, unsigned line,
                    const char *text)

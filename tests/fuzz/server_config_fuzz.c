@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/openvpn/server_pool.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/target.h"
 
 static void report(void *context, enum config_severity severity, unsigned line,
                    const char *text)

@@ -10,14 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/base/log.h"
 #include "gateway/openvpn/client.h"
 #include "gateway/openvpn/client_wrap.h"
+#include "tests/fuzz/target.h"
 #include "tests/vectors/openvpn_control.h"
 #include "tests/vectors/openvpn_tls_crypt.h"
 #include "tests/vectors/pki.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { TURNS_MAX = 200, CLIENTS = 8, DATAGRAM = 2048 };
 
@@ -38,32 +36,6 @@ struct fight {
 static struct server_config server_configs[WRAPS];
 static struct config client_configs[WRAPS];
 static uint32_t counter;
-
-static void fill_random(void *context, uint8_t *out, size_t size)
-{
-    (void)context;
-    for (size_t i = 0; i < size; i++) {
-        counter = counter * 1664525 + 1013904223;
-        out[i] = (uint8_t)(counter >> 24);
-    }
-}
-
-static uint32_t unix_time(void *context)
-{
-    (void)context;
-    return 2000000000;
-}
-
-static void no_log(void *context, enum log_level level, const char *line)
-{
-    (void)context, (void)level, (void)line;
-}
-
-static void check(bool good)
-{
-    if (!good)
-        abort();
-}
 
 static void set_blob(struct config_blob *blob, const char *text)
 {
@@ -106,7 +78,7 @@ static void set_up_once(void)
 {
     if (client_configs[0].remotes)
         return;
-    log_set_sink(no_log, NULL);
+    be_quiet();
     for (unsigned i = 0; i < WRAPS; i++) {
         struct config_remote *server, *client;
         bool own = i == CONFIG_WRAP_TLS_CRYPT_V2;
@@ -210,7 +182,7 @@ static void settle(struct fight *f)
 
 static void let_in(struct fight *f)
 {
-    const struct client_env env = {NULL, fill_random, unix_time};
+    const struct client_env env = {&counter, fill_random, unix_time};
     struct client_status status;
     f->client = client_new(&client_configs[f->kind], &env);
     check(f->client != NULL);
@@ -371,8 +343,8 @@ static void check_limits(const struct fight *f)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct fight fight;
-    const struct server_env env = {.random = fill_random,
-                                   .unix_time = unix_time};
+    const struct server_env env = {
+        .context = &counter, .random = fill_random, .unix_time = unix_time};
     struct fight *f = &fight;
     struct static_key key;
     set_up_once();

@@ -1,16 +1,7 @@
 #include "gateway/openvpn/static_key.h"
 
-#include <stdlib.h>
-
 #include "gateway/openvpn/tls_crypt_v2.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool ok)
-{
-    if (!ok)
-        abort();
-}
+#include "tests/fuzz/target.h"
 
 static void check_static(struct bytes text)
 {

@@ -9,10 +9,8 @@
 
 #include <stdlib.h>
 
-#include "gateway/base/log.h"
+#include "tests/fuzz/target.h"
 #include "tests/vectors/pki.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FLIGHT_MAX = 16384 };
 
@@ -29,30 +27,10 @@ struct fight {
 static struct tls_context client_tls, server_tls[2];
 static uint32_t counter;
 
-static void fill_random(void *context, uint8_t *out, size_t size)
-{
-    (void)context;
-    for (size_t i = 0; i < size; i++) {
-        counter = counter * 1664525 + 1013904223;
-        out[i] = (uint8_t)(counter >> 24);
-    }
-}
-
-static void no_log(void *context, enum log_level level, const char *line)
-{
-    (void)context, (void)level, (void)line;
-}
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
 static void make(struct tls_context *t, enum openvpn_role role,
                  enum config_tls_version newest)
 {
-    struct tls_random random = {NULL, fill_random};
+    struct tls_random random = {&counter, fill_random};
     struct config config;
     config_init(&config);
     config.tls_version_max = newest;
@@ -73,7 +51,7 @@ static void set_up_once(void)
     if (done)
         return;
     done = true;
-    log_set_sink(no_log, NULL);
+    be_quiet();
     make(&client_tls, OPENVPN_CLIENT, CONFIG_TLS_ANY);
     make(&server_tls[0], OPENVPN_SERVER, CONFIG_TLS_ANY);
     make(&server_tls[1], OPENVPN_SERVER, CONFIG_TLS_1_2);

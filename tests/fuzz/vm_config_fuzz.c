@@ -3,14 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/target.h"
 
 static void check_values(const struct vm_config *c)
 {

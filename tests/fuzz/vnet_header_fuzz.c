@@ -1,9 +1,8 @@
 #include "gateway/link/ethernet.h"
 #include "gateway/link/vnet_header.h"
+#include "tests/fuzz/target.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What is believed can be written again, and reads as the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
