@@ -1,11 +1,12 @@
 /*
  * The way of a packet between qubes and tunnel: whose it is, where it goes,
- * and who answers instead. The door to firewall and NAT for gateway.c.
+ * and who answers instead. The door to firewall and NAT for traffic.c and
+ * dom0.c; in which order a packet is asked what stands in verdict.h.
  *
- *   from a qube: source check -> gateway's own services (ping) -> DNS
- *     redirect -> qube-to-qube and martian refusal -> route -> rules ->
- *     conntrack and NAT -> MTU and MSS -> ready for segment and seal
- *   from the tunnel: destination check -> flow -> NAT back -> MSS -> qube
+ *   from a qube: verdict -> translated, ready for segment and seal
+ *                        -> a drop reason, and for some an answer to the qube
+ *   from the tunnel: verdict -> translated, for its qube
+ *                            -> a drop reason
  *
  * A packet without a verdict does not exist: what is not explicitly passed
  * has a drop reason. While the tunnel is down nothing passes.
