@@ -30,7 +30,7 @@ setting() { # NAME: its value and origin
 ip -n "$internet" address add $other_server/24 dev wan
 ip -n "$internet" address add $other_web/32 dev lo
 spawn "$work/web.log" "$internet" busybox httpd -f -p $other_web:80 -h "$work/www"
-web_file large 24
+web_file large 24M
 
 profile client.ovpn tls-crypt
 remotes=('proto udp4' "remote $other_server $server_port")
@@ -86,7 +86,7 @@ ended_with() {
     [ "$(cat "$work/$1.code")" = "$2" ]
 }
 failed() { [ -s "$work/$1.code" ] && not ended_with "$1" 0; }
-whole() { [ "$(sha256sum <"$work/$1.got" | cut -d ' ' -f 1)" = "$(cat "$work/large.sha256")" ]; }
+whole() { [ "$(sha256sum <"$work/$1.got" | cut -d ' ' -f 1)" = "$(checksum large)" ]; }
 download allowed $web_address
 download forbidden $other_web
 ok "two downloads run" wait_for 5 receives forbidden

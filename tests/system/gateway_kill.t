@@ -3,7 +3,7 @@
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 60
-web_file big 100
+web_file big 100M
 profile client.ovpn tls-crypt
 server_start tls-crypt
 gateway_start client.ovpn

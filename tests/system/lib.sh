@@ -217,10 +217,19 @@ services() {
     wait_for 5 in_internet busybox nslookup -type=a $site $resolver_address
 }
 
-# A file of that many megabytes on the web server.
-web_file() { # NAME MEGABYTES
-    head -c "${2}M" /dev/urandom >"$work/www/$1"
+# A file on the web server, of random bytes.
+web_file() { # NAME SIZE, as head takes it
+    head -c "$2" /dev/urandom >"$work/www/$1"
     sha256sum <"$work/www/$1" | cut -d ' ' -f 1 >"$work/$1.sha256"
+}
+checksum() { cat "$work/$1.sha256"; } # NAME
+
+# What arrives of such a file, at the qube or at the web server: its checksum.
+file_down() { # NAME [HOST]
+    in_qube curl -sS --max-time 60 "http://${2:-$web_address}/$1" | sha256sum | cut -d ' ' -f 1
+}
+file_up() { # NAME [HOST]
+    in_qube curl -sS --max-time 60 -H Expect: --data-binary @"$work/www/$1" "http://${2:-$web_address}/cgi-bin/sha256"
 }
 
 # --- Keys and profiles ------------------------------------------------------------------------------------------------

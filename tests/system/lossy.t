@@ -7,8 +7,7 @@ start 150
 relay_port=1195
 remotes=('proto udp4' "remote $server_address $relay_port")
 flows=("udp/$gateway_address/$server_address/$relay_port")
-head -c 60K /dev/urandom >"$work/www/file"
-sum=$(sha256sum <"$work/www/file" | cut -d ' ' -f 1)
+web_file file 60K
 openvpn --genkey tls-crypt-v2-server "$work/v2-server.key"
 openvpn --tls-crypt-v2 "$work/v2-server.key" --genkey tls-crypt-v2-client "$work/v2-client.key"
 
@@ -22,7 +21,6 @@ relay_stop() {
     end_process TERM "$relay_pid"
     tail -n 1 "$work/relay.log"
 }
-download() { in_qube curl -sS --max-time 60 http://$web_address/file | sha256sum | cut -d ' ' -f 1; }
 negotiated() { [ "$(gateway_field negotiations)" -gt "$1" ]; }
 
 none_twice() {
@@ -41,7 +39,7 @@ bad_path() { # NAME SEED [SERVER-LINE]...
     gateway_start client.ovpn -v
     ok "$name: up" wait_for 30 gateway_up
     echo "# $name: up after $(($(milliseconds) - began)) ms"
-    is "$name: a file" "$sum" download
+    is "$name: a file" "$(checksum file)" file_down file
     ok "$name: new keys" wait_for 30 negotiated 1
     # What is lost here is the path's; what comes twice would be ours.
     ok "$name: no datagram comes twice" none_twice

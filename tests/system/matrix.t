@@ -20,8 +20,7 @@ done
 # With a static key the size shows what it is: SHA1 at one port, digests of whole blocks at the other.
 flows+=("static+4/$gateway_address/$server_address/1195" "static+16/$gateway_address/$server_address/1196")
 
-head -c 200K /dev/urandom >"$work/www/file"
-sum=$(sha256sum <"$work/www/file" | cut -d ' ' -f 1)
+web_file file 200K
 openvpn --genkey tls-auth "$work/tls-auth.key"
 openvpn --genkey tls-crypt-v2-server "$work/v2-server.key"
 openvpn --tls-crypt-v2 "$work/v2-server.key" --genkey tls-crypt-v2-client "$work/v2-client.key"
@@ -208,14 +207,6 @@ agreed_cipher() {
     wait_for 2 said "$line" || said "$line"
 }
 
-file_down() { in_qube curl -sS --max-time 10 http://$web_address/file | sha256sum | cut -d ' ' -f 1; }
-file_up() {
-    in_qube curl -sS --max-time 10 -H Expect: --data-binary @"$work/www/file" http://$web_address/cgi-bin/sha256
-}
-moves() {
-    prints 20 in_qube timeout 10 perl "$system/udp" ask $web_address 7 20 1400 &&
-        prints "$sum" file_down && prints "$sum" file_up
-}
 # Nothing in here may rely on errexit, which does not hold within a condition.
 try() {
     local code=0 began
@@ -226,7 +217,7 @@ try() {
     # An end that waits takes a second until it begins to listen to its tunnel.
     if wait_for 10 gateway_up && { [ $kind = server ] || wait_for 10 said 'Initialization Sequence Completed'; }; then
         up=$(($(milliseconds) - began))
-        moves && agreed && $extra || code=1
+        moves file && agreed && $extra || code=1
     else
         code=1
     fi
@@ -438,7 +429,7 @@ approve() { wait_for 10 asked_again && touch "$work/approved"; }
 connected_again() { [ "$(gateway_field reconnects)" = 1 ] && gateway_up; }
 # The token does it: the server asks for no password.
 token_instead() {
-    "$program" reconnect --control "$work/control" && wait_for 10 connected_again && moves &&
+    "$program" reconnect --control "$work/control" && wait_for 10 connected_again && moves file &&
         prints 1 wc -l <"$work/asked"
 }
 people=()

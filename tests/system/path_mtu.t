@@ -7,7 +7,7 @@ qube_ipv6=fd09:24ef:4179::a89:5
 web_ipv6=2001:db8:80::80
 downstream="tap:qube0,ip=$qube_address,ip6=$qube_ipv6"
 start 100
-web_file big 20
+web_file big 20M
 
 outer_mtu() { # BYTES, at both ends
     ip -n "$internet" link set wan mtu "$1"
@@ -22,9 +22,7 @@ mtu_becomes() { # BYTES
 }
 path() { in_qube perl "$system/udp" path "$1" 7 "$2"; }
 asks() { in_qube timeout 30 perl "$system/udp" ask $web_address 7 "$@"; }
-download() { in_qube curl -sS --max-time 40 http://$web_address/big | sha256sum | cut -d ' ' -f 1; }
-upload() { in_qube curl -sS --max-time 40 -H Expect: --data-binary @"$work/www/big" "http://$1/cgi-bin/sha256"; }
-page_is_whole() { [ "$(download)" = "$(cat "$work/big.sha256")" ]; }
+page_is_whole() { [ "$(file_down big)" = "$(checksum big)" ]; }
 
 kernel "$internet" ipv6/conf/default/disable_ipv6 0 # for the tunnel's interface, which is yet to come
 kernel "$internet" ipv6/conf/lo/disable_ipv6 0
@@ -47,9 +45,9 @@ is "a path of 1400 bytes leaves 1348" 1348 mtu
 is "a qube that asks is told so" 1348 path $web_address 1472
 is "over IPv6 too" 1348 path $web_ipv6 1452
 is "after which its datagrams of all sizes arrive" 200 asks 200 1472
-is "TCP down" "$(cat "$work/big.sha256")" download
-is "TCP up" "$(cat "$work/big.sha256")" upload $web_address
-is "TCP up over IPv6" "$(cat "$work/big.sha256")" upload "[$web_ipv6]"
+is "TCP down" "$(checksum big)" file_down big
+is "TCP up" "$(checksum big)" file_up big
+is "TCP up over IPv6" "$(checksum big)" file_up big "[$web_ipv6]"
 
 in_qube curl -sN --limit-rate 4M -o "$work/during" http://$web_address/big &
 during=$!
@@ -59,7 +57,7 @@ outer_mtu 1340
 ok "it narrows while a connection stands: 1288" mtu_becomes 1288
 is "of which qubes are told" 1288 path $web_address 1300
 ended() { wait_for 30 gone "$during" && sha256sum <"$work/during" | cut -d ' ' -f 1; }
-is "and the connection goes on" "$(cat "$work/big.sha256")" ended
+is "and the connection goes on" "$(checksum big)" ended
 outer_mtu 1420
 ok "it widens: 1368" mtu_becomes 1368
 

@@ -10,7 +10,7 @@ start 150
 outer_ipv6
 outer_resolver # for the proxies
 ip -n "$internet" address add $far_server/32 dev lo
-web_file big 20
+web_file big 20M
 secrets=(correct-horse wrong-donkey)
 printf 'user\ncorrect-horse\n' >"$work/right.login"
 printf 'user\nwrong-donkey\n' >"$work/wrong.login"
@@ -48,8 +48,6 @@ proxy_ready() { # ADDRESS PORT
     wait_for 5 in_internet busybox nc -w 1 "$1" "$2" </dev/null
 }
 
-download() { in_qube curl -sS --max-time 40 http://$site/big | sha256sum | cut -d ' ' -f 1; }
-
 # Only the proxies have a way to names.
 try() { # PROFILE-LINE...
     local outside=()
@@ -64,7 +62,7 @@ goes() { # NAME PROFILE-LINE...
     try "$@"
     ok "$name: up" wait_for 10 gateway_up
     ok "$name: status says so" grep -E "^server .* through (HTTP|SOCKS) proxy \(" <(gateway_status)
-    is "$name: 20 MB" "$(cat "$work/big.sha256")" download
+    is "$name: 20 MB" "$(checksum big)" file_down big $site
     gateway_stop
 }
 

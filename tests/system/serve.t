@@ -6,7 +6,7 @@
 start 180
 server=gateway
 secrets=(correct-horse wrong-donkey)
-web_file big 30
+web_file big 30M
 openvpn --genkey tls-auth "$work/tls-auth.key"
 "$program" genkey tls-crypt-v2-server "$work/v2-server.key"
 "$program" genkey tls-crypt-v2-client --server-key "$work/v2-server.key" "$work/tls-crypt-v2.key"
@@ -28,13 +28,10 @@ ok "a client's option is told apart" refused "broken.conf:1: error: .redirect-ga
 ok "what is missing is named" refused 'broken.conf: error: .cert. is missing' 'server 10.8.0.0 255.255.255.0'
 
 # --- Every wrapping, either client ---------------------------------------------------------------------------------------
-
-download() { in_qube curl -sS --max-time 40 http://$web_address/big | sha256sum | cut -d ' ' -f 1; }
-upload() { in_qube curl -sS --max-time 40 -H Expect: --data-binary @"$work/www/big" http://$web_address/cgi-bin/sha256; }
 moves_data() { # DESCRIPTION
     ok "$1: up" wait_for 10 gateway_up
-    is "$1: 30 MB down" "$(cat "$work/big.sha256")" download
-    is "$1: 30 MB up" "$(cat "$work/big.sha256")" upload
+    is "$1: 30 MB down" "$(checksum big)" file_down big
+    is "$1: 30 MB up" "$(checksum big)" file_up big
     is "$1: 60 datagrams of all sizes" 60 in_qube timeout 30 perl "$system/udp" ask $web_address 7 60 1420
 }
 
@@ -110,7 +107,7 @@ for client in gateway openvpn; do
     ok "TLS 1.2, ChaCha20, new keys every 3 s, $client's client: up" wait_for 10 gateway_up
     is "a trickle over several generations of keys" 400 in_qube timeout 30 perl "$system/udp" ask $web_address 7 400 1000
     sleep 4
-    is "30 MB down" "$(cat "$work/big.sha256")" download
+    is "30 MB down" "$(checksum big)" file_down big
     gateway_stop
 done
 client=gateway
@@ -129,7 +126,7 @@ for client in gateway openvpn; do
     with_password correct-horse
     gateway_start client.ovpn
     ok "the right password, $client's client: up" wait_for 10 gateway_up
-    is "30 MB down" "$(cat "$work/big.sha256")" download
+    is "30 MB down" "$(checksum big)" file_down big
     gateway_stop
 done
 client=gateway
@@ -213,7 +210,7 @@ before=$(resident)
 ok "40000 datagrams of strangers" strangers
 grown() { echo "$before KiB before, $(resident) KiB after"; [ "$(resident)" -lt $((before + 512)) ]; }
 ok "cost the server no memory" grown
-is "30 MB down all the same" "$(cat "$work/big.sha256")" download
+is "30 MB down all the same" "$(checksum big)" file_down big
 is "none of them is a client" 0 server_status clients_negotiating
 gateway_stop
 gone_again() { [ "$(server_status clients_up)" = 0 ]; }

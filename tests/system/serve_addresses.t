@@ -5,17 +5,8 @@
 . "$(dirname "$0")/tap.sh" || exit 1
 start 120
 server=gateway
-head -c 300K /dev/urandom >"$work/www/file"
-sum=$(sha256sum <"$work/www/file" | cut -d ' ' -f 1)
+web_file file 300K
 
-file_down() { in_qube curl -sS --max-time 10 http://$web_address/file | sha256sum | cut -d ' ' -f 1; }
-file_up() {
-    in_qube curl -sS --max-time 10 -H Expect: --data-binary @"$work/www/file" http://$web_address/cgi-bin/sha256
-}
-moves() {
-    prints 20 in_qube timeout 10 perl "$system/udp" ask $web_address 7 20 1400 &&
-        prints "$sum" file_down && prints "$sum" file_up
-}
 pushed() { # OPTION
     tail -n "+$classic_mark" "$work/gateway.log" | grep -F "$1," >/dev/null
 }
@@ -29,7 +20,7 @@ cell() { # NAME ADDRESS IPV6 [OPTION]...
         ok "$name, $client: up" wait_for 10 gateway_up
         is "$name, $client: its addresses" "$address $ipv6" \
             eval 'echo "$(server_status clients.0.ipv4) $(server_status clients.0.ipv6)"'
-        ok "$name, $client: data" moves
+        ok "$name, $client: data" moves file
         if [ "$client" = openvpn ]; then
             ok "$name, $client: reaches the server itself" in_gateway busybox ping -c 1 -W 2 10.8.0.1
             for option in "$@"; do ok "$name, $client: $option" pushed "$option"; done

@@ -11,9 +11,8 @@ flows=("udp/$gateway_address/$server_address/$server_port" "tcp/$gateway_address
 listen=("local $server_address $server_port udp" "local $server_address $server_port tcp")
 secrets=(correct-horse another-horse)
 
-head -c 200K /dev/urandom >"$work/www/file"
-sum=$(sha256sum <"$work/www/file" | cut -d ' ' -f 1)
-web_file big 30
+web_file file 200K
+web_file big 30M
 openvpn --genkey tls-auth "$work/tls-auth.key"
 openvpn --genkey tls-crypt-v2-server "$work/v2-server.key"
 openvpn --tls-crypt-v2 "$work/v2-server.key" --genkey tls-crypt-v2-client "$work/tls-crypt-v2.key"
@@ -28,14 +27,6 @@ said() { # PATTERN: in the client's log, since it was started
 server_has() { # PATTERN: in the server's log, since it was started
     tail -n "+$((server_mark + 1))" "$work/server.log" | grep -E -- "$1" >/dev/null ||
         { echo "the server's log lacks: $1"; return 1; }
-}
-file_down() { in_qube curl -sS --max-time 10 http://$web_address/file | sha256sum | cut -d ' ' -f 1; }
-file_up() {
-    in_qube curl -sS --max-time 10 -H Expect: --data-binary @"$work/www/file" http://$web_address/cgi-bin/sha256
-}
-moves() {
-    prints 20 in_qube timeout 10 perl "$system/udp" ask $web_address 7 20 1400 &&
-        prints "$sum" file_down && prints "$sum" file_up
 }
 
 serve() { # WRAP [LINE]...
@@ -67,7 +58,7 @@ cell() { # NAME TRANSPORT TLS WRAP CIPHER [LINE]...
     cell_failed=0
     client_start "$transport" "$tls" "$wrap" "data-ciphers $cipher" "$@"
     judge "$name: up" wait_for 10 gateway_up
-    judge "$name: data" moves
+    judge "$name: data" moves file
     judge "$name: as agreed" agreed "$transport" "$tls" "$cipher"
     gateway_stop
     note "$name"
@@ -152,8 +143,7 @@ for who in server client; do
     judge "the $who renegotiates: up" wait_for 10 gateway_up
     is "the $who renegotiates: 350 datagrams one after the other, none lost" 350 \
         in_qube timeout 30 perl "$system/udp" ask $web_address 7 350 1000
-    download() { in_qube curl -sS --max-time 40 http://$web_address/big | sha256sum | cut -d ' ' -f 1; }
-    judge "the $who renegotiates: 30 MB" prints "$(cat "$work/big.sha256")" download
+    judge "the $who renegotiates: 30 MB" prints "$(checksum big)" file_down big
     judge "the $who renegotiates: three generations of keys" wait_for 10 generations 3
     gateway_stop
     note "new keys every 2 s, by the $who"
@@ -244,7 +234,7 @@ judge "a token: up" wait_for 10 gateway_up
 judge "a token: given" said 'PUSH_REPLY.*,auth-token'
 user anna another-horse
 judge "a token stands for the password" wait_for 15 generations 4
-judge "a token: data" moves
+judge "a token: data" moves file
 server_kill
 server_return
 back() { [ "$(server_status logins)" = 1 ] && gateway_up; }
@@ -298,7 +288,7 @@ judge "client-config-dir: up" wait_for 10 gateway_up
 judge "client-config-dir: its address" prints 10.8.0.77 server_status clients.0.ipv4
 judge "client-config-dir: its pushes" said 'PUSH_REPLY.*dhcp-option DOMAIN example.net'
 judge "client-config-dir: without what is removed" not said 'PUSH_REPLY.*dhcp-option DNS'
-judge "client-config-dir: data" moves
+judge "client-config-dir: data" moves file
 # What lies behind it is reached, and may speak, without any translation of addresses.
 in_gateway nft flush chain ip classic sources
 judge "iroute: the qube's own address" prints 20 in_qube timeout 10 perl "$system/udp" ask $web_address 7 20 1400
@@ -348,7 +338,7 @@ for transport in udp tcp; do
         cell_failed=0
         client_start $transport 1.3 tls-crypt
         judge "IPv$family, $transport: up" wait_for 10 gateway_up
-        judge "IPv$family, $transport: data" moves
+        judge "IPv$family, $transport: data" moves file
         judge "IPv$family, $transport: IPv6 inside" wait_for 5 in_gateway busybox ping -6 -c 1 -W 1 fd00:8::1
         gateway_stop
         note "outside IPv$family, $transport; IPv4 and IPv6 inside; one socket for both families"

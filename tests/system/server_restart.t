@@ -3,7 +3,7 @@
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 90
-web_file big 100
+web_file big 100M
 profile client.ovpn tls-crypt
 server_start tls-crypt 'explicit-exit-notify 1'
 gateway_start client.ovpn
@@ -23,7 +23,7 @@ restart() { # VERB: how the server goes
     server_return
     ok "$1: up again" wait_for 15 gateway_up
     ok "$1: the file arrives" wait_for 40 downloaded
-    is "$1: and is whole" "$(cat "$work/big.sha256")" cut -d ' ' -f 1 "$work/download"
+    is "$1: and is whole" "$(checksum big)" cut -d ' ' -f 1 "$work/download"
 }
 # Without a word, and with a word of farewell.
 restart server_kill

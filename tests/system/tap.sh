@@ -35,6 +35,12 @@ prints() { # EXPECTED COMMAND...
 
 not() { ! "$@"; }
 
+# Datagrams and a file of the web server's get through, both ways.
+moves() { # NAME
+    prints 20 in_qube timeout 10 perl "$system/udp" ask $web_address 7 20 1400 &&
+        prints "$(checksum "$1")" file_down "$1" && prints "$(checksum "$1")" file_up "$1"
+}
+
 # A namespace of each kind, the internet's services, keys, and the capture, which runs before anything else does.
 start() { # SECONDS
     begin "$1"

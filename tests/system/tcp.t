@@ -3,13 +3,10 @@
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 150
-web_file big 100
+web_file big 100M
 remotes=('proto tcp4-client' "remote $server_address $server_port")
 listen=('proto tcp4-server' "local $server_address")
 flows=("tcp/$gateway_address/$server_address/$server_port")
-
-download() { in_qube curl -sS --max-time 40 http://$site/big | sha256sum | cut -d ' ' -f 1; }
-upload() { in_qube curl -sS --max-time 40 -H Expect: --data-binary @"$work/www/big" http://$site/cgi-bin/sha256; }
 answers() { in_qube timeout 30 perl "$system/udp" ask $web_address 7 200 1472; }
 parallel() {
     local turn parts=()
@@ -30,8 +27,8 @@ for version in 1.3 1.2; do
     gateway_start client.ovpn
     ok "TLS $version, $wrap: up" wait_for 10 gateway_up
     is "TLS $version, $wrap: status knows the transport" tcp gateway_field server.protocol
-    is "TLS $version, $wrap: 100 MB down" "$(cat "$work/big.sha256")" download
-    is "TLS $version, $wrap: 100 MB up" "$(cat "$work/big.sha256")" upload
+    is "TLS $version, $wrap: 100 MB down" "$(checksum big)" file_down big $site
+    is "TLS $version, $wrap: 100 MB up" "$(checksum big)" file_up big $site
     is "TLS $version, $wrap: 200 datagrams of all sizes come back" 200 answers
     is "TLS $version, $wrap: six connections at once" "$(seq 1000000 1000000 6000000 | paste -sd +)" parallel
     # The two ends must agree on what fits into a segment: 1492 - 42 outside - 24 - 40.
@@ -60,7 +57,7 @@ restart() { # VERB: how the server goes
     server_return
     ok "$1: up again" wait_for 15 gateway_up
     ok "$1: the file arrives" wait_for 40 downloaded
-    is "$1: and is whole" "$(cat "$work/big.sha256")" cut -d ' ' -f 1 "$work/download"
+    is "$1: and is whole" "$(checksum big)" cut -d ' ' -f 1 "$work/download"
 }
 refused() { [ "$(gateway_field last_error)" = 'Connection refused' ]; }
 restart server_kill

@@ -3,7 +3,7 @@
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 60
-web_file big 100
+web_file big 100M
 server_start tls-crypt
 profile client.ovpn tls-crypt
 gateway_start client.ovpn
@@ -21,9 +21,6 @@ is "a name over UDP" $web_address name
 is "a name over TCP" $web_address name RES_OPTIONS=use-vc
 ok "the second resolver answers too" in_qube timeout 5 busybox nslookup -type=a $site 10.139.1.2
 is "a page by its name" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
-
-download() { in_qube curl -sS --max-time 40 http://$site/big | sha256sum | cut -d ' ' -f 1; }
-upload() { in_qube curl -sS --max-time 40 -H Expect: --data-binary @"$work/www/big" http://$site/cgi-bin/sha256; }
 several() {
     local turn
     for turn in 1 2 3 4 5 6 7 8; do
@@ -34,7 +31,7 @@ several() {
     cat "$work"/part? | paste -sd +
 }
 parts=()
-is "100 MB down" "$(cat "$work/big.sha256")" download
-is "100 MB up" "$(cat "$work/big.sha256")" upload
+is "100 MB down" "$(checksum big)" file_down big $site
+is "100 MB up" "$(checksum big)" file_up big $site
 is "eight connections at once" "$(seq 1000000 1000000 8000000 | paste -sd +)" several
 finish
