@@ -314,5 +314,7 @@ help: ## this list
 
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb rpm tests)) /dev/null -type f -name '*.d')
 
-.PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan test-tsan run-test-tsan fuzz run-fuzz lint \
-    lint-reproducible format demo run-demo bench run-bench bench-server run-bench-server bench-xen run-bench-xen install rpm srpm deb nano run-nano template-rpm test-nano run-test-nano nano-reproducible deps clean help always
+.PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan test-tsan \
+    run-test-tsan fuzz run-fuzz lint lint-reproducible format demo run-demo bench run-bench bench-server \
+    run-bench-server bench-xen run-bench-xen install rpm srpm deb nano run-nano template-rpm test-nano run-test-nano \
+    nano-reproducible deps clean help always

@@ -9,7 +9,7 @@
 
 #include "tests/fuzz/target.h"
 
-enum { KEPT = 8, INNER_MAX = 300 };
+enum { KEPT = 8 };
 
 static const char *const ciphers[] = {"AES-128-GCM", "AES-256-GCM",
                                       "CHACHA20-POLY1305", "AES-128-CBC"};
