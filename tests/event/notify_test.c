@@ -1,6 +1,6 @@
 #include "gateway/base/log.h"
 #include "gateway/event/notify.h"
-#include "tests/unit.h"
+#include "tests/turn.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -9,27 +9,11 @@
 
 static struct fixture {
     struct loop *loop;
-    struct loop_timer end;
     struct notify notify;
     int manager; /* the service manager's socket */
     char path[64];
     unsigned lines;
 } fixture;
-
-static void quit(void *context, struct instant now)
-{
-    (void)context;
-    (void)now;
-    loop_quit(fixture.loop);
-}
-
-static void turn_for(int64_t milliseconds)
-{
-    loop_timer_set(&fixture.end,
-                   instant_after(loop_now(fixture.loop),
-                                 duration_milliseconds(milliseconds)));
-    assert_int_equal(loop_run(fixture.loop), OK);
-}
 
 /* The manager listens at the path, or at the abstract name after '@'. */
 static void listen_at(const char *name)
@@ -81,8 +65,6 @@ static int set_up(void **state)
     (void)state;
     fixture = (struct fixture){.loop = loop_new(), .manager = -1};
     assert_non_null(fixture.loop);
-    fixture.end = (struct loop_timer){.expired = quit};
-    loop_add_timer(fixture.loop, &fixture.end);
     unsetenv("NOTIFY_SOCKET");
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");
@@ -109,7 +91,7 @@ static void without_a_manager_nothing_happens(void **state)
     notify_open(&fixture.notify, fixture.loop);
     notify_ready(&fixture.notify, "up");
     assert_int_equal(fixture.notify.fd, -1);
-    turn_for(2);
+    turn_for(fixture.loop, 2);
 }
 
 static void the_uplink_is_told(void **state)
@@ -134,7 +116,7 @@ static void states_are_told(void **state)
     expect("STATUS=reconnecting");
     notify_stopping(&fixture.notify, NULL);
     expect("STOPPING=1\n");
-    turn_for(5);
+    turn_for(fixture.loop, 5);
     assert_int_equal(count_messages("WATCHDOG=1\n"), 0);
 }
 
@@ -173,7 +155,7 @@ static void signs_of_life_come_at_half_the_interval(void **state)
     setenv("WATCHDOG_USEC", "20000", 1);
     setenv("WATCHDOG_PID", pid, 1);
     notify_open(&fixture.notify, fixture.loop);
-    turn_for(65);
+    turn_for(fixture.loop, 65);
     unsigned count = count_messages("WATCHDOG=1\n");
     assert_true(count >= 2 && count <= 8);
 }
@@ -191,7 +173,7 @@ static void anothers_watchdog_is_not_fed(void **state)
         else
             unsetenv("WATCHDOG_PID");
         notify_open(&fixture.notify, fixture.loop);
-        turn_for(15);
+        turn_for(fixture.loop, 15);
         assert_int_equal(count_messages("WATCHDOG=1\n"), 0);
         notify_close(&fixture.notify);
     }

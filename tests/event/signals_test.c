@@ -1,23 +1,15 @@
 #include "gateway/event/signals.h"
-#include "tests/unit.h"
+#include "tests/turn.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
 static struct fixture {
     struct loop *loop;
-    struct loop_timer end;
     struct signals signals;
     int received[8];
     int count;
 } fixture;
-
-static void quit(void *context, struct instant now)
-{
-    (void)context;
-    (void)now;
-    loop_quit(fixture.loop);
-}
 
 static void received(void *context, struct instant now, int signal)
 {
@@ -27,20 +19,11 @@ static void received(void *context, struct instant now, int signal)
     f->received[f->count++] = signal;
 }
 
-static void turn_a_while(void)
-{
-    loop_timer_set(&fixture.end, instant_after(loop_now(fixture.loop),
-                                               duration_milliseconds(10)));
-    assert_int_equal(loop_run(fixture.loop), OK);
-}
-
 static int set_up(void **state)
 {
     (void)state;
     fixture = (struct fixture){.loop = loop_new()};
     assert_non_null(fixture.loop);
-    fixture.end = (struct loop_timer){.expired = quit};
-    loop_add_timer(fixture.loop, &fixture.end);
     assert_int_equal(
         signals_open(&fixture.signals, fixture.loop, received, &fixture), OK);
     return 0;
@@ -60,7 +43,7 @@ static void each_signal_is_told(void **state)
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     for (int i = 0; i < 4; i++) {
         assert_int_equal(kill(getpid(), signals[i]), 0);
-        turn_a_while();
+        turn_for(fixture.loop, 10);
         assert_int_equal(fixture.count, i + 1);
         assert_int_equal(fixture.received[i], signals[i]);
     }
@@ -71,7 +54,7 @@ static void signals_that_come_together_are_all_told(void **state)
     (void)state;
     kill(getpid(), SIGTERM);
     kill(getpid(), SIGUSR1);
-    turn_a_while();
+    turn_for(fixture.loop, 10);
     assert_int_equal(fixture.count, 2);
 }
 

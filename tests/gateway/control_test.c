@@ -1,6 +1,6 @@
 #include "gateway/control.h"
 
-#include "tests/unit.h"
+#include "tests/turn.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -18,7 +18,6 @@ enum { ANSWER_SIZE = 1024, MUCH = 4 * 1024 * 1024 };
 struct fixture {
     struct loop *loop;
     struct control *control;
-    struct loop_timer end;
     unsigned asked;
     char folder[32];
     char path[64];
@@ -42,21 +41,6 @@ static json_t *handle(void *context, struct instant now, const json_t *request)
                                                    : NULL;
 }
 
-static void time_is_up(void *context, struct instant now)
-{
-    struct fixture *f = context;
-    (void)now;
-    loop_quit(f->loop);
-}
-
-/* Lets the loop turn for a while. */
-static void turn(struct fixture *f, int64_t milliseconds)
-{
-    loop_timer_set(&f->end, instant_after(loop_now(f->loop),
-                                          duration_milliseconds(milliseconds)));
-    assert_int_equal(loop_run(f->loop), OK);
-}
-
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -64,9 +48,6 @@ static int set_up(void **state)
     assert_non_null(mkdtemp(f->folder));
     snprintf(f->path, sizeof f->path, "%s/control", f->folder);
     f->loop = loop_new();
-    f->end = (struct loop_timer){
-        .deadline = INSTANT_NEVER, .expired = time_is_up, .context = f};
-    loop_add_timer(f->loop, &f->end);
     f->control = control_open(f->path, f->loop, handle, f);
     assert_non_null(f->control);
     *state = f;
@@ -78,7 +59,6 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     control_close(f->control);
     assert_int_equal(access(f->path, F_OK), -1);
-    loop_remove_timer(f->loop, &f->end);
     loop_free(f->loop);
     rmdir(f->folder);
     free(f);
@@ -118,9 +98,9 @@ static void a_request_is_answered_and_the_connection_ends(void **state)
     char answer[ANSWER_SIZE];
     int fd = visit(f);
     say(fd, "{\"command\":");
-    turn(f, 20);
+    turn_for(f->loop, 20);
     say(fd, "\"echo\"}\n");
-    turn(f, 20);
+    turn_for(f->loop, 20);
     assert_true(answer_of(fd, answer) > 0);
     assert_string_equal(answer, "{\"n\":7}\n");
     close(fd);
@@ -141,7 +121,7 @@ static void rubbish_gets_an_error(void **state)
         char answer[ANSWER_SIZE];
         int fd = visit(f);
         say(fd, rubbish[i]);
-        turn(f, 20);
+        turn_for(f->loop, 20);
         assert_true(answer_of(fd, answer) > 0);
         assert_non_null(strstr(answer, "\"error\""));
         close(fd);
@@ -156,7 +136,7 @@ static void a_request_without_end_is_cut_off(void **state)
     much[CONTROL_REQUEST_MAX] = '\0';
     int fd = visit(f);
     say(fd, much);
-    turn(f, 20);
+    turn_for(f->loop, 20);
     assert_int_equal(answer_of(fd, answer), 0);
     assert_int_equal(f->asked, 0);
     close(fd);
@@ -170,17 +150,17 @@ static void who_waits_longest_makes_room_for_one_more(void **state)
     int fds[CONTROL_CLIENTS_MAX + 1];
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX + 1; i++) {
         fds[i] = visit(f);
-        turn(f, 10);
+        turn_for(f->loop, 10);
     }
     assert_int_equal(answer_of(fds[0], answer), 0);
     assert_int_equal(answer_of(fds[1], answer), -1);
     say(fds[CONTROL_CLIENTS_MAX], "{\"command\":\"echo\"}\n");
-    turn(f, 20);
+    turn_for(f->loop, 20);
     assert_true(answer_of(fds[CONTROL_CLIENTS_MAX], answer) > 0);
 
     /* The place of one that was answered is free: nobody else goes. */
     int next = visit(f);
-    turn(f, 10);
+    turn_for(f->loop, 10);
     assert_int_equal(answer_of(fds[1], answer), -1);
     assert_int_equal(answer_of(next, answer), -1);
     close(next);
@@ -195,14 +175,14 @@ static void who_stalls_is_sent_away_in_the_end(void **state)
     int silent = visit(f), halting = visit(f), sated = visit(f);
     say(halting, "{\"command\":");
     say(sated, "{\"command\":\"much\"}\n");
-    turn(f, 100);
+    turn_for(f->loop, 100);
     assert_int_equal(f->asked, 1);
-    turn(f, CONTROL_CLIENT_SECONDS * 500);
+    turn_for(f->loop, CONTROL_CLIENT_SECONDS * 500);
     assert_int_equal(answer_of(silent, answer), -1);
     assert_int_equal(answer_of(halting, answer), -1);
     /* Who is here now is no older than it looks. */
     int late = visit(f);
-    turn(f, CONTROL_CLIENT_SECONDS * 500 + 200);
+    turn_for(f->loop, CONTROL_CLIENT_SECONDS * 500 + 200);
     assert_int_equal(answer_of(silent, answer), 0);
     assert_int_equal(answer_of(halting, answer), 0);
     assert_int_equal(answer_of(late, answer), -1);
@@ -237,7 +217,7 @@ static bool answered_as(struct fixture *f, uid_t user, gid_t group)
     }
     int result = 0;
     for (int i = 0; i < 1000 && waitpid(pid, &result, WNOHANG) == 0; i++)
-        turn(f, 10);
+        turn_for(f->loop, 10);
     assert_true(WIFEXITED(result));
     assert_in_range(WEXITSTATUS(result), 0, 1);
     return WEXITSTATUS(result) == 0;

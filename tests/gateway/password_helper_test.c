@@ -9,11 +9,10 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
-#include "tests/unit.h"
+#include "tests/turn.h"
 
 struct fixture {
     struct loop *loop;
-    struct loop_timer end;
     struct password_helper *helper;
     char path[64];
     int listener, peer;
@@ -34,20 +33,6 @@ static void answered(void *context, struct instant now, uint64_t client,
     snprintf(f->reason, sizeof f->reason, "%s", reason ? reason : "");
 }
 
-static void quit(void *context, struct instant now)
-{
-    struct fixture *f = context;
-    (void)now;
-    loop_quit(f->loop);
-}
-
-static void turn(struct fixture *f)
-{
-    loop_timer_set(&f->end,
-                   instant_after(loop_now(f->loop), duration_milliseconds(2)));
-    assert_int_equal(loop_run(f->loop), OK);
-}
-
 static int set_up(void **state)
 {
     static struct fixture fixture;
@@ -63,8 +48,6 @@ static int set_up(void **state)
     assert_int_equal(listen(f->listener, 8), 0);
     f->peer = -1;
     f->loop = loop_new();
-    f->end = (struct loop_timer){INSTANT_NEVER, quit, f, NULL};
-    loop_add_timer(f->loop, &f->end);
     f->helper = password_helper_new(f->path, f->loop, answered, f);
     *state = f;
     return 0;
@@ -78,7 +61,6 @@ static int tear_down(void **state)
     if (f->peer >= 0)
         close(f->peer);
     unlink(f->path);
-    loop_remove_timer(f->loop, &f->end);
     loop_free(f->loop);
     return 0;
 }
@@ -118,14 +100,14 @@ static void is_answered(struct fixture *f, const char *text)
                         "192.0.2.1:5000");
     json_decref(o);
     assert_true(send(f->peer, text, half, 0) >= 0);
-    turn(f);
+    turn_for(f->loop, 2);
     assert_int_equal(f->answers, 0);
     assert_true(send(f->peer, text + half, strlen(text) - half, MSG_NOSIGNAL) >=
                 0);
     shutdown(f->peer, SHUT_WR);
     for (unsigned i = 0; f->answers == 0; i++) {
         assert_true(i < 5000);
-        turn(f);
+        turn_for(f->loop, 2);
     }
     assert_int_equal(f->answers, 1);
     assert_int_equal(f->client, 7);
@@ -184,7 +166,7 @@ static void no_more_than_so_many_wait(void **state)
     close(peers[3]);
     for (unsigned i = 0; f->answers == 0; i++) {
         assert_true(i < 5000);
-        turn(f);
+        turn_for(f->loop, 2);
     }
     assert_true(ask(f, "x"));
     for (unsigned i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++)

@@ -1,6 +1,6 @@
 #include "gateway/base/log.h"
 #include "gateway/link/pcap.h"
-#include "tests/unit.h"
+#include "tests/turn.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -11,18 +11,10 @@
 
 static struct fixture {
     struct loop *loop;
-    struct loop_timer end;
     struct pcap *pcap;
     char path[64];
     unsigned lines;
 } fixture;
-
-static void quit(void *context, struct instant now)
-{
-    (void)context;
-    (void)now;
-    loop_quit(fixture.loop);
-}
 
 static void swallow(void *context, enum log_level level, const char *line)
 {
@@ -39,8 +31,6 @@ static int set_up(void **state)
     assert_non_null(fixture.loop);
     snprintf(fixture.path, sizeof fixture.path, "/tmp/pcap-test-%d",
              (int)getpid());
-    fixture.end = (struct loop_timer){.expired = quit};
-    loop_add_timer(fixture.loop, &fixture.end);
     log_set_sink(swallow, NULL);
     return 0;
 }
@@ -162,9 +152,7 @@ static void packets_reach_the_file_after_a_second(void **state)
     write_packet(&p);
     struct bytes before = read_file();
     assert_int_equal(before.size, 24);
-    loop_timer_set(&fixture.end, instant_after(loop_now(fixture.loop),
-                                               duration_milliseconds(1100)));
-    assert_int_equal(loop_run(fixture.loop), OK);
+    turn_for(fixture.loop, 1100);
     struct bytes after = read_file();
     assert_int_equal(after.size, 24 + 16 + 1);
     free((void *)(uintptr_t)before.data);

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "tests/unit.h"
+#include "tests/turn.h"
 
 static void connected(void *context, struct instant now)
 {
@@ -42,13 +42,6 @@ static void received(void *context, struct instant now, struct burst *burst)
     }
 }
 
-static void quit(void *context, struct instant now)
-{
-    struct owner *o = context;
-    (void)now;
-    loop_quit(o->loop);
-}
-
 void owner_init(struct owner *o)
 {
     *o = (struct owner){.loop = loop_new()};
@@ -60,8 +53,6 @@ void owner_init(struct owner *o)
     o->burst = malloc(sizeof *o->burst);
     assert_true(o->loop && o->bytes && o->burst);
     assert_true(burst_init(o->burst, OWNER_BURST_SIZE));
-    o->end = (struct loop_timer){.expired = quit, .context = o};
-    loop_add_timer(o->loop, &o->end);
 }
 
 void owner_clear(struct owner *o)
@@ -76,9 +67,7 @@ void owner_clear(struct owner *o)
 
 void owner_turn(struct owner *o)
 {
-    loop_timer_set(&o->end,
-                   instant_after(loop_now(o->loop), duration_milliseconds(10)));
-    assert_int_equal(loop_run(o->loop), OK);
+    turn_for(o->loop, 10);
 }
 
 void owner_close(struct owner *o)

@@ -29,8 +29,6 @@ struct owner {
     uint16_t sizes[OWNER_RECEIVED_MAX];
     uint8_t *bytes; /* of them, in order */
     size_t total;
-
-    struct loop_timer end; /* of a while */
 };
 
 void owner_init(struct owner *o);

@@ -1,14 +1,13 @@
 /* In a network namespace of its own: a card with another at its far end. */
 #include "gateway/uplink/route_watch.h"
 
-#include "tests/unit.h"
+#include "tests/turn.h"
 
 #include "gateway/base/log.h"
 #include "tests/namespace.h"
 
 struct fixture {
     struct loop *loop;
-    struct loop_timer end;
     struct route_watch *watch;
     unsigned changed;
 };
@@ -20,21 +19,12 @@ static void on_changed(void *context, struct instant now)
     f->changed++;
 }
 
-static void time_is_up(void *context, struct instant now)
-{
-    struct fixture *f = context;
-    (void)now;
-    loop_quit(f->loop);
-}
-
 /* Long enough for news to settle. */
 static void turn(struct fixture *f)
 {
     enum { LONG_ENOUGH = 2 * ROUTE_WATCH_SETTLE };
     f->changed = 0;
-    loop_timer_set(&f->end, instant_after(loop_now(f->loop),
-                                          duration_milliseconds(LONG_ENOUGH)));
-    assert_int_equal(loop_run(f->loop), OK);
+    turn_for(f->loop, LONG_ENOUGH);
 }
 
 /* However busy the machine is. How often it was told, with some time for once
@@ -74,8 +64,6 @@ static int set_up(void **state)
     log_set_sink(quiet, NULL);
     add_card("192.0.2.2");
     f->loop = loop_new();
-    f->end = (struct loop_timer){INSTANT_NEVER, time_is_up, f, NULL};
-    loop_add_timer(f->loop, &f->end);
     f->watch = route_watch_open(f->loop, &owner);
     assert_non_null(f->watch);
     *state = f;

@@ -4,7 +4,7 @@
 #include "gateway/uplink/socket_name.h"
 #include "gateway/uplink/tcp_listener.h"
 #include "tests/namespace.h"
-#include "tests/unit.h"
+#include "tests/turn.h"
 
 #include <arpa/inet.h>
 #include <sys/resource.h>
@@ -13,7 +13,6 @@ enum { CLIENTS = 64, PATIENCE = 300 /* ms */ };
 
 struct fixture {
     struct loop *loop;
-    struct loop_timer end;
     struct tcp_listener *listener;
     struct endpoint local;
     int clients[CLIENTS];
@@ -55,20 +54,6 @@ static void ended(void *context, struct instant now, uint64_t stream,
     f->ended++;
 }
 
-static void quit(void *context, struct instant now)
-{
-    struct fixture *f = context;
-    (void)now;
-    loop_quit(f->loop);
-}
-
-static void turn(struct fixture *f)
-{
-    loop_timer_set(&f->end,
-                   instant_after(loop_now(f->loop), duration_milliseconds(2)));
-    assert_int_equal(loop_run(f->loop), OK);
-}
-
 /* Turns until `condition` holds, for ten seconds at most. */
 #define TURN_UNTIL(f, condition)                                               \
     do {                                                                       \
@@ -76,7 +61,7 @@ static void turn(struct fixture *f)
             instant_after(loop_now((f)->loop), duration_seconds(10));          \
         while (!(condition)) {                                                 \
             assert_false(instant_reached(loop_now((f)->loop), limit));         \
-            turn(f);                                                           \
+            turn_for((f)->loop, 2);                                            \
         }                                                                      \
     } while (false)
 
@@ -135,8 +120,6 @@ static int set_up(void **state)
     struct fixture *f = &fixture;
     memset(f, 0, sizeof *f);
     f->loop = loop_new();
-    f->end = (struct loop_timer){INSTANT_NEVER, quit, f, NULL};
-    loop_add_timer(f->loop, &f->end);
     f->local = (struct endpoint){address_ipv4(INADDR_LOOPBACK), 1194};
     f->known = true;
     *state = f;
@@ -150,7 +133,6 @@ static int tear_down(void **state)
     for (size_t i = 0; i < f->count; i++)
         if (f->clients[i] >= 0)
             close(f->clients[i]);
-    loop_remove_timer(f->loop, &f->end);
     loop_free(f->loop);
     return 0;
 }
@@ -163,7 +145,7 @@ static void packets_come_in_whatever_pieces(void **state)
     static const uint8_t two[] = {0, 3, 'a', 'b', 'c', 0, 2, 'd', 'e', 0};
     for (size_t i = 0; i < sizeof two; i++) {
         say(fd, two + i, 1);
-        turn(f);
+        turn_for(f->loop, 2);
     }
     TURN_UNTIL(f, f->packets == 2);
     assert_int_equal(f->bytes, 5);
@@ -246,7 +228,7 @@ static void who_does_not_read_gets_whole_packets_later(void **state)
         before = room[2];
         got++;
     }
-    turn(f);
+    turn_for(f->loop, 2);
     assert_true(recv(fd, room, 1, MSG_DONTWAIT) < 0);
     burst_clear(&burst);
 }
@@ -282,7 +264,7 @@ static void the_end_of_one_known_is_told(void **state)
     TURN_UNTIL(f, f->packets == 2);
     assert_true(f->stream != stream);
     tcp_listener_hang_up(f->listener, stream);
-    turn(f);
+    turn_for(f->loop, 2);
     assert_int_equal(counters(f).known, 1);
 }
 
@@ -359,8 +341,8 @@ static void without_descriptors_nobody_known_suffers(void **state)
     few = before;
     few.rlim_cur = (rlim_t)waiting + 1;
     setrlimit(RLIMIT_NOFILE, &few);
-    turn(f);
-    turn(f);
+    turn_for(f->loop, 2);
+    turn_for(f->loop, 2);
     assert_int_equal(counters(f).accepted, 1);
     say(known, "\0\1y", 3);
     TURN_UNTIL(f, f->packets == 2);

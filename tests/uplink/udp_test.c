@@ -2,7 +2,7 @@
 #include "gateway/base/log.h"
 #include "gateway/uplink/udp.h"
 #include "tests/namespace.h"
-#include "tests/unit.h"
+#include "tests/turn.h"
 #include "tests/uplink/owner.h"
 
 #include <arpa/inet.h>
@@ -254,9 +254,7 @@ static void the_mtu_is_looked_at_again(void **state)
     namespace_run("ip link set lo mtu 1400");
     greet(f);
     assert_int_equal(f->owner.uplink->mtu, 1300);
-    loop_timer_set(&f->owner.end,
-                   instant_after(loop_now(f->owner.loop), duration_seconds(1)));
-    assert_int_equal(loop_run(f->owner.loop), OK);
+    turn_for(f->owner.loop, 1000);
     greet(f);
     assert_int_equal(f->owner.uplink->mtu, 1400);
     owner_close(&f->owner);
@@ -307,9 +305,7 @@ static void fragments_of_the_server_tell_how_wide_the_way_is(void **state)
         assert_int_equal(f->owner.uplink->mtu, i ? 1400 : 1396);
         /* Another way is another matter. */
         namespace_run("ip link set lo mtu 1450");
-        loop_timer_set(&f->owner.end, instant_after(loop_now(f->owner.loop),
-                                                    duration_seconds(1)));
-        assert_int_equal(loop_run(f->owner.loop), OK);
+        turn_for(f->owner.loop, 1000);
         greet(f);
         assert_int_equal(f->owner.uplink->mtu, 1450);
         assert_int_equal(f->owner.total, (size_t)(i + 1) * 5300);
