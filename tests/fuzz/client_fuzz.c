@@ -23,7 +23,7 @@ enum {
     KIND_OLD = 1 << 3,
     KIND_NEWEST = 1 << 4,
     KIND_UNPUSHED = 1 << 5, /* a static key; with KIND_NEWEST TLS */
-    KIND_PASSWORD = 1 << 6,
+    KIND_PASSWORD = 1 << 6, /* and with KIND_OLD, comp-lzo */
     KIND_TCP = 1 << 7,
 };
 
@@ -38,6 +38,9 @@ struct fight {
     bool up;
     uint8_t last[2048]; /* the last datagram of the server */
     size_t last_size;
+    uint8_t *held; /* a datagram that waits for the one behind it */
+    size_t held_size;
+    bool hold;
     uint8_t client_session[8], server_session[8];
     uint32_t next_id;
 };
@@ -59,6 +62,21 @@ static void set_up_once(void)
     client_config.remote_cert_tls_server = true;
 }
 
+/* As the router does: every byte of what was opened. */
+static void read_opened(const struct burst *burst)
+{
+    static volatile uint8_t sum;
+    for (uint16_t i = 0; i < burst->count; i++) {
+        const struct datagram *d = &burst->datagrams[i];
+        if (d->drop != DROP_NONE || d->inner_size == 0)
+            continue;
+        if ((size_t)d->inner_offset + d->inner_size > d->size)
+            abort();
+        for (size_t k = 0; k < d->inner_size; k++)
+            sum ^= d->data[d->inner_offset + k];
+    }
+}
+
 static void deliver(struct fight *f, const uint8_t *bytes, size_t size)
 {
     struct burst burst = {.count = 0};
@@ -67,14 +85,20 @@ static void deliver(struct fight *f, const uint8_t *bytes, size_t size)
         return;
     if (size)
         memcpy(copy, bytes, size);
-    if (burst_add_view(&burst, copy, (uint16_t)size)) {
+    if (f->hold && !f->held) {
+        f->held = copy;
+        f->held_size = size;
+        f->hold = false;
+        return;
+    }
+    if ((!f->held || burst_add_view(&burst, f->held, (uint16_t)f->held_size)) &&
+        burst_add_view(&burst, copy, (uint16_t)size)) {
         client_open(f->client, f->now, &burst);
-        const struct datagram *d = &burst.datagrams[0];
-        if (d->drop == DROP_NONE &&
-            (size_t)d->inner_offset + d->inner_size > size)
-            abort();
+        read_opened(&burst);
     }
     free(copy);
+    free(f->held);
+    f->held = NULL;
 }
 
 /* The client's actions; what it sends goes to the true server, if there is
@@ -287,9 +311,16 @@ static void person(struct fight *f, struct bytes operand)
     }
 }
 
+/* The next datagram comes together with the one behind it. */
+static void hold(struct fight *f, struct bytes operand)
+{
+    (void)operand;
+    f->hold = true;
+}
+
 static void (*const operations[])(struct fight *, struct bytes) = {
     raw,         framed, mutated, message,   inner_packet, wait,
-    renegotiate, person, forged,  stammered, introduced,
+    renegotiate, person, forged,  stammered, introduced,   hold,
 };
 
 static void begin(struct fight *f, uint8_t kind)
@@ -324,6 +355,8 @@ static void begin(struct fight *f, uint8_t kind)
         f->config.username = name;
         f->config.password = password;
     }
+    if (kind & KIND_OLD && kind & KIND_PASSWORD && !(kind & KIND_UNPUSHED))
+        f->config.compression = CONFIG_COMPRESSION_LZO;
     if (kind & KIND_TCP)
         f->remote.protocol = CONFIG_TCP;
     f->client = client_new(&f->config, &env);
@@ -357,5 +390,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     client_free(f->client);
     true_server_clear(&f->server);
+    free(f->held);
     return 0;
 }
