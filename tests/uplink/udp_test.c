@@ -619,7 +619,7 @@ static void an_unreachable_server_is_an_error_at_once(void **state)
     log_set_sink(count_lines, NULL);
     assert_null(udp_open(&server, f->owner.loop, &f->owner.callbacks, &error));
     log_set_sink(NULL, NULL);
-    assert_int_equal(error, ERROR_SYSTEM);
+    assert_int_equal(error, ERROR_UNREACHABLE);
 }
 
 int main(void)
