@@ -218,7 +218,8 @@ services() {
 }
 
 # A file on the web server, of random bytes.
-web_file() { # NAME SIZE, as head takes it
+web_file() { # NAME SIZE, as head takes it, with a unit
+    [[ $2 == *[KM] ]] || { echo "web_file: $2 of what?" >&2; return 1; }
     head -c "$2" /dev/urandom >"$work/www/$1"
     sha256sum <"$work/www/$1" | cut -d ' ' -f 1 >"$work/$1.sha256"
 }
