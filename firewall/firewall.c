@@ -117,13 +117,17 @@ static bool is_resolver(const struct firewall *f, uint8_t family,
     return false;
 }
 
-/* Can the flow not go on in that tunnel? */
+/* Can the flow not go on in that tunnel? A resolver is reached in any. */
 static bool ends_with(const struct firewall *f, const struct flow *flow,
-                      const struct tunnel *tunnel)
+                      const struct tunnel *tunnel,
+                      const struct firewall_routes *routes)
 {
     bool v4 = flow->key[0].family == ADDRESS_IPV4;
+    struct address to = address_from_bytes(flow->key[0].family,
+                                           flow->key[FLOW_SIDE_TUNNEL].remote);
     return !address_equal(v4 ? &f->ipv4 : &f->ipv6,
-                          v4 ? &tunnel->ipv4.address : &tunnel->ipv6.address);
+                          v4 ? &tunnel->ipv4.address : &tunnel->ipv6.address) ||
+           (!is_redirected(flow) && !routes->carries(routes->table, &to));
 }
 
 /* A SYN that waits for its answer is sent again, and finds the new way. */
@@ -162,14 +166,16 @@ static bool write_ending(const struct firewall *f, const struct flow *flow,
 }
 
 bool firewall_reset_flows(struct firewall *f, struct instant now,
-                          const struct tunnel *tunnel, struct packet_batch *out)
+                          const struct tunnel *tunnel,
+                          const struct firewall_routes *routes,
+                          struct packet_batch *out)
 {
     for (size_t qube = 0; qube < FIREWALL_QUBES_MAX; qube++) {
         uint32_t next, i = f->flows.qubes[qube][FLOW_ALL].first;
         for (; i != FLOW_NONE; i = next) {
             const struct flow *flow = &f->flows.flows[i];
             next = flow->in[FLOW_ALL].next;
-            if (!ends_with(f, flow, tunnel))
+            if (!ends_with(f, flow, tunnel, routes))
                 continue;
             if (wants_reset(flow) && !write_ending(f, flow, out))
                 return false;
@@ -180,7 +186,8 @@ bool firewall_reset_flows(struct firewall *f, struct instant now,
 }
 
 void firewall_set_tunnel(struct firewall *f, struct instant now,
-                         const struct tunnel *tunnel)
+                         const struct tunnel *tunnel,
+                         const struct firewall_routes *routes)
 {
     f->resolver_count = tunnel->resolver_count;
     memcpy(f->resolvers, tunnel->resolvers, sizeof f->resolvers);
@@ -189,7 +196,7 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
         for (; i != FLOW_NONE; i = next) {
             const struct flow *flow = &f->flows.flows[i];
             next = flow->in[FLOW_ALL].next;
-            if (ends_with(f, flow, tunnel) ||
+            if (ends_with(f, flow, tunnel, routes) ||
                 (is_redirected(flow) &&
                  !is_resolver(f, flow->key[0].family,
                               flow->key[FLOW_SIDE_TUNNEL].remote)))

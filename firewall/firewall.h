@@ -87,20 +87,29 @@ void firewall_return_port(struct firewall *f, struct instant now,
 /* A number that nobody outside can foretell. */
 uint64_t firewall_random(struct firewall *f);
 
+/* Which destinations a tunnel leads to. */
+struct firewall_routes {
+    const void *table;
+    bool (*carries)(const void *table, const struct address *destination);
+};
+
 /*
  * Ends the flows that cannot go on in that tunnel, which is about to be set,
- * because their external address is another there. To each qube whose TCP
+ * because their external address is another there, or it does not lead to
+ * their destination. To each qube whose TCP
  * connection ends so, a RST is appended: who only listens would wait for ever.
  * False: `out` had no room for all; once more when it has.
  */
 MUST_USE bool firewall_reset_flows(struct firewall *f, struct instant now,
                                    const struct tunnel *tunnel,
+                                   const struct firewall_routes *routes,
                                    struct packet_batch *out);
 
-/* The addresses to translate to. Flows end whose external address has
- * changed, and those that were redirected to a resolver that is gone. */
+/* The addresses to translate to. The same flows end, and those that were
+ * redirected to a resolver that is gone. */
 void firewall_set_tunnel(struct firewall *f, struct instant now,
-                         const struct tunnel *tunnel);
+                         const struct tunnel *tunnel,
+                         const struct firewall_routes *routes);
 
 /* The flow of a packet from `packet->qube`, or FIREWALL_NO_FLOW. */
 uint32_t firewall_find(const struct firewall *f, const struct packet *packet,

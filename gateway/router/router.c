@@ -197,21 +197,30 @@ static struct tunnel usable(const struct tunnel *t)
     return tunnel;
 }
 
+static bool carries(const void *table, const struct address *destination)
+{
+    return route_table_carries(table, destination);
+}
+
 bool router_reset_flows(struct router *r, struct instant now,
                         const struct tunnel *t, struct packet_batch *replies)
 {
     struct tunnel next = usable(t);
-    return firewall_reset_flows(r->firewall, now, &next, replies);
+    struct route_table table;
+    const struct firewall_routes routes = {&table, carries};
+    route_table_build(&table, &next);
+    return firewall_reset_flows(r->firewall, now, &next, &routes, replies);
 }
 
 void router_tunnel_up(struct router *r, struct instant now,
                       const struct tunnel *t)
 {
+    const struct firewall_routes routes = {&r->routes, carries};
     r->up = true;
     r->tunnel = usable(t);
     route_table_build(&r->routes, &r->tunnel);
     dns_set_tunnel(&r->dns, &r->tunnel);
-    firewall_set_tunnel(r->firewall, now, &r->tunnel);
+    firewall_set_tunnel(r->firewall, now, &r->tunnel, &routes);
     name_queries_restart(&r->names, now);
 }
 

@@ -88,8 +88,8 @@ MUST_USE bool router_load_rules(struct router *r, struct instant now,
 MUST_USE bool router_reset_flows(struct router *r, struct instant now,
                                  const struct tunnel *t,
                                  struct packet_batch *replies);
-/* The tunnel stands or changed. Flows that cannot survive a change of its
- * address end. `t` is copied. */
+/* The tunnel stands or changed. Flows end that cannot survive a change of its
+ * address, or that it does not carry. `t` is copied. */
 void router_tunnel_up(struct router *r, struct instant now,
                       const struct tunnel *t);
 /* Nothing passes until router_tunnel_up(). Flows are kept for the return. */

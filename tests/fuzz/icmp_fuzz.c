@@ -43,6 +43,13 @@ static struct packet open_flow(struct firewall *f, struct instant now, bool v6,
     return p;
 }
 
+static bool everywhere(const void *table, const struct address *destination)
+{
+    (void)table;
+    (void)destination;
+    return true;
+}
+
 /* An error from either side that quotes the packet, bent by the input: byte
  * pairs of (where, what to xor), after the choices of the first four. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -57,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct firewall_options options = {.flows = 8, .accept_unruled = true};
         f = firewall_new(&options);
         check(f != NULL);
-        firewall_set_tunnel(f, now, &tunnel);
+        const struct firewall_routes routes = {NULL, everywhere};
+        firewall_set_tunnel(f, now, &tunnel, &routes);
     }
     /* An hour later nothing is left of the input before. */
     now.us += 3600 * 1000000LL;

@@ -407,6 +407,35 @@ static void connections_through_an_old_address_are_reset(void **state)
     world_free(w);
 }
 
+/* Another server may give the same address, and lead elsewhere. */
+static void flows_that_the_tunnel_does_not_carry_any_more_end(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct craft stands = sample(false, 6), datagram = sample(false, 17);
+    struct craft carried = sample(false, 17), dns = sample(false, 17);
+    dns.destination_port = 53;
+    establish(w, &stands);
+    open_flow(w, &stands);
+    open_flow(w, &datagram);
+    assert_int_equal(up_to(w, &carried, "203.0.113.9"), DROP_NONE);
+    assert_int_equal(up_to(w, &dns, "10.139.1.2"), DROP_NONE);
+    struct tunnel split = w->tunnel;
+    split.redirect_ipv4 = false;
+    split.route_count = 1;
+    split.routes[0].prefix = prefix_of(&carried.destination, 24);
+    packet_batch_reset(&w->replies);
+    assert_true(router_reset_flows(w->router, w->now, &split, &w->replies));
+    assert_int_equal(w->replies.count, 1);
+    assert_int_equal(w->replies.packets[0].data[33], TCP_RST | TCP_ACK);
+    router_tunnel_up(w->router, w->now, &split);
+    assert_int_equal(router_flow_count(w->router), 2);
+    assert_int_equal(up(w, w->first, craft_packet(&datagram)), DROP_NO_ROUTE);
+    assert_int_equal(up(w, w->first, craft_packet(&carried)), DROP_NONE);
+    assert_int_equal(up(w, w->first, craft_packet(&dns)), DROP_NONE);
+    world_free(w);
+}
+
 static void a_greedy_qube_cannot_push_out_another(void **state)
 {
     (void)state;
@@ -569,6 +598,7 @@ int main(void)
         cmocka_unit_test(flows_end_when_their_time_is_over),
         cmocka_unit_test(a_new_tunnel_address_ends_flows_the_same_keeps_them),
         cmocka_unit_test(connections_through_an_old_address_are_reset),
+        cmocka_unit_test(flows_that_the_tunnel_does_not_carry_any_more_end),
         cmocka_unit_test(a_greedy_qube_cannot_push_out_another),
         cmocka_unit_test(unanswered_connections_end_for_newer_ones),
         cmocka_unit_test(who_has_all_its_flows_is_told_so),
