@@ -49,9 +49,7 @@ bool session_data_derive(struct session *s, struct session_key *key)
     return true;
 }
 
-/* D of the first TLS session, over the wrapping's own key where it has one:
- * from now on every wrapping is a tls-crypt (openvpn: tls_crypt.c,
- * tls_session_generate_dynamic_tls_crypt_key). */
+/* From now on every wrapping is a tls-crypt. */
 static bool make_dynamic_wrap(struct session *s)
 {
     struct static_key key;
@@ -59,8 +57,7 @@ static bool make_dynamic_wrap(struct session *s)
     if (!tls_session_export(&s->primary->control.tls, KEY_EXPORT_LABEL_DYNAMIC,
                             key.bytes, sizeof key.bytes))
         return false;
-    for (size_t i = 0; s->options.wrap_key && i < sizeof key.bytes; i++)
-        key.bytes[i] ^= s->options.wrap_key->bytes[i];
+    tls_crypt_mix(&key, s->options.wrap_key);
     s->has_dynamic_wrap = control_wrap_init_tls_crypt(
         &s->dynamic_wrap, &key, s->options.role, env->unix_time(env->context));
     secret_wipe(&key, sizeof key);

@@ -100,6 +100,13 @@ void tls_crypt_clear(struct tls_crypt *c)
     tls_crypt_key_clear(&c->receive);
 }
 
+void tls_crypt_mix(struct static_key *exported,
+                   const struct static_key *wrapping)
+{
+    for (size_t i = 0; wrapping && i < sizeof exported->bytes; i++)
+        exported->bytes[i] ^= wrapping->bytes[i];
+}
+
 bool tls_crypt_seal(struct tls_crypt *c, uint32_t replay_id,
                     uint32_t replay_time, const struct control_packet *packet,
                     struct writer *datagram)

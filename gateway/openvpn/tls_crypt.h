@@ -56,6 +56,12 @@ MUST_USE bool tls_crypt_init(struct tls_crypt *c, const struct static_key *key,
                              enum openvpn_role role);
 void tls_crypt_clear(struct tls_crypt *c);
 
+/* Dynamic tls-crypt: what the first TLS session exports becomes the key of the
+ * negotiations to come, together with the wrapping's own where it has one
+ * (openvpn: tls_crypt.c, tls_session_generate_dynamic_tls_crypt_key). */
+void tls_crypt_mix(struct static_key *exported,
+                   const struct static_key *wrapping);
+
 /* Writes the whole datagram. */
 MUST_USE bool tls_crypt_seal(struct tls_crypt *c, uint32_t replay_id,
                              uint32_t replay_time,

@@ -38,6 +38,41 @@ static void openvpns_sealed_bytes_are_made_and_opened(void **state)
     tls_crypt_clear(&server);
 }
 
+/* Whether a key of such bytes seals as OpenVPN's dynamic one does. */
+static bool seals_the_same(const struct static_key *key)
+{
+    struct tls_crypt client;
+    uint8_t body[PLAIN_SIZE], tag[TLS_CRYPT_TAG_SIZE];
+    memcpy(body, plain, PLAIN_SIZE);
+    assert_true(tls_crypt_init(&client, key, OPENVPN_CLIENT));
+    assert_true(tls_crypt_encrypt(
+        &client.send, bytes_of(vector_tls_crypt_sealed, REPLAY_SIZE), body,
+        sizeof body, tag));
+    tls_crypt_clear(&client);
+    const uint8_t *expected = vector_tls_crypt_sealed + REPLAY_SIZE;
+    return !memcmp(tag, expected, sizeof tag) &&
+           !memcmp(body, expected + sizeof tag, sizeof body);
+}
+
+static void the_dynamic_key_is_openvpns(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t exported, wrapping;
+        bool same;
+    } cases[] = {{0xba, 0x00, true}, {0xba, 0x42, false}, {0xf8, 0x42, true}};
+    struct static_key exported, wrapping;
+    memset(exported.bytes, 0xba, sizeof exported.bytes);
+    tls_crypt_mix(&exported, NULL);
+    assert_true(seals_the_same(&exported));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        memset(exported.bytes, cases[i].exported, sizeof exported.bytes);
+        memset(wrapping.bytes, cases[i].wrapping, sizeof wrapping.bytes);
+        tls_crypt_mix(&exported, &wrapping);
+        assert_int_equal(seals_the_same(&exported), cases[i].same);
+    }
+}
+
 static void nothing_is_left_of_what_fails(void **state)
 {
     (void)state;
@@ -114,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(openvpns_sealed_bytes_are_made_and_opened),
+        cmocka_unit_test(the_dynamic_key_is_openvpns),
         cmocka_unit_test(nothing_is_left_of_what_fails),
         cmocka_unit_test(each_direction_has_its_own_keys),
         cmocka_unit_test(an_empty_body_is_authenticated_too),

@@ -52,7 +52,10 @@ static const char vector_v2_client_key_user[] =
     "-----END OpenVPN tls-crypt-v2 client key-----\n";
 
 /* Replay id 1, time 0, tag, body: "1234567890" sealed by the client with a key
- * of which every byte is 0xba. Only replay id and time are authenticated. */
+ * of which every byte is 0xba. Only replay id and time are authenticated. It
+ * is what test_tls_crypt_secure_reneg_key() there expects of dynamic tls-crypt
+ * where the exporter yields 0xba only and the wrapping's key is zero or there
+ * is none; with a wrapping's key of 0x42 it is another. */
 static const uint8_t vector_tls_crypt_sealed[] = {
     0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0xe3, 0x19,
     0x27, 0x7f, 0x1c, 0x8d, 0x6e, 0x6a, 0x77, 0x96, 0xa8, 0x55,
