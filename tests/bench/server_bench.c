@@ -2,18 +2,20 @@
  * A crowd: many clients of this project's core in one process, each with a
  * socket of its own, against whatever server the profile names. It connects
  * them, lets them idle, and moves data; what that costs the server is read
- * from /proc. With the last stage a flood of spoofed first packets comes on
- * top.
+ * from /proc. In the last stage a flood of spoofed first packets comes on top,
+ * out of a network namespace of its own.
  *
- *   server_bench PROFILE SERVER_PID CLIENTS IDLE_SECONDS DATA_SECONDS
+ *   server_bench PROFILE SERVER_PID CLIENTS IDLE_SECONDS DATA_SECONDS NAMESPACE
  *
  * The profile is without a wrapping, so that a stranger's first packet is one
  * that the server has to answer. Lines of output: a word and numbers.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,10 +37,11 @@ enum {
     FEW = 200,        /* clients of the first comparison */
     INNER = 1400,     /* bytes of a packet */
     TRAIN = 40,       /* packets of one system call */
-    FLOOD = 20000,    /* packets per second */
-    FLOOD_TRAIN = 20, /* of them at once */
-    PACED_MEGABITS = 300,
-    PATIENCE = 300, /* s, for all to connect */
+    FLOOD = 50000,    /* packets per second */
+    FLOOD_TRAIN = 50, /* of them at once */
+    FLOOD_LOAD = 80,  /* percent of what goes through without it, so that the
+                         machine has room for the flood itself */
+    PATIENCE = 300,   /* s, for all to connect */
 };
 
 struct one {
@@ -110,13 +113,18 @@ static long server_resident(const struct crowd *c) /* KiB */
     return kib;
 }
 
+static double cpu_of(const struct rusage *u)
+{
+    return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) +
+           (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
+}
+
 /* The same of ours, which is all clients'. */
 static double own_cpu(void)
 {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    return cpu_of(&u);
 }
 
 /* Bytes that came out of the server's tunnel. */
@@ -343,7 +351,8 @@ static double move_data(struct crowd *c, unsigned seconds, double megabits)
     return (server_delivered(c) - before) * 8 / 1e6 / took;
 }
 
-static void move(struct crowd *c, unsigned seconds)
+/* What goes through. */
+static double move(struct crowd *c, unsigned seconds)
 {
     double cpu = server_cpu(c), before = server_delivered(c);
     double megabits = move_data(c, seconds, 0);
@@ -352,10 +361,10 @@ static void move(struct crowd *c, unsigned seconds)
            "server_cpu_seconds_per_GB %.2f\n",
            c->up, megabits, (server_cpu(c) - cpu) / gigabytes);
     fflush(stdout);
+    return megabits;
 }
 
-/* --- The flood -------------------------------------------------------------
- */
+/* --- The flood --- */
 
 /* A first packet from an address that is not ours. */
 static size_t spoof(uint8_t *out, const struct endpoint *server)
@@ -379,51 +388,83 @@ static size_t spoof(uint8_t *out, const struct endpoint *server)
     return SIZE;
 }
 
-static void flood(const struct endpoint *server)
+static void enter(const char *namespace)
 {
-    int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
-    struct instant start = now();
+    char path[128];
+    snprintf(path, sizeof path, "/run/netns/%s", namespace);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || setns(fd, CLONE_NEWNET) != 0)
+        fail(path);
+    close(fd);
+}
+
+static void send_flood_train(int fd, const struct endpoint *server)
+{
+    static uint8_t packets[FLOOD_TRAIN][64];
+    struct mmsghdr messages[FLOOD_TRAIN];
+    struct iovec parts[FLOOD_TRAIN];
     union socket_name name;
     socklen_t size = socket_name_of(server, &name);
-    uint8_t packet[64];
-    double sent = 0;
+    memset(messages, 0, sizeof messages);
+    for (unsigned i = 0; i < FLOOD_TRAIN; i++) {
+        parts[i] = (struct iovec){packets[i], spoof(packets[i], server)};
+        messages[i].msg_hdr = (struct msghdr){.msg_name = &name,
+                                              .msg_namelen = size,
+                                              .msg_iov = &parts[i],
+                                              .msg_iovlen = 1};
+    }
+    if (sendmmsg(fd, messages, FLOOD_TRAIN, 0) != FLOOD_TRAIN)
+        fail("the flood");
+}
+
+static void flood(const char *namespace, const struct endpoint *server)
+{
+    enter(namespace);
+    int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
     if (fd < 0)
         fail("a raw socket");
-    while (true) {
+    struct instant start = now();
+    for (double sent = 0;;) {
         if (sent > FLOOD * seconds_since(start)) {
             usleep(1000 * FLOOD_TRAIN * 1000 / FLOOD);
             continue;
         }
-        for (unsigned i = 0; i < FLOOD_TRAIN; i++, sent++)
-            (void)!sendto(fd, packet, spoof(packet, server), 0, &name.any,
-                          size);
+        send_flood_train(fd, server);
+        sent += FLOOD_TRAIN;
     }
 }
 
-static void move_under_flood(struct crowd *c, unsigned seconds)
+/* Clients' megabits a second before, during and after a flood, at a pace that
+ * the machine has room for. */
+static void move_under_flood(struct crowd *c, unsigned seconds,
+                             const char *namespace, double most)
 {
     const struct config_remote *remote = &c->config.remotes[0];
     struct endpoint server = {.port = remote->port};
+    struct rusage used;
+    double offered = most * FLOOD_LOAD / 100;
     if (!address_parse(bytes_of_text(remote->host), &server.address))
         fail("address");
-    double quiet = move_data(c, seconds, PACED_MEGABITS);
+    double before = move_data(c, seconds, offered);
     long resident = server_resident(c);
     double cpu = server_cpu(c);
     pid_t child = fork();
     if (child == 0)
-        flood(&server);
-    double flooded = move_data(c, seconds, PACED_MEGABITS);
+        flood(namespace, &server);
+    double during = move_data(c, seconds, offered);
+    cpu = server_cpu(c) - cpu;
+    resident = server_resident(c) - resident;
     kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-    printf("flood packets_per_second %d clients_up %zu megabits_before %.0f "
-           "megabits_during %.0f server_cpu_percent %.0f "
-           "server_KiB_more %ld\n",
-           FLOOD, c->up, quiet, flooded, 100 * (server_cpu(c) - cpu) / seconds,
-           server_resident(c) - resident);
+    wait4(child, NULL, 0, &used);
+    double after = move_data(c, seconds, offered);
+    printf("flood packets_per_second %d flooder_cpu_percent %.0f clients_up "
+           "%zu megabits_offered %.0f before %.0f during %.0f after %.0f "
+           "server_cpu_percent %.0f server_KiB_more %ld\n",
+           FLOOD, 100 * cpu_of(&used) / seconds, c->up, offered, before, during,
+           after, 100 * cpu / seconds, resident);
 }
 
-/* ---------------------------------------------------------------------------
- */
+/* --- The stages in a row --- */
 
 static void open_crowd(struct crowd *c, const char *profile, size_t clients)
 {
@@ -446,9 +487,9 @@ static void open_crowd(struct crowd *c, const char *profile, size_t clients)
 int main(int argc, char **argv)
 {
     static struct crowd crowd;
-    if (argc != 6) {
+    if (argc != 7) {
         fputs("usage: server_bench PROFILE SERVER_PID CLIENTS IDLE_SECONDS "
-              "DATA_SECONDS\n",
+              "DATA_SECONDS NAMESPACE\n",
               stderr);
         return 2;
     }
@@ -461,7 +502,7 @@ int main(int argc, char **argv)
     if (clients > FEW)
         connect_all(&crowd, clients);
     idle(&crowd, rest);
-    move(&crowd, data);
-    move_under_flood(&crowd, data);
+    double megabits = move(&crowd, data);
+    move_under_flood(&crowd, data, argv[6], megabits);
     return 0;
 }
