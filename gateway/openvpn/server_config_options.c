@@ -293,7 +293,6 @@ enum { ANY = CONFIG_TOKENS_MAX };
 #define ONE(name)                                                              \
     REFUSE(name, "it is said of one client, in its file of "                   \
                  "`client-config-dir'")
-#define LATER(name) REFUSE(name, "it is not supported yet")
 
 static const struct config_option table[] = {
     CALL("local", 1, 3, server_config_options_local),
@@ -359,7 +358,8 @@ static const struct config_option table[] = {
     REFUSE("auth-user-pass-verify", "this program runs no scripts; write "
                                     "`user-pass-file FILE' or "
                                     "`user-pass-socket PATH'"),
-    LATER("port-share"),
+    REFUSE("port-share", "whoever does not speak OpenVPN is hung up on; a "
+                         "proxy in front can share the port"),
     ONE("push-remove"),
     ONE("push-reset"),
     ONE("ifconfig-push"),

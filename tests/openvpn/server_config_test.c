@@ -247,6 +247,7 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("tls-crypt-v2 ca.crt\n", 5, "holds no server's key");
     refused("tls-crypt-v2 ca.crt allow-noncookie\n", 5, "force-cookie");
     refused("iroute 10.0.0.0\n", 5, "said of one client");
+    refused("port-share 127.0.0.1 443\n", 5, "a proxy in front");
     refused("<tls-crypt>\nabc\n", 5, "never closed");
     refused("push \"open\n", 5, "quote");
 }
