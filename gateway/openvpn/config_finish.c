@@ -223,6 +223,9 @@ static void check_server_identity(struct config_builder *b)
                                "differs from a client's: any client of this "
                                "provider could pose as the server; add "
                                "`remote-cert-tls server'");
+    if (c->crl.data && !c->ca.data && !c->pkcs12.data)
+        config_builder_warn(b, "`crl-verify' has no effect: it revokes what "
+                               "an authority signed, and there is no `ca'");
 }
 
 static void check_own_identity(struct config_builder *b)

@@ -775,6 +775,19 @@ static void fingerprints_replace_the_authority(void **state)
     config_trial_clear(&t);
 }
 
+static void a_list_without_an_authority_is_told(void **state)
+{
+    (void)state;
+    struct config_trial t = {0};
+    config_trial_parse(&t, "client\ndev tun\nremote a.example\nauth-user-pass\n"
+                           "peer-fingerprint 000102030405060708090a0b0c0d0e0f"
+                           "101112131415161718191A1B1C1D1E1F\n"
+                           "<crl-verify>\n" CONFIG_TRIAL_CRL "</crl-verify>\n");
+    assert_true(t.usable);
+    assert_true(config_trial_said(&t, CONFIG_WARNING, 0, "`crl-verify'"));
+    config_trial_clear(&t);
+}
+
 static void certificates_and_lists_are_looked_into(void **state)
 {
     (void)state;
@@ -1086,6 +1099,7 @@ int main(void)
         cmocka_unit_test(a_container_is_looked_into),
         cmocka_unit_test(without_a_check_of_the_server_there_is_a_warning),
         cmocka_unit_test(fingerprints_replace_the_authority),
+        cmocka_unit_test(a_list_without_an_authority_is_told),
         cmocka_unit_test(certificates_and_lists_are_looked_into),
         cmocka_unit_test(identity_checks_are_kept),
         cmocka_unit_test(openssls_words_leave_the_librarys_defaults),
