@@ -28,10 +28,13 @@ static void fill_random(void *context, uint8_t *out, size_t size)
     random_bytes(&counter, out, size);
 }
 
+enum { VALID = 2000000000 }; /* the test certificates, then */
+static uint32_t clock_says;
+
 static uint32_t unix_time(void *context)
 {
     (void)context;
-    return 2000000000;
+    return clock_says;
 }
 
 static void begin(struct fight *f, enum config_compression compression)
@@ -40,6 +43,7 @@ static void begin(struct fight *f, enum config_compression compression)
     struct client_env env = {NULL, fill_random, unix_time};
     *f = (struct fight){.now = {1000000}};
     counter = 1;
+    clock_says = VALID;
     true_server_init(&f->server, (struct true_server_kind){CONFIG_WRAP_NONE},
                      &server_env);
     config_init(&f->config);
@@ -274,6 +278,26 @@ static void it_is_not_quoted_for_ever(void **state)
     end(&f);
 }
 
+/* The old keys do not go on after that, either. */
+static void a_certificate_must_hold_in_each_negotiation(void **state)
+{
+    (void)state;
+    struct client_status status;
+    struct burst nothing = {.count = 0};
+    struct fight f;
+    begin(&f, CONFIG_COMPRESSION_NONE);
+    go_up(&f);
+    clock_says = UINT32_MAX;
+    session_renegotiate(&f.server.session, f.now);
+    assert_true(talk_until(&f, CLIENT_PAUSING));
+    client_status(f.client, &status);
+    assert_non_null(strstr(status.last_error, "expired"));
+    assert_false(client_seal(f.client, f.now, &nothing));
+    listen(&f);
+    assert_int_equal(f.downs, 1);
+    end(&f);
+}
+
 /* Each costs a handshake, or a line when it fails. */
 static void it_does_not_renegotiate_all_the_time(void **state)
 {
@@ -305,6 +329,7 @@ int main(void)
         cmocka_unit_test(secrets_do_not_stay_in_a_session),
         cmocka_unit_test(it_is_not_quoted_for_ever),
         cmocka_unit_test(it_does_not_renegotiate_all_the_time),
+        cmocka_unit_test(a_certificate_must_hold_in_each_negotiation),
         cmocka_unit_test(no_lines_are_made_in_its_name),
     };
     return cmocka_run_group_tests_name("hostile", tests, quiet, NULL);
