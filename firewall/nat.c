@@ -26,7 +26,7 @@ static uint32_t write_addresses(const struct ip_packet *ip,
 
 static bool is_icmp(const struct ip_packet *ip)
 {
-    return ip->protocol == IP_ICMP || ip->protocol == IP_ICMPV6;
+    return ip->protocol == (ip->family == ADDRESS_IPV4 ? IP_ICMP : IP_ICMPV6);
 }
 
 static bool has_ports(const struct ip_packet *ip)
@@ -75,13 +75,10 @@ static void patch_transport(const struct ip_packet *ip, uint32_t addresses,
     case IP_UDP:
         patch_udp(t + UDP_CHECKSUM, addresses + ports);
         break;
-    case IP_ICMP: /* has no pseudo-header */
-        patch(t + ICMP_CHECKSUM, ports);
-        break;
-    case IP_ICMPV6:
-        patch(t + ICMP_CHECKSUM, addresses + ports);
-        break;
-    default:
+    default: /* ICMP for IPv4 has no pseudo-header */
+        if (is_icmp(ip))
+            patch(t + ICMP_CHECKSUM,
+                  ip->family == ADDRESS_IPV4 ? ports : addresses + ports);
         break;
     }
 }
