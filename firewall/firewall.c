@@ -235,6 +235,15 @@ uint32_t firewall_qube_flow_count(const struct firewall *f, uint16_t qube)
 
 /* --- Rules ---------------------------------------------------------------- */
 
+/* Questions for names go by IPv4. */
+static bool resolves_names(const struct firewall *f)
+{
+    for (size_t i = 0; i < f->resolver_count; i++)
+        if (f->resolvers[i].family == ADDRESS_IPV4)
+            return f->ipv4.family == ADDRESS_IPV4;
+    return false;
+}
+
 /* By the keys that a flow has, or would have: then it may be refused until
  * names are resolved, if there is somebody who does. */
 static enum drop judge(const struct firewall *f, struct instant now,
@@ -254,7 +263,7 @@ static enum drop judge(const struct firewall *f, struct instant now,
         .destination = address_from_bytes(qube->family, tunnel->remote),
         .asked = address_from_bytes(qube->family, qube->remote),
         .to_resolver = is_resolver(f, tunnel->family, tunnel->remote),
-        .may_wait = !stands && f->resolver_count > 0,
+        .may_wait = !stands && resolves_names(f),
     };
     return rules_judge(rules, &f->rule_sets.names, now, &question);
 }

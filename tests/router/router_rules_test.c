@@ -274,6 +274,13 @@ static void a_name_to_refuse_is_refused_from_the_start(void **state)
     for (int i = 0; i < 20; i++, w->now.us += 1000000)
         ask(w, &own);
     assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_NONE);
+    /* Nor is there anybody to wait for where no question can be sent. */
+    w->tunnel.resolver_count = 1;
+    w->tunnel.resolvers[0] = craft_address("2620:fe::fe");
+    router_tunnel_up(w->router, w->now, &w->tunnel);
+    set_rules(w, "10.137.0.5", "accept", "action=drop dsthost=c.d");
+    c.source_port++;
+    assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_NONE);
     packet_batch_clear(&own);
     world_free(w);
 }
