@@ -72,9 +72,12 @@ struct cutter {
     const char *problem;
 };
 
+/* What is put may be shown to a person. */
 static void put(struct cutter *c, uint8_t byte)
 {
-    if (c->out == c->end)
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
+        c->problem = "a control character in the line";
+    else if (c->out == c->end)
         c->problem = "the line is too long";
     else
         *c->out++ = (char)byte;

@@ -522,8 +522,9 @@ static void reports_are_printable(void **state)
     (void)state;
     struct config_trial t = {0};
     config_trial_with(&t, "cip\x1bher x\nremote \"a\x07\"\ncipher \x01\n"
-                          "auth \x7f\nca \x1b[31m\n<c\x02>\n</c\x02>");
-    assert_int_equal(t.count, 6);
+                          "auth \x7f\nca \x1b[31m\n<c\x02>\n</c\x02>\n"
+                          "cip\xc3her x\nremote \xc3\xa4\nauth \xff\n");
+    assert_int_equal(t.count, 10);
     for (size_t i = 0; i < t.count; i++)
         for (const char *c = t.reports[i].text; *c; c++)
             assert_true(*c >= 0x20 && *c < 0x7f);
@@ -772,6 +773,29 @@ static void fingerprints_replace_the_authority(void **state)
     assert_int_equal(t.config.fingerprints[0].size, 32);
     for (uint8_t i = 0; i < 32; i++)
         assert_int_equal(t.config.fingerprints[0].data[i], i);
+    config_trial_clear(&t);
+}
+
+/* A question or a name of a hostile profile ends up on a terminal. */
+static void no_line_holds_control_characters(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "static-challenge \"\033[2Jpassword:\" 1",
+        "verify-x509-name vpn\033]0;title\007 name",
+        "remote-cert-eku \"a\rb\"",
+        "setenv UV_X a\177b",
+    };
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        struct config_trial t = {0};
+        config_trial_with(&t, lines[i]);
+        assert_false(t.usable);
+        assert_true(
+            config_trial_said(&t, CONFIG_ERROR, 4, "a control character"));
+        config_trial_clear(&t);
+    }
+    struct config_trial t = {0};
+    accept(&t, "static-challenge \"Gr\303\266\303\237e\t?\" 1");
     config_trial_clear(&t);
 }
 
@@ -1099,6 +1123,7 @@ int main(void)
         cmocka_unit_test(a_container_is_looked_into),
         cmocka_unit_test(without_a_check_of_the_server_there_is_a_warning),
         cmocka_unit_test(fingerprints_replace_the_authority),
+        cmocka_unit_test(no_line_holds_control_characters),
         cmocka_unit_test(a_list_without_an_authority_is_told),
         cmocka_unit_test(certificates_and_lists_are_looked_into),
         cmocka_unit_test(identity_checks_are_kept),
