@@ -86,7 +86,8 @@ bool session_init(struct session *s, const struct session_options *o,
     s->options = *o;
     s->peer_known = s->has_dynamic_wrap = s->has_data = s->is_static = false;
     s->renegotiation_due = s->peer_exit = false;
-    s->again = s->calm = (struct instant){0};
+    s->again = (struct instant){0};
+    s->resets = (struct token_bucket){0};
     s->failed = s->failure_told = false;
     s->texts = bytes_of(NULL, 0);
     s->record_size = 0;
@@ -157,7 +158,6 @@ static bool soft_reset(struct session *s, struct instant now)
         s->lame->expires, instant_after(now, s->options.tran_window));
     s->primary = next;
     s->renegotiation_due = false;
-    s->calm = instant_after(now, duration_seconds(SESSION_CALM));
     if (!key_open(s, next, now, key_id)) {
         fail(s, "no memory to renegotiate");
         return false;
@@ -249,9 +249,6 @@ enum drop session_receive(struct session *s, struct instant now,
                   key_id == next_key_id(s);
     if (!key && !resets)
         return DROP_CONTROL_SESSION;
-    /* Each costs us a handshake. Who means it will say it again. */
-    if (resets && instant_before(now, s->calm))
-        return DROP_CONTROL_SESSION;
     enum drop drop = control_wrap_open(
         wrap_of(s, key_id), now, datagram, s->scratch, &packet,
         s->options.role == OPENVPN_SERVER ? &wrapped_key : NULL);
@@ -262,6 +259,10 @@ enum drop session_receive(struct session *s, struct instant now,
     if (resets) {
         if (packet.message_id != 0)
             return DROP_CONTROL_MALFORMED;
+        /* Each costs us a handshake. Who means it will say it again. */
+        if (!token_bucket_take(&s->resets, now, SESSION_RESETS_PER_SECOND,
+                               SESSION_RESETS_AT_ONCE))
+            return DROP_CONTROL_SESSION;
         if (!soft_reset(s, now))
             return DROP_CONTROL_SESSION;
         key = s->primary;

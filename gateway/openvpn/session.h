@@ -26,6 +26,7 @@
 #ifndef OPENVPN_SESSION_H
 #define OPENVPN_SESSION_H
 
+#include "gateway/base/token_bucket.h"
 #include "gateway/openvpn/compression.h"
 #include "gateway/openvpn/control_channel.h"
 #include "gateway/openvpn/control_message.h"
@@ -38,7 +39,8 @@ enum {
     SESSION_KEYS = 2,
     SESSION_KEY_ID_LAST = 7, /* 0 only first, then 1..7 and 1 again */
     SESSION_DATAGRAM_MAX = CONTROL_PACKET_SIZE_MAX,
-    SESSION_CALM = 1, /* s; from one renegotiation to a peer's next one */
+    SESSION_RESETS_PER_SECOND = 1, /* the peer's soft resets */
+    SESSION_RESETS_AT_ONCE = 4,
     SESSION_RECORD_MAX = 8192, /* OpenVPN 2 sends 2048 at most */
     SESSION_TEXT_SIZE = TLS_ERROR_SIZE,
 };
@@ -114,13 +116,13 @@ struct session {
     struct session_key keys[SESSION_KEYS];
     struct session_data_options data;
     struct compression compression;
-    bool has_data;          /* session_data_establish() was called */
-    bool is_static;         /* see session_static.h */
-    bool renegotiation_due; /* by bytes, packets or the cipher's limit */
-    struct instant again;   /* not before, after one that failed */
-    struct instant calm;    /* until then the peer may not begin one */
-    bool peer_exit;         /* it said goodbye on the data channel */
-    bool failed;            /* sticky */
+    bool has_data;              /* session_data_establish() was called */
+    bool is_static;             /* see session_static.h */
+    bool renegotiation_due;     /* by bytes, packets or the cipher's limit */
+    struct instant again;       /* not before, after one that failed */
+    struct token_bucket resets; /* that the peer may begin */
+    bool peer_exit;             /* it said goodbye on the data channel */
+    bool failed;                /* sticky */
     bool failure_told;
     struct keepalive keepalive; /* its owner sets the seconds */
     struct bytes texts; /* control messages of `record` not yet handed out */
