@@ -37,7 +37,8 @@ load() { # NAME RENEGOTIATIONS
         in_qube timeout 30 perl "$system/udp" train $web_address 7 2000 1200 500
     ok "$1: the file arrives" wait_for 20 downloaded
     is "$1: and is whole" "$(checksum big)" cat "$work/download"
-    ok "$1: negotiated at least $2 times more" enough "$2"
+    # The last may still be under way, or wait for what a queue of the server's lost.
+    ok "$1: negotiated at least $2 times more" wait_for 10 enough "$2"
     ok "$1: the same tunnel" prints 0 gateway_field reconnects
     if [ -n "${server_protocol_bits:-}" ]; then
         ok "$1: the later ones are wrapped as the first" not wrapped_anew
