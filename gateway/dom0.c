@@ -213,3 +213,12 @@ const struct vm_config *dom0_config(const struct dom0 *d)
 {
     return &d->config;
 }
+
+bool dom0_expects(const struct dom0 *d, const struct address *real)
+{
+    const struct store *s = qubesdb_store(d->qubesdb);
+    struct keys_mapped mapped;
+    keys_mapped(s, real, &mapped);
+    return keys_is_connected(
+        s, address_is_set(&mapped.visible_ip) ? &mapped.visible_ip : real);
+}

@@ -39,4 +39,9 @@ void dom0_close(struct dom0 *d);
 bool dom0_in_contact(const struct dom0 *d);
 const struct vm_config *dom0_config(const struct dom0 *d);
 
+/* Whether dom0 counts a qube with this real address among ours, by
+ * /connected-ips and what /mapped-ip makes of it. For a person: what the qube
+ * may send is up to its rules, which dom0 may write after its card is there. */
+bool dom0_expects(const struct dom0 *d, const struct address *real);
+
 #endif

@@ -239,6 +239,7 @@ static json_t *report(struct gateway *g, struct instant now)
         .vpn = vpn_view(g->vpn),
         .tunnel = g->up ? &g->tunnel : NULL,
         .settings = dom0_settings(g),
+        .dom0 = g->dom0,
         .qubesdb = !g->dom0                   ? "none"
                    : dom0_in_contact(g->dom0) ? "in contact"
                                               : "no answer",

@@ -126,10 +126,36 @@ static json_t *traffic_json(const struct client_status *c)
         (json_int_t)c->bytes_sealed, "bytes_down", (json_int_t)c->bytes_opened);
 }
 
+/* Another NetVM's qube on one of our network cards. */
+static void add_stranger(json_t *problems, const struct status_source *s,
+                         const struct router_qube_status *q,
+                         const struct address *a)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    if (address_is_set(a) && !dom0_expects(s->dom0, a))
+        json_array_append_new(
+            problems, json_sprintf("%s: dom0 does not count %s among the "
+                                   "qubes behind this one (/connected-ips)",
+                                   q->name, address_format(a, text)));
+}
+
+static void add_strangers(json_t *problems, const struct status_source *s)
+{
+    struct router_qube_status q;
+    for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
+        if (!router_qube_status(s->router, i, &q))
+            continue;
+        add_stranger(problems, s, &q, &q.ipv4);
+        add_stranger(problems, s, &q, &q.ipv6);
+    }
+}
+
 /* What a user should put right, wherever it stands. */
 static json_t *problems_json(const struct status_source *s)
 {
     json_t *problems = json_array();
+    if (s->dom0)
+        add_strangers(problems, s);
     for (unsigned key = 0; key < VM_CONFIG_KEY_COUNT; key++) {
         if (s->settings->why[key][0])
             json_array_append_new(problems, json_text(s->settings->why[key]));

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "gateway/base/instant.h"
+#include "gateway/dom0.h"
 #include "gateway/link/link.h"
 #include "gateway/router/router.h"
 #include "gateway/sandbox.h"
@@ -19,7 +20,8 @@ struct status_source {
     struct vpn_view vpn;
     const struct tunnel *tunnel; /* as it is used; NULL: it is down */
     const struct vm_config *settings;
-    const char *qubesdb; /* "none", "in contact", "no answer" */
+    const char *qubesdb;     /* "none", "in contact", "no answer" */
+    const struct dom0 *dom0; /* NULL: none */
     const struct router *router;
     struct link *const *links;
     size_t link_count;

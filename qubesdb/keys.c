@@ -5,9 +5,11 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 
-#define MAPPED    "/mapped-ip/"
-#define HANDLED   "/qubes-firewall-handled/"
-#define VM_CONFIG "/vm-config/"
+#define CONNECTED_IPS  "/connected-ips"
+#define CONNECTED_IPS6 "/connected-ips6"
+#define MAPPED         "/mapped-ip/"
+#define HANDLED        "/qubes-firewall-handled/"
+#define VM_CONFIG      "/vm-config/"
 
 _Static_assert(sizeof HANDLED - 1 + ADDRESS_TEXT_SIZE - 1 - 6 <=
                    MESSAGE_PATH_SIZE - 1,
@@ -18,6 +20,11 @@ static const char *const directories[] = {
     HANDLED,
     MAPPED,
     VM_CONFIG,
+};
+
+static const char *const connected_keys[] = {
+    CONNECTED_IPS,
+    CONNECTED_IPS6,
 };
 
 static const char *const own_keys[] = {
@@ -41,6 +48,7 @@ static const char *const own_keys[] = {
 
 enum {
     DIRECTORY_COUNT = sizeof directories / sizeof *directories,
+    CONNECTED_KEY_COUNT = sizeof connected_keys / sizeof *connected_keys,
     OWN_KEY_COUNT = sizeof own_keys / sizeof *own_keys,
 };
 
@@ -78,7 +86,8 @@ bool keys_wanted(const char *path)
         if (starts_with(path, directories[i]))
             return true;
     }
-    return keys_is_own(path);
+    return keys_is_own(path) ||
+           is_among(path, connected_keys, CONNECTED_KEY_COUNT);
 }
 
 bool keys_wanted_below(const char *prefix)
@@ -88,7 +97,8 @@ bool keys_wanted_below(const char *prefix)
             return true;
     }
     return is_above(prefix, directories, DIRECTORY_COUNT) ||
-           is_above(prefix, own_keys, OWN_KEY_COUNT);
+           is_above(prefix, own_keys, OWN_KEY_COUNT) ||
+           is_above(prefix, connected_keys, CONNECTED_KEY_COUNT);
 }
 
 enum keys_rules keys_rules_of(const char *path, char base[MESSAGE_PATH_SIZE])
@@ -194,6 +204,21 @@ void keys_own(const struct store *s, struct keys_own *out)
     own.netvm_dns[1] =
         read_address(s, "/qubes-netvm-secondary-dns", ADDRESS_IPV4);
     *out = own;
+}
+
+bool keys_is_connected(const struct store *s, const struct address *visible)
+{
+    const char *path =
+        visible->family == ADDRESS_IPV4 ? CONNECTED_IPS : CONNECTED_IPS6;
+    struct bytes rest, part;
+    struct address a;
+    if (!store_get(s, path, &rest))
+        return true;
+    while (text_cut(&rest, ' ', &part)) {
+        if (address_parse(part, &a) && address_equal(&a, visible))
+            return true;
+    }
+    return false;
 }
 
 bool keys_mapped_source(const char *path, struct address *real)

@@ -7,6 +7,7 @@
  *   /qubes-ip /qubes-gateway, ...6          our own way out
  *   /qubes-primary-dns /qubes-secondary-dns its resolvers
  *   /qubes-netvm-*                          what the qubes behind us are told
+ *   /connected-ips /connected-ips6          whose they may be, blank between
  *   /mapped-ip/IP/visible-{ip,gateway}      what a qube believes its IP is
  *   /qubes-firewall/IP/{policy,NNNN}        its rules; written last: the base
  *   /qubes-firewall-handled/IP              written by us: how often applied
@@ -63,6 +64,10 @@ struct keys_own {
 void keys_own(const struct store *s, struct keys_own *out);
 /* Whether the key at this path is part of that. */
 bool keys_is_own(const char *path);
+
+/* Whether dom0 counts a qube with this visible address among ours, halted ones
+ * as well. While it has not said whose they are, each may be. */
+bool keys_is_connected(const struct store *s, const struct address *visible);
 
 /* What the qube with the address `real` sees instead; unset where it sees the
  * real one. */

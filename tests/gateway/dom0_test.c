@@ -125,6 +125,8 @@ static struct world *world_new(void)
     w->daemon = daemon_new();
     daemon_write(w->daemon, "/name", "sys-vpn");
     daemon_write(w->daemon, "/qubes-netvm-gateway", "10.137.0.5");
+    daemon_write(w->daemon, "/connected-ips",
+                 "10.137.0.20 rubbish  192.168.1.2");
     daemon_write(w->daemon, "/mapped-ip/10.137.0.21/visible-ip", "192.168.1.2");
     daemon_write(w->daemon, "/vm-config/vpn-mtu", "1300");
     daemon_write(w->daemon, RULES "/policy", "drop");
@@ -292,6 +294,22 @@ static void what_was_said_stays_until_it_is_said_anew(void **state)
     world_free(w);
 }
 
+static void qubes_are_expected_by_what_they_are_known_as(void **state)
+{
+    (void)state;
+    struct world *w = world_synced();
+    struct address a = address_ipv4(0x0a890014);
+    assert_true(dom0_expects(w->dom0, &a));
+    a = address_ipv4(0x0a890015); /* seen as 192.168.1.2 */
+    assert_true(dom0_expects(w->dom0, &a));
+    a = address_ipv4(0x0a890016);
+    assert_false(dom0_expects(w->dom0, &a));
+    /* Nothing is said of IPv6. */
+    assert_true(address_parse(bytes_of_text("fd09::1"), &a));
+    assert_true(dom0_expects(w->dom0, &a));
+    world_free(w);
+}
+
 static struct address visible_of_qube(const struct world *w)
 {
     struct router_qube_status status;
@@ -336,6 +354,7 @@ int main(void)
         cmocka_unit_test(rules_are_swapped_broken_and_removed),
         cmocka_unit_test(settings_follow_and_wrong_ones_are_named),
         cmocka_unit_test(what_was_said_stays_until_it_is_said_anew),
+        cmocka_unit_test(qubes_are_expected_by_what_they_are_known_as),
         cmocka_unit_test(a_qube_is_shown_what_dom0_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,23 @@ static void what_is_absent_or_malformed_is_unset(void **state)
     store_clear(&s);
 }
 
+static void connected_qubes_are_known(void **state)
+{
+    (void)state;
+    struct store s = {0};
+    struct address a = address("10.137.0.21");
+    assert_true(keys_is_connected(&s, &a)); /* not said yet */
+
+    set(&s, "/connected-ips", "10.137.0.20 rubbish  10.137.0.21");
+    set(&s, "/connected-ips6", "");
+    assert_true(keys_is_connected(&s, &a));
+    a = address("10.137.0.2");
+    assert_false(keys_is_connected(&s, &a));
+    a = address("fd09::1");
+    assert_false(keys_is_connected(&s, &a));
+    store_clear(&s);
+}
+
 static void mapped_addresses_are_of_the_same_family(void **state)
 {
     (void)state;
@@ -225,7 +242,7 @@ static void what_is_wanted_is_known(void **state)
     (void)state;
     assert_true(keys_wanted("/qubes-ip"));
     assert_false(keys_wanted("/qubes-ip7"));
-    assert_false(keys_wanted("/connected-ips6"));
+    assert_true(keys_wanted("/connected-ips6"));
     assert_true(keys_wanted("/vm-config/x"));
     assert_false(keys_wanted("/vm-config"));
     assert_false(keys_wanted("/qubes-random-seed"));
@@ -307,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_addresses_are_read),
         cmocka_unit_test(what_is_absent_or_malformed_is_unset),
+        cmocka_unit_test(connected_qubes_are_known),
         cmocka_unit_test(mapped_addresses_are_of_the_same_family),
         cmocka_unit_test(settings_of_the_qube_are_text),
         cmocka_unit_test(paths_of_rules_are_told_apart),

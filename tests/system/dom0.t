@@ -61,6 +61,10 @@ ok "a profile is named: up" wait_for 10 gateway_up
 is "settings says who named it" 'client.ovpn  (vm-config)' setting vpn-profile
 ok "no rules: nothing passes" refused
 ok "and status says so" says 'drop \(no rules yet\)'
+dom0 /connected-ips 10.137.0.99
+ok "dom0 counts others among the qubes: status names the one that it does not" wait_for 5 says "$qube_address.*connected-ips"
+dom0 /connected-ips "10.137.0.99 $qube_address"
+ok "and does not when it does" wait_for 5 no_problem
 
 # --- Rules ------------------------------------------------------------------------------------------------------------
 
