@@ -83,7 +83,20 @@ gateway_start client.ovpn
 ok "who is on the list does not come in again" wait_for 10 said server 'revoked'
 is "and stays out" 1 server_status logins
 gateway_stop
-# One that is not on it does, on the same list.
+server_stop
+# Nor does it get new keys: that is when its session ends.
+revocations crl.pem
+log_mark
+server_start tls-crypt "crl-verify $work/crl.pem" 'reneg-sec 5'
+gateway_start client.ovpn
+ok "once more on no list: up" wait_for 10 gateway_up
+revocations crl.pem client.crt
+kill -HUP "$server_pid"
+ok "the list is read again on SIGHUP" wait_for 5 said server 'was read again'
+ok "its session ends when it wants new keys" wait_for 20 said server "client \\(.*revoked"
+is "and there is no other" '0 1' eval 'echo $(server_status clients_up) $(server_status logins)'
+gateway_stop
+# One that is not on it comes in, on the same list.
 certificate client authority clientAuth
 profile client.ovpn tls-crypt
 gateway_start client.ovpn
