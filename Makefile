@@ -1,6 +1,6 @@
 # One Makefile for everything. All output goes below build/. `make help` lists the targets.
 #
-# Variables a person may set:  BUILD=build/other  CC=  CFLAGS=  LDFLAGS=  HARDENING=  WERROR=  DESTDIR=  PREFIX=
+# Variables a person may set:  BUILD=build/other  CC=  CFLAGS=  LDFLAGS=  HARDENING=  SOURCES_AT=  WERROR=  DESTDIR=  PREFIX=
 # and V=1, which shows the commands.
 # A folder is an archive; what may be linked with what is the table under "Archives", and it is the arrows of the design.
 
@@ -27,9 +27,12 @@ else
 HARDENING += -ftrivial-auto-var-init=pattern # before clang 16 `zero' is not to be had
 endif
 
+# Where a debugger is to look for the sources, wherever they were when they were compiled.
+SOURCES_AT := .
+
 # Asserts stay on in every build: NDEBUG is never defined. No __DATE__, no build path in the output.
 COMPILE = $(CC) -std=c17 -D_GNU_SOURCE -I. $(DEPENDENCY_CFLAGS) $(WARNINGS) $(WERROR) $(HARDENING) -fno-strict-aliasing \
-    -fPIE -ffile-prefix-map=$(CURDIR)=. $(CFLAGS) $(CPPFLAGS)
+    -fPIE -ffile-prefix-map=$(CURDIR)=$(SOURCES_AT) $(CFLAGS) $(CPPFLAGS)
 LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
 
 # --- Libraries --------------------------------------------------------------------------------------------------------

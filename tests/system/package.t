@@ -3,7 +3,7 @@
 # starts and does to the machine what it should.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
-begin 300
+begin 400
 
 root=$work/root
 version=$(sed -n 's/^Version: *//p' rpm/qubes-vpn-gateway.spec)
@@ -34,6 +34,16 @@ clean() {
     rpmlint -c rpm/rpmlint.toml rpm/*.spec "$work"/one/build/rpm/*.rpm >"$work/rpmlint" 2>&1 || true
     cat "$work/rpmlint"
     grep -q ' 0 errors, 0 warnings' "$work/rpmlint"
+}
+
+# As Fedora does it: its macros want packages of the debugging information and of the sources, too.
+made_like_fedora() {
+    local source=/usr/src/debug/qubes-vpn-gateway-$version-1.x86_64/gateway/main.c
+    sed -i 's/^%prep$/%debug_package\n%prep/' "$work/one/rpm/qubes-vpn-gateway.spec"
+    "$work/one/rpm/build" "$work/one/build/fedora" --nocheck --define 'fedora 42' --define '_debugsource_packages 1' \
+        --define '_unique_debug_names 1' --define '_unique_debug_srcs 1'
+    rpm -qlp "$work"/one/build/fedora/*-debugsource-*.rpm | grep -x "$source"
+    rpm -qlp "$work"/one/build/fedora/*-debuginfo-*.rpm | grep '/vpn-gateway.*\.debug$'
 }
 
 # For Debian's templates: the same files.
@@ -129,6 +139,9 @@ ok "the binary packages are the same bytes" same x86_64
 ok "the source packages are the same bytes" same src
 ok "files, their rights and owners, and scriptlets are the expected ones" as_expected
 ok "rpmlint has nothing to say" clean
+if command -v find-debuginfo >/dev/null && command -v eu-strip >/dev/null; then
+    ok "it is made with Fedora's macros, which pack sources and debugging information" made_like_fedora
+fi
 if command -v dpkg-deb >/dev/null; then
     ok "Debian's package is made, twice the same bytes" deb_made
     ok "it has the same files with the same rights" deb_like_rpm
