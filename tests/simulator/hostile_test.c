@@ -44,7 +44,8 @@ static void begin(struct fight *f, enum config_compression compression)
     *f = (struct fight){.now = {1000000}};
     counter = 1;
     clock_says = VALID;
-    true_server_init(&f->server, (struct true_server_kind){CONFIG_WRAP_NONE},
+    true_server_init(&f->server,
+                     (struct true_server_kind){.wrap = CONFIG_WRAP_NONE},
                      &server_env);
     config_init(&f->config);
     assert_true(config_set_blob(&f->config.ca, bytes_of_text(pki_ca)));
