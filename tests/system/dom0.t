@@ -97,9 +97,9 @@ ok "two downloads run" wait_for 5 receives forbidden
 before=$(times_handled)
 set_rules "$accept_web"
 ok "one of them is forbidden" wait_for 5 handled_more_than "$before"
-ok "it ends for want of bytes" wait_for 15 failed forbidden
+ok "it ends for want of bytes" wait_for 40 failed forbidden
 ok "far from its end" test "$(received forbidden)" -lt 24000000
-ok "the other one goes on to its end" wait_for 15 ended_with allowed 0
+ok "the other one goes on to its end" wait_for 40 ended_with allowed 0
 ok "and is whole" whole allowed
 ok "and the forbidden one may not begin again" refused $other_web
 ok "nor are names asked for" not name
@@ -110,7 +110,7 @@ before=$(times_handled)
 set_rules "$accept_web" 'action=accept dst4=everywhere'
 ok "a rule that is none: handled" wait_for 5 handled_more_than "$before"
 ok "everything is dropped" refused
-ok "the download, too" wait_for 15 failed broken
+ok "the download, too" wait_for 40 failed broken
 ok "and status names it" says 'rules .*everywhere|rules .*dst4'
 set_rules "$accept_web"
 ok "put right: it passes again" wait_for 5 page
@@ -119,7 +119,7 @@ ok "a download runs" wait_for 5 receives removed
 db rm "$rules/" >/dev/null
 db rm "$rules" >/dev/null
 ok "rules taken away: nothing passes" wait_for 5 refused
-ok "the download ends, too" wait_for 15 failed removed
+ok "the download ends, too" wait_for 40 failed removed
 set_rules 'action=accept'
 ok "and again" wait_for 5 page
 
@@ -250,7 +250,7 @@ ok "rules stay" page
 qubesdb_start '/vm-config/vpn-profile client.ovpn' '/vm-config/vpn-mtu 1250' "$rules/policy drop" \
     "$rules/0000 $accept_web" "$rules"
 ok "it is there again, with another setting: in force" wait_for 15 field_is tunnel.mtu 1250
-ok "the download went on all the time" wait_for 15 ended_with allowed 0
+ok "the download went on all the time" wait_for 40 ended_with allowed 0
 ok "and is whole" whole allowed
 ok "rules of the time between are in force" refused $other_web
 is "and what they allow passes" "You came through the tunnel." page
