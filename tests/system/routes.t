@@ -18,7 +18,7 @@ refused() { # ADDRESS: nobody has to wait, by curl's "could not connect"
     began=$(milliseconds)
     in_qube curl -s --max-time 5 -o /dev/null "http://$1/" || code=$?
     echo "code $code after $(($(milliseconds) - began)) ms"
-    [ $code = 7 ] && [ $(($(milliseconds) - began)) -lt 1000 ]
+    [ $code = 7 ] && [ $(($(milliseconds) - began)) -lt 2500 ]
 }
 no_route() { gateway_field qubes.0.drops.NO_ROUTE; }
 
