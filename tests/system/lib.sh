@@ -401,6 +401,7 @@ gateway_end() { # SIGNAL
 
 # --- Debian's openvpn client with the kernel's forwarding and NAT, as a Qubes network VM does it today ----------------
 
+# It leaks when the tunnel goes, unless $kill_switch is set.
 classic_start() { # PROFILE
     classic_mark=$(($(wc -l <"$work/gateway.log") + 1))
     ip link add vif netns "$gateway" address fe:ff:ff:ff:ff:ff type veth peer name eth0 netns "$qube"
@@ -421,6 +422,10 @@ classic_start() { # PROFILE
 	    chain segments {
 	        type filter hook forward priority filter
 	        tcp flags syn tcp option maxseg size set rt mtu
+	    }
+	    chain guard {
+	        type filter hook forward priority filter
+	        ${kill_switch:+iifname vif oifname != tun0 drop}
 	    }
 	}
 	END

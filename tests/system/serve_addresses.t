@@ -5,6 +5,7 @@
 . "$(dirname "$0")/tap.sh" || exit 1
 start 120
 server=gateway
+kill_switch=true # as in serve_matrix.t
 web_file file 300K
 
 pushed() { # OPTION

@@ -6,6 +6,7 @@
 start 150
 server=gateway
 client=openvpn
+kill_switch=true # as in serve_matrix.t
 flows=("udp/$gateway_address/$server_address/$server_port" "tcp/$gateway_address/$server_address/$server_port")
 web_file big 12M
 # A file comes in bursts; longer ones than this are lost in openvpn's socket, with or without new keys.

@@ -7,6 +7,7 @@
 start 240
 server=gateway
 client=openvpn
+kill_switch=true # or the end of a connection is said once more when the tunnel is gone
 flows=("udp/$gateway_address/$server_address/$server_port" "tcp/$gateway_address/$server_address/$server_port")
 listen=("local $server_address $server_port udp" "local $server_address $server_port tcp")
 secrets=(correct-horse another-horse)
