@@ -70,11 +70,11 @@ bool sandbox_enter(const struct sandbox_options *options, struct sandbox *out)
         return refused("no new privileges");
     if (!drop_capabilities())
         return refused("dropping capabilities");
-    out->files = sandbox_files_confine(options->read, options->remove);
+    out->files = sandbox_files_confine(options);
     if (!out->files)
         log_warn("sandbox: this kernel has no Landlock: files are confined by "
                  "their permissions only");
     sandbox_guard_secrets();
-    out->calls = sandbox_calls_confine();
+    out->calls = sandbox_calls_confine(options->replace && *options->replace);
     return out->calls || refused("list of system calls");
 }

@@ -22,8 +22,9 @@
  * it is in. */
 struct sandbox_options {
     bool off;
-    const char *const *read;   /* may be read, with all below */
-    const char *const *remove; /* a file may go from there */
+    const char *const *read;    /* may be read, with all below */
+    const char *const *remove;  /* a file may go from there */
+    const char *const *replace; /* files may be made and go; NULL: nowhere */
 };
 
 /* What holds. */

@@ -157,6 +157,16 @@ static const struct call calls[] = {
     ALWAYS(exit_group),
 };
 
+/* For who replaces files: a new one is made, and takes the old one's place. */
+static const struct call replacing[] = {
+    IF(openat, BITS(2, OPEN_KIND | O_EXCL, O_WRONLY | O_CREAT | O_EXCL)),
+    IF(open, BITS(1, OPEN_KIND | O_EXCL, O_WRONLY | O_CREAT | O_EXCL)),
+    ALWAYS(fchmod),
+    ALWAYS(rename),
+    ALWAYS(renameat),
+    ALWAYS(renameat2),
+};
+
 static int allow(scmp_filter_ctx filter, const struct call *call)
 {
     struct scmp_arg_cmp conditions[CONDITIONS_MAX];
@@ -170,7 +180,7 @@ static int allow(scmp_filter_ctx filter, const struct call *call)
                                   conditions);
 }
 
-static int fill(scmp_filter_ctx filter)
+static int fill(scmp_filter_ctx filter, bool replaces)
 {
     /* Signals only to ourselves: abort(), and the cancelling of a thread. */
     const struct call tgkill = IF(tgkill, IS(0, (uint32_t)getpid()));
@@ -182,10 +192,13 @@ static int fill(scmp_filter_ctx filter)
                                   SCMP_SYS(clone3), 0);
     for (size_t i = 0; !failed && i < sizeof calls / sizeof *calls; i++)
         failed = allow(filter, &calls[i]);
+    for (size_t i = 0;
+         replaces && !failed && i < sizeof replacing / sizeof *replacing; i++)
+        failed = allow(filter, &replacing[i]);
     return failed;
 }
 
-bool sandbox_calls_confine(void)
+bool sandbox_calls_confine(bool replaces)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!filter) {
@@ -201,7 +214,7 @@ bool sandbox_calls_confine(void)
     if (!failed)
         failed = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (!failed)
-        failed = fill(filter);
+        failed = fill(filter, replaces);
     if (!failed)
         failed = seccomp_load(filter);
     seccomp_release(filter);

@@ -8,7 +8,8 @@
 
 #include "gateway/base/bytes.h"
 
-/* On false errno says why, and nothing is forbidden. */
-MUST_USE bool sandbox_calls_confine(void);
+/* `replaces`: files may be made and renamed as well. On false errno says why,
+ * and nothing is forbidden. */
+MUST_USE bool sandbox_calls_confine(bool replaces);
 
 #endif

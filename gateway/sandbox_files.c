@@ -21,6 +21,9 @@ enum {
     ACCESS_DEVICE =
         LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE,
     ACCESS_REMOVE = LANDLOCK_ACCESS_FS_REMOVE_FILE,
+    ACCESS_REPLACE = LANDLOCK_ACCESS_FS_MAKE_REG |
+                     LANDLOCK_ACCESS_FS_WRITE_FILE |
+                     LANDLOCK_ACCESS_FS_REMOVE_FILE,
 };
 
 static const struct {
@@ -63,20 +66,25 @@ static bool allow_directory(int rules, const char *path, uint64_t access)
     return allow(rules, dirname(copy), access);
 }
 
-static bool allow_all(int rules, const char *const *read,
-                      const char *const *remove)
+static bool allow_each(int rules, const char *const *paths, uint64_t access)
 {
     bool done = true;
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        done = allow(rules, own[i].path, own[i].access) && done;
-    for (; *read; read++)
-        done = allow_directory(rules, *read, ACCESS_READ) && done;
-    for (; *remove; remove++)
-        done = allow_directory(rules, *remove, ACCESS_REMOVE) && done;
+    for (; paths && *paths; paths++)
+        done = allow_directory(rules, *paths, access) && done;
     return done;
 }
 
-bool sandbox_files_confine(const char *const *read, const char *const *remove)
+static bool allow_all(int rules, const struct sandbox_options *o)
+{
+    bool done = allow_each(rules, o->read, ACCESS_READ);
+    done = allow_each(rules, o->remove, ACCESS_REMOVE) && done;
+    done = allow_each(rules, o->replace, ACCESS_REPLACE) && done;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        done = allow(rules, own[i].path, own[i].access) && done;
+    return done;
+}
+
+bool sandbox_files_confine(const struct sandbox_options *options)
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
                            LANDLOCK_CREATE_RULESET_VERSION);
@@ -89,7 +97,7 @@ bool sandbox_files_confine(const char *const *read, const char *const *remove)
         (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
     if (rules < 0)
         return false;
-    bool done = allow_all(rules, read, remove) &&
+    bool done = allow_all(rules, options) &&
                 prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
                 syscall(SYS_landlock_restrict_self, rules, 0) == 0;
     close(rules);

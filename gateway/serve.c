@@ -477,12 +477,13 @@ static void close_parts(struct serve *s)
 
 /* From here on no more than serving needs: what it reads again, and the place
  * of its control socket. */
-static bool enter_sandbox(const struct serve_options *o,
-                          const struct server_config *c)
+static bool enter_sandbox(const struct serve *s, const struct serve_options *o)
 {
+    const struct server_config *c = s->config;
     const char *read[5], *beside = o->config;
     size_t count = 0;
     struct sandbox sandbox;
+    char *replace = serve_files_replaces_in(s->files);
     read[count++] = beside;
     if (c->clients_directory)
         read[count++] = c->clients_directory;
@@ -491,13 +492,16 @@ static bool enter_sandbox(const struct serve_options *o,
     if (c->revoked_file)
         read[count++] = c->revoked_file;
     read[count] = NULL;
-    return sandbox_enter(
+    bool entered = sandbox_enter(
         &(struct sandbox_options){
             .off = o->no_sandbox,
             .read = read,
             .remove = (const char *const[]){o->control, NULL},
+            .replace = (const char *const[]){replace, NULL},
         },
         &sandbox);
+    free(replace);
+    return entered;
 }
 
 static int run(const struct server_config *config,
@@ -509,7 +513,7 @@ static int run(const struct server_config *config,
     if (!s)
         return EXIT_FAILURE;
     s->config = config;
-    if (open_parts(s, options->control) && enter_sandbox(options, config)) {
+    if (open_parts(s, options->control) && enter_sandbox(s, options)) {
         serve_listeners_describe(config, local, sizeof local);
         log_info("serve: %s, device %s", local, config->device);
         notify_ready(&s->notify, "serving");

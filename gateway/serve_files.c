@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,28 +13,21 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/file_plan.h"
 #include "gateway/openvpn/distinguished_name.h"
 #include "gateway/profile.h"
 #include "gateway/serve_report.h"
+#include "gateway/written_file.h"
 
-enum {
-    LEASES_FILE_MAX = 16 << 20,
-    LOOK_SECONDS = 5, /* whether the list of revoked certificates changed */
-};
-
-struct written {
-    int fd;           /* -1: no such file */
-    uint32_t seconds; /* 0: only at the end */
-    struct loop_timer timer;
-};
+enum { LEASES_FILE_MAX = 16 << 20 };
 
 struct serve_files {
     const struct server_config *config;
     struct loop *loop;
     struct server *server;
-    struct written leases, status;
-    struct loop_timer look;
-    struct stat revoked; /* as it was read last */
+    struct file_plan plan;
+    struct loop_timer timer;
+    struct written_file leases, status;
 };
 
 /* --- Of one client -------------------------------------------------------- */
@@ -138,125 +132,175 @@ static void write_leases(struct serve_files *f, FILE *out)
 /* --- Revoked certificates --------------------------------------------------
  */
 
-void serve_files_reload(struct serve_files *f)
+static bool mark_of(const char *path, struct file_plan_mark *mark)
+{
+    struct stat s;
+    if (stat(path, &s) != 0)
+        return false; /* it is being replaced */
+    *mark = (struct file_plan_mark){s.st_mtim.tv_sec, s.st_mtim.tv_nsec,
+                                    s.st_size, s.st_ino};
+    return true;
+}
+
+static void read_revoked(struct serve_files *f)
 {
     const struct server_config *c = f->config;
+    struct file_plan_mark mark;
     struct config_blob list;
-    if (!c->revoked_file)
-        return;
-    (void)!stat(c->revoked_file, &f->revoked);
+    bool marked = mark_of(c->revoked_file, &mark);
     if (!profile_read_again(c->common.path, c->revoked_file, &list))
         return;
+    if (marked)
+        file_plan_saw(&f->plan, &mark);
     if (server_revoke(f->server, &list))
         log_info("serve: the list of revoked certificates was read again");
     free(list.data);
 }
 
-static void look(void *context, struct instant now)
+static void look_at_revoked(struct serve_files *f)
 {
-    struct serve_files *f = context;
-    struct stat s;
-    loop_timer_set(&f->look,
-                   instant_after(now, duration_seconds(LOOK_SECONDS)));
-    if (stat(f->config->revoked_file, &s) != 0)
-        return; /* it is being replaced */
-    if (s.st_mtim.tv_sec != f->revoked.st_mtim.tv_sec ||
-        s.st_mtim.tv_nsec != f->revoked.st_mtim.tv_nsec ||
-        s.st_size != f->revoked.st_size || s.st_ino != f->revoked.st_ino)
-        serve_files_reload(f);
+    struct file_plan_mark mark;
+    if (mark_of(f->config->revoked_file, &mark) &&
+        file_plan_is_news(&f->plan, &mark))
+        read_revoked(f);
 }
 
-static void start_looking(struct serve_files *f)
+void serve_files_reload(struct serve_files *f)
 {
-    if (!f->config->revoked_file)
-        return;
-    (void)!stat(f->config->revoked_file, &f->revoked);
-    loop_timer_set(&f->look, instant_after(loop_now(f->loop),
-                                           duration_seconds(LOOK_SECONDS)));
+    if (f->config->revoked_file)
+        read_revoked(f);
 }
 
 /* --- Files that are written ----------------------------------------------- */
 
-static bool put(int fd, const char *text, size_t size)
-{
-    size_t done = 0;
-    if (lseek(fd, 0, SEEK_SET) != 0)
-        return false;
-    while (done < size) {
-        ssize_t n = write(fd, text + done, size - done);
-        if (n <= 0)
-            return false;
-        done += (size_t)n;
-    }
-    return ftruncate(fd, (off_t)size) == 0;
-}
-
-static void rewrite(struct serve_files *f, struct written *file,
+static bool rewrite(struct serve_files *f, enum file_plan_file which,
                     struct instant now)
 {
+    bool leases = which == FILE_PLAN_LEASES;
     char *text = NULL;
     size_t size = 0;
-    if (file->fd < 0)
-        return;
     FILE *out = open_memstream(&text, &size);
     if (!out)
-        return;
-    if (file == &f->leases)
+        return false;
+    if (leases)
         write_leases(f, out);
     else
         serve_report_write(f->server, f->config->status_version, now, out);
-    if (fclose(out) == 0 && !put(file->fd, text, size))
-        log_warn("serve: %s: %s",
-                 file == &f->leases ? f->config->pool_file
-                                    : f->config->status_file,
-                 strerror(errno));
+    bool good =
+        fclose(out) == 0 && written_file_write(leases ? &f->leases : &f->status,
+                                               bytes_of(text, size));
+    int number = errno;
     free(text);
-    if (file->seconds)
-        loop_timer_set(&file->timer,
-                       instant_after(now, duration_seconds(file->seconds)));
+    errno = number;
+    return good;
 }
 
-static void leases_due(void *context, struct instant now)
+static void write_file(struct serve_files *f, enum file_plan_file which,
+                       struct instant now)
 {
-    struct serve_files *f = context;
-    rewrite(f, &f->leases, now);
+    bool good = rewrite(f, which, now);
+    if (file_plan_done(&f->plan, which, good))
+        log_warn("serve: %s cannot be written: %s",
+                 which == FILE_PLAN_LEASES ? f->config->pool_file
+                                           : f->config->status_file,
+                 strerror(errno));
 }
 
-static void status_due(void *context, struct instant now)
+/* All that the plan says. */
+static void follow_plan(struct serve_files *f, struct instant now)
 {
-    struct serve_files *f = context;
-    rewrite(f, &f->status, now);
+    enum file_plan_file which;
+    while (file_plan_next(&f->plan, now, &which))
+        if (which == FILE_PLAN_REVOKED)
+            look_at_revoked(f);
+        else
+            write_file(f, which, now);
+    loop_timer_set(&f->timer, file_plan_deadline(&f->plan));
 }
 
-static bool open_written(struct serve_files *f, struct written *file,
-                         const char *path, uint32_t seconds,
-                         void (*expired)(void *, struct instant))
+static void due(void *context, struct instant now)
 {
-    file->fd = -1;
-    file->seconds = seconds;
-    file->timer = (struct loop_timer){INSTANT_NEVER, expired, f, NULL};
-    if (!path)
+    follow_plan(context, now);
+}
+
+/* --- Beginning and end ---------------------------------------------------- */
+
+static bool open_leases(struct serve_files *f)
+{
+    const struct server_config *c = f->config;
+    if (!c->pool_file)
         return true;
-    file->fd =
-        open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-    if (file->fd < 0) {
-        log_error("serve: %s: %s", path, strerror(errno));
+    if (c->pool_seconds)
+        (void)!written_file_open(&f->leases, c->pool_file, false);
+    else
+        f->leases.fd =
+            open(c->pool_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (f->leases.fd < 0) {
+        log_error("serve: %s: %s", c->pool_file, strerror(errno));
         return false;
     }
-    if (seconds)
-        file->timer.deadline =
-            instant_after(loop_now(f->loop), duration_seconds(seconds));
-    loop_add_timer(f->loop, &file->timer);
+    file_plan_add(&f->plan, FILE_PLAN_LEASES, c->pool_seconds,
+                  loop_now(f->loop));
+    if (!read_leases(f)) {
+        log_error("serve: %s: this is no file with addresses of clients, or it "
+                  "cannot be read; it stays as it is",
+                  c->pool_file);
+        return false;
+    }
+    file_plan_taken_over(&f->plan);
     return true;
 }
 
-static void close_written(struct serve_files *f, struct written *file)
+/* Whether what must stay read-only lies in that directory, or below it. */
+static bool is_within(const char *directory, const char *file)
 {
-    if (file->fd < 0)
+    char *whole = file ? realpath(file, NULL) : NULL;
+    size_t size = strlen(directory);
+    while (size > 0 && directory[size - 1] == '/')
+        size--;
+    bool within = whole && strncmp(whole, directory, size) == 0 &&
+                  (whole[size] == '/' || whole[size] == 0);
+    free(whole);
+    return within;
+}
+
+/* Who may replace a file may do so with all that lies beside it. */
+static bool may_replace(const struct server_config *c)
+{
+    const char *const guarded[] = {c->common.path, c->clients_directory,
+                                   c->users, c->revoked_file, c->pool_file};
+    char *copy = strdup(c->status_file);
+    char *directory = copy ? realpath(dirname(copy), NULL) : NULL;
+    bool may = directory != NULL;
+    for (size_t i = 0; may && i < sizeof guarded / sizeof *guarded; i++)
+        may = !is_within(directory, guarded[i]);
+    free(directory);
+    free(copy);
+    return may;
+}
+
+static bool open_status(struct serve_files *f)
+{
+    const struct server_config *c = f->config;
+    if (!c->status_file)
+        return true;
+    if (!written_file_open(&f->status, c->status_file, may_replace(c))) {
+        log_error("serve: %s: %s", c->status_file, strerror(errno));
+        return false;
+    }
+    file_plan_add(&f->plan, FILE_PLAN_STATUS, c->status_seconds,
+                  loop_now(f->loop));
+    return true;
+}
+
+static void start_looking(struct serve_files *f)
+{
+    struct file_plan_mark mark;
+    if (!f->config->revoked_file)
         return;
-    rewrite(f, file, loop_now(f->loop));
-    loop_remove_timer(f->loop, &file->timer);
-    close(file->fd);
+    file_plan_add(&f->plan, FILE_PLAN_REVOKED, 0, loop_now(f->loop));
+    if (mark_of(f->config->revoked_file, &mark))
+        file_plan_saw(&f->plan, &mark);
 }
 
 struct serve_files *serve_files_open(const struct server_config *config,
@@ -268,35 +312,32 @@ struct serve_files *serve_files_open(const struct server_config *config,
     f->config = config;
     f->loop = loop;
     f->server = server;
-    f->status.fd = -1;
-    f->look = (struct loop_timer){INSTANT_NEVER, look, f, NULL};
-    loop_add_timer(loop, &f->look);
+    f->leases.fd = f->status.fd = -1;
+    f->timer = (struct loop_timer){INSTANT_NEVER, due, f, NULL};
+    loop_add_timer(loop, &f->timer);
     tzset(); /* afterwards its file cannot be read */
-    bool good = open_written(f, &f->leases, config->pool_file,
-                             config->pool_seconds, leases_due) &&
-                open_written(f, &f->status, config->status_file,
-                             config->status_seconds, status_due);
-    if (good && f->leases.fd >= 0 && !read_leases(f)) {
-        log_error("serve: %s: it cannot be read", config->pool_file);
-        close(f->leases.fd);
-        f->leases.fd = -1;
-        good = false;
+    if (!open_leases(f) || !open_status(f)) {
+        serve_files_close(f);
+        return NULL;
     }
     start_looking(f);
-    if (good) {
-        rewrite(f, &f->status, loop_now(loop));
-        return f;
-    }
-    serve_files_close(f);
-    return NULL;
+    follow_plan(f, loop_now(loop));
+    return f;
+}
+
+char *serve_files_replaces_in(const struct serve_files *f)
+{
+    return written_file_directory(&f->status);
 }
 
 void serve_files_close(struct serve_files *f)
 {
     if (!f)
         return;
-    loop_remove_timer(f->loop, &f->look);
-    close_written(f, &f->leases);
-    close_written(f, &f->status);
+    file_plan_end(&f->plan);
+    follow_plan(f, loop_now(f->loop));
+    loop_remove_timer(f->loop, &f->timer);
+    written_file_close(&f->leases);
+    written_file_close(&f->status);
     free(f);
 }

@@ -2,8 +2,9 @@
  * The files of a server that runs: what it reads of each client
  * (client-config-dir), the list of revoked certificates, which is read again
  * when it has changed, and what it writes (ifconfig-pool-persist, status).
- * Those that are written are opened at the start, before the process gives up
- * opening any, and rewritten in place.
+ * What is done when, file_plan.h says. The leases are opened at the start, and
+ * rewritten in place; the status is replaced, unless that would open the
+ * configuration's directory to this process.
  */
 #ifndef GATEWAY_SERVE_FILES_H
 #define GATEWAY_SERVE_FILES_H
@@ -17,6 +18,10 @@ struct serve_files; /* heap */
  * failure; the log says why. */
 struct serve_files *serve_files_open(const struct server_config *config,
                                      struct loop *loop, struct server *server);
+/* The directory in which files are to be replaced, for the caller to free; NULL
+ * if there is none. */
+char *serve_files_replaces_in(const struct serve_files *f);
+
 /* Writes what there is to write. */
 void serve_files_close(struct serve_files *f);
 

@@ -13,6 +13,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -309,6 +310,45 @@ static void other_files_are_out_of_reach(void **state)
     assert_result(EACCES, remove_profile);
 }
 
+/* A server's status, in a directory where files may be replaced: here the
+ * control socket's. */
+static int replace_a_file(void)
+{
+    struct sandbox sandbox;
+    char fresh[PATH_SIZE + 8], whole[PATH_SIZE + 8], beside[PATH_SIZE + 8];
+    snprintf(fresh, sizeof fresh, "%s/new", control);
+    snprintf(whole, sizeof whole, "%s/status", control);
+    snprintf(beside, sizeof beside, "%s/new", profiles);
+    log_set_level(LOG_ERROR);
+    if (!sandbox_enter(
+            &(struct sandbox_options){
+                .read = (const char *const[]){profile, NULL},
+                .remove = (const char *const[]){NULL},
+                .replace = (const char *const[]){control, NULL},
+            },
+            &sandbox))
+        return NO_ANSWER;
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (fd < 0 || fchmod(fd, 0640) || rename(fresh, whole) || unlink(whole))
+        return errno;
+    if (!sandbox.files)
+        return 0; /* a kernel without Landlock */
+    fd = open(beside, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    return fd < 0 && errno == EACCES ? 0 : NO_ANSWER;
+}
+
+static void files_are_replaced_where_that_is_said(void **state)
+{
+    (void)state;
+    skip_with_sanitizers();
+    pid_t child = fork();
+    if (child == 0)
+        _exit(replace_a_file());
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 /* --- Privileges and secrets ---------------------------------------------- */
 
 /* One line of /proc/PID/status. */
@@ -499,6 +539,7 @@ int main(void)
         cmocka_unit_test(another_call_ends_the_process),
         cmocka_unit_test(what_serving_needs_is_there),
         cmocka_unit_test(other_files_are_out_of_reach),
+        cmocka_unit_test(files_are_replaced_where_that_is_said),
         cmocka_unit_test(privileges_are_gone),
         cmocka_unit_test(a_core_file_or_tracer_gets_nothing),
         cmocka_unit_test(a_thread_from_before_can_be_cancelled),
