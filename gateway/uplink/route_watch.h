@@ -14,8 +14,6 @@
 #include "gateway/base/address.h"
 #include "gateway/event/loop.h"
 
-enum { ROUTE_WATCH_SETTLE = 100 /* ms; several news are one change */ };
-
 struct route_watch; /* heap */
 
 struct route_watch_owner {

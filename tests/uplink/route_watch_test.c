@@ -4,6 +4,7 @@
 #include "tests/turn.h"
 
 #include "gateway/base/log.h"
+#include "gateway/uplink/route_news.h"
 #include "tests/namespace.h"
 
 struct fixture {
@@ -22,7 +23,7 @@ static void on_changed(void *context, struct instant now)
 /* Long enough for news to settle. */
 static void turn(struct fixture *f)
 {
-    enum { LONG_ENOUGH = 2 * ROUTE_WATCH_SETTLE };
+    enum { LONG_ENOUGH = 2 * ROUTE_NEWS_SETTLE };
     f->changed = 0;
     turn_for(f->loop, LONG_ENOUGH);
 }
