@@ -217,7 +217,7 @@ static void slept(void *context, struct instant now, struct duration length)
     struct gateway *g = context;
     log_info("gateway: the machine slept for %lld s: reconnecting",
              (long long)(length.us / duration_seconds(1).us));
-    vpn_reconnect(g->vpn, now);
+    vpn_slept(g->vpn, now);
 }
 
 static void signalled(void *context, struct instant now, int number)

@@ -146,13 +146,12 @@ void profiles_failed(struct profiles *p, const char *path, const char *why)
     }
 }
 
-bool profiles_has_other(const struct profiles *p)
+size_t profiles_others(const struct profiles *p)
 {
-    for (size_t i = 0; i < p->count; i++) {
-        if (i != p->position && !p->entries[i].broken)
-            return true;
-    }
-    return false;
+    size_t others = 0;
+    for (size_t i = 0; i < p->count; i++)
+        others += i != p->position && !p->entries[i].broken;
+    return others;
 }
 
 const char *profiles_why(const struct profiles *p)

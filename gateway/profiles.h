@@ -62,8 +62,8 @@ enum profiles_outcome profiles_pick(struct profiles *p,
 
 /* The one with this path, if it is wanted, was of no use; `why` for people. */
 void profiles_failed(struct profiles *p, const char *path, const char *why);
-/* Whether there is another one than the one taken last, and not broken. */
-bool profiles_has_other(const struct profiles *p);
+/* How many there are besides the one taken last, and not broken. */
+size_t profiles_others(const struct profiles *p);
 
 /* The first reason that there is, or NULL. */
 const char *profiles_why(const struct profiles *p);

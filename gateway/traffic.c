@@ -86,10 +86,14 @@ static void from_link(void *context, struct instant now,
     packet_batch_reset(&t->replies);
     router_from_qubes(t->router, now, batch, &t->replies);
     struct burst_layout layout = vpn_layout(t->vpn);
+    bool wanted = false;
     for (size_t i = 0; i < batch->count; i++) {
         if (!batch->packets[i].drop)
             cut(t, now, &batch->packets[i], &layout);
+        wanted = wanted || batch->packets[i].drop == DROP_TUNNEL_DOWN;
     }
+    if (wanted)
+        vpn_wanted(t->vpn, now);
     vpn_send(t->vpn, now, &t->out);
     deliver(t, now, &t->replies);
     update_timer(t);

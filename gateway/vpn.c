@@ -6,12 +6,10 @@
 
 #include "gateway/base/log.h"
 #include "gateway/uplink/route_watch.h"
+#include "gateway/vpn_retry.h"
 
 enum {
-    LOOK_AGAIN = 2,     /* s; for a file that is wanted and cannot be used */
-    PATIENT_ROUNDS = 4, /* through all profiles, before pauses grow */
-    SHIFT_MOST = 8,     /* 256 s */
-    STOPPED_PAUSE = 5,  /* s; after a client that stopped for good */
+    LOOK_AGAIN = 2, /* s; for a file that is wanted and cannot be used */
     REASON_SIZE = 640,
 };
 
@@ -24,13 +22,13 @@ struct vpn {
     struct vpn_client *client;     /* in force, or NULL */
     struct vpn_client *next;       /* about to be */
     char path[PROFILES_PATH_SIZE]; /* of the profile in force */
-    struct loop_timer turn;        /* of the next profile */
-    struct loop_timer change;      /* settings changed in this turn */
-    struct loop_timer look;        /* whether a file can be used now */
-    struct route_watch *routes;    /* or NULL: it has to do without */
-    uint64_t fruitless;            /* profiles since the tunnel was up */
-    struct drop_counters drops;    /* of clients gone by */
-    struct instant since;          /* of being blocked */
+    struct vpn_retry retry;
+    struct loop_timer attempt;  /* its time */
+    struct loop_timer change;   /* settings changed in this turn */
+    struct loop_timer look;     /* whether a file can be used now */
+    struct route_watch *routes; /* or NULL: it has to do without */
+    struct drop_counters drops; /* of clients gone by */
+    struct instant since;       /* of being blocked */
     char blocked[REASON_SIZE];
     bool started, stopping;
     bool overlay_changed; /* remote, proxy or user name */
@@ -43,26 +41,13 @@ static bool is_stopped(const struct vpn *v)
     return status.state == CLIENT_STOPPED;
 }
 
-/* --- Of several profiles the next ---------------------------------------- */
+/* --- The next attempt ---------------------------------------------------- */
 
-/* As for the servers of one profile: patient at first. */
-static struct duration pause_between_profiles(const struct vpn *v)
+static void follow_plan(struct vpn *v)
 {
-    uint64_t rounds = v->fruitless / (v->profiles.count + 1);
-    if (rounds < PATIENT_ROUNDS)
-        return duration_seconds(0);
-    uint64_t shift = rounds - PATIENT_ROUNDS;
-    return duration_seconds((int64_t)1
-                            << (shift < SHIFT_MOST ? shift : SHIFT_MOST));
-}
-
-/* The client's own pause is kept in any case. */
-static void await_turn(struct vpn *v, struct instant now,
-                       struct instant next_try)
-{
-    struct instant turn = instant_after(now, pause_between_profiles(v));
-    vpn_client_hold(v->client, true);
-    loop_timer_set(&v->turn, instant_before(turn, next_try) ? next_try : turn);
+    if (v->client)
+        vpn_client_hold(v->client, vpn_retry_holds(&v->retry));
+    loop_timer_set(&v->attempt, vpn_retry_deadline(&v->retry));
 }
 
 /* --- What the client says ------------------------------------------------ */
@@ -71,7 +56,6 @@ static void client_up(void *context, struct instant now,
                       const struct tunnel *tunnel)
 {
     struct vpn *v = context;
-    v->fruitless = 0;
     v->owner.up(v->owner.context, now, tunnel);
 }
 
@@ -107,18 +91,19 @@ static void client_changed(void *context, struct instant now,
         v->client ? vpn_client_uplink(v->client) : NULL;
     if (v->routes && uplink && status->state == CLIENT_NEGOTIATING)
         route_watch_follow(v->routes, &uplink->server.address);
-    if (status->state == CLIENT_PAUSING && status->rounds > 0 &&
-        profiles_has_other(&v->profiles))
-        await_turn(v, now, status->next_try);
+    vpn_retry_told(&v->retry, now, status, profiles_others(&v->profiles));
+    follow_plan(v);
 }
 
 static void client_stopped(void *context, struct instant now, const char *why)
 {
     struct vpn *v = context;
-    if (v->stopping || !v->options.serves_on)
+    if (v->stopping || !v->options.serves_on) {
         v->owner.stopped(v->owner.context, why);
-    else if (profiles_has_other(&v->profiles))
-        await_turn(v, now, instant_after(now, duration_seconds(STOPPED_PAUSE)));
+        return;
+    }
+    vpn_retry_stopped(&v->retry, now, profiles_others(&v->profiles));
+    follow_plan(v);
 }
 
 /* --- One profile instead of another -------------------------------------- */
@@ -126,10 +111,12 @@ static void client_stopped(void *context, struct instant now, const char *why)
 /* Not from inside of the client. */
 static void retire(struct vpn *v, struct instant now)
 {
-    loop_timer_set(&v->turn, INSTANT_NEVER);
+    if (v->client)
+        vpn_client_retire(v->client, now);
+    vpn_retry_reset(&v->retry);
+    loop_timer_set(&v->attempt, INSTANT_NEVER);
     if (!v->client)
         return;
-    vpn_client_retire(v->client, now);
     struct client_status status;
     vpn_client_status(v->client, &status);
     for (unsigned i = 0; i < DROP_COUNT; i++)
@@ -251,18 +238,57 @@ static void look_again(void *context, struct instant now)
                        instant_after(now, duration_seconds(LOOK_AGAIN)));
 }
 
-static void turn_came(void *context, struct instant now)
+static void next_profile(struct vpn *v, struct instant now)
 {
-    struct vpn *v = context;
     struct client_status status;
     vpn_client_status(v->client, &status);
-    v->fruitless++;
     profiles_failed(&v->profiles, v->path,
                     status.last_error ? status.last_error : "it failed");
     log_warn("vpn: no way with this profile, the next one is tried");
     choose(v, now, v->profiles.position + 1);
-    if (v->client)
-        vpn_client_hold(v->client, false);
+}
+
+static void perform(struct vpn *v, struct instant now,
+                    enum vpn_retry_action action)
+{
+    switch (action) {
+    case VPN_RETRY_NOTHING:
+        break;
+    case VPN_RETRY_AGAIN:
+        vpn_client_end_pause(v->client, now);
+        break;
+    case VPN_RETRY_RECONNECT:
+        vpn_client_reconnect(v->client, now);
+        break;
+    case VPN_RETRY_NEXT_PROFILE:
+        next_profile(v, now);
+        break;
+    }
+    follow_plan(v);
+}
+
+static void attempt_due(void *context, struct instant now)
+{
+    struct vpn *v = context;
+    perform(v, now, vpn_retry_expire(&v->retry, now));
+}
+
+void vpn_wanted(struct vpn *v, struct instant now)
+{
+    if (!vpn_retry_wanted(&v->retry, now))
+        return;
+    log_info("vpn: a qube wants to send: the next attempt is brought forward");
+    follow_plan(v);
+}
+
+/* Where something waits for a person or is over, another way is no help. */
+static void way_changed(void *context, struct instant now)
+{
+    struct vpn *v = context;
+    enum vpn_retry_action action = vpn_retry_way_changed(&v->retry, now);
+    if (action == VPN_RETRY_RECONNECT)
+        log_info("vpn: there is another way to the server: reconnecting");
+    perform(v, now, action);
 }
 
 /* --- Packets ------------------------------------------------------------- */
@@ -324,9 +350,15 @@ void vpn_reconnect(struct vpn *v, struct instant now)
         vpn_reload(v, now);
         return;
     }
-    loop_timer_set(&v->turn, INSTANT_NEVER);
-    vpn_client_hold(v->client, false);
     vpn_client_reconnect(v->client, now);
+}
+
+void vpn_slept(struct vpn *v, struct instant now)
+{
+    if (!v->client || is_stopped(v))
+        vpn_reconnect(v, now);
+    else
+        perform(v, now, vpn_retry_way_changed(&v->retry, now));
 }
 
 void vpn_reload(struct vpn *v, struct instant now)
@@ -359,21 +391,6 @@ void vpn_log_in(struct vpn *v, struct instant now, const char *username,
         vpn_client_log_in(v->client, now, username, password, response);
 }
 
-/* Where something waits for a person or is over, another way is no help. */
-static void way_changed(void *context, struct instant now)
-{
-    struct vpn *v = context;
-    struct client_status status;
-    if (!v->client)
-        return;
-    vpn_client_status(v->client, &status);
-    if (status.state == CLIENT_IDLE || status.state == CLIENT_STOPPED ||
-        status.state == CLIENT_AWAIT_CREDENTIALS)
-        return;
-    log_info("vpn: there is another way to the server: reconnecting");
-    vpn_reconnect(v, now);
-}
-
 struct vpn_view vpn_view(const struct vpn *v)
 {
     return (struct vpn_view){
@@ -400,10 +417,11 @@ struct vpn *vpn_new(struct loop *loop, const struct vpn_options *options,
     v->since = loop_now(loop);
     snprintf(v->blocked, sizeof v->blocked, "waiting for the settings of dom0");
     profiles_init(&v->profiles, options->profile, options->directory);
-    v->turn = (struct loop_timer){INSTANT_NEVER, turn_came, v, NULL};
+    vpn_retry_init(&v->retry);
+    v->attempt = (struct loop_timer){INSTANT_NEVER, attempt_due, v, NULL};
     v->change = (struct loop_timer){INSTANT_NEVER, change, v, NULL};
     v->look = (struct loop_timer){INSTANT_NEVER, look_again, v, NULL};
-    loop_add_timer(loop, &v->turn);
+    loop_add_timer(loop, &v->attempt);
     loop_add_timer(loop, &v->change);
     loop_add_timer(loop, &v->look);
     v->routes =
@@ -417,7 +435,7 @@ void vpn_free(struct vpn *v)
         return;
     vpn_client_free(v->client);
     route_watch_close(v->routes);
-    loop_remove_timer(v->loop, &v->turn);
+    loop_remove_timer(v->loop, &v->attempt);
     loop_remove_timer(v->loop, &v->change);
     loop_remove_timer(v->loop, &v->look);
     free(v);

@@ -66,7 +66,13 @@ void vpn_setting_changed(struct vpn *v, struct instant now,
                          enum vm_config_key key);
 /* Connects anew, or looks for a profile if none is in force. */
 void vpn_reconnect(struct vpn *v, struct instant now);
-/* The same, after reading the profiles again from the first on. */
+/* The machine slept: ends a pause and connects anew. */
+void vpn_slept(struct vpn *v, struct instant now);
+/* A packet of a qube was refused because there is no tunnel: the next attempt
+ * may come sooner (vpn_retry.h). */
+void vpn_wanted(struct vpn *v, struct instant now);
+/* The same as vpn_reconnect(), after reading the profiles again from the first
+ * on. */
 void vpn_reload(struct vpn *v, struct instant now);
 /* Says goodbye; stopped() follows, perhaps from inside. */
 void vpn_stop(struct vpn *v, struct instant now);

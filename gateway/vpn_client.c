@@ -192,6 +192,12 @@ void vpn_client_reconnect(struct vpn_client *c, struct instant now)
     pump(c, now);
 }
 
+void vpn_client_end_pause(struct vpn_client *c, struct instant now)
+{
+    client_end_pause(c->client, now);
+    pump(c, now);
+}
+
 void vpn_client_stop(struct vpn_client *c, struct instant now)
 {
     client_stop(c->client, now);

@@ -40,6 +40,8 @@ void vpn_client_free(struct vpn_client *c);
 
 void vpn_client_start(struct vpn_client *c, struct instant now);
 void vpn_client_reconnect(struct vpn_client *c, struct instant now);
+/* Ends a pause, if there is one. */
+void vpn_client_end_pause(struct vpn_client *c, struct instant now);
 /* Says goodbye; stopped() follows, perhaps from inside. */
 void vpn_client_stop(struct vpn_client *c, struct instant now);
 /* The same without stopped(), to be freed. */

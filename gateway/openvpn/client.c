@@ -138,6 +138,13 @@ void client_reconnect(struct client *c, struct instant now)
     client_state_connect(c);
 }
 
+void client_end_pause(struct client *c, struct instant now)
+{
+    c->now = now;
+    if (c->state == CLIENT_PAUSING)
+        client_state_connect(c);
+}
+
 /* CR_TEXT: asked and answered while the server holds back its push. */
 static void answer_challenge(struct client *c, const char *answer)
 {
@@ -490,14 +497,16 @@ static unsigned wanted_answer(const struct client *c)
 
 void client_status(const struct client *c, struct client_status *out)
 {
-    bool up = c->state == CLIENT_UP;
+    bool up = c->state == CLIENT_UP, pausing = c->state == CLIENT_PAUSING;
     unsigned wanted = wanted_answer(c);
     const struct data_channel *sender =
         up ? session_data_sender(&c->session, c->now) : NULL;
     *out = (struct client_status){
         .state = c->state,
         .since = c->since,
-        .next_try = c->state == CLIENT_PAUSING ? c->deadline : INSTANT_NEVER,
+        .next_try = pausing ? c->plan.next : INSTANT_NEVER,
+        .wanted_try = pausing ? c->plan.wanted : INSTANT_NEVER,
+        .asked_try = pausing ? c->plan.asked : INSTANT_NEVER,
         .remote = c->remote,
         .cipher = up ? c->session.data.cipher : NULL,
         .tls = c->tls_text[0] ? c->tls_text : NULL,
@@ -513,6 +522,7 @@ void client_status(const struct client *c, struct client_status *out)
         .bytes_opened = c->bytes_opened,
         .negotiations = c->negotiations,
         .reconnects = c->reconnects,
+        .answers = c->answers,
         .rounds = c->remotes.failures / c->config->remote_count,
         .drops = &c->drops,
     };

@@ -96,6 +96,9 @@ void client_failed(struct client *c, struct instant now, const char *why);
 void client_expire(struct client *c, struct instant now);
 /* Tear down and connect again at once (suspend, a user's wish). */
 void client_reconnect(struct client *c, struct instant now);
+/* Ends the pause; whether it may end is the caller's matter: see `wanted_try'
+ * and `asked_try' of the status. */
+void client_end_pause(struct client *c, struct instant now);
 /* Answers ASK. Copied. What is NULL stays as it was; client_status() says what
  * is wanted. */
 void client_credentials(struct client *c, struct instant now,
@@ -121,8 +124,11 @@ void client_open(struct client *c, struct instant now, struct burst *burst);
 /* For `status`. Text is borrowed until the next call. */
 struct client_status {
     enum client_state state;
-    struct instant since;               /* of this state */
-    struct instant next_try;            /* while PAUSING */
+    struct instant since;      /* of this state */
+    struct instant next_try;   /* while PAUSING */
+    struct instant wanted_try; /* when a qube's wish may bring it forward to;
+                                  NEVER: it may not */
+    struct instant asked_try;  /* not before, says the server */
     const struct config_remote *remote; /* or NULL */
     const char *cipher;                 /* "AES-256-GCM", or NULL */
     const char *tls; /* "TLSv1.3 TLS1-3-AES-256-GCM-SHA384", or NULL */
@@ -135,6 +141,8 @@ struct client_status {
     uint64_t bytes_sealed, bytes_opened; /* inner bytes */
     uint64_t negotiations; /* TLS handshakes that came to an end */
     uint64_t reconnects;   /* connections given up, for whatever reason */
+    uint64_t answers;      /* connections in which the server said anything, as
+                              far as they are over */
     uint64_t rounds; /* times all servers failed since the tunnel was up */
     const struct drop_counters *drops;
 };

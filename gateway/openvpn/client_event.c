@@ -269,13 +269,14 @@ static void take_auth_failed(struct client *c, struct bytes rest)
     control_message_auth_failed(rest, &failed);
     log_quote(reason, failed.reason);
     if (failed.failure == CONTROL_AUTH_TEMPORARY) {
-        struct remote_list_advice advice = {advances[failed.advance],
-                                            failed.backoff};
+        struct remote_list_advice advice = {.advance = advances[failed.advance],
+                                            .backoff = failed.backoff};
         client_state_retry(c, REMOTE_LIST_FAILED, &advice,
                            "the server cannot log us in now: %s", reason);
         return;
     }
-    struct remote_list_advice stay = {REMOTE_LIST_STAY, 0};
+    struct remote_list_advice stay = {.advance = REMOTE_LIST_STAY,
+                                      .keep = true};
     switch (credentials_refused(&c->credentials, rest)) {
     case CREDENTIALS_AGAIN:
         client_state_retry(c, REMOTE_LIST_LOST, &stay,
@@ -339,7 +340,8 @@ static void take_signal(struct client *c, bool halt, struct bytes rest)
     control_message_signal(rest, &s);
     log_quote(reason, s.reason);
     struct remote_list_advice advice = {
-        s.advance ? REMOTE_LIST_NEXT_REMOTE : REMOTE_LIST_STAY, 0};
+        .advance = s.advance ? REMOTE_LIST_NEXT_REMOTE : REMOTE_LIST_STAY,
+        .keep = true};
     if (halt)
         client_state_stop(c, "the server ended the session for good: %s",
                           reason);

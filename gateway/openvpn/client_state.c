@@ -98,6 +98,7 @@ void client_state_disconnect(struct client *c)
     if (c->parting_next == c->parting_count)
         c->parting_next = c->parting_count = 0;
     if (c->session_open) {
+        c->answers += session_heard(&c->session);
         while (session_heard(&c->session) &&
                c->parting_count < CLIENT_PARTING_MAX &&
                session_transmit(&c->session, c->now, &datagram))
@@ -156,8 +157,8 @@ void client_state_retry(struct client *c, enum remote_list_end end,
     client_state_disconnect(c);
     c->reconnects++;
     c->remote = NULL;
-    struct instant next = remote_list_next(&c->remotes, c->now, end, advice);
-    if (instant_is_never(next)) {
+    c->plan = remote_list_next(&c->remotes, c->now, end, advice);
+    if (instant_is_never(c->plan.next)) {
         char last[CLIENT_ERROR_SIZE / 2];
         snprintf(last, sizeof last, "%.*s", (int)sizeof last - 1,
                  c->last_error);
@@ -165,9 +166,10 @@ void client_state_retry(struct client *c, enum remote_list_end end,
             c, "%s; that was the last attempt (connect-retry-max)", last);
         return;
     }
-    client_state_become(c, CLIENT_PAUSING, next);
+    client_state_become(c, CLIENT_PAUSING, c->plan.next);
     log_warn("openvpn: %s; next attempt in %lld s", c->last_error,
-             (long long)((instant_since(next, c->now).us + 999999) / 1000000));
+             (long long)((instant_since(c->plan.next, c->now).us + 999999) /
+                         1000000));
 }
 
 /* Starting a connection. */

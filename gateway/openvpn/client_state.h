@@ -37,8 +37,9 @@ struct client {
     struct client_env env;
     enum client_state state;
     struct instant since, now;
-    struct instant deadline; /* of the state; NEVER if it may last */
-    struct instant repeat;   /* next hello or PUSH_REQUEST */
+    struct instant deadline;      /* of the state; NEVER if it may last */
+    struct instant repeat;        /* next hello or PUSH_REQUEST */
+    struct remote_list_plan plan; /* while PAUSING */
     struct remote_list remotes;
     const struct config_remote *remote; /* while there is an attempt */
     uint16_t outer_overhead, outer_mtu;
@@ -65,7 +66,7 @@ struct client {
     uint8_t parting_count, parting_next;
     struct drop_counters drops;
     uint64_t packets_sealed, packets_opened, bytes_sealed, bytes_opened;
-    uint64_t negotiations, reconnects;
+    uint64_t negotiations, reconnects, answers;
     char last_error[CLIENT_ERROR_SIZE];
     char tls_text[CLIENT_TLS_TEXT_SIZE];
     struct client_parting parting[CLIENT_PARTING_MAX];

@@ -19,7 +19,6 @@ void config_init(struct config *c)
 {
     *c = (struct config){
         .connect_retry = 1,
-        .connect_retry_max = 300,
         .data_ciphers = "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305",
         .auth = "SHA1",
         .replay_packets = 64,

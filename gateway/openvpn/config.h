@@ -127,7 +127,7 @@ struct config {
     bool remote_random_hostname;
     bool floating;               /* all of them */
     uint32_t connect_retry;      /* s */
-    uint32_t connect_retry_max;  /* s, cap of the back-off */
+    uint32_t connect_retry_max;  /* s, cap of the back-off; 0: not said */
     uint32_t connect_cycles_max; /* 0: for ever */
 
     /* TLS */

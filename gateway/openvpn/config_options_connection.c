@@ -191,7 +191,7 @@ HANDLER(connect_retry)
         !config_builder_number(b, line, 2, 1, 86400, &most))
         return;
     c->connect_retry = pause;
-    c->connect_retry_max = most < pause ? pause : most;
+    c->connect_retry_max = most && most < pause ? pause : most;
 }
 
 HANDLER(connect_retry_max)

@@ -6,6 +6,9 @@
 enum {
     PATIENT_ROUNDS = 4, /* before pauses grow */
     SHIFT_MOST = 15,    /* connect-retry is less than 2^17 s */
+    PAUSE_MOST = 30,    /* s; where the profile does not say another */
+    REFUSED_MOST = 300, /* s; the same after an authentication failure, which
+                           takes more than patience to mend */
     NOINTERACT_PAUSE = 10,
     BACKOFF_MOST = 86400, /* s; a server may not put us to sleep for longer */
     LABEL_BYTES = 6,
@@ -161,13 +164,21 @@ static bool step(struct remote_list *l, enum remote_list_end end,
     return false;
 }
 
+static uint64_t longest_pause(const struct config *c, enum remote_list_end end)
+{
+    uint64_t most = end == REMOTE_LIST_AUTH_FAILED ? REFUSED_MOST : PAUSE_MOST;
+    if (c->connect_retry_max)
+        most = c->connect_retry_max;
+    return most < c->connect_retry ? c->connect_retry : most;
+}
+
 static uint64_t pause_seconds(const struct remote_list *l,
                               enum remote_list_end end)
 {
     if (end == REMOTE_LIST_TIMED_OUT)
         return 0;
     const struct config *c = l->config;
-    uint64_t seconds = c->connect_retry;
+    uint64_t seconds = c->connect_retry, most = longest_pause(c, end);
     if (c->auth_retry == CONFIG_RETRY_NOINTERACT)
         seconds = NOINTERACT_PAUSE;
     uint64_t rounds = l->failures / c->remote_count;
@@ -176,12 +187,36 @@ static uint64_t pause_seconds(const struct remote_list *l,
         seconds = (seconds ? seconds : 1)
                   << (shift < SHIFT_MOST ? shift : SHIFT_MOST);
     }
-    return seconds < c->connect_retry_max ? seconds : c->connect_retry_max;
+    return seconds < most ? seconds : most;
 }
 
-struct instant remote_list_next(struct remote_list *l, struct instant now,
-                                enum remote_list_end end,
-                                const struct remote_list_advice *advice)
+static struct remote_list_plan plan(const struct remote_list *l,
+                                    struct instant now,
+                                    enum remote_list_end end,
+                                    const struct remote_list_advice *advice)
+{
+    uint64_t seconds = pause_seconds(l, end);
+    uint64_t least = l->config->connect_retry;
+    uint64_t backoff = advice ? advice->backoff : 0;
+    if (backoff > BACKOFF_MOST)
+        backoff = BACKOFF_MOST;
+    if (backoff > seconds)
+        seconds = backoff;
+    if (backoff > least)
+        least = backoff;
+    bool keep = end == REMOTE_LIST_AUTH_FAILED || (advice && advice->keep);
+    return (struct remote_list_plan){
+        .next = instant_after(now, duration_seconds((int64_t)seconds)),
+        .wanted = keep ? INSTANT_NEVER
+                       : instant_after(now, duration_seconds((int64_t)least)),
+        .asked = instant_after(now, duration_seconds((int64_t)backoff)),
+    };
+}
+
+struct remote_list_plan
+remote_list_next(struct remote_list *l, struct instant now,
+                 enum remote_list_end end,
+                 const struct remote_list_advice *advice)
 {
     const struct config *c = l->config;
     bool same_remote =
@@ -191,13 +226,8 @@ struct instant remote_list_next(struct remote_list *l, struct instant now,
     l->failures += !same_remote && end != REMOTE_LIST_LOST;
     if (c->connect_cycles_max &&
         l->failures >= (uint64_t)c->connect_cycles_max * c->remote_count)
-        return INSTANT_NEVER;
+        return (struct remote_list_plan){INSTANT_NEVER, INSTANT_NEVER,
+                                         INSTANT_NEVER};
     show(l);
-    uint64_t seconds = pause_seconds(l, end);
-    uint64_t backoff = advice ? advice->backoff : 0;
-    if (backoff > BACKOFF_MOST)
-        backoff = BACKOFF_MOST;
-    if (backoff > seconds)
-        seconds = backoff;
-    return instant_after(now, duration_seconds((int64_t)seconds));
+    return plan(l, now, end, advice);
 }

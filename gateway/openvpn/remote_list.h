@@ -38,6 +38,15 @@ enum remote_list_advance {
 struct remote_list_advice {
     enum remote_list_advance advance;
     uint32_t backoff; /* s to wait at least */
+    bool keep;        /* the pause, whatever a qube wants meanwhile */
+};
+
+/* When the next attempt is made. NEVER: the profile wants no more. */
+struct remote_list_plan {
+    struct instant next;
+    struct instant wanted; /* when a qube's wish may bring it forward to; NEVER:
+                              it may not */
+    struct instant asked;  /* not before, says the server */
 };
 
 struct remote_list {
@@ -82,10 +91,10 @@ void remote_list_stay(struct remote_list *l);
 /* The tunnel stands: the next attempt will be made here again. */
 void remote_list_succeeded(struct remote_list *l);
 
-/* Steps on. When to make the next attempt; INSTANT_NEVER if the profile wants
- * no more of them. `advice` may be NULL. */
-struct instant remote_list_next(struct remote_list *l, struct instant now,
-                                enum remote_list_end end,
-                                const struct remote_list_advice *advice);
+/* Steps on. `advice` may be NULL. */
+struct remote_list_plan
+remote_list_next(struct remote_list *l, struct instant now,
+                 enum remote_list_end end,
+                 const struct remote_list_advice *advice);
 
 #endif

@@ -136,7 +136,7 @@ static void the_next_is_looked_for_round_the_end(void **state)
     assert_true(profiles_want(&f->profiles, &f->settings));
     assert_int_equal(pick(f, 1), PROFILES_TAKEN);
     assert_string_equal(f->taken, "c.example");
-    assert_true(profiles_has_other(&f->profiles));
+    assert_int_equal(profiles_others(&f->profiles), 1);
 
     profiles_failed(&f->profiles, f->profiles.entries[2].path, "no answer");
     assert_non_null(strstr(why(f, 2), "/c: no answer"));
@@ -153,7 +153,7 @@ static void a_broken_file_is_read_again_when_it_is_another(void **state)
     assert_true(profiles_want(&f->profiles, &f->settings));
     assert_int_equal(pick(f, 0), PROFILES_UNUSABLE);
     assert_false(profiles_changed(&f->profiles));
-    assert_false(profiles_has_other(&f->profiles));
+    assert_int_equal(profiles_others(&f->profiles), 0);
 
     put(f, "a", GOOD, "a.example");
     assert_true(profiles_changed(&f->profiles));

@@ -1000,7 +1000,7 @@ static void defaults_are_openvpns(void **state)
     accept(&t, "");
     const struct config *c = &t.config;
     assert_int_equal(c->connect_retry, 1);
-    assert_int_equal(c->connect_retry_max, 300);
+    assert_int_equal(c->connect_retry_max, 0);
     assert_int_equal(c->connect_cycles_max, 0);
     assert_int_equal(c->reneg_seconds, 3600);
     assert_int_equal(c->hand_window, 60);

@@ -38,21 +38,26 @@ static char current(const struct fixture *f)
     return remote_list_current(&f->list)->host[0];
 }
 
-/* Steps on; the pause in seconds. */
-static int64_t next(struct fixture *f, enum remote_list_end end)
+/* -1: never. */
+static int64_t seconds_until(const struct fixture *f, struct instant when)
 {
-    struct instant when = remote_list_next(&f->list, f->now, end, NULL);
     if (instant_is_never(when))
         return -1;
     return instant_to_seconds((struct instant){when.us - f->now.us});
 }
 
+/* Steps on; the pause in seconds. */
+static int64_t next(struct fixture *f, enum remote_list_end end)
+{
+    return seconds_until(f, remote_list_next(&f->list, f->now, end, NULL).next);
+}
+
 static int64_t advised(struct fixture *f, enum remote_list_end end,
                        enum remote_list_advance advance, uint32_t backoff)
 {
-    const struct remote_list_advice advice = {advance, backoff};
-    struct instant when = remote_list_next(&f->list, f->now, end, &advice);
-    return instant_to_seconds((struct instant){when.us - f->now.us});
+    const struct remote_list_advice advice = {advance, backoff, false};
+    return seconds_until(f,
+                         remote_list_next(&f->list, f->now, end, &advice).next);
 }
 
 static void remotes_are_tried_in_order_and_again(void **state)
@@ -249,14 +254,66 @@ static void pauses_grow_after_four_rounds_up_to_the_maximum(void **state)
     set_up(&f, 2);
     start(&f);
     const int64_t expected[] = {1, 1, 1, 1, 1,  1,  1,  1,  1,  2, 2,
-                                4, 4, 8, 8, 16, 16, 32, 32, 64, 64};
+                                4, 4, 8, 8, 16, 16, 30, 30, 30, 30};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_int_equal(next(&f, REMOTE_LIST_FAILED), expected[i]);
     for (int i = 0; i < 100; i++)
         (void)next(&f, REMOTE_LIST_FAILED);
-    assert_int_equal(next(&f, REMOTE_LIST_FAILED), 300);
+    assert_int_equal(next(&f, REMOTE_LIST_FAILED), 30);
+    /* Not where patience does not help. */
+    assert_int_equal(next(&f, REMOTE_LIST_AUTH_FAILED), 300);
     remote_list_succeeded(&f.list);
     assert_int_equal(next(&f, REMOTE_LIST_LOST), 1);
+    remote_list_clear(&f.list);
+}
+
+/* Seconds of both numbers that a `connect-retry` has. */
+static void the_profiles_own_pauses_count(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t retry, most;
+        int64_t first, last;
+    } cases[] = {{60, 0, 60, 60}, {5, 120, 5, 120}, {2, 8, 2, 8}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fixture f;
+        set_up(&f, 1);
+        f.config.connect_retry = cases[i].retry;
+        f.config.connect_retry_max = cases[i].most;
+        start(&f);
+        assert_int_equal(next(&f, REMOTE_LIST_FAILED), cases[i].first);
+        for (int n = 0; n < 100; n++)
+            (void)next(&f, REMOTE_LIST_FAILED);
+        assert_int_equal(next(&f, REMOTE_LIST_FAILED), cases[i].last);
+        remote_list_clear(&f.list);
+    }
+}
+
+static void a_wish_waits_for_the_profile_and_the_server(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct remote_list_plan p;
+    set_up(&f, 1);
+    f.config.connect_retry = 7;
+    start(&f);
+    for (int n = 0; n < 100; n++)
+        (void)next(&f, REMOTE_LIST_FAILED);
+    p = remote_list_next(&f.list, f.now, REMOTE_LIST_FAILED, NULL);
+    assert_int_equal(seconds_until(&f, p.next), 30);
+    assert_int_equal(seconds_until(&f, p.wanted), 7);
+    assert_int_equal(seconds_until(&f, p.asked), 0);
+    /* AUTH_FAILED,TEMP[backoff 20] */
+    const struct remote_list_advice later = {.backoff = 20};
+    p = remote_list_next(&f.list, f.now, REMOTE_LIST_FAILED, &later);
+    assert_int_equal(seconds_until(&f, p.wanted), 20);
+    assert_int_equal(seconds_until(&f, p.asked), 20);
+    /* RESTART */
+    const struct remote_list_advice keep = {.keep = true};
+    p = remote_list_next(&f.list, f.now, REMOTE_LIST_FAILED, &keep);
+    assert_int_equal(seconds_until(&f, p.wanted), -1);
+    p = remote_list_next(&f.list, f.now, REMOTE_LIST_AUTH_FAILED, NULL);
+    assert_int_equal(seconds_until(&f, p.wanted), -1);
     remote_list_clear(&f.list);
 }
 
@@ -373,6 +430,8 @@ int main(void)
         cmocka_unit_test(the_servers_advice_wins_over_the_rules),
         cmocka_unit_test(the_servers_backoff_is_at_least_kept),
         cmocka_unit_test(pauses_grow_after_four_rounds_up_to_the_maximum),
+        cmocka_unit_test(the_profiles_own_pauses_count),
+        cmocka_unit_test(a_wish_waits_for_the_profile_and_the_server),
         cmocka_unit_test(a_silent_server_costs_no_pause),
         cmocka_unit_test(without_interaction_the_pause_is_ten_seconds),
         cmocka_unit_test(every_remote_is_tried_as_often_as_the_profile_says),
