@@ -88,13 +88,12 @@ static struct segment_numbers numbers_of(const struct ip_packet *ip)
     return n;
 }
 
-static void learn_scale(struct conntrack_end *end, const struct ip_packet *ip)
+static void learn_scale(struct conntrack_facts *facts,
+                        const struct ip_packet *ip)
 {
     struct reader r = reader_of(
         bytes_of(ip_transport(ip) + TCP_HEADER_SIZE,
                  (size_t)(ip->payload - ip->transport - TCP_HEADER_SIZE)));
-    end->scale_known = false;
-    end->scale = 0;
     while (r.left > 0) {
         uint8_t kind = read_u8(&r);
         if (kind == OPTION_END)
@@ -107,23 +106,32 @@ static void learn_scale(struct conntrack_end *end, const struct ip_packet *ip)
         struct reader option = read_sub(&r, (size_t)length - 2);
         if (kind == OPTION_WINDOW_SCALE && length == 3) {
             uint8_t scale = read_u8(&option);
-            end->scale_known = reader_ok(&option);
-            end->scale = scale < WINDOW_SCALE_MAX ? scale : WINDOW_SCALE_MAX;
+            if (scale > WINDOW_SCALE_MAX)
+                scale = WINDOW_SCALE_MAX;
+            facts->scale_known = reader_ok(&option);
+            facts->scale = scale & 0xfu;
         }
     }
 }
 
-/* A SYN tells all there is to know of its sender. */
-static void start_end(struct conntrack_end *end, const struct ip_packet *ip,
-                      const struct segment_numbers *n)
+/* A SYN tells all there is to know of its sender; the other's window, if there
+ * was a SYN of it, is never scaled there. */
+static void start(struct conntrack *track, enum flow_side from,
+                  const struct ip_packet *ip, const struct segment_numbers *n)
 {
-    *end = (struct conntrack_end){
+    track->ends[from] = (struct conntrack_end){
         .end = n->end,
-        .limit = n->end,
+        .limit = n->end + track->ends[!from].window,
         .window = n->window ? n->window : 1,
-        .started = true,
+        .acknowledged = n->sequence,
     };
-    learn_scale(end, ip);
+    track->facts[from] = (struct conntrack_facts){.started = true};
+    learn_scale(&track->facts[from], ip);
+}
+
+static bool is_pure_syn(const struct ip_packet *ip)
+{
+    return (ip->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 }
 
 enum drop conntrack_open(struct conntrack *track, const struct ip_packet *ip)
@@ -135,20 +143,19 @@ enum drop conntrack_open(struct conntrack *track, const struct ip_packet *ip)
         track->state = CONNTRACK_ICMP;
     if (ip->protocol != IP_TCP)
         return DROP_NONE;
-    if ((ip->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
+    if (!is_pure_syn(ip))
         return DROP_NO_FLOW;
     struct segment_numbers n = numbers_of(ip);
     track->state = CONNTRACK_TCP_OPENING;
-    start_end(&track->ends[FLOW_SIDE_QUBE], ip, &n);
+    start(track, FLOW_SIDE_QUBE, ip, &n);
     return DROP_NONE;
 }
 
+/* Unanswered it may begin again as well, but that is no other connection. */
 bool conntrack_reopens(const struct conntrack *track,
                        const struct ip_packet *ip)
 {
-    return (track->state == CONNTRACK_TCP_CLOSED ||
-            track->state == CONNTRACK_TCP_RESET) &&
-           (ip->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+    return !conntrack_is_half_open(track) && is_pure_syn(ip);
 }
 
 /* Scaling counts only where both offered it, and never in a SYN. */
@@ -156,8 +163,8 @@ static uint32_t offered_window(const struct conntrack *track,
                                enum flow_side from,
                                const struct segment_numbers *n)
 {
-    const struct conntrack_end *a = &track->ends[from],
-                               *b = &track->ends[!from];
+    const struct conntrack_facts *a = &track->facts[from],
+                                 *b = &track->facts[!from];
     if ((n->flags & TCP_SYN) || !a->scale_known || !b->scale_known)
         return n->window;
     return n->window << a->scale;
@@ -166,11 +173,12 @@ static uint32_t offered_window(const struct conntrack *track,
 /* Could the sender's peer take this packet seriously? The four conditions of
  * Linux' tcp_in_window(), after van Rooij's "Real Stateful TCP Packet
  * Filtering in IP Filter". */
-static bool in_window(const struct conntrack_end *sender,
-                      const struct conntrack_end *receiver,
+static bool in_window(const struct conntrack *track, enum flow_side from,
                       const struct segment_numbers *n)
 {
-    if (!receiver->started)
+    const struct conntrack_end *sender = &track->ends[from],
+                               *receiver = &track->ends[!from];
+    if (!track->facts[!from].started)
         return true;
     uint32_t backward = receiver->window;
     uint32_t oldest_ack =
@@ -188,56 +196,112 @@ static void advance(struct conntrack *track, enum flow_side from,
 {
     struct conntrack_end *sender = &track->ends[from];
     struct conntrack_end *receiver = &track->ends[!from];
+    struct conntrack_facts *facts = &track->facts[from];
     uint32_t window = offered_window(track, from, n);
+    /* Who goes on behind a FIN has not sent it. */
+    if (before(sender->end, n->end))
+        facts->finished = false;
     sender->end = later(sender->end, n->end);
+    if (n->flags & TCP_FIN && n->end == sender->end)
+        facts->finished = true;
     if (sender->window < window)
         sender->window = window;
-    if (n->flags & TCP_ACK)
-        receiver->limit =
-            later(receiver->limit, n->acknowledgement + (window ? window : 1));
+    if (!(n->flags & TCP_ACK) || !track->facts[!from].started)
+        return;
+    receiver->limit =
+        later(receiver->limit, n->acknowledgement + (window ? window : 1));
+    if (before(receiver->acknowledged, n->acknowledgement)) {
+        receiver->acknowledged = n->acknowledgement;
+        track->facts[!from].heard = true;
+    }
+}
+
+static bool stands(const struct conntrack *track)
+{
+    return track->facts[FLOW_SIDE_QUBE].heard &&
+           track->facts[FLOW_SIDE_TUNNEL].heard;
+}
+
+/* Closed by the qube's word: it has the other end's FIN, which nobody can
+ * have forged then, and has sent its own. */
+static bool is_closed(const struct conntrack *track)
+{
+    const struct conntrack_end *other = &track->ends[FLOW_SIDE_TUNNEL];
+    return track->facts[FLOW_SIDE_QUBE].finished &&
+           track->facts[FLOW_SIDE_TUNNEL].finished &&
+           other->acknowledged == other->end;
+}
+
+/* The state that what is known amounts to. After a RST only the qube brings
+ * the connection back. */
+static enum conntrack_state state_of(const struct conntrack *track,
+                                     enum flow_side from)
+{
+    if (track->state == CONNTRACK_TCP_RESET &&
+        (from == FLOW_SIDE_TUNNEL || !stands(track)))
+        return CONNTRACK_TCP_RESET;
+    if (!track->facts[FLOW_SIDE_TUNNEL].started)
+        return CONNTRACK_TCP_OPENING;
+    if (!stands(track))
+        return CONNTRACK_TCP_ANSWERED;
+    if (is_closed(track))
+        return CONNTRACK_TCP_CLOSED;
+    return track->facts[0].finished || track->facts[1].finished
+               ? CONNTRACK_TCP_CLOSING
+               : CONNTRACK_TCP_ESTABLISHED;
+}
+
+/* Nothing but a new SYN opens again what is closed. */
+static enum drop pass_numbers(struct conntrack *track, enum flow_side from,
+                              const struct segment_numbers *n, bool *counts)
+{
+    *counts = track->facts[from].started && in_window(track, from, n);
+    if (*counts && track->state != CONNTRACK_TCP_CLOSED) {
+        advance(track, from, n);
+        track->state = (uint8_t)state_of(track, from);
+    }
+    return DROP_NONE;
 }
 
 /* Down to the shorter life; another RST does not prolong it. */
-static void reset(struct conntrack *track, bool *refreshed)
+static enum drop reset(struct conntrack *track)
 {
-    if (track->state == CONNTRACK_TCP_CLOSED ||
-        track->state == CONNTRACK_TCP_RESET)
-        return;
-    track->state = CONNTRACK_TCP_RESET;
-    *refreshed = true;
+    if (track->state != CONNTRACK_TCP_CLOSED)
+        track->state = CONNTRACK_TCP_RESET;
+    return DROP_NONE;
 }
 
-static void data_or_ack(struct conntrack *track, enum flow_side from,
-                        const struct segment_numbers *n)
+/* Before the tunnel's side has begun. A refusal must name what it refuses
+ * (RFC 9293 3.10.7.3); the qube may end an older connection of the other end,
+ * which is not known here, or give up its own. */
+static enum drop pass_early_reset(struct conntrack *track, enum flow_side from,
+                                  const struct segment_numbers *n)
 {
-    struct conntrack_end *sender = &track->ends[from];
-    if (n->flags & TCP_FIN)
-        sender->finished = true;
-    if (track->state == CONNTRACK_TCP_OPENING && from == FLOW_SIDE_TUNNEL &&
-        (n->flags & TCP_SYN))
-        track->state = CONNTRACK_TCP_ANSWERED;
-    else if (track->state == CONNTRACK_TCP_ANSWERED && from == FLOW_SIDE_QUBE &&
-             (n->flags & TCP_ACK))
-        track->state = CONNTRACK_TCP_ESTABLISHED;
-    else if (track->state == CONNTRACK_TCP_RESET && from == FLOW_SIDE_QUBE)
-        track->state = CONNTRACK_TCP_ESTABLISHED;
-
-    if (track->state == CONNTRACK_TCP_ESTABLISHED && sender->finished)
-        track->state = CONNTRACK_TCP_CLOSING;
-    if (track->ends[0].finished && track->ends[1].finished)
-        track->state = CONNTRACK_TCP_CLOSED;
-}
-
-/* An answer that is no SYN: a refusal, which must name what it refuses, or
- * the ACK of an older connection, at which the qube will send a RST. */
-static enum drop before_start(struct conntrack *track, enum flow_side from,
-                              const struct segment_numbers *n, bool *refreshed)
-{
-    if (!(n->flags & TCP_RST))
-        return DROP_NONE;
-    if (n->acknowledgement != track->ends[!from].end)
+    const struct conntrack_end *qube = &track->ends[FLOW_SIDE_QUBE];
+    if (from == FLOW_SIDE_QUBE)
+        return n->sequence == qube->end ? reset(track) : DROP_NONE;
+    if (!(n->flags & TCP_ACK) ||
+        !before(qube->acknowledged, n->acknowledgement) ||
+        before(qube->end, n->acknowledgement))
         return DROP_FLOW_STATE;
-    reset(track, refreshed);
+    return reset(track);
+}
+
+/* RFC 5961 3.2. The receiver waits for what it has acknowledged last, or has
+ * everything that passed here already. Some send a RST with the number of a
+ * FIN that the receiver has. */
+static enum drop pass_reset(struct conntrack *track, enum flow_side from,
+                            const struct segment_numbers *n)
+{
+    const struct conntrack_end *sender = &track->ends[from];
+    if (!track->facts[FLOW_SIDE_TUNNEL].started)
+        return pass_early_reset(track, from, n);
+    uint32_t next = sender->acknowledged + !track->facts[from].heard;
+    if (n->sequence == next || n->sequence == sender->end)
+        return reset(track);
+    if (before(n->sequence, next - track->facts[from].finished) ||
+        before(sender->limit, n->sequence))
+        return DROP_FLOW_STATE;
     return DROP_NONE;
 }
 
@@ -248,65 +312,84 @@ static bool may_start(const struct conntrack *track, enum flow_side from,
                       const struct segment_numbers *n)
 {
     bool acknowledges = n->flags & TCP_ACK;
-    if (!track->ends[from].started)
-        return true;
     if (from == FLOW_SIDE_QUBE)
         return track->state == CONNTRACK_TCP_OPENING && !acknowledges;
-    return conntrack_is_half_open(track) && acknowledges;
+    if (!conntrack_is_half_open(track))
+        return false;
+    return acknowledges || !track->facts[from].started;
+}
+
+/* Has its sender said that before? So it does where the answer was lost. */
+static bool is_repeated(const struct conntrack *track, enum flow_side from,
+                        const struct segment_numbers *n)
+{
+    uint32_t end = track->ends[from].end;
+    bool known =
+        conntrack_is_half_open(track) ? n->end == end : !before(end, n->end);
+    return track->facts[from].started && known && in_window(track, from, n);
+}
+
+/* From the tunnel a SYN that opens nothing does not pass, because a program
+ * of the qube may listen at the port; the qube's own SYN hurts nobody. */
+static enum drop pass_syn(struct conntrack *track, const struct ip_packet *ip,
+                          enum flow_side from, const struct segment_numbers *n,
+                          bool *counts)
+{
+    bool half_open = conntrack_is_half_open(track);
+    bool repeated = is_repeated(track, from, n);
+    if (repeated && half_open)
+        return pass_numbers(track, from, n, counts);
+    if (may_start(track, from, n)) {
+        struct conntrack fresh = *track;
+        start(&fresh, from, ip, n);
+        if (!in_window(&fresh, from, n))
+            return DROP_NONE;
+        *track = fresh;
+        return pass_numbers(track, from, n, counts);
+    }
+    if (from == FLOW_SIDE_QUBE || (repeated && (n->flags & TCP_ACK)))
+        return DROP_NONE;
+    return DROP_FLOW_STATE;
 }
 
 static enum drop pass_tcp(struct conntrack *track, const struct ip_packet *ip,
-                          enum flow_side from, bool *refreshed)
+                          enum flow_side from, bool *counts)
 {
     struct segment_numbers n = numbers_of(ip);
-    struct conntrack_end *sender = &track->ends[from];
     uint8_t control = n.flags & (TCP_SYN | TCP_RST | TCP_FIN);
-    *refreshed = false;
     /* At most one of the three, and each packet but the first SYN and RST
      * acknowledges. */
     if ((control & (control - 1)) != 0 ||
         (!(n.flags & TCP_ACK) && !(control & (TCP_SYN | TCP_RST))))
         return DROP_FLOW_STATE;
-    if (control == TCP_SYN && may_start(track, from, &n)) {
-        struct conntrack_end fresh;
-        start_end(&fresh, ip, &n);
-        if (!in_window(&fresh, &track->ends[!from], &n))
-            return DROP_NONE;
-        *sender = fresh;
-    }
-    if (!sender->started)
-        return before_start(track, from, &n, refreshed);
-    if (!in_window(sender, &track->ends[!from], &n))
-        return control == TCP_RST ? DROP_FLOW_STATE : DROP_NONE;
-    if (control == TCP_RST) {
-        reset(track, refreshed);
-        return DROP_NONE;
-    }
-    advance(track, from, &n);
-    data_or_ack(track, from, &n);
-    *refreshed = true;
-    return DROP_NONE;
+    if (control == TCP_RST)
+        return pass_reset(track, from, &n);
+    if (control == TCP_SYN)
+        return pass_syn(track, ip, from, &n, counts);
+    return pass_numbers(track, from, &n, counts);
 }
 
 enum drop conntrack_pass(struct conntrack *track, const struct ip_packet *ip,
                          enum flow_side from, bool *refreshed)
 {
+    uint8_t state = track->state;
+    bool counts = ip->protocol != IP_TCP;
+    enum drop drop = DROP_NONE;
     if (ip->protocol == IP_TCP)
-        return pass_tcp(track, ip, from, refreshed);
-    if (track->state == CONNTRACK_UDP_ONE_WAY && from == FLOW_SIDE_TUNNEL)
+        drop = pass_tcp(track, ip, from, &counts);
+    else if (state == CONNTRACK_UDP_ONE_WAY && from == FLOW_SIDE_TUNNEL)
         track->state =
             ip->source_port == PORT_DNS ? CONNTRACK_DNS : CONNTRACK_UDP;
-    *refreshed = true;
-    return DROP_NONE;
+    *refreshed =
+        track->state != state ||
+        (counts && (from == FLOW_SIDE_QUBE || !conntrack_is_transitory(track)));
+    return drop;
 }
 
 bool conntrack_sent(const struct conntrack *track, enum flow_side from,
                     uint32_t sequence)
 {
     const struct conntrack_end *sender = &track->ends[from];
-    const struct conntrack_end *receiver = &track->ends[!from];
-    uint32_t backward =
-        receiver->window > ACK_WINDOW_MIN ? receiver->window : ACK_WINDOW_MIN;
-    return sender->started && !before(sender->end, sequence) &&
-           !before(sequence, sender->end - backward);
+    return track->facts[from].started && !before(sender->end, sequence) &&
+           !before(sequence, sender->acknowledged);
 }

@@ -6,11 +6,18 @@
  *   ------> TCP_OPENING -------> TCP_ANSWERED -------> TCP_ESTABLISHED
  *                                                |  FIN of one side
  *                      TCP_CLOSED <-- both -- TCP_CLOSING
- *   RST inside the window: TCP_RESET; when the qube goes on regardless it
- *   was forged, and the connection is back (RFC 5961, RFC 7857 2.2).
+ *   RST with the very number that its receiver waits for: TCP_RESET; when
+ *   the qube goes on regardless, the connection is back (RFC 7857 2.2).
  *
- * Sequence numbers decide only whether FIN and RST are believed; data passes,
- * the qube's own TCP judges it.
+ * Sequence numbers decide whether SYN, FIN and RST are believed; data passes,
+ * the qube's own TCP judges it. A RST elsewhere in the window changes nothing
+ * here and passes: its receiver asks the sender, whose second RST has the
+ * right number (RFC 5961 3.2). Outside of the window it is dropped. From the
+ * tunnel, a SYN without ACK passes only as the other half of a simultaneous
+ * open, and one with ACK only as the answer to the qube's SYN.
+ *
+ * A flow that has led to nothing yet, or is over, lives on by the qube's
+ * packets alone: nobody outside can hold its place.
  */
 #ifndef FIREWALL_CONNTRACK_H
 #define FIREWALL_CONNTRACK_H
@@ -36,18 +43,26 @@ enum conntrack_state {
 
 /* One end of a TCP connection, as far as its sequence space is known. */
 struct conntrack_end {
-    uint32_t end;     /* behind the highest byte it sent */
-    uint32_t limit;   /* behind the highest byte the peer would take */
-    uint32_t window;  /* the largest it offered, scaled */
-    uint8_t scale;    /* of the windows it offers */
-    bool scale_known; /* its SYN was seen and had the option */
-    bool started;     /* anything of it was seen */
-    bool finished;    /* its FIN was believed */
+    uint32_t end;          /* behind the highest byte it sent */
+    uint32_t limit;        /* behind the highest byte the peer would take */
+    uint32_t window;       /* the largest it offered, scaled */
+    uint32_t acknowledged; /* the next byte that the peer waits for, as the
+                              peer has said; before that, its SYN */
+};
+
+/* The rest of it; apart, so that a flow stays two cache lines. */
+struct conntrack_facts {
+    uint8_t scale : 4;    /* of the windows it offers */
+    bool scale_known : 1; /* its SYN was seen and had the option */
+    bool started : 1;     /* its SYN was seen */
+    bool heard : 1;       /* and acknowledged */
+    bool finished : 1;    /* its FIN was seen, and no data behind it */
 };
 
 struct conntrack {
+    struct conntrack_end ends[2]; /* by enum flow_side */
+    struct conntrack_facts facts[2];
     uint8_t state; /* enum conntrack_state */
-    struct conntrack_end ends[2];
 };
 
 /* Begins with the first packet of the qube. Says no where that cannot be a
@@ -61,12 +76,13 @@ MUST_USE enum drop conntrack_pass(struct conntrack *track,
                                   const struct ip_packet *ip,
                                   enum flow_side from, bool *refreshed);
 
-/* Is it a SYN that begins anew where the old connection is over? */
+/* Is it a SYN of the qube that begins anew? It has no connection any more,
+ * whatever was known. */
 bool conntrack_reopens(const struct conntrack *track,
                        const struct ip_packet *ip);
 
 /* An ICMP error quotes this sequence number of a packet that `from` sent:
- * can that be? Blind attackers do not know it. */
+ * is that still on its way (RFC 5927 4.1)? Blind attackers do not know it. */
 bool conntrack_sent(const struct conntrack *track, enum flow_side from,
                     uint32_t sequence);
 

@@ -125,9 +125,17 @@ static void both_may_open_at_the_same_time(void **state)
     syn.acknowledgement = 0;
     assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &syn), DROP_NONE);
     assert_int_equal(c.track.state, CONNTRACK_TCP_ANSWERED);
+    /* It may be repeated; one with another number is somebody else's. */
+    assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &syn), DROP_NONE);
+    syn.sequence++;
+    assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &syn), DROP_FLOW_STATE);
     c.next[FLOW_SIDE_QUBE]--;
     c.next[FLOW_SIDE_TUNNEL]++;
     say(&c, FLOW_SIDE_QUBE, TCP_SYN | TCP_ACK, 0);
+    /* The other end has not said yet that it meant this qube. */
+    assert_int_equal(c.track.state, CONNTRACK_TCP_ANSWERED);
+    c.next[FLOW_SIDE_TUNNEL]--;
+    say(&c, FLOW_SIDE_TUNNEL, TCP_SYN | TCP_ACK, 0);
     assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
 }
 
@@ -153,29 +161,79 @@ static void a_forged_answer_keeps_no_connection_from_standing(void **state)
     }
 }
 
-static void a_reset_is_believed_only_inside_the_window(void **state)
+/* A RST of `from` that far from what its receiver waits for. */
+static enum drop reset_at(struct connection *c, enum flow_side from,
+                          int64_t offset)
+{
+    struct craft rst = tcp(c, from, TCP_RST, 0);
+    rst.sequence += (uint32_t)offset;
+    return pass(c, from, &rst);
+}
+
+/* RFC 5961 3.2: inside the window it is its receiver's to ask about, and not
+ * yet the end of anything. The scaled window is 128000. */
+static void a_reset_is_believed_only_with_the_right_number(void **state)
 {
     (void)state;
     struct connection c;
-    static const int64_t outside[] = {-200000, 200000, 0x40000000, -0x40000000};
-    for (size_t i = 0; i < 4; i++) {
+    static const int64_t outside[] = {-1,      -2,         -1000,      -128000,
+                                      -200000, 0x40000000, -0x40000000},
+                         inside[] = {1, 2, 1000, 65536, 127000};
+    for (int side = 0; side < 2; side++) {
+        enum flow_side from = side ? FLOW_SIDE_TUNNEL : FLOW_SIDE_QUBE;
         establish(&c);
-        struct craft rst = tcp(&c, FLOW_SIDE_TUNNEL, TCP_RST, 0);
-        rst.sequence += (uint32_t)outside[i];
-        assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &rst), DROP_FLOW_STATE);
-        assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
+        say(&c, FLOW_SIDE_QUBE, TCP_ACK, 60000);
+        say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 60000);
+        say(&c, FLOW_SIDE_QUBE, TCP_ACK, 0);
+        for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+            assert_int_equal(reset_at(&c, from, outside[i]), DROP_FLOW_STATE);
+            assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
+            assert_false(c.refreshed);
+        }
+        for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+            assert_int_equal(reset_at(&c, from, inside[i]), DROP_NONE);
+            assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
+            assert_false(c.refreshed);
+        }
+        assert_int_equal(reset_at(&c, from, 128001), DROP_FLOW_STATE);
+        assert_int_equal(reset_at(&c, from, 0), DROP_NONE);
+        assert_int_equal(c.track.state, CONNTRACK_TCP_RESET);
+        assert_true(c.refreshed); /* down to its shorter life, once */
+        assert_int_equal(reset_at(&c, from, 0), DROP_NONE);
         assert_false(c.refreshed);
+        /* What comes from outside does not bring it back, the qube does. */
+        say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 100);
+        assert_int_equal(c.track.state, CONNTRACK_TCP_RESET);
+        assert_false(c.refreshed);
+        say(&c, FLOW_SIDE_QUBE, TCP_ACK, 0);
+        assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
     }
-    say(&c, FLOW_SIDE_TUNNEL, TCP_RST, 0);
-    assert_int_equal(c.track.state, CONNTRACK_TCP_RESET);
-    assert_true(c.refreshed); /* down to its shorter life, once */
-    say(&c, FLOW_SIDE_TUNNEL, TCP_RST, 0);
-    assert_false(c.refreshed);
-    /* What still comes from outside does not bring it back, the qube does. */
-    say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 100);
-    assert_int_equal(c.track.state, CONNTRACK_TCP_RESET);
-    say(&c, FLOW_SIDE_QUBE, TCP_ACK, 0);
+}
+
+/* Where what passed has not arrived, its receiver still waits for it. */
+static void a_reset_may_name_what_was_acknowledged_last(void **state)
+{
+    (void)state;
+    struct connection c;
+    establish(&c);
+    say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 5000);
+    assert_int_equal(reset_at(&c, FLOW_SIDE_TUNNEL, -1), DROP_NONE);
     assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
+    assert_int_equal(reset_at(&c, FLOW_SIDE_TUNNEL, -5000), DROP_NONE);
+    assert_int_equal(c.track.state, CONNTRACK_TCP_RESET);
+}
+
+/* As some do; its receiver may take it or leave it, but has to see it. */
+static void a_reset_may_repeat_a_fin(void **state)
+{
+    (void)state;
+    struct connection c;
+    establish(&c);
+    say(&c, FLOW_SIDE_TUNNEL, TCP_FIN | TCP_ACK, 0);
+    say(&c, FLOW_SIDE_QUBE, TCP_ACK, 0);
+    assert_int_equal(reset_at(&c, FLOW_SIDE_TUNNEL, -2), DROP_FLOW_STATE);
+    assert_int_equal(reset_at(&c, FLOW_SIDE_TUNNEL, -1), DROP_NONE);
+    assert_int_equal(c.track.state, CONNTRACK_TCP_CLOSING);
 }
 
 static void a_refusal_must_name_what_it_refuses(void **state)
@@ -188,7 +246,13 @@ static void a_refusal_must_name_what_it_refuses(void **state)
     rst.sequence = 0;
     rst.acknowledgement++;
     assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &rst), DROP_FLOW_STATE);
-    rst.acknowledgement--;
+    rst.acknowledgement -= 2;
+    assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &rst), DROP_FLOW_STATE);
+    rst.acknowledgement++;
+    rst.flags = TCP_RST; /* then it names nothing */
+    assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &rst), DROP_FLOW_STATE);
+    assert_int_equal(c.track.state, CONNTRACK_TCP_OPENING);
+    rst.flags |= TCP_ACK;
     assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &rst), DROP_NONE);
     assert_int_equal(c.track.state, CONNTRACK_TCP_RESET);
 }
@@ -207,6 +271,27 @@ static void a_fin_outside_the_window_closes_nothing(void **state)
     fin.acknowledgement += 10; /* of what was never sent */
     assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &fin), DROP_NONE);
     assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
+}
+
+/* Inside the window, but the qube never has what is before it. */
+static void a_forged_fin_does_not_shorten_a_life(void **state)
+{
+    (void)state;
+    struct connection c;
+    establish(&c);
+    struct craft fin = tcp(&c, FLOW_SIDE_TUNNEL, TCP_FIN | TCP_ACK, 0);
+    fin.sequence += 50000;
+    assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &fin), DROP_NONE);
+    say(&c, FLOW_SIDE_QUBE, TCP_FIN | TCP_ACK, 0);
+    assert_int_equal(conntrack_timeout(&c.track), 7440);
+    for (int i = 0; i < 6; i++) {
+        say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 10000);
+        say(&c, FLOW_SIDE_QUBE, TCP_ACK, 0);
+        assert_int_equal(conntrack_timeout(&c.track), 7440);
+    }
+    say(&c, FLOW_SIDE_TUNNEL, TCP_FIN | TCP_ACK, 0);
+    say(&c, FLOW_SIDE_QUBE, TCP_ACK, 0);
+    assert_int_equal(c.track.state, CONNTRACK_TCP_CLOSED);
 }
 
 static void impossible_flags_are_refused(void **state)
@@ -248,12 +333,14 @@ static void a_syn_begins_anew_where_the_old_one_is_over(void **state)
 {
     (void)state;
     struct connection c;
-    establish(&c);
+    assert_int_equal(begin_with(&c, TCP_SYN), DROP_NONE);
     struct craft craft = tcp(&c, FLOW_SIDE_QUBE, TCP_SYN, 0);
     struct packet p = craft_packet(&craft);
     struct ip_packet ip;
     assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
-    assert_false(conntrack_reopens(&c.track, &ip));
+    assert_false(conntrack_reopens(&c.track, &ip)); /* it goes on opening */
+    establish(&c);
+    assert_true(conntrack_reopens(&c.track, &ip)); /* the qube was restarted */
     say(&c, FLOW_SIDE_QUBE, TCP_RST, 0);
     assert_true(conntrack_reopens(&c.track, &ip));
     free(p.data);
@@ -268,21 +355,93 @@ static void a_syn_begins_anew_where_the_old_one_is_over(void **state)
     assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
 }
 
-static void a_strange_syn_does_not_disturb_a_connection(void **state)
+/* Brings a connection to one of its states. */
+static void reach(struct connection *c, enum conntrack_state state)
+{
+    establish(c);
+    if (state == CONNTRACK_TCP_CLOSING || state == CONNTRACK_TCP_CLOSED)
+        say(c, FLOW_SIDE_TUNNEL, TCP_FIN | TCP_ACK, 0);
+    if (state == CONNTRACK_TCP_CLOSED)
+        say(c, FLOW_SIDE_QUBE, TCP_FIN | TCP_ACK, 0);
+    if (state == CONNTRACK_TCP_RESET)
+        say(c, FLOW_SIDE_TUNNEL, TCP_RST, 0);
+    assert_int_equal(c->track.state, state);
+}
+
+static const enum conntrack_state behind_opening[] = {
+    CONNTRACK_TCP_ESTABLISHED, CONNTRACK_TCP_CLOSING, CONNTRACK_TCP_CLOSED,
+    CONNTRACK_TCP_RESET};
+
+/* A program of the qube may listen at a port that had a connection. */
+static void a_syn_from_outside_opens_nothing(void **state)
 {
     (void)state;
     struct connection c;
-    for (int side = 0; side < 2; side++) {
-        establish(&c);
-        enum flow_side from = side ? FLOW_SIDE_TUNNEL : FLOW_SIDE_QUBE;
-        struct craft syn = tcp(&c, from, TCP_SYN, 0);
-        syn.sequence += 0x30000000;
-        assert_int_equal(pass(&c, from, &syn), DROP_NONE);
+    static const int64_t offsets[] = {0, -1, 1, 1000, -1000, 0x30000000};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < sizeof offsets / sizeof *offsets; k++)
+            for (int ack = 0; ack < 2; ack++) {
+                reach(&c, behind_opening[i]);
+                struct connection before = c;
+                struct craft syn = tcp(&c, FLOW_SIDE_TUNNEL,
+                                       ack ? TCP_SYN | TCP_ACK : TCP_SYN, 0);
+                syn.sequence += (uint32_t)offsets[k];
+                /* The answer to the first SYN, which may come again. */
+                bool repeated = ack && offsets[k] < 0;
+                assert_int_equal(pass(&c, FLOW_SIDE_TUNNEL, &syn),
+                                 repeated ? DROP_NONE : DROP_FLOW_STATE);
+                assert_false(c.refreshed);
+                assert_memory_equal(&c.track, &before.track, sizeof c.track);
+            }
+    /* One of the qube does not pass for the other end's either. */
+    establish(&c);
+    struct craft syn = tcp(&c, FLOW_SIDE_QUBE, TCP_SYN, 0);
+    syn.sequence += 0x30000000;
+    assert_int_equal(pass(&c, FLOW_SIDE_QUBE, &syn), DROP_NONE);
+    assert_false(c.refreshed);
+    say(&c, FLOW_SIDE_QUBE, TCP_FIN | TCP_ACK, 0);
+    assert_int_equal(c.track.state, CONNTRACK_TCP_CLOSING);
+}
+
+/* What has led to nothing, or is over, lives by the qube's packets. */
+static void nobody_outside_holds_a_place(void **state)
+{
+    (void)state;
+    struct connection c;
+    assert_int_equal(begin_with(&c, TCP_SYN), DROP_NONE);
+    say(&c, FLOW_SIDE_QUBE, TCP_SYN, 0);
+    assert_true(c.refreshed);
+    say(&c, FLOW_SIDE_TUNNEL, TCP_SYN | TCP_ACK, 0);
+    assert_true(c.refreshed);
+    c.next[FLOW_SIDE_TUNNEL]--;
+    say(&c, FLOW_SIDE_TUNNEL, TCP_SYN | TCP_ACK, 0); /* again */
+    assert_false(c.refreshed);
+    say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 100);
+    assert_false(c.refreshed);
+    say(&c, FLOW_SIDE_QUBE, TCP_ACK, 0);
+    assert_true(c.refreshed);
+    say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 100);
+    assert_true(c.refreshed);
+    for (size_t i = 2; i < 4; i++) {
+        reach(&c, behind_opening[i]);
+        say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 100);
         assert_false(c.refreshed);
-        /* The old numbers are still the ones that count. */
-        say(&c, from, TCP_FIN | TCP_ACK, 0);
-        assert_int_equal(c.track.state, CONNTRACK_TCP_CLOSING);
+        assert_int_equal(c.track.state, behind_opening[i]);
     }
+}
+
+/* Whose other end never said a word is no connection. */
+static void a_qube_alone_makes_no_connection(void **state)
+{
+    (void)state;
+    struct connection c;
+    assert_int_equal(begin_with(&c, TCP_SYN), DROP_NONE);
+    say(&c, FLOW_SIDE_QUBE, TCP_SYN, 0);
+    say(&c, FLOW_SIDE_QUBE, TCP_RST, 0);
+    assert_int_equal(c.track.state, CONNTRACK_TCP_RESET);
+    say(&c, FLOW_SIDE_QUBE, TCP_ACK, 100);
+    assert_int_equal(conntrack_timeout(&c.track), 240);
+    assert_true(conntrack_is_transitory(&c.track));
 }
 
 static void what_was_sent_can_be_quoted_nothing_else(void **state)
@@ -295,7 +454,12 @@ static void what_was_sent_can_be_quoted_nothing_else(void **state)
     assert_true(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end));
     assert_true(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end - 5000));
     assert_false(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end + 1));
+    assert_false(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end - 5001));
     assert_false(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end - 300000));
+    /* What has arrived causes no error any more. */
+    say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 0);
+    assert_true(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end));
+    assert_false(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end - 1));
 }
 
 static void udp_has_its_own_times(void **state)
@@ -328,6 +492,115 @@ static void udp_has_its_own_times(void **state)
     }
 }
 
+/* --- Beside a qube that does as RFC 5961 says ------------------------------
+ */
+
+/* Both ends with what each waits for; what is lost is sent again from there.
+ * Losses are before the track alone, or the track would know more than the
+ * qube. */
+struct model {
+    struct connection c;
+    uint32_t waits[2]; /* the next byte that each end takes */
+    uint64_t seed;
+};
+
+static void model_start(struct model *m)
+{
+    struct connection *c = &m->c;
+    *c = (struct connection){.next = {(uint32_t)craft_random(&m->seed),
+                                      craft_below(&m->seed, 2)
+                                          ? (uint32_t)craft_random(&m->seed)
+                                          : 0U - craft_below(&m->seed, 30000)}};
+    struct craft syn = tcp(c, FLOW_SIDE_QUBE, TCP_SYN, 0);
+    struct packet p = craft_packet(&syn);
+    struct ip_packet ip;
+    assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
+    assert_int_equal(conntrack_open(&c->track, &ip), DROP_NONE);
+    free(p.data);
+    say(c, FLOW_SIDE_QUBE, TCP_SYN, 0);
+    say(c, FLOW_SIDE_TUNNEL, TCP_SYN | TCP_ACK, 0);
+    say(c, FLOW_SIDE_QUBE, TCP_ACK, 0);
+    say(c, FLOW_SIDE_TUNNEL, TCP_ACK, 0); /* its window is a scaled one now */
+    m->waits[FLOW_SIDE_QUBE] = c->next[FLOW_SIDE_TUNNEL];
+    m->waits[FLOW_SIDE_TUNNEL] = c->next[FLOW_SIDE_QUBE];
+}
+
+static void model_say(struct model *m, enum flow_side from, uint8_t flags,
+                      size_t size, bool lost)
+{
+    struct connection *c = &m->c;
+    enum flow_side to =
+        from == FLOW_SIDE_QUBE ? FLOW_SIDE_TUNNEL : FLOW_SIDE_QUBE;
+    struct craft craft = tcp(c, from, flags, size);
+    craft.acknowledgement = m->waits[from];
+    c->next[from] += (uint32_t)size;
+    if (lost)
+        return;
+    assert_int_equal(pass(c, from, &craft), DROP_NONE);
+    if (craft.sequence == m->waits[to])
+        m->waits[to] += (uint32_t)size;
+}
+
+/* A RST that anybody sent. What the qube takes passes; and when all have said
+ * what they have to say, the flow is cut only where the qube's connection is.
+ * True where that has ended. */
+static bool model_reset(struct model *m)
+{
+    struct connection *c = &m->c;
+    uint32_t waits = m->waits[FLOW_SIDE_QUBE];
+    const uint32_t numbers[] = {waits,
+                                waits + 1,
+                                waits - 1,
+                                c->next[FLOW_SIDE_TUNNEL],
+                                c->track.ends[FLOW_SIDE_TUNNEL].end,
+                                waits + craft_below(&m->seed, 130000),
+                                waits - craft_below(&m->seed, 130000),
+                                (uint32_t)craft_random(&m->seed)};
+    struct craft rst = tcp(c, FLOW_SIDE_TUNNEL, TCP_RST, 0);
+    rst.sequence = numbers[craft_below(&m->seed, 8)];
+    bool taken = rst.sequence == waits;
+    enum drop drop = pass(c, FLOW_SIDE_TUNNEL, &rst);
+    if (taken) {
+        const struct conntrack_end *e = &c->track.ends[FLOW_SIDE_TUNNEL];
+        assert_int_equal(drop, DROP_NONE);
+        if (waits == e->acknowledged || waits == e->end)
+            assert_int_equal(c->track.state, CONNTRACK_TCP_RESET);
+        return true;
+    }
+    if (drop == DROP_NONE) /* the qube asks */
+        model_say(m, FLOW_SIDE_QUBE, TCP_ACK, 0, false);
+    assert_int_equal(c->track.state, CONNTRACK_TCP_ESTABLISHED);
+    return false;
+}
+
+static void only_what_ends_the_qubes_connection_cuts_its_life(void **state)
+{
+    (void)state;
+    struct model m = {.seed = 99};
+    unsigned ended = 0;
+    for (int round = 0; round < 3000; round++) {
+        model_start(&m);
+        for (int i = 0; i < 40; i++) {
+            uint32_t what = craft_below(&m.seed, 8);
+            /* Forty of them fit the window. */
+            size_t size = craft_below(&m.seed, 3000);
+            if (what < 4)
+                model_say(&m, FLOW_SIDE_TUNNEL, TCP_ACK, size, what == 0);
+            else if (what == 4)
+                model_say(&m, FLOW_SIDE_QUBE, TCP_ACK, size, false);
+            else if (what == 5)
+                model_say(&m, FLOW_SIDE_QUBE, TCP_ACK, 0, false);
+            else if (what == 6) /* it was not acknowledged in time */
+                m.c.next[FLOW_SIDE_TUNNEL] = m.waits[FLOW_SIDE_QUBE];
+            else if (model_reset(&m)) {
+                ended++;
+                break;
+            }
+        }
+    }
+    assert_true(ended > 300);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,15 +608,21 @@ int main(void)
         cmocka_unit_test(a_connection_lives_and_closes),
         cmocka_unit_test(both_may_open_at_the_same_time),
         cmocka_unit_test(a_forged_answer_keeps_no_connection_from_standing),
-        cmocka_unit_test(a_reset_is_believed_only_inside_the_window),
+        cmocka_unit_test(a_reset_is_believed_only_with_the_right_number),
+        cmocka_unit_test(a_reset_may_name_what_was_acknowledged_last),
+        cmocka_unit_test(a_reset_may_repeat_a_fin),
         cmocka_unit_test(a_refusal_must_name_what_it_refuses),
         cmocka_unit_test(a_fin_outside_the_window_closes_nothing),
+        cmocka_unit_test(a_forged_fin_does_not_shorten_a_life),
         cmocka_unit_test(impossible_flags_are_refused),
         cmocka_unit_test(scaled_windows_are_counted),
         cmocka_unit_test(a_syn_begins_anew_where_the_old_one_is_over),
-        cmocka_unit_test(a_strange_syn_does_not_disturb_a_connection),
+        cmocka_unit_test(a_syn_from_outside_opens_nothing),
+        cmocka_unit_test(nobody_outside_holds_a_place),
+        cmocka_unit_test(a_qube_alone_makes_no_connection),
         cmocka_unit_test(what_was_sent_can_be_quoted_nothing_else),
         cmocka_unit_test(udp_has_its_own_times),
+        cmocka_unit_test(only_what_ends_the_qubes_connection_cuts_its_life),
     };
     return cmocka_run_group_tests_name("conntrack", tests, NULL, NULL);
 }

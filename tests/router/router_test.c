@@ -272,6 +272,43 @@ static void nothing_comes_in_without_a_flow(void **state)
     world_free(w);
 }
 
+/* A program of the qube may listen where it had a connection. */
+static void no_connection_is_opened_from_outside(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct craft c = sample(false, 6);
+    establish(w, &c);
+    open_flow(w, &c);
+    struct craft server = {
+        .source = c.destination,
+        .destination = w->tunnel.ipv4.address,
+        .protocol = 6,
+        .source_port = 443,
+        .destination_port = port_at(w, 0),
+        .sequence = 5001,
+        .acknowledgement = c.sequence,
+        .flags = TCP_FIN | TCP_ACK,
+        .window = 60000,
+    };
+    struct craft syn = server;
+    syn.flags = TCP_SYN;
+    for (int i = 0; i < 3; i++) {
+        for (uint32_t k = 0; k < 100; k++) {
+            syn.sequence = 5001 + k * 0x02000000;
+            assert_int_equal(down(w, craft_packet(&syn)), DROP_FLOW_STATE);
+        }
+        if (i == 0)
+            assert_int_equal(down(w, craft_packet(&server)), DROP_NONE);
+        c.acknowledgement = 5002;
+        c.flags = i == 0 ? TCP_FIN | TCP_ACK : TCP_RST | TCP_ACK;
+        c.sequence += (uint32_t)i;
+        open_flow(w, &c);
+    }
+    assert_int_equal(router_drops(w->router)->count[DROP_FLOW_STATE], 300);
+    world_free(w);
+}
+
 static void random_packets_from_outside_open_nothing(void **state)
 {
     (void)state;
@@ -594,6 +631,7 @@ int main(void)
         cmocka_unit_test(mss_is_lowered_both_ways),
         cmocka_unit_test(mss_never_leads_beyond_the_mtu),
         cmocka_unit_test(nothing_comes_in_without_a_flow),
+        cmocka_unit_test(no_connection_is_opened_from_outside),
         cmocka_unit_test(random_packets_from_outside_open_nothing),
         cmocka_unit_test(flows_end_when_their_time_is_over),
         cmocka_unit_test(a_new_tunnel_address_ends_flows_the_same_keeps_them),
