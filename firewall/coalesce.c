@@ -9,7 +9,7 @@ enum {
     GROUPS_MAX = 16, /* flows that can grow at the same time */
     NO_DATAGRAM = UINT16_MAX,
     UDP_PIECES_MAX = 63, /* with the first 64: Linux' UDP_MAX_SEGMENTS */
-    UDP_SIZE_MAX = 1500, /* each; of a qube's network card */
+    CARD_SIZE = 1500,    /* a qube's network card's */
 };
 
 /* A packet of the batch that may still grow. */
@@ -100,11 +100,14 @@ static bool joinable(const struct coalesce *c, const struct ip_packet *ip)
         ip->transport !=
             (ip->family == ADDRESS_IPV4 ? IPV4_HEADER_SIZE : IPV6_HEADER_SIZE))
         return false;
+    /* No super-packet may have to be cut finer than it was: UDP cannot be, and
+     * of IPv4 identifications there would be too few. */
+    if (!ip->dont_fragment && ip->total > CARD_SIZE)
+        return false;
     if (ip->protocol == IP_TCP)
         return (ip->tcp_flags & (TCP_SYN | TCP_RST | TCP_URG | TCP_ACK)) ==
                TCP_ACK;
-    /* Of UDP a super-packet is never cut finer than it was. */
-    return c->join_udp && ip->total <= UDP_SIZE_MAX &&
+    return c->join_udp && ip->total <= CARD_SIZE &&
            load_u16(ip_transport(ip) + UDP_LENGTH) == ip->total - ip->transport;
 }
 

@@ -205,7 +205,8 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
     }
     f->ipv4 = tunnel->ipv4.address;
     f->ipv6 = tunnel->ipv6.address;
-    f->mss_size = tunnel_mtu(tunnel, ADDRESS_IPV4);
+    f->mtu = tunnel_mtu(tunnel, ADDRESS_IPV4);
+    f->mss_size = f->mtu;
     if (tunnel->mss_mtu > 0 && tunnel->mss_mtu < f->mss_size)
         f->mss_size = tunnel->mss_mtu;
 }

@@ -4,6 +4,7 @@
 #include "firewall/icmp.h"
 #include "firewall/mss.h"
 #include "firewall/nat.h"
+#include "firewall/segment.h"
 
 /* The ends of a packet to the tunnel and of one to the qube. */
 static struct nat_ends ends_in_tunnel(const struct firewall *f,
@@ -78,11 +79,7 @@ static void renew_id(struct firewall *f, const struct packet *packet,
     uint64_t hash = siphash(&f->flows.key, ip_destination(ip), 4);
     uint16_t *id = &f->ids[hash % FIREWALL_ID_COUNTERS];
     nat_set_id(ip, *id);
-    uint32_t packets = 1;
-    if (packet->gso != PACKET_GSO_NONE)
-        packets =
-            (ip_payload_size(ip) + packet->gso_size - 1) / packet->gso_size;
-    *id = (uint16_t)(*id + packets);
+    *id = (uint16_t)(*id + segment_count(packet, ip, f->mtu));
 }
 
 enum drop firewall_send(struct firewall *f, struct instant now, uint32_t flow,

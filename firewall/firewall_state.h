@@ -25,6 +25,7 @@ struct firewall {
     struct flow_table flows;
     struct mapping_table mappings;
     struct address ipv4, ipv6; /* external, or family NONE */
+    uint16_t mtu;              /* of IPv4 packets in the tunnel */
     uint16_t mss_size;         /* packets that TCP segments must fit */
     bool accept_unruled;
     uint32_t guaranteed;    /* flows that each qube can have */

@@ -149,9 +149,9 @@ static inline uint32_t ip_payload_size(const struct ip_packet *ip)
 static inline uint32_t ip_largest_segment(const struct ip_packet *ip,
                                           const struct packet *packet)
 {
-    if (packet->gso == PACKET_GSO_NONE)
-        return ip->total;
-    return (uint32_t)ip->payload + packet->gso_size;
+    uint32_t segment = (uint32_t)ip->payload + packet->gso_size;
+    return packet->gso != PACKET_GSO_NONE && segment < ip->total ? segment
+                                                                 : ip->total;
 }
 
 /* IPv4: computes the header checksum anew. IPv6 has none. */

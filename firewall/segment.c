@@ -1,7 +1,8 @@
 #include "firewall/segment.h"
 
 #include "firewall/checksum.h"
-#include "firewall/ip_packet.h"
+
+enum { FRAGMENT_UNIT = 8 }; /* in which offsets are counted, RFC 791 3.2 */
 
 /* Copies a packet's bytes in order, out of its first part and its pieces. */
 struct source {
@@ -183,14 +184,35 @@ static void write_udp(const struct cut *c, uint8_t *out, uint32_t size,
     store_u16(udp + UDP_CHECKSUM, finished(ip, sum));
 }
 
+/* Payload bytes of each segment. */
+static uint16_t segment_size(const struct packet *p, const struct ip_packet *ip,
+                             uint16_t mtu)
+{
+    /* TCP may be cut finer, and that is kinder than fragments. */
+    if (ip->protocol == IP_TCP && !ip->dont_fragment && ip->payload < mtu &&
+        p->gso_size > mtu - ip->payload)
+        return (uint16_t)(mtu - ip->payload);
+    return p->gso_size;
+}
+
+static bool has_segments(const struct packet *p, const struct ip_packet *ip)
+{
+    return p->gso != PACKET_GSO_NONE && ip_payload_size(ip) > p->gso_size;
+}
+
+uint32_t segment_count(const struct packet *packet, const struct ip_packet *ip,
+                       uint16_t mtu)
+{
+    if (!has_segments(packet, ip))
+        return 1;
+    uint32_t size = segment_size(packet, ip, mtu);
+    return (ip_payload_size(ip) + size - 1) / size;
+}
+
 static struct cut prepare(const struct packet *p, const struct ip_packet *ip,
                           uint16_t mtu)
 {
-    struct cut c = {.packet = p, .ip = ip, .mss = p->gso_size};
-    /* TCP may be cut finer, and that is kinder than fragments. */
-    if (ip->protocol == IP_TCP && !ip->dont_fragment && ip->payload < mtu &&
-        c.mss > mtu - ip->payload)
-        c.mss = (uint16_t)(mtu - ip->payload);
+    struct cut c = {.packet = p, .ip = ip, .mss = segment_size(p, ip, mtu)};
 
     const uint8_t *t = ip_transport(ip);
     c.ip_sum = checksum_sum(ip->data, ip->transport);
@@ -217,8 +239,6 @@ static enum segment_result cut(const struct packet *p,
                                struct burst *burst)
 {
     struct cut c = prepare(p, ip, mtu);
-    if ((uint32_t)ip->payload + c.mss > mtu)
-        return SEGMENT_REFUSED;
     struct source from = source_at(p, (size_t)ip->payload + cursor->offset);
     while (cursor->offset < ip_payload_size(ip)) {
         uint32_t size = ip_payload_size(ip) - cursor->offset;
@@ -294,7 +314,7 @@ static enum segment_result fragment(const struct packet *p,
                                     struct burst *burst)
 {
     uint16_t room = mtu > ip->transport ? (uint16_t)(mtu - ip->transport) : 0;
-    uint32_t most = room & ~7U;
+    uint32_t most = room & ~(FRAGMENT_UNIT - 1U);
     uint32_t left = ip->total - ip->transport;
     if (most == 0 || ip->fragment_offset + left > PACKET_SIZE_MAX)
         return SEGMENT_REFUSED;
@@ -318,6 +338,79 @@ static enum segment_result fragment(const struct packet *p,
     return SEGMENT_DONE;
 }
 
+/* The packet's payload from `offset` on, as pieces; their number. */
+static uint16_t slice(const struct packet *p, size_t offset, size_t size,
+                      struct bytes out[PACKET_PIECES_MAX + 1])
+{
+    struct source from = source_at(p, offset);
+    uint16_t count = 0;
+    do {
+        size_t n = part(&from).size - from.offset;
+        if (n > size)
+            n = size;
+        out[count++] = bytes_of(part(&from).data + from.offset, n);
+        size -= n;
+    } while (size > 0 && next_part(&from));
+    return count;
+}
+
+/* One segment of a UDP super-packet, as the IPv4 packet that it is. */
+struct single {
+    struct packet packet;
+    struct ip_packet ip;
+    uint8_t head[IPV4_HEADER_SIZE + UDP_HEADER_SIZE];
+    struct bytes pieces[PACKET_PIECES_MAX + 1];
+};
+
+static void take_single(const struct packet *p, const struct ip_packet *ip,
+                        uint32_t index, struct single *out)
+{
+    uint32_t start = index * p->gso_size;
+    uint32_t size = ip_payload_size(ip) - start;
+    if (size > p->gso_size)
+        size = p->gso_size;
+    memcpy(out->head, ip->data, sizeof out->head);
+    store_u16(out->head + IPV4_ID, (uint16_t)(ip->fragment_id + index));
+    store_u16(out->head + IPV4_HEADER_SIZE + UDP_LENGTH,
+              (uint16_t)(UDP_HEADER_SIZE + size));
+    out->packet = (struct packet){
+        .data = out->head,
+        .size = sizeof out->head,
+        .pieces = out->pieces,
+        .piece_count = slice(p, ip->payload + start, size, out->pieces),
+        .piece_bytes = size,
+        .checksum = PACKET_CHECKSUM_PARTIAL,
+    };
+    out->ip = *ip;
+    out->ip.data = out->head;
+    out->ip.total = ip->payload + size;
+}
+
+/* UDP segments that are larger than `mtu`, one after another. */
+static enum segment_result
+cut_into_fragments(const struct packet *p, const struct ip_packet *ip,
+                   uint16_t mtu, const struct burst_layout *layout,
+                   struct segment_cursor *cursor, struct burst *burst)
+{
+    /* A first fragment without payload would not move the cursor. */
+    struct single one;
+    if (ip->payload != sizeof one.head || mtu < sizeof one.head + FRAGMENT_UNIT)
+        return SEGMENT_REFUSED;
+    while (cursor->offset < ip_payload_size(ip)) {
+        uint32_t index = cursor->offset / p->gso_size;
+        uint32_t start = index * p->gso_size, done = cursor->offset - start;
+        struct segment_cursor inside = {done ? UDP_HEADER_SIZE + done : 0};
+        take_single(p, ip, index, &one);
+        enum segment_result result =
+            fragment(&one.packet, &one.ip, mtu, layout, &inside, burst);
+        if (inside.offset > 0)
+            cursor->offset = start + inside.offset - UDP_HEADER_SIZE;
+        if (result != SEGMENT_DONE)
+            return result;
+    }
+    return SEGMENT_DONE;
+}
+
 enum segment_result segment(const struct packet *packet, uint16_t mtu,
                             const struct burst_layout *layout,
                             struct segment_cursor *cursor, struct burst *burst)
@@ -326,8 +419,14 @@ enum segment_result segment(const struct packet *packet, uint16_t mtu,
     struct ip_packet ip;
     if (ip_packet_parse(&p, &ip) != DROP_NONE)
         return SEGMENT_REFUSED;
-    if (p.gso != PACKET_GSO_NONE && ip_payload_size(&ip) > p.gso_size)
-        return cut(&p, &ip, mtu, layout, cursor, burst);
+    if (has_segments(&p, &ip)) {
+        bool fits = ip.payload + (uint32_t)segment_size(&p, &ip, mtu) <= mtu;
+        if (fits)
+            return cut(&p, &ip, mtu, layout, cursor, burst);
+        if (ip.protocol == IP_UDP && !ip.dont_fragment)
+            return cut_into_fragments(&p, &ip, mtu, layout, cursor, burst);
+        return SEGMENT_REFUSED;
+    }
     if (ip.total <= mtu)
         return whole(&p, &ip, layout, burst);
     /* Its fragments found their way so far; larger ones might not. */

@@ -1,15 +1,15 @@
 /*
  * Cuts a packet that leaves through the tunnel into datagrams of at most the
  * tunnel's MTU: TCP and UDP super-packets into segments, IPv4 packets without
- * DF into fragments, and again so what came in fragments. Header, payload copy
- * and checksum in one pass, straight behind the room for the tunnel's own
- * header.
+ * DF into fragments (a UDP super-packet's segments, too), and again so what
+ * came in fragments. Header, payload copy and checksum in one pass, straight
+ * behind the room for the tunnel's own header.
  */
 #ifndef FIREWALL_SEGMENT_H
 #define FIREWALL_SEGMENT_H
 
+#include "firewall/ip_packet.h"
 #include "gateway/base/burst.h"
-#include "gateway/base/packet.h"
 
 /* How far a packet was cut; starts zeroed. */
 struct segment_cursor {
@@ -21,6 +21,11 @@ enum segment_result {
     SEGMENT_FULL,   /* the burst is: send it and call again */
     SEGMENT_REFUSED /* cannot be cut: malformed, or too big with DF */
 };
+
+/* How many IPv4 identifications the packet takes, from its own on, when it is
+ * cut for `mtu`: one for each segment, and all fragments share one. */
+uint32_t segment_count(const struct packet *packet, const struct ip_packet *ip,
+                       uint16_t mtu);
 
 /* The router has parsed the packet and made sure that it fits `mtu`, or may
  * be fragmented; what slipped through is REFUSED. Completes a PARTIAL

@@ -102,17 +102,15 @@ static enum drop judge_destination(const struct router *r,
     return route(r, &to);
 }
 
-/* IPv4 without DF may be cut to the tunnel's MTU: a plain packet into
- * fragments, a TCP super-packet into smaller segments. What came in fragments
- * leaves so. */
+/* IPv4 without DF may be cut to the tunnel's MTU: a plain packet or a UDP
+ * super-packet's segments into fragments, a TCP super-packet into smaller
+ * segments. What came in fragments leaves so. */
 static bool is_too_big(const struct router *r, const struct packet *p,
                        const struct ip_packet *ip)
 {
     uint32_t size =
         p->fragment_size > 0 ? p->fragment_size : ip_largest_segment(ip, p);
-    if (size <= tunnel_mtu(&r->tunnel, ip->family))
-        return false;
-    return ip->dont_fragment || p->gso == PACKET_GSO_UDP;
+    return ip->dont_fragment && size > tunnel_mtu(&r->tunnel, ip->family);
 }
 
 /* Those without ports are told apart by their ends alone; only such pass whose

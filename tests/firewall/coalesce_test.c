@@ -340,6 +340,30 @@ static void udp_without_a_checksum_is_passed_on_alone(void **state)
     fixture_free(f);
 }
 
+/* It would be cut finer than it was, with identifications that the sender
+ * gives to others. */
+static void what_a_network_card_would_have_cut_is_not_joined(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    for (int dont_fragment = 0; dont_fragment < 2; dont_fragment++) {
+        for (size_t size = 1500; size <= 1501; size++) {
+            struct craft c = sample(f, false, size - 52);
+            c.dont_fragment = dont_fragment;
+            burst_reset(&f->burst);
+            for (int i = 0; i < 3; i++) {
+                add(f, &c);
+                c.id++;
+                c.sequence += (uint32_t)c.payload.size;
+            }
+            run(f);
+            assert_int_equal(f->batch.count,
+                             size > 1500 && !dont_fragment ? 3 : 1);
+        }
+    }
+    fixture_free(f);
+}
+
 static void a_full_batch_goes_on_where_it_stopped(void **state)
 {
     (void)state;
@@ -409,6 +433,7 @@ int main(void)
         cmocka_unit_test(order_within_a_flow_is_kept),
         cmocka_unit_test(a_wrong_checksum_is_not_laundered),
         cmocka_unit_test(udp_without_a_checksum_is_passed_on_alone),
+        cmocka_unit_test(what_a_network_card_would_have_cut_is_not_joined),
         cmocka_unit_test(a_full_batch_goes_on_where_it_stopped),
         cmocka_unit_test(the_sum_of_pieces_stays_below_the_limits),
         cmocka_unit_test(garbage_becomes_packets_of_its_own),

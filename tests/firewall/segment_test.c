@@ -255,6 +255,68 @@ static void a_fragment_of_a_fragment_keeps_its_place(void **state)
     free(p.data);
 }
 
+/* The fragments of each segment, one after another, as if it had been sent on
+ * its own. */
+static void expect_fragments(const struct craft *c, uint16_t gso_size,
+                             const struct burst *given, size_t *next,
+                             size_t *offset, struct burst *expected)
+{
+    static uint8_t bytes[CRAFT_SIZE_MAX];
+    for (size_t i = 0; i < given->count; i++) {
+        if (*next == expected->count) {
+            struct packet p = {.data = bytes};
+            struct segment_cursor cursor = {0};
+            p.size = (uint32_t)expected_segment(c, *offset, gso_size, bytes);
+            *offset += gso_size;
+            *next = 0;
+            burst_reset(expected);
+            assert_int_equal(segment(&p, 600, &layout, &cursor, expected),
+                             SEGMENT_DONE);
+        }
+        assert_int_equal(given->datagrams[i].inner_size,
+                         expected->datagrams[*next].inner_size);
+        assert_memory_equal(inner(given, i), inner(expected, *next),
+                            given->datagrams[i].inner_size);
+        (*next)++;
+    }
+}
+
+/* IPv4 without DF: what a router does to each of them. */
+static void udp_segments_that_are_too_large_are_fragmented(void **state)
+{
+    (void)state;
+    uint64_t seed = 23;
+    static uint8_t data[20000];
+    craft_fill(&seed, data, sizeof data);
+    for (uint32_t i = 0; i < 200; i++) {
+        uint32_t size = 1500 + craft_below(&seed, sizeof data - 1500);
+        uint16_t gso_size = (uint16_t)(573 + craft_below(&seed, 927));
+        struct craft c = sample(false, 17, bytes_of(data, size));
+        c.dont_fragment = false;
+        struct packet p = craft_super_packet(&c, gso_size);
+        struct bytes rest = bytes_of(p.data + 28 + i, size - i);
+        p.size = 28 + i;
+        p.pieces = &rest;
+        p.piece_count = 1;
+        p.piece_bytes = (uint32_t)rest.size;
+        struct burst *b = burst_of(i % 2 ? 1 << 20 : 1300);
+        struct burst *expected = burst_of(1 << 16);
+        struct segment_cursor cursor = {0};
+        enum segment_result result;
+        size_t next = 0, offset = 0;
+        do {
+            burst_reset(b);
+            result = segment(&p, 600, &layout, &cursor, b);
+            assert_int_not_equal(result, SEGMENT_REFUSED);
+            expect_fragments(&c, gso_size, b, &next, &offset, expected);
+        } while (result == SEGMENT_FULL);
+        assert_true(offset >= size && next == expected->count);
+        free_burst(b);
+        free_burst(expected);
+        free(p.data);
+    }
+}
+
 static enum segment_result try(const struct craft *c, uint16_t gso_size,
                                uint16_t mtu, uint32_t capacity)
 {
@@ -283,6 +345,9 @@ static void what_cannot_be_cut_is_refused(void **state)
     assert_int_equal(try(&c, 0, 27, 1 << 16), SEGMENT_REFUSED);
     assert_int_equal(try(&c, 1460, 1400, 1 << 16), SEGMENT_DONE);
     c.protocol = 17;
+    assert_int_equal(try(&c, 1460, 1400, 1 << 16), SEGMENT_DONE);
+    assert_int_equal(try(&c, 1460, 35, 1 << 16), SEGMENT_REFUSED);
+    c.dont_fragment = true;
     assert_int_equal(try(&c, 1460, 1400, 1 << 16), SEGMENT_REFUSED);
     c = sample(true, 17, bytes_of(data, sizeof data));
     assert_int_equal(try(&c, 0, 1500, 1 << 16), SEGMENT_REFUSED);
@@ -306,6 +371,7 @@ int main(void)
         cmocka_unit_test(ipv4_without_df_is_fragmented),
         cmocka_unit_test(fragments_go_on_in_the_next_burst),
         cmocka_unit_test(a_fragment_of_a_fragment_keeps_its_place),
+        cmocka_unit_test(udp_segments_that_are_too_large_are_fragmented),
         cmocka_unit_test(what_cannot_be_cut_is_refused),
     };
     return cmocka_run_group_tests_name("segment", tests, NULL, NULL);

@@ -160,12 +160,73 @@ static void overlaps_are_dropped_and_counted(void **state)
     world_free(w);
 }
 
+/* --- Identifications ------------------------------------------------------ */
+
+/* Marks each datagram's; the fragments of one share theirs. */
+static void expect_fresh(const struct burst *b, bool seen[65536])
+{
+    for (size_t i = 0; i < b->count; i++) {
+        const struct datagram *d = &b->datagrams[i];
+        const uint8_t *ip = d->data + d->inner_offset;
+        uint16_t id = load_u16(ip + 4);
+        if (load_u16(ip + 6) & IPV4_FRAGMENT_OFFSET) {
+            assert_true(seen[id]);
+            continue;
+        }
+        assert_false(seen[id]);
+        seen[id] = true;
+    }
+}
+
+static struct packet some_super_packet(struct world *w, const struct craft *tcp,
+                                       const struct craft *udp)
+{
+    struct craft c = craft_below(&w->seed, 2) ? *tcp : *udp;
+    uint16_t gso = (uint16_t)(IP_GSO_SIZE_MIN + craft_below(&w->seed, 1400));
+    c.payload = bytes_of(w->payload, 1 + craft_below(&w->seed, 20000));
+    return craft_below(&w->seed, 4) && c.payload.size > gso
+               ? craft_super_packet(&c, gso)
+               : craft_packet(&c);
+}
+
+/* However finely the tunnel has what a qube sent cut: an identification that
+ * is there twice would join fragments of two datagrams (RFC 6864 4.3). */
+static void identifications_do_not_repeat(void **state)
+{
+    (void)state;
+    static const uint16_t mtus[] = {576, 1000, 1300, 1400};
+    struct burst *b = calloc(1, sizeof *b);
+    assert_true(burst_init(b, 1 << 20));
+    for (size_t i = 0; i < 4; i++) {
+        struct world *w = world_new(64);
+        static bool seen[65536];
+        memset(seen, 0, sizeof seen);
+        w->tunnel.mtu = mtus[i];
+        router_tunnel_up(w->router, w->now, &w->tunnel);
+        struct craft tcp = sample(false, 6), udp = sample(false, 17);
+        tcp.dont_fragment = udp.dont_fragment = false;
+        establish(w, &tcp);
+        for (int k = 0; k < 300; k++) {
+            struct packet p = some_super_packet(w, &tcp, &udp);
+            assert_int_equal(up(w, w->first, p), DROP_NONE);
+            cut(&w->packet, mtus[i], b);
+            for (size_t n = 0; n < b->count; n++)
+                assert_true(b->datagrams[n].inner_size <= mtus[i]);
+            expect_fresh(b, seen);
+        }
+        world_free(w);
+    }
+    burst_clear(b);
+    free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fragments_pass_as_the_packet_they_are_of),
         cmocka_unit_test(a_qube_s_fragments_are_its_own),
         cmocka_unit_test(overlaps_are_dropped_and_counted),
+        cmocka_unit_test(identifications_do_not_repeat),
     };
     return cmocka_run_group_tests_name("router_fragments", tests, NULL, NULL);
 }
