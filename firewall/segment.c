@@ -427,11 +427,12 @@ enum segment_result segment(const struct packet *packet, uint16_t mtu,
             return cut_into_fragments(&p, &ip, mtu, layout, cursor, burst);
         return SEGMENT_REFUSED;
     }
-    if (ip.total <= mtu)
-        return whole(&p, &ip, layout, burst);
-    /* Its fragments found their way so far; larger ones might not. */
+    /* Its fragments found their way so far; larger ones might not, and their
+     * sender would be told of it in vain. */
     if (p.fragment_size > 0 && p.fragment_size < mtu)
         mtu = p.fragment_size;
+    if (ip.total <= mtu)
+        return whole(&p, &ip, layout, burst);
     if (has_fragment_header(&ip) ||
         (ip.family == ADDRESS_IPV4 && !ip.options &&
          (!ip.dont_fragment || p.fragment_size > 0)))

@@ -1,9 +1,9 @@
 /*
  * Cuts a packet that leaves through the tunnel into datagrams of at most the
  * tunnel's MTU: TCP and UDP super-packets into segments, IPv4 packets without
- * DF into fragments (a UDP super-packet's segments, too), and again so what
- * came in fragments. Header, payload copy and checksum in one pass, straight
- * behind the room for the tunnel's own header.
+ * DF into fragments (a UDP super-packet's segments, too), and what came in
+ * fragments into such as are no larger. Header, payload copy and checksum in
+ * one pass, straight behind the room for the tunnel's own header.
  */
 #ifndef FIREWALL_SEGMENT_H
 #define FIREWALL_SEGMENT_H

@@ -22,11 +22,14 @@ void delivery_clear(struct delivery *d)
     packet_batch_clear(&d->pieces);
 }
 
-/* As it is, or as the segments that its qube's network card is told of. */
+/* As it is, or as the segments that its qube's network card is told of. What
+ * came in fragments does not: behind a qube may be a narrower way. */
 static bool fits_card(const struct packet *p)
 {
     struct packet copy = *p;
     struct ip_packet ip;
+    if (p->fragment_size > 0)
+        return false;
     if (packet_total(p) <= LINK_MTU)
         return true;
     if (p->gso == PACKET_GSO_NONE)

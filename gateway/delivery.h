@@ -2,8 +2,8 @@
  * Packets on their last step, to the links of their qubes. What a link does
  * not take is cut here:
  *
- *   larger than a network card's MTU -> fragments, of the size they had if it
- *     came in some
+ *   larger than a network card's MTU -> fragments
+ *   what came in fragments -> fragments no larger than they were
  *   super-packet, or checksum to be filled, to a qube that said it takes no
  *     such -> plain packets
  */

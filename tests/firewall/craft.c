@@ -131,6 +131,19 @@ struct packet craft_packet(const struct craft *c)
     return p;
 }
 
+struct packet craft_fragmentable(const struct packet *plain, uint32_t id)
+{
+    struct packet p = {.data = calloc(1, plain->size + 8),
+                       .size = plain->size + 8};
+    memcpy(p.data, plain->data, 40);
+    p.data[40] = plain->data[6];
+    p.data[6] = 44;
+    put32(p.data + 44, id);
+    memcpy(p.data + 48, plain->data + 40, plain->size - 40);
+    put16(p.data + 4, p.size - 40);
+    return p;
+}
+
 struct packet craft_super_packet(const struct craft *c, uint16_t gso_size)
 {
     struct packet p = craft_packet(c);

@@ -31,6 +31,9 @@ size_t craft_write(const struct craft *c, uint8_t *out);
 /* As a packet whose data is on the heap, of exactly its size; free(p.data). */
 struct packet craft_packet(const struct craft *c);
 
+/* An IPv6 packet once more, with a Fragment header that says it is whole. */
+struct packet craft_fragmentable(const struct packet *plain, uint32_t id);
+
 /* As a super-packet with a PARTIAL checksum. */
 struct packet craft_super_packet(const struct craft *c, uint16_t gso_size);
 

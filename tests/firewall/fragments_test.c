@@ -35,21 +35,6 @@ static void fixture_free(struct fixture *f)
     free(f);
 }
 
-/* An IPv6 packet with a Fragment header that says it is whole. */
-static struct packet with_fragment_header(const struct packet *plain)
-{
-    struct packet p = {.size = plain->size + 8};
-    p.data = malloc(p.size);
-    memcpy(p.data, plain->data, 40);
-    memset(p.data + 40, 0, 8);
-    p.data[40] = plain->data[6];
-    p.data[6] = 44;
-    store_u32(p.data + 44, 0xabcd1234);
-    memcpy(p.data + 48, plain->data + 40, plain->size - 40);
-    store_u16(p.data + 4, (uint16_t)(p.size - 40));
-    return p;
-}
-
 /* Leaves the fragments of a UDP packet in the burst. */
 static void cut(struct fixture *f, bool v6, uint16_t id, size_t size,
                 uint16_t mtu)
@@ -67,8 +52,7 @@ static void cut(struct fixture *f, bool v6, uint16_t id, size_t size,
     f->whole = craft_packet(&c);
     if (v6) {
         struct packet plain = f->whole;
-        f->whole = with_fragment_header(&plain);
-        store_u32(f->whole.data + 44, id);
+        f->whole = craft_fragmentable(&plain, id);
         free(plain.data);
     }
     struct segment_cursor cursor = {0};

@@ -160,6 +160,130 @@ static void overlaps_are_dropped_and_counted(void **state)
     world_free(w);
 }
 
+/* --- Their size ----------------------------------------------------------- */
+
+static struct packet datagram(struct world *w, bool v6, size_t size)
+{
+    struct craft c = sample(v6, 17);
+    c.dont_fragment = false;
+    c.payload = bytes_of(w->payload, size);
+    struct packet plain = craft_packet(&c);
+    if (!v6)
+        return plain;
+    struct packet p = craft_fragmentable(&plain, 99);
+    free(plain.data);
+    return p;
+}
+
+static void pass_all(struct world *w, bool is_up, const struct burst *b,
+                     struct packet *out)
+{
+    for (size_t k = 0; k < b->count; k++)
+        assert_int_equal(pass(w, is_up, nth_of(b, k), out),
+                         k + 1 < b->count ? DROP_HELD : DROP_NONE);
+}
+
+static struct packet turned(const struct packet *p)
+{
+    struct packet back = {.data = malloc(p->size), .size = p->size};
+    bool v6 = p->data[0] >> 4 == 6;
+    size_t at = v6 ? 8 : 12, n = v6 ? 16 : 4, ports = v6 ? 48 : 20;
+    memcpy(back.data, p->data, p->size);
+    memcpy(back.data + at, p->data + at + n, n);
+    memcpy(back.data + at + n, p->data + at, n);
+    memcpy(back.data + ports, p->data + ports + 2, 2);
+    memcpy(back.data + ports + 2, p->data + ports, 2);
+    return back;
+}
+
+/* The sender, or a router that told it, knows of a way that is narrower than
+ * the tunnel, and nobody would tell us. */
+static void fragments_leave_no_larger_than_they_came(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct burst *b = calloc(1, sizeof *b), *left = calloc(1, sizeof *left);
+    assert_true(burst_init(b, 1 << 20) && burst_init(left, 1 << 20));
+    for (int v6 = 0; v6 < 2; v6++)
+        for (size_t size = 1268; size < 9000; size += 1277) {
+            struct packet out, whole = datagram(w, v6, size);
+            cut(&whole, 1280, b);
+            assert_true(b->count > 1);
+            pass_all(w, true, b, &out);
+            cut(&out, 1500, left);
+            assert_int_equal(left->count, b->count);
+            for (size_t i = 0; i < left->count; i++)
+                assert_true(left->datagrams[i].inner_size <= 1280);
+            uint8_t *flat = flatten(&out);
+            struct packet sent = {.data = flat, .size = packet_total(&out)},
+                          back = turned(&sent);
+            cut(&back, 1276, b);
+            assert_true(b->count > 1);
+            pass_all(w, false, b, &out);
+            cut(&out, 1500, left);
+            assert_int_equal(left->count, b->count);
+            for (size_t i = 0; i < left->count; i++)
+                assert_true(left->datagrams[i].inner_size <= 1276);
+            free(flat);
+            free(back.data);
+            free(whole.data);
+        }
+    burst_clear(b);
+    burst_clear(left);
+    free(b);
+    free(left);
+    world_free(w);
+}
+
+/* What a router on the way says of a fragment that was too large for it. */
+static struct packet error_about(const struct datagram *d, uint32_t mtu)
+{
+    const uint8_t *quoted = d->data + d->inner_offset;
+    bool v6 = quoted[0] >> 4 == 6;
+    struct craft c = {
+        .source = craft_address(v6 ? "2001:db8:99::1" : "203.0.113.1"),
+        .destination = address_from_bytes(v6 ? ADDRESS_IPV6 : ADDRESS_IPV4,
+                                          quoted + source_at(quoted)),
+        .protocol = v6 ? 58 : 1,
+        .icmp_type = v6 ? 2 : 3,
+        .icmp_code = v6 ? 0 : 4,
+        .icmp_rest = mtu,
+        .payload = bytes_of(quoted, v6 ? 1232 : 548),
+    };
+    return craft_packet(&c);
+}
+
+static void errors_about_fragments_reach_their_sender(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct burst *b = calloc(1, sizeof *b);
+    assert_true(burst_init(b, 1 << 20));
+    for (int v6 = 0; v6 < 2; v6++) {
+        struct packet out, whole = datagram(w, v6, 4000);
+        cut(&whole, 1400, b);
+        pass_all(w, true, b, &out);
+        cut(&out, 1500, b);
+        assert_int_equal(down(w, error_about(&b->datagrams[0], 1300)),
+                         DROP_NONE);
+        assert_int_equal(w->packet.qube, w->first);
+        assert_true(craft_checksums_right(w->out, w->out_size));
+        const uint8_t *quoted = w->out + (v6 ? 48 : 28);
+        size_t ends = v6 ? 32 : 8, at = source_at(quoted);
+        assert_int_equal(load_u32(quoted - 4), 1300);
+        assert_memory_equal(quoted + at, whole.data + at, ends);
+        at = v6 ? 48 : 20; /* the ports */
+        assert_memory_equal(quoted + at, whole.data + at, 4);
+        /* Of a later one nobody knows whose it is. */
+        assert_int_equal(down(w, error_about(&b->datagrams[1], 1300)),
+                         DROP_ICMP_EMBEDDED);
+        free(whole.data);
+    }
+    burst_clear(b);
+    free(b);
+    world_free(w);
+}
+
 /* --- Identifications ------------------------------------------------------ */
 
 /* Marks each datagram's; the fragments of one share theirs. */
@@ -226,6 +350,8 @@ int main(void)
         cmocka_unit_test(fragments_pass_as_the_packet_they_are_of),
         cmocka_unit_test(a_qube_s_fragments_are_its_own),
         cmocka_unit_test(overlaps_are_dropped_and_counted),
+        cmocka_unit_test(fragments_leave_no_larger_than_they_came),
+        cmocka_unit_test(errors_about_fragments_reach_their_sender),
         cmocka_unit_test(identifications_do_not_repeat),
     };
     return cmocka_run_group_tests_name("router_fragments", tests, NULL, NULL);

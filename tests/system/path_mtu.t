@@ -90,6 +90,38 @@ ok "datagrams come in fragments of 1396 bytes" asks 42 1472
 ok "and ours become smaller" mtu_becomes 1344
 ip -n "$internet" route del $gateway_address/32
 
+# Behind the VPN, too, is a way that is narrower than the tunnel, or wider.
+far=$prefix-far
+far_address=198.51.100.90
+far_ipv6=2001:db8:90::90
+ip netns add "$far"
+ip link add narrow netns "$internet" type veth peer name eth0 netns "$far"
+ip -n "$far" link set lo up
+ip -n "$far" address add $far_address/32 dev eth0
+ip -n "$far" address add $far_ipv6/128 dev eth0 nodad
+far_mtu() { # BYTES, at both ends
+    ip -n "$internet" link set narrow mtu "$1" up
+    ip -n "$far" link set eth0 mtu "$1" up
+}
+far_mtu 1300
+ip -n "$internet" address add 198.51.100.89/32 dev narrow
+ip -n "$internet" address add fe80::1/64 dev narrow nodad
+ip -n "$internet" route add $far_address dev narrow
+ip -n "$internet" route add $far_ipv6 dev narrow
+ip -n "$far" route add default via 198.51.100.89 dev eth0 onlink
+ip -n "$far" route add default via fe80::1 dev eth0
+kernel "$internet" ipv4/ip_forward 1
+kernel "$internet" ipv6/conf/all/forwarding 1
+
+server_kill
+echo 'tun-mtu 1400' >>"$work/server.conf"
+server_return
+ok "a tunnel of 1400 bytes" wait_for 20 mtu_is 1400
+ping_far() { in_qube busybox ping -6 -c 1 -W 2 -s 1260 $far_ipv6; }
+ok "a ping of 1308 bytes learns of 1300" wait_for 20 ping_far
+answered() { in_qube busybox ping -6 -c 6 -i 0.2 -W 2 -s 1260 $far_ipv6 | sed -n 's/.* \([0-9]*\) packets received.*/\1/p'; }
+is "its fragments are no larger again" 6 answered
+
 # The other way round: the tunnel carries more than the network card of a qube.
 server_kill
 in_gateway ip route flush cache
