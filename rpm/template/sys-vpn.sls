@@ -14,9 +14,19 @@
 
 {{ name }}:
   qvm.vm:
+    # Forwarding is off before it is a network qube: a backup that is restored without the kernel directory starts the
+    # template, which would forward in clear.
+    - actions:
+      - present
+      - service
+      - prefs
+      - features
     - present:
       - template: {{ template }}
       - label: purple
+    - service:
+      - disable:
+        - qubes-network
     - prefs:
       - netvm: sys-firewall
       - provides-network: true
