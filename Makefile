@@ -52,7 +52,8 @@ JANSSON_LIBS := -ljansson
 CRYPT_LIBS := -lcrypt -pthread
 SECCOMP_LIBS := -lseccomp
 XENSTAT_LIBS := -lxenstat
-XENVCHAN_LIBS := -lxenvchan -lxenstore
+XENSTORE_LIBS := -lxenstore
+XENVCHAN_LIBS := -lxenvchan
 XEN_LIBS := -lxengnttab -lxenevtchn -lxenstore
 CMOCKA_LIBS := -lcmocka
 DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
@@ -82,12 +83,12 @@ xen_PARTS := link event base
 
 # The libraries an archive needs when something is linked with it.
 openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS) $(LZO_LIBS)
-link_LIBS = $(XENVCHAN_LIBS) $(XEN_LIBS)
+link_LIBS = $(XEN_LIBS)
 uplink_LIBS = $(CARES_LIBS) $(MNL_LIBS)
 router_LIBS = $(CARES_LIBS)
-qubesdb_LIBS = $(XENVCHAN_LIBS)
+qubesdb_LIBS = $(XENSTORE_LIBS)
 gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS) $(CRYPT_LIBS)
-# Those that only the tests of a folder need.
+# Those that only the tests of a folder need. The program itself loads libxenvchan (gateway/base/libxenvchan.h).
 xen_MORE_LIBS = $(XENSTAT_LIBS) $(XENVCHAN_LIBS)
 
 archives = $(foreach part,$($(1)_PARTS),$(BUILD)/$(part).a)
@@ -175,7 +176,7 @@ $(BUILD)/tests/system/preload/%.so: tests/system/preload/%.c $(BUILD)/flags
 	@echo '  LINK  $@'
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -O2 -fPIC -shared -o $@ $<
 
-LINTS := $(addprefix tests/lint/,layers purity format words names scripts manuals)
+LINTS := $(addprefix tests/lint/,layers purity format words names scripts manuals linked)
 C_FILES = $(shell find gateway firewall qubesdb rpm tests -name '*.[ch]' 2>/dev/null | sort)
 
 STRAY_TESTS := $(filter-out $(UNIT_SOURCES) $(SIMULATOR_SOURCES),$(shell find tests -name '*_test.c' 2>/dev/null))
@@ -240,7 +241,7 @@ fuzz: ## every fuzz target for FUZZ_SECONDS each, from its corpus in tests/fuzz/
 run-fuzz: $(FUZZ_PROGRAMS)
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(FUZZ_PROGRAMS)
 
-lint: program ## borders between folders, purity of the cores, format, words, names, scripts, manuals
+lint: program ## borders between folders, purity of the cores, format, words, names, scripts, manuals, the linked program
 	$(call prove,$(LINTS))
 
 # Two copies of the sources in two places must give the same bytes.

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/base/libxenvchan.h"
 #include "gateway/base/log.h"
 #include "gateway/event/signals.h"
 #include "gateway/link/plug.h"
@@ -105,5 +106,5 @@ int attach(int argc, char **argv)
         return EXIT_USAGE;
     }
     log_set_level(a.level);
-    return run(&a);
+    return libxenvchan_load() ? run(&a) : EXIT_FAILURE;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gateway/attach.h"
+#include "gateway/base/libxenvchan.h"
 #include "gateway/base/log.h"
 #include "gateway/check.h"
 #include "gateway/control_client.h"
@@ -85,6 +86,8 @@ static int run(int argc, char **argv)
     if (settings.profile && !profile_usable(settings.profile))
         return EXIT_USAGE;
     if (settings.require_wall && !wall_stands())
+        return EXIT_FAILURE;
+    if (settings_name_vchan(&settings) && !libxenvchan_load())
         return EXIT_FAILURE;
 
     int result = EXIT_FAILURE;

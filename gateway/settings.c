@@ -217,3 +217,11 @@ bool settings_parse(int argc, char **argv, struct settings *out,
     *out = s;
     return true;
 }
+
+bool settings_name_vchan(const struct settings *s)
+{
+    bool named = s->qubesdb && strcmp(s->qubesdb, "vchan") == 0;
+    for (size_t i = 0; i < s->downstream_count; i++)
+        named = named || s->downstreams[i].kind == DOWNSTREAM_VCHAN;
+    return named;
+}

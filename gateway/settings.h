@@ -45,6 +45,9 @@ struct settings {
 MUST_USE bool settings_parse(int argc, char **argv, struct settings *out,
                              const char **why);
 
+/* Something of it is reached over a vchan. */
+bool settings_name_vchan(const struct settings *s);
+
 /* Where Xen's grant device is, "xen" is the default. */
 #define SETTINGS_XEN_DEVICE "/dev/xen/gntdev"
 

@@ -10,11 +10,11 @@
  */
 #include "qubesdb/transport.h"
 
-#include <libxenvchan.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <xenstore.h>
 
+#include "gateway/base/libxenvchan.h"
 #include "gateway/base/text.h"
 
 enum { QUBESDB_PORT = 111, PLACE_SIZE = 64 };

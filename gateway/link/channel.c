@@ -1,8 +1,9 @@
 #include "gateway/link/channel.h"
 
 #include <assert.h>
-#include <libxenvchan.h>
 #include <stdlib.h>
+
+#include "gateway/base/libxenvchan.h"
 
 enum {
     OUTPUT_SIZE = 256 * 1024, /* bytes that wait for the peer at most */

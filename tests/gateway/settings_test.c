@@ -108,6 +108,22 @@ static void a_vchan_has_a_domain_and_a_path(void **state)
     assert_int_equal(d.mac[2], 0x3e);
 }
 
+static void a_vchan_that_is_named_anywhere_is_seen(void **state)
+{
+    (void)state;
+    struct settings s;
+    assert_true(PARSE(&s, "--profile", "vchan", "--downstream", "xen"));
+    assert_false(settings_name_vchan(&s));
+    assert_true(PARSE(&s, "--profile", "a", "--downstream",
+                      "tap:vchan,ip=192.0.2.1", "--qubesdb", "none"));
+    assert_false(settings_name_vchan(&s));
+    assert_true(PARSE(&s, "--downstream", "xen", "--qubesdb", "vchan"));
+    assert_true(settings_name_vchan(&s));
+    assert_true(PARSE(&s, "--profile", "a", "--downstream", "xen",
+                      "--downstream", "vchan:7:data/net,ip=192.0.2.1"));
+    assert_true(settings_name_vchan(&s));
+}
+
 static void a_broken_downstream_is_refused(void **state)
 {
     (void)state;
@@ -160,6 +176,7 @@ int main(void)
         cmocka_unit_test(what_is_missing_or_unknown_is_refused),
         cmocka_unit_test(xen_is_one_downstream_for_all_vifs),
         cmocka_unit_test(a_vchan_has_a_domain_and_a_path),
+        cmocka_unit_test(a_vchan_that_is_named_anywhere_is_seen),
         cmocka_unit_test(a_broken_downstream_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

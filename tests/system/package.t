@@ -96,6 +96,25 @@ gateway_refuses() {
         2>"$work/refusal" || code=$?
     [ $code = 2 ] && grep -q 'there is no such file' "$work/refusal"
 }
+# Where the command line names a vchan its library is loaded; where there is none, or another file of its name, the message
+# says so.
+run_over_vchan() {
+    in_root /usr/bin/vpn-gateway run --qubesdb vchan --downstream tap:qube0,ip=10.137.0.10 2>"$work/refusal" || true
+    cat "$work/refusal"
+}
+vchan_missing() { run_over_vchan | grep 'there is none of libxenvchan.so.4.17 to .*: install'; }
+vchan_there() {
+    local file
+    file=$(rpm/vchan-library)
+    echo "no library" >"$root/usr/lib/${file##*/}"
+    vchan_missing
+    install "$file" "$root/usr/lib/${file##*/}"
+    give_libraries_of "$file"
+    run_over_vchan >"$work/told"
+    not grep 'there is none of' "$work/told" && grep /dev/net/tun "$work/told"
+}
+no_vchan_asked_for() { not grep xenvchan <(rpm -qp --requires "$package"); }
+vchan_recommended() { rpm -qp --recommends "$package" | grep -x xen-libs; }
 removed() {
     in_database --erase qubes-vpn-gateway
     rpm -qpl "$package" | while read -r path; do ls -d "$root$path" 2>/dev/null || true; done >"$work/left"
@@ -153,6 +172,10 @@ ok "its user was made" user_made
 ok "nothing is setuid, or for all to write" no_more_rights
 is "the program starts there" "vpn-gateway $version" in_root /usr/bin/vpn-gateway version
 ok "and refuses what it cannot do" gateway_refuses
+ok "without libxenvchan --qubesdb vchan is refused, and what helps is said" vchan_missing
+ok "with it the start goes on" vchan_there
+ok "the package does not ask for it" no_vchan_asked_for
+ok "but for its package, if it can be had" vchan_recommended
 ok "systemd takes the units" units_verified
 ok "systemd-analyze security: 1.7 or less" exposure 17
 ok "the units are enabled by the preset" enabled

@@ -128,7 +128,7 @@ give_modules() { # DIRECTORY MODULE...
 
 # What every domain has, dom0 too.
 give_common() { # DIRECTORY
-    local name
+    local name file
     mkdir -p "$1"/{bin,sbin,dev,proc,sys,tmp,run,etc,lab,root,var}
     ln -s /run "$1/var/run"
     echo 'root:x:0:0:root:/root:/bin/sh' >"$1/etc/passwd"
@@ -141,6 +141,9 @@ give_common() { # DIRECTORY
     give_program "$1" "$(command -v ip)" sbin/ip
     # pthread_cancel() loads it, unseen by ldd.
     cp -L "$(gcc -print-file-name=libgcc_s.so.1)" "$1/lib/"
+    # The program loads it, where the command line names a vchan.
+    file=$("$xen_tests/../../rpm/vchan-library")
+    give_program "$1" "$file" "lib/${file##*/}"
     give_modules "$1" xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs xen-netback tun
 }
 

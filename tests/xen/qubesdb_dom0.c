@@ -13,7 +13,6 @@
  * It ends with its commands. A client that goes leaves room for the next.
  */
 #include <errno.h>
-#include <libxenvchan.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 #include <xenstore.h>
 
+#include "gateway/base/libxenvchan.h"
 #include "tests/qubesdb/daemon.h"
 
 enum { QUBESDB_PORT = 111, RING_SIZE = 4096, LINE_SIZE = 8192, TURN_MS = 100 };
@@ -195,6 +195,8 @@ int main(int argc, char **argv)
         fputs("usage: qubesdb_dom0 DOMAIN\n", stderr);
         return 2;
     }
+    if (!libxenvchan_load())
+        return EXIT_FAILURE;
     d.domain = atoi(argv[1]);
     snprintf(d.place, sizeof d.place, "data/vchan/%d/%d", d.domain,
              QUBESDB_PORT);

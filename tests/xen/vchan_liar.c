@@ -6,7 +6,6 @@
  * Prints what came of it: "hung up", or "ignored" when the other end still
  * stands after some seconds.
  */
-#include <libxenvchan.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/base/libxenvchan.h"
 #include "gateway/link/record.h"
 
 enum { RING_SIZE = 65536, COMES_IN = 20, WAITS = 2 /* s */ };
@@ -116,7 +116,7 @@ static bool becomes(struct libxenvchan *v, int state, int seconds)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
+    if (argc != 4 || !libxenvchan_load())
         return EXIT_FAILURE;
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         if (strcmp(lies[i].name, argv[3]) != 0)
