@@ -36,20 +36,14 @@
  */
 #include "gateway/link/netback.h"
 
-#include "tests/link/fake_xenstored.h"
+#include "tests/link/fake_card.h"
 #include "tests/link/xen_double.h"
 #include "tests/unit.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-enum {
-    OWN_DOMAIN = 1,
-    QUBES = 4,
-    PATIENCE_MS = 5000,
-    TICKS_MIN = 10,
-    RECORDED_MAX = 4096
-};
+enum { QUBES = 4, PATIENCE_MS = 5000, TICKS_MIN = 10, RECORDED_MAX = 4096 };
 
 /* What the link's owner sees. */
 struct owned {
@@ -189,105 +183,45 @@ static void settle(void)
 
 /* --- The toolstack and the frontends ------------------------------------- */
 
-static char path_text[256];
-
-static const char *backend_path(uint32_t domain, uint32_t handle,
-                                const char *key)
-{
-    snprintf(path_text, sizeof path_text,
-             "/local/domain/%u/backend/vif/%u/%u%s%s", OWN_DOMAIN, domain,
-             handle, *key ? "/" : "", key);
-    return path_text;
-}
-
-static const char *frontend_path(uint32_t domain, uint32_t handle,
-                                 const char *key)
-{
-    snprintf(path_text, sizeof path_text, "/local/domain/%u/device/vif/%u%s%s",
-             domain, handle, *key ? "/" : "", key);
-    return path_text;
-}
-
 static void back(uint32_t domain, uint32_t handle, const char *key,
                  const char *value)
 {
-    fake_xenstored_write(t.xenstored, backend_path(domain, handle, key), value);
+    fake_xenstored_write(t.xenstored, fake_card_back(domain, handle, key),
+                         value);
 }
 
 static void front(uint32_t domain, uint32_t handle, const char *key,
                   const char *value)
 {
-    fake_xenstored_write(t.xenstored, frontend_path(domain, handle, key),
+    fake_xenstored_write(t.xenstored, fake_card_front(domain, handle, key),
                          value);
-}
-
-static void front_number(uint32_t domain, const char *key, uint32_t value)
-{
-    char text[16];
-    snprintf(text, sizeof text, "%u", value);
-    front(domain, 0, key, text);
 }
 
 static bool back_is(uint32_t domain, uint32_t handle, const char *key,
                     const char *value)
 {
-    const char *is =
-        fake_xenstored_read(t.xenstored, backend_path(domain, handle, key));
-    return is && strcmp(is, value) == 0;
+    return fake_card_is(t.xenstored, domain, handle, key, value);
 }
 
-/* libxl's transaction for a vif. */
 static void attach(uint32_t domain, uint32_t handle, const char *ip)
 {
-    char text[64];
-    fake_xenstored_lock(t.xenstored);
-    snprintf(text, sizeof text, "/local/domain/%u/device/vif/%u", domain,
-             handle);
-    back(domain, handle, "frontend", text);
-    snprintf(text, sizeof text, "%u", domain);
-    back(domain, handle, "frontend-id", text);
-    back(domain, handle, "online", "1");
-    back(domain, handle, "state", "1");
-    back(domain, handle, "script", "/etc/xen/scripts/vif-route-qubes");
-    back(domain, handle, "mac", "00:16:3e:5e:6c:0a");
-    back(domain, handle, "ip", ip);
-    back(domain, handle, "bridge", "xenbr0");
-    back(domain, handle, "type", "vif");
-    back(domain, handle, "hotplug-status", "");
-    front(domain, handle, "state", "1");
-    fake_xenstored_unlock(t.xenstored);
+    fake_card_attach(t.xenstored, domain, handle, ip);
 }
 
 /* Without asking: what is there is gone. */
 static void take_away(uint32_t domain)
 {
-    fake_xenstored_remove(t.xenstored, backend_path(domain, 0, ""));
+    fake_xenstored_remove(t.xenstored, fake_card_back(domain, 0, ""));
 }
 
 static void detach(uint32_t domain, uint32_t handle)
 {
-    fake_xenstored_lock(t.xenstored);
-    back(domain, handle, "online", "0");
-    back(domain, handle, "state", "5");
-    fake_xenstored_unlock(t.xenstored);
+    fake_card_detach(t.xenstored, domain, handle);
 }
 
-/* What Linux' netfront writes, in its order. */
 static void ask(uint32_t domain)
 {
-    fake_xenstored_lock(t.xenstored);
-    front_number(domain, "tx-ring-ref", XEN_DOUBLE_TRANSMIT_REF);
-    front_number(domain, "rx-ring-ref", XEN_DOUBLE_RECEIVE_REF);
-    front_number(domain, "event-channel", XEN_DOUBLE_PORT);
-    front(domain, 0, "request-rx-copy", "1");
-    front(domain, 0, "feature-rx-notify", "1");
-    front(domain, 0, "feature-sg", "1");
-    front(domain, 0, "feature-gso-tcpv4", "1");
-    front(domain, 0, "feature-gso-tcpv6", "1");
-    front(domain, 0, "feature-ipv6-csum-offload", "1");
-    front(domain, 0, "multi-queue-num-queues", "1");
-    front(domain, 0, "state", "4");
-    fake_xenstored_unlock(t.xenstored);
+    fake_card_ask(t.xenstored, domain);
 }
 
 static const char *const addresses[QUBES] = {"10.137.0.10", "10.137.0.11",
@@ -316,7 +250,7 @@ static bool first_closed(void)
 static bool first_gone(void)
 {
     return !fake_xenstored_read(t.xenstored,
-                                backend_path(domain_of(0), 0, "state"));
+                                fake_card_back(domain_of(0), 0, "state"));
 }
 
 static int waited_for;
@@ -442,7 +376,7 @@ static int set_up(void **state)
     (void)state;
     memset(&t, 0, sizeof t);
     xen_double_reset();
-    t.xenstored = fake_xenstored_new(OWN_DOMAIN);
+    t.xenstored = fake_xenstored_new(FAKE_CARD_BACKEND);
     t.loop = loop_new();
     assert_non_null(t.loop);
     t.clock = (struct loop_timer){.expired = tick};
@@ -491,7 +425,7 @@ static void a_vif_is_offered_what_there_is(void **state)
     assert_int_equal(t.added, 0);
     /* What would have to be implemented is not there. */
     assert_null(fake_xenstored_read(
-        t.xenstored, backend_path(domain_of(0), 0, "feature-ctrl-ring")));
+        t.xenstored, fake_card_back(domain_of(0), 0, "feature-ctrl-ring")));
 }
 
 static void a_transaction_that_others_disturb_is_tried_again(void **state)
@@ -796,8 +730,8 @@ static void a_detached_vif_is_given_up_and_removed(void **state)
     settle();
     assert_int_equal(fake_xenstored_watches(t.xenstored), 1);
     /* Nothing of the directory is left. */
-    assert_null(
-        fake_xenstored_read(t.xenstored, backend_path(domain_of(0), 0, "mac")));
+    assert_null(fake_xenstored_read(t.xenstored,
+                                    fake_card_back(domain_of(0), 0, "mac")));
 }
 
 /* More than it may do in a turn. */
@@ -830,7 +764,7 @@ static void a_dead_qube_keeps_its_vif_until_the_toolstack_says(void **state)
     (void)state;
     connect(0);
     xen_double_set_domain(domain_of(0), NULL);
-    fake_xenstored_remove(t.xenstored, frontend_path(domain_of(0), 0, ""));
+    fake_xenstored_remove(t.xenstored, fake_card_front(domain_of(0), 0, ""));
     UNTIL(first_closed);
     assert_int_equal(xen_double_mapped(), 0);
     settle();
@@ -878,7 +812,7 @@ static void a_removed_directory_is_forgotten(void **state)
 {
     (void)state;
     connect(0);
-    fake_xenstored_remove(t.xenstored, backend_path(domain_of(0), 0, ""));
+    fake_xenstored_remove(t.xenstored, fake_card_back(domain_of(0), 0, ""));
     settle();
     assert_null(owned("vif10.0"));
     assert_int_equal(fake_xenstored_watches(t.xenstored), 1);
