@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum {
+    STANDS_MS = 100, /* of a state that the toolstack waits for */
+};
+
 /* xen/include/public/io/xenbus.h */
 enum xenbus {
     XENBUS_UNKNOWN,
@@ -342,7 +346,7 @@ static void leave(struct vif *vif)
     become(vif, VIF_LEAVING);
 }
 
-void vif_remove(struct vif *vif)
+static void remove_directory(struct vif *vif)
 {
     if (!xenstore_remove(vif->host->xenstore, vif->backend))
         log_warn("xen: %s: cannot remove its directory: %s", vif->name,
@@ -357,6 +361,7 @@ static void begin_anew(struct vif *vif)
     unwatch_frontend(vif);
     vif->ipv4 = vif->ipv6 = (struct address){0};
     vif->unusable = false;
+    vif->stands_until = (struct instant){0};
     become(vif, VIF_NEW);
 }
 
@@ -389,31 +394,64 @@ static void follow_frontend(struct vif *vif, uint32_t frontend)
     }
 }
 
-void vif_look(struct vif *vif)
+/* Nobody has been told of this description. */
+static bool is_fresh(const struct vif *vif)
+{
+    return vif->state == VIF_NEW && vif->told == XENBUS_INITIALISING;
+}
+
+static struct instant let_stand(struct vif *vif, struct instant now)
+{
+    vif->stands_until = instant_after(now, duration_milliseconds(STANDS_MS));
+    return vif->stands_until;
+}
+
+/* Does what both ends' words ask for. */
+static struct instant follow(struct vif *vif, struct instant now)
 {
     struct xenstore *x = vif->host->xenstore;
-    uint32_t frontend = XENBUS_UNKNOWN, before = vif->told;
+    uint32_t frontend = XENBUS_UNKNOWN;
     bool online = true;
-    if (xenstore_read_number(x, vif->backend, "state", XENBUS_RECONFIGURED,
-                             &vif->told) == XENSTORE_ABSENT) {
-        disconnect(vif);
-        become(vif, VIF_GONE);
-        return;
-    }
-    if (vif->told == XENBUS_INITIALISING && before > XENBUS_INITIALISING)
-        begin_anew(vif);
-    if (vif->state == VIF_LEAVING)
-        return;
     xenstore_read_flag(x, vif->backend, "online", &online);
     bool served = describe(vif);
     if (served)
         xenstore_read_number(x, vif->frontend, "state", XENBUS_RECONFIGURED,
                              &frontend);
     if (!online && (vif->told == XENBUS_CLOSING || frontend == XENBUS_CLOSED ||
-                    frontend == XENBUS_UNKNOWN))
+                    frontend == XENBUS_UNKNOWN)) {
         leave(vif);
-    else if (served)
-        follow_frontend(vif, frontend);
+        return let_stand(vif, now);
+    }
+    if (!served)
+        return INSTANT_NEVER;
+    if (is_fresh(vif)) {
+        offer_features(vif);
+        return let_stand(vif, now);
+    }
+    if (!instant_reached(now, vif->stands_until))
+        return vif->stands_until;
+    follow_frontend(vif, frontend);
+    return INSTANT_NEVER;
+}
+
+struct instant vif_look(struct vif *vif, struct instant now)
+{
+    uint32_t before = vif->told;
+    if (xenstore_read_number(vif->host->xenstore, vif->backend, "state",
+                             XENBUS_RECONFIGURED,
+                             &vif->told) == XENSTORE_ABSENT) {
+        disconnect(vif);
+        become(vif, VIF_GONE);
+        return INSTANT_NEVER;
+    }
+    if (vif->told == XENBUS_INITIALISING && before > XENBUS_INITIALISING)
+        begin_anew(vif);
+    if (vif->state != VIF_LEAVING)
+        return follow(vif, now);
+    if (!instant_reached(now, vif->stands_until))
+        return vif->stands_until;
+    remove_directory(vif);
+    return INSTANT_NEVER;
 }
 
 /* ------------------------------------------------------------------------- */

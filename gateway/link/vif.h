@@ -13,9 +13,16 @@
  *                        AWAIT_RETURN -----------------------------+
  *                                        frontend starts anew
  *   any -> LEAVING: the toolstack wants it away; it is Closed
- *   any -> GONE: its directory is; after LEAVING we remove it, for which the
- *   toolstack waits
+ *   any -> GONE: its directory is; after LEAVING we remove it
  *   any -> NEW: the toolstack wrote another description
+ *
+ * The toolstack waits ten seconds for a new card's state to be InitWait, and
+ * for that of one it detaches to be Closed and then for its directory to go.
+ * When its process has its turn it compares what is there then: a state that
+ * has passed meanwhile it does not see, and attaching or detaching has failed
+ * (Xen's libxl_event.c, devstate_callback). So both states stand a while,
+ * whatever the frontend says. (Linux' backend owes that while to the script
+ * that it waits for.)
  *
  * Backend directory <home>/backend/vif/<domain>/<handle>, written by the
  * toolstack: frontend, frontend-id, mac, ip, online, state. Frontend
@@ -72,7 +79,7 @@ struct vif_attention {
     bool dirty;              /* xenstore changed */
     uint32_t looks;          /* at xenstore that it has still */
     struct instant looks_at; /* when it last got some */
-    struct instant remove_at;
+    struct instant due;      /* to look, whatever xenstore says */
 };
 
 struct vif {
@@ -82,10 +89,11 @@ struct vif {
     char backend[XENSTORE_DIRECTORY_SIZE];
     char frontend[XENSTORE_DIRECTORY_SIZE];
     enum vif_state state;
-    uint32_t told;     /* our xenbus state, as xenstore has it */
-    bool watched;      /* the frontend's state is */
-    bool unusable;     /* the description is */
-    const char *wrong; /* the rings must not be used again, and why */
+    uint32_t told;               /* our xenbus state, as xenstore has it */
+    bool watched;                /* the frontend's state is */
+    bool unusable;               /* the description is */
+    const char *wrong;           /* the rings must not be used again, and why */
+    struct instant stands_until; /* what the toolstack has to see */
 
     struct address ipv4;
     struct address ipv6;               /* or unset */
@@ -111,11 +119,9 @@ struct vif *vif_new(const struct vif_host *host, const char *backend,
 /* Leaves xenstore as it is, so that a later process takes over. */
 void vif_free(struct vif *vif);
 
-/* Reads both ends' states and does what they ask for. */
-void vif_look(struct vif *vif);
-
-/* One that is LEAVING is GONE then, and so is its directory. */
-void vif_remove(struct vif *vif);
+/* Reads both ends' states and does what they ask for. Returns when it has to
+ * look again though nothing changes. */
+MUST_USE struct instant vif_look(struct vif *vif, struct instant now);
 
 /* The frontend broke the protocol: closes this vif until it starts anew. */
 void vif_close(struct vif *vif, const char *why);

@@ -10,9 +10,6 @@ enum {
     LOOKS_MAX = 16,
     LOOK_PERIOD_MS = 125, /* one more after each */
 
-    STAY_MS = 1000, /* of a closed card's directory; the toolstack's process
-                       waits for its turn on a busy processor */
-
     DOMAIN_MAX = 32751, /* DOMID_FIRST_RESERVED - 1 */
     HANDLE_MAX = 65535,
 };
@@ -43,7 +40,7 @@ static struct vif *add(struct vif_table *t, const char *path, uint32_t domain,
     if (!vif)
         return NULL;
     vif->attention.looks = LOOKS_MAX;
-    vif->attention.remove_at = INSTANT_NEVER;
+    vif->attention.due = INSTANT_NEVER;
     t->vifs[t->count++] = vif;
     return vif;
 }
@@ -161,18 +158,6 @@ static bool may_look(struct vif *vif, struct instant now, struct instant *next)
     return true;
 }
 
-/* Of one that left: its directory stays, and goes. */
-static void outlast(struct vif *vif, struct instant now, struct instant *next)
-{
-    struct instant *at = &vif->attention.remove_at;
-    if (instant_is_never(*at))
-        *at = instant_after(now, duration_milliseconds(STAY_MS));
-    if (instant_reached(now, *at))
-        vif_remove(vif);
-    else
-        *next = instant_earlier(*next, *at);
-}
-
 static void forget(struct vif_table *t, size_t i)
 {
     vif_free(t->vifs[i]);
@@ -184,14 +169,13 @@ struct instant vif_table_settle(struct vif_table *t, struct instant now)
     struct instant next = INSTANT_NEVER;
     for (size_t i = 0; i < t->count;) {
         struct vif *vif = t->vifs[i];
-        if (vif->attention.dirty && may_look(vif, now, &next)) {
-            vif->attention.dirty = false;
-            vif_look(vif);
+        struct vif_attention *a = &vif->attention;
+        if (instant_reached(now, a->due) ||
+            (a->dirty && may_look(vif, now, &next))) {
+            a->dirty = false;
+            a->due = vif_look(vif, now);
         }
-        if (vif->state == VIF_LEAVING)
-            outlast(vif, now, &next);
-        else
-            vif->attention.remove_at = INSTANT_NEVER;
+        next = instant_earlier(next, a->due);
         if (vif->state == VIF_GONE)
             forget(t, i);
         else

@@ -1,12 +1,7 @@
 /*
- * The vifs of this domain, as xenstore makes them known: which there are,
- * when each looks at what was written, and when the directory of one that
- * left goes. What a frontend writes costs it looks, of which it gets a few at
- * a time.
- *
- * The toolstack waits until a card's state is Closed, and only then for its
- * directory to go; should it find neither, the detaching has failed (Xen's
- * libxl_device.c, device_backend_callback). So a directory stays a while.
+ * The vifs of this domain, as xenstore makes them known: which there are, and
+ * when each looks at what was written. What a frontend writes costs it looks,
+ * of which it gets a few at a time.
  */
 #ifndef LINK_VIF_TABLE_H
 #define LINK_VIF_TABLE_H

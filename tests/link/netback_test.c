@@ -718,15 +718,10 @@ static void a_detached_vif_is_given_up_and_removed(void **state)
     (void)state;
     connect(0);
     detach(domain_of(0), 0);
-    /* The toolstack may be slow to see that it is closed, and only then waits
-     * for its directory to go. */
-    UNTIL(first_closed);
+    UNTIL(first_gone);
     assert_null(owned("vif10.0"));
     assert_int_equal(xen_double_mapped(), 0);
     assert_int_equal(xen_double_bound(), 0);
-    (void)comes_true(never, 300);
-    assert_true(first_closed());
-    UNTIL(first_gone);
     settle();
     assert_int_equal(fake_xenstored_watches(t.xenstored), 1);
     /* Nothing of the directory is left. */
