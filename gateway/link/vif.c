@@ -394,6 +394,14 @@ static void follow_frontend(struct vif *vif, uint32_t frontend)
     }
 }
 
+/* Of one that the toolstack wants away: it has written Closing, unless the
+ * card was Closed already; or there is nobody left to close it. */
+static bool is_over(uint32_t backend, uint32_t frontend)
+{
+    return backend == XENBUS_CLOSING || backend == XENBUS_CLOSED ||
+           frontend == XENBUS_CLOSED || frontend == XENBUS_UNKNOWN;
+}
+
 /* Nobody has been told of this description. */
 static bool is_fresh(const struct vif *vif)
 {
@@ -417,8 +425,7 @@ static struct instant follow(struct vif *vif, struct instant now)
     if (served)
         xenstore_read_number(x, vif->frontend, "state", XENBUS_RECONFIGURED,
                              &frontend);
-    if (!online && (vif->told == XENBUS_CLOSING || frontend == XENBUS_CLOSED ||
-                    frontend == XENBUS_UNKNOWN)) {
+    if (!online && is_over(vif->told, frontend)) {
         leave(vif);
         return let_stand(vif, now);
     }

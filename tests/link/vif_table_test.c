@@ -296,6 +296,46 @@ a_detached_card_is_closed_at_once_and_gone_when_that_was_seen(void **state)
     assert_true(instant_is_never(t.next));
 }
 
+/* libxl leaves the state of a card that is Closed alone. */
+static void a_closed_card_leaves_whatever_its_frontend_says(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"0", "1", "2", "3", "4",
+                                        "5", "6", "7", "8", "9"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        attach();
+        look();
+        look_after(100);
+        frontend_says("6");
+        look();
+        assert_backend_says("6");
+        fake_xenstored_lock(t.xenstored);
+        frontend_says(words[i]);
+        detach();
+        fake_xenstored_unlock(t.xenstored);
+        look();
+        assert_backend_says("6");
+        look_after(100);
+        assert_gone();
+        t.now = instant_after(t.now, duration_seconds(10));
+    }
+}
+
+/* The process that closed it has ended before its directory was gone. */
+static void the_next_process_removes_what_left(void **state)
+{
+    (void)state;
+    connect();
+    detach();
+    look();
+    assert_backend_says("6");
+    vif_table_clear(&t.table);
+    assert_int_equal(vif_table_init(&t.table, &t.host), OK);
+    look();
+    look_after(100);
+    assert_gone();
+}
+
 static void an_offer_need_not_stand_when_the_card_is_detached(void **state)
 {
     (void)state;
@@ -356,6 +396,8 @@ int main(void)
         UNIT(a_card_that_is_made_anew_is_offered_anew),
         UNIT(an_offer_that_could_not_be_written_is_written_later),
         UNIT(a_detached_card_is_closed_at_once_and_gone_when_that_was_seen),
+        UNIT(a_closed_card_leaves_whatever_its_frontend_says),
+        UNIT(the_next_process_removes_what_left),
         UNIT(an_offer_need_not_stand_when_the_card_is_detached),
         UNIT(a_card_that_comes_while_the_last_one_leaves_is_offered),
         UNIT(a_storm_of_states_delays_no_detaching_that_has_begun),
