@@ -8,6 +8,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/event/acceptor.h"
 #include "gateway/local_socket.h"
 
 struct visitor {
@@ -25,7 +26,7 @@ struct control {
     struct loop *loop;
     control_handler *handler;
     void *context;
-    struct loop_watch listener;
+    struct acceptor acceptor;
     struct loop_timer patience; /* ends visitors that stall */
     struct sockaddr_un address;
     struct visitor visitors[CONTROL_CLIENTS_MAX];
@@ -195,13 +196,9 @@ static struct visitor *free_visitor(struct control *c)
     return oldest;
 }
 
-static void listener_ready(void *context, struct instant now, unsigned events)
+static void came(void *context, struct instant now, int fd)
 {
     struct control *c = context;
-    (void)events;
-    int fd = accept4(c->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
-        return;
     if (!may_visit(fd, c)) {
         close(fd);
         return;
@@ -215,6 +212,13 @@ static void listener_ready(void *context, struct instant now, unsigned events)
         v->watch.fd = -1;
     }
     arm_patience(c);
+}
+
+static void starved(void *context, struct instant now, bool again)
+{
+    (void)context, (void)now;
+    if (!again)
+        log_warn("control: nobody can be answered: %s", strerror(errno));
 }
 
 /* A file left behind by a gateway that was killed answers nobody. */
@@ -285,12 +289,13 @@ struct control *control_open(const char *path, struct loop *loop,
         c->visitors[i].watch.fd = -1;
     }
 
-    c->listener =
-        (struct loop_watch){listen_at(&c->address), listener_ready, c};
-    if (c->listener.fd < 0 || loop_add(loop, &c->listener, LOOP_READ) != OK) {
+    /* One at a time: the next may push out whoever has not been heard yet. */
+    const struct acceptor_owner owner = {c, came, starved};
+    int fd = listen_at(&c->address);
+    if (fd < 0 || acceptor_open(&c->acceptor, loop, fd, 1, &owner) != OK) {
         log_error("control: %s: %s", path, strerror(errno));
-        if (c->listener.fd >= 0)
-            close(c->listener.fd);
+        if (fd >= 0)
+            close(fd);
         free(c);
         return NULL;
     }
@@ -314,8 +319,7 @@ void control_close(struct control *c)
             dismiss(v);
     }
     loop_remove_timer(c->loop, &c->patience);
-    loop_remove(c->loop, &c->listener);
-    close(c->listener.fd);
+    acceptor_close(&c->acceptor);
     unlink(c->address.sun_path);
     free(c);
 }

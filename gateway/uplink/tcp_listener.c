@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
+#include "gateway/event/acceptor.h"
 #include "gateway/uplink/socket_name.h"
 #include "gateway/uplink/tcp_framing.h"
 
@@ -19,7 +20,6 @@ enum {
     INPUT_SIZE = 128 * 1024,
     QUEUE_DATA = 64 * 1024, /* of one connection */
     QUEUE_SIZE = 128 * 1024,
-    REST_SECONDS = 1,
     UNSENT_MOST = 128 * 1024, /* in the kernel, as the client's dial has it */
 };
 
@@ -44,7 +44,7 @@ struct connection {
 
 struct tcp_listener {
     struct loop *loop;
-    struct loop_watch watch;
+    struct acceptor acceptor;
     struct loop_timer timer; /* the oldest stranger's */
     struct tcp_listener_limits limits;
     struct tcp_listener_owner owner;
@@ -53,8 +53,6 @@ struct tcp_listener {
     uint32_t capacity, used;
     struct connection *oldest, *newest;
     struct tcp_listener_counters counters;
-    bool resting; /* no descriptor is left: nobody is accepted for a while */
-    struct instant rested;
     struct drop_counters drops;
     struct tcp_framing_input in; /* of whom it is the turn */
     struct burst received;       /* views into it */
@@ -87,11 +85,9 @@ static struct connection *find(const struct tcp_listener *l, uint64_t stream)
 
 static void plan(struct tcp_listener *l)
 {
-    struct instant next = l->resting ? l->rested : INSTANT_NEVER;
-    if (l->oldest)
-        next = instant_earlier(
-            next, instant_after(l->oldest->since, l->limits.patience));
-    loop_timer_set(&l->timer, next);
+    loop_timer_set(&l->timer, l->oldest ? instant_after(l->oldest->since,
+                                                        l->limits.patience)
+                                        : INSTANT_NEVER);
 }
 
 static void link_stranger(struct tcp_listener *l, struct connection *c)
@@ -372,47 +368,33 @@ static void take(struct tcp_listener *l, struct instant now, int fd,
     link_stranger(l, c);
 }
 
-/* False if that is all for now. */
-static bool refused(struct tcp_listener *l, struct instant now)
-{
-    if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS &&
-        errno != ENOMEM)
-        return errno != EAGAIN; /* a connection that broke meanwhile */
-    log_warn("tcp: no more connections: %s", strerror(errno));
-    if (l->oldest)
-        push_out(l->oldest);
-    l->resting = true;
-    l->rested = instant_after(now, duration_seconds(REST_SECONDS));
-    loop_change(l->loop, &l->watch, 0);
-    plan(l);
-    return false;
-}
-
-static void somebody_comes(void *context, struct instant now, unsigned events)
+static void came(void *context, struct instant now, int fd)
 {
     struct tcp_listener *l = context;
-    (void)events;
-    for (int i = 0; i < ACCEPTS; i++) {
-        union socket_name name;
-        socklen_t size = sizeof name;
-        int fd = accept4(l->watch.fd, &name.any, &size,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && !refused(l, now))
-            return;
-        if (fd < 0)
-            continue;
-        const struct endpoint from = socket_name_endpoint(&name);
-        take(l, now, fd, &from);
+    union socket_name name;
+    socklen_t size = sizeof name;
+    if (getpeername(fd, &name.any, &size) != 0) {
+        close(fd); /* it broke meanwhile */
+        return;
     }
+    const struct endpoint from = socket_name_endpoint(&name);
+    take(l, now, fd, &from);
+}
+
+/* Of those whom nobody knows one makes room. */
+static void starved(void *context, struct instant now, bool again)
+{
+    struct tcp_listener *l = context;
+    (void)now;
+    if (!again)
+        log_warn("tcp: no more connections: %s", strerror(errno));
+    if (l->oldest)
+        push_out(l->oldest);
 }
 
 static void time_is_over(void *context, struct instant now)
 {
     struct tcp_listener *l = context;
-    if (l->resting && instant_reached(now, l->rested)) {
-        l->resting = false;
-        loop_change(l->loop, &l->watch, LOOP_READ);
-    }
     while (l->oldest &&
            instant_reached(
                now, instant_after(l->oldest->since, l->limits.patience))) {
@@ -508,13 +490,14 @@ struct tcp_listener *tcp_listener_open(const struct endpoint *local,
         clear(l);
         return NULL;
     }
-    l->watch = (struct loop_watch){open_any(local), somebody_comes, l};
-    *error = l->watch.fd < 0 ? error_of_errno(errno)
-                             : loop_add(loop, &l->watch, LOOP_READ);
+    const struct acceptor_owner doors = {l, came, starved};
+    int fd = open_any(local);
+    *error = fd < 0 ? error_of_errno(errno)
+                    : acceptor_open(&l->acceptor, loop, fd, ACCEPTS, &doors);
     if (*error != OK) {
         say_why(local);
-        if (l->watch.fd >= 0)
-            close(l->watch.fd);
+        if (fd >= 0)
+            close(fd);
         clear(l);
         return NULL;
     }
@@ -530,8 +513,7 @@ void tcp_listener_close(struct tcp_listener *l)
     for (uint32_t i = 0; i < l->capacity; i++)
         if (l->places[i])
             end(l->places[i]);
-    loop_remove(l->loop, &l->watch);
+    acceptor_close(&l->acceptor);
     loop_remove_timer(l->loop, &l->timer);
-    close(l->watch.fd);
     clear(l);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -126,6 +127,40 @@ static void rubbish_gets_an_error(void **state)
         assert_non_null(strstr(answer, "\"error\""));
         close(fd);
     }
+}
+
+static long times_slept(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_nvcsw;
+}
+
+/* A visitor for whom there is no descriptor waits, and costs nothing. */
+static void without_descriptors_it_waits_idly(void **state)
+{
+    struct fixture *f = *state;
+    char answer[ANSWER_SIZE];
+    struct rlimit before, few;
+    int fd = visit(f);
+    say(fd, "{\"command\":\"echo\"}\n");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    long slept = times_slept();
+    turn_for(f->loop, 400);
+    slept = times_slept() - slept;
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(f->asked, 0);
+    assert_in_range(slept, 0, 50); /* and not thousands of short naps */
+    for (unsigned i = 0; f->asked == 0; i++) {
+        assert_true(i < 5000);
+        turn_for(f->loop, 2);
+    }
+    assert_true(answer_of(fd, answer) > 0);
+    assert_string_equal(answer, "{\"n\":7}\n");
+    close(fd);
 }
 
 static void a_request_without_end_is_cut_off(void **state)
@@ -281,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_request_is_answered_and_the_connection_ends),
         TEST(rubbish_gets_an_error),
+        TEST(without_descriptors_it_waits_idly),
         TEST(a_request_without_end_is_cut_off),
         TEST(who_waits_longest_makes_room_for_one_more),
         TEST(who_stalls_is_sent_away_in_the_end),
