@@ -8,9 +8,9 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/helper_answer.h"
 #include "gateway/local_socket.h"
-
-enum { ANSWER_MAX = 1024 };
+#include "gateway/login_queue.h"
 
 struct question {
     struct password_helper *helper;
@@ -18,7 +18,7 @@ struct question {
     struct instant deadline;
     uint64_t client;
     size_t size;
-    char answer[ANSWER_MAX];
+    char answer[HELPER_ANSWER_MAX];
 };
 
 struct password_helper {
@@ -27,13 +27,14 @@ struct password_helper {
     struct loop_timer timer;
     password_helper_answer *answer;
     void *context;
-    struct question questions[PASSWORD_HELPER_WAITING_MAX];
+    struct login_queue queue;
+    struct question questions[LOGIN_QUEUE_PLACES]; /* by place */
 };
 
 static void plan(struct password_helper *h)
 {
     struct instant next = INSTANT_NEVER;
-    for (size_t i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++)
+    for (size_t i = 0; i < LOGIN_QUEUE_PLACES; i++)
         if (h->questions[i].watch.fd >= 0)
             next = instant_earlier(next, h->questions[i].deadline);
     loop_timer_set(&h->timer, next);
@@ -44,6 +45,7 @@ static void hang_up(struct question *q)
     loop_remove(q->helper->loop, &q->watch);
     close(q->watch.fd);
     q->watch.fd = -1;
+    login_queue_give(&q->helper->queue, (size_t)(q - q->helper->questions));
     plan(q->helper);
 }
 
@@ -51,15 +53,20 @@ static void hang_up(struct question *q)
 
 static void judge(struct question *q, struct instant now)
 {
+    static const enum server_verdict verdicts[] = {
+        [HELPER_ANSWER_NONE] = SERVER_REFUSE,
+        [HELPER_ANSWER_GOOD] = SERVER_ADMIT,
+        [HELPER_ANSWER_BAD] = SERVER_REFUSE,
+        [HELPER_ANSWER_LATER] = SERVER_BUSY,
+    };
     struct password_helper *h = q->helper;
-    json_t *answer = json_loadb(q->answer, q->size, 0, NULL);
-    bool good = json_is_true(json_object_get(answer, "good"));
-    const char *reason = json_string_value(json_object_get(answer, "reason"));
-    if (!json_is_boolean(json_object_get(answer, "good")))
+    struct helper_answer answer;
+    helper_answer_read(bytes_of(q->answer, q->size), &answer);
+    if (answer.verdict == HELPER_ANSWER_NONE)
         log_error("serve: %s: that is no answer about a password", h->path);
     hang_up(q);
-    h->answer(h->context, now, q->client, good, good ? NULL : reason);
-    json_decref(answer);
+    h->answer(h->context, now, q->client, verdicts[answer.verdict],
+              answer.reason[0] ? answer.reason : NULL);
 }
 
 static void ready(void *context, struct instant now, unsigned events)
@@ -79,14 +86,14 @@ static void ready(void *context, struct instant now, unsigned events)
 static void time_is_over(void *context, struct instant now)
 {
     struct password_helper *h = context;
-    for (size_t i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++) {
+    for (size_t i = 0; i < LOGIN_QUEUE_PLACES; i++) {
         struct question *q = &h->questions[i];
         if (q->watch.fd < 0 || !instant_reached(now, q->deadline))
             continue;
         log_error("serve: %s: no answer about a password in %d s", h->path,
                   PASSWORD_HELPER_SECONDS);
         hang_up(q);
-        h->answer(h->context, now, q->client, false, NULL);
+        h->answer(h->context, now, q->client, SERVER_BUSY, NULL);
     }
     plan(h);
 }
@@ -113,40 +120,45 @@ static bool say(int fd, const char *text)
            send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
 }
 
-static struct question *find_free(struct password_helper *h)
+static bool begin(struct password_helper *h, struct question *q,
+                  const char *text)
 {
-    for (size_t i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++)
-        if (h->questions[i].watch.fd < 0)
-            return &h->questions[i];
-    return NULL;
+    int fd = local_socket_connect(h->path, SOCK_NONBLOCK);
+    q->watch = (struct loop_watch){fd, ready, q};
+    if (fd >= 0 && say(fd, text) &&
+        loop_add(h->loop, &q->watch, LOOP_READ) == OK)
+        return true;
+    log_error("serve: %s: %s", h->path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    q->watch.fd = -1;
+    return false;
 }
 
-bool password_helper_ask(struct password_helper *h, struct instant now,
-                         const struct server_login *login)
+enum server_verdict password_helper_ask(struct password_helper *h,
+                                        struct instant now,
+                                        const struct server_login *login)
 {
-    struct question *q = find_free(h);
-    char *text = q ? write_question(login) : NULL;
+    size_t place;
+    char *text = write_question(login);
     if (!text)
-        return false;
-    int fd = local_socket_connect(h->path, SOCK_NONBLOCK);
-    bool asked = fd >= 0 && say(fd, text);
-    if (!asked)
-        log_error("serve: %s: %s", h->path, strerror(errno));
+        return SERVER_REFUSE;
+    bool asked = login_queue_put(&h->queue, &login->path->remote.address,
+                                 login->again, &place);
+    if (asked && !begin(h, &h->questions[place], text)) {
+        login_queue_give(&h->queue, place);
+        asked = false;
+    }
     secret_wipe(text, strlen(text));
     free(text);
-    q->watch = (struct loop_watch){fd, ready, q};
-    asked = asked && loop_add(h->loop, &q->watch, LOOP_READ) == OK;
-    if (!asked) {
-        if (fd >= 0)
-            close(fd);
-        q->watch.fd = -1;
-        return false;
-    }
+    if (!asked)
+        return SERVER_BUSY;
+    struct question *q = &h->questions[place];
     q->client = login->client;
     q->size = 0;
     q->deadline = instant_after(now, duration_seconds(PASSWORD_HELPER_SECONDS));
     plan(h);
-    return true;
+    return SERVER_LATER;
 }
 
 /* --- Beginning and end ---------------------------------------------------- */
@@ -162,7 +174,7 @@ struct password_helper *password_helper_new(const char *path, struct loop *loop,
     h->loop = loop;
     h->answer = answer;
     h->context = context;
-    for (size_t i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++) {
+    for (size_t i = 0; i < LOGIN_QUEUE_PLACES; i++) {
         h->questions[i].helper = h;
         h->questions[i].watch.fd = -1;
     }
@@ -175,7 +187,7 @@ void password_helper_free(struct password_helper *h)
 {
     if (!h)
         return;
-    for (size_t i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++)
+    for (size_t i = 0; i < LOGIN_QUEUE_PLACES; i++)
         if (h->questions[i].watch.fd >= 0)
             hang_up(&h->questions[i]);
     loop_remove_timer(h->loop, &h->timer);

@@ -6,9 +6,12 @@
  *   {"name": "anna", "password": "...", "common_name": "...",
  *    "address": "192.0.2.2:5000", "again": false}
  *   {"good": true}   or   {"good": false, "reason": "..."}
+ *   or   {"good": false, "later": true}
  *
- * The reason is for the client, perhaps a challenge (CRV1:...). No answer in
- * time, or anything else, is a refusal.
+ * The reason is for the client, perhaps a challenge (CRV1:...). Where nobody
+ * listens, no answer comes in time, or the program says that it cannot tell
+ * now, the client is told to come again; anything else is a refusal. How many
+ * may be asked about at once, and of one address, login_queue.h says.
  */
 #ifndef GATEWAY_PASSWORD_HELPER_H
 #define GATEWAY_PASSWORD_HELPER_H
@@ -16,16 +19,15 @@
 #include "gateway/event/loop.h"
 #include "gateway/openvpn/server.h"
 
-enum {
-    PASSWORD_HELPER_WAITING_MAX = 64,
-    PASSWORD_HELPER_SECONDS = 20, /* for an answer */
-};
+enum { PASSWORD_HELPER_SECONDS = 20 }; /* for an answer */
 
 struct password_helper; /* heap */
 
-/* `client` is the login's; `reason` is NULL or what was said, borrowed. */
+/* ADMIT, REFUSE or BUSY. `client` is the login's; `reason` is NULL or what was
+ * said, borrowed. */
 typedef void password_helper_answer(void *context, struct instant now,
-                                    uint64_t client, bool good,
+                                    uint64_t client,
+                                    enum server_verdict verdict,
                                     const char *reason);
 
 /* `path` is borrowed. NULL when memory is short. */
@@ -34,8 +36,10 @@ struct password_helper *password_helper_new(const char *path, struct loop *loop,
                                             void *context);
 void password_helper_free(struct password_helper *h);
 
-/* False if too many wait, or nobody listens; the log says why. */
-MUST_USE bool password_helper_ask(struct password_helper *h, struct instant now,
-                                  const struct server_login *login);
+/* LATER; REFUSE if the question cannot be written; BUSY if too many wait or
+ * nobody listens. The log says why. */
+enum server_verdict password_helper_ask(struct password_helper *h,
+                                        struct instant now,
+                                        const struct server_login *login);
 
 #endif

@@ -13,16 +13,16 @@
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
+#include "gateway/login_queue.h"
+#include "gateway/randomness.h"
+#include "gateway/user_hashes.h"
 
 enum { LINE_MAX_SIZE = 1024 };
 
-/* Compared with where there is no such name, so that it takes as long. */
-static const char nobodys_hash[] =
-    "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7";
-
 struct job {
-    uint64_t number;
-    bool good;
+    uint64_t client;
+    bool judged;
+    enum server_verdict verdict;
     char name[PASSWORDS_TEXT_MAX];
     char password[PASSWORDS_TEXT_MAX];
 };
@@ -33,61 +33,64 @@ struct passwords {
     struct loop_watch watch; /* an eventfd: something is answered */
     passwords_answer *answer;
     void *context;
+    struct siphash_key key; /* for user_hashes */
     pthread_t thread;
     bool started;
     pthread_mutex_t lock; /* for all below */
     pthread_cond_t wake;
     bool ending;
-    /* A ring: answered ones first, then those that wait. */
-    size_t first, answered, waiting;
-    struct job jobs[PASSWORDS_WAITING_MAX];
+    struct login_queue queue;
+    struct job jobs[LOGIN_QUEUE_PLACES]; /* by place */
 };
-
-static struct job *job_at(struct passwords *p, size_t number)
-{
-    return &p->jobs[(p->first + number) % PASSWORDS_WAITING_MAX];
-}
 
 /* --- In the thread ---------------------------------------------------------
  */
 
-static bool find_hash(const char *path, const char *name,
-                      char hash[LINE_MAX_SIZE])
+static bool find_hash(const char *path, struct user_hashes *h)
 {
-    bool found = false;
+    char line[LINE_MAX_SIZE];
     FILE *file = fopen(path, "re");
-    if (!file) {
+    bool good = file != NULL;
+    while (good && fgets(line, sizeof line, file))
+        user_hashes_take(h, bytes_of_text(line));
+    good = good && !ferror(file);
+    if (!good)
         log_error("serve: %s: %s", path, strerror(errno));
-        return false;
-    }
-    while (!found && fgets(hash, LINE_MAX_SIZE, file)) {
-        struct bytes line = text_trim(bytes_of_text(hash)), word;
-        found = line.size > 0 && line.data[0] != '#' &&
-                text_cut(&line, ':', &word) && text_equal(word, name) &&
-                line.size > 0;
-        if (found) {
-            memmove(hash, line.data, line.size);
-            hash[line.size] = 0;
-        }
-    }
-    fclose(file);
-    return found;
+    if (file)
+        fclose(file);
+    secret_wipe(line, sizeof line);
+    return good;
 }
 
-static bool is_good(const char *path, const struct job *job,
-                    struct crypt_data *memory)
+static bool is_right(const struct user_hashes *h, const char *password,
+                     struct crypt_data *memory, bool *made)
 {
-    char hash[LINE_MAX_SIZE];
-    bool known = find_hash(path, job->name, hash);
-    const char *expected = known ? hash : nobodys_hash;
     memset(memory, 0, sizeof *memory);
-    const char *made =
-        crypt_rn(job->password, expected, memory, (int)sizeof *memory);
-    bool good = known && made &&
-                secret_equal(bytes_of_text(made), bytes_of_text(expected));
+    const char *text = crypt_rn(password, h->hash, memory, (int)sizeof *memory);
+    *made = text != NULL;
+    bool right =
+        text && secret_equal(bytes_of_text(text), bytes_of_text(h->hash));
     secret_wipe(memory, sizeof *memory);
-    secret_wipe(hash, sizeof hash);
-    return good;
+    return right && h->known;
+}
+
+static enum server_verdict judge(const struct passwords *p,
+                                 const struct job *job,
+                                 struct crypt_data *memory)
+{
+    struct user_hashes h;
+    bool made, right = false;
+    user_hashes_start(&h, &p->key, job->name);
+    bool readable = memory && find_hash(p->path, &h);
+    if (readable) {
+        right = is_right(&h, job->password, memory, &made);
+        if (!made) { /* what is no hash costs as much */
+            user_hashes_fall_back(&h);
+            (void)is_right(&h, job->password, memory, &made);
+        }
+    }
+    user_hashes_clear(&h);
+    return !readable ? SERVER_BUSY : right ? SERVER_ADMIT : SERVER_REFUSE;
 }
 
 static void *work(void *context)
@@ -95,20 +98,20 @@ static void *work(void *context)
     struct passwords *p = context;
     struct crypt_data *memory = malloc(sizeof *memory);
     const uint64_t one = 1;
+    size_t place;
     pthread_mutex_lock(&p->lock);
     while (!p->ending) {
-        if (p->waiting == 0) {
+        if (!login_queue_next(&p->queue, &place)) {
             pthread_cond_wait(&p->wake, &p->lock);
             continue;
         }
-        struct job job = *job_at(p, p->answered);
+        struct job job = p->jobs[place];
         pthread_mutex_unlock(&p->lock);
-        bool good = memory && is_good(p->path, &job, memory);
+        enum server_verdict verdict = judge(p, &job, memory);
         secret_wipe(&job, sizeof job);
         pthread_mutex_lock(&p->lock);
-        job_at(p, p->answered)->good = good;
-        p->answered++;
-        p->waiting--;
+        p->jobs[place].verdict = verdict;
+        p->jobs[place].judged = true;
         if (write(p->watch.fd, &one, sizeof one) < 0)
             log_error("serve: %s", strerror(errno));
     }
@@ -120,17 +123,20 @@ static void *work(void *context)
 /* --- In the loop ------------------------------------------------------------
  */
 
-static bool take_answer(struct passwords *p, uint64_t *number, bool *good)
+static bool take_answer(struct passwords *p, uint64_t *client,
+                        enum server_verdict *verdict)
 {
+    bool any = false;
     pthread_mutex_lock(&p->lock);
-    bool any = p->answered > 0;
-    if (any) {
-        struct job *job = job_at(p, 0);
-        *number = job->number;
-        *good = job->good;
+    for (size_t i = 0; i < LOGIN_QUEUE_PLACES && !any; i++) {
+        struct job *job = &p->jobs[i];
+        if (!job->judged)
+            continue;
+        any = true;
+        *client = job->client;
+        *verdict = job->verdict;
         secret_wipe(job, sizeof *job);
-        p->first = (p->first + 1) % PASSWORDS_WAITING_MAX;
-        p->answered--;
+        login_queue_give(&p->queue, i);
     }
     pthread_mutex_unlock(&p->lock);
     return any;
@@ -139,13 +145,13 @@ static bool take_answer(struct passwords *p, uint64_t *number, bool *good)
 static void ready(void *context, struct instant now, unsigned events)
 {
     struct passwords *p = context;
-    uint64_t count, number;
-    bool good;
+    uint64_t count, client;
+    enum server_verdict verdict;
     (void)events;
     if (read(p->watch.fd, &count, sizeof count) < 0)
         return;
-    while (take_answer(p, &number, &good))
-        p->answer(p->context, now, number, good);
+    while (take_answer(p, &client, &verdict))
+        p->answer(p->context, now, client, verdict);
 }
 
 /* The loop's thread alone is to get signals. */
@@ -159,27 +165,30 @@ static bool start_thread(struct passwords *p)
     return p->started;
 }
 
-bool passwords_check(struct passwords *p, uint64_t number, struct bytes name,
-                     struct bytes password)
+enum server_verdict passwords_check(struct passwords *p,
+                                    const struct server_login *login)
 {
-    bool taken = false;
+    struct job job = {.client = login->client};
+    enum server_verdict verdict = SERVER_BUSY;
+    size_t place;
+    if (login->username.size == 0 ||
+        !text_copy(job.name, sizeof job.name, login->username) ||
+        !text_copy(job.password, sizeof job.password, login->password))
+        return SERVER_REFUSE;
     if (!p->started && !start_thread(p)) {
         log_error("serve: passwords cannot be checked: %s", strerror(errno));
-        return false;
+        return SERVER_BUSY;
     }
     pthread_mutex_lock(&p->lock);
-    size_t used = p->answered + p->waiting;
-    if (used < PASSWORDS_WAITING_MAX) {
-        struct job *job = job_at(p, used);
-        job->number = number;
-        taken = name.size > 0 && text_copy(job->name, sizeof job->name, name) &&
-                text_copy(job->password, sizeof job->password, password);
-        p->waiting += taken;
-    }
-    if (taken)
+    if (login_queue_put(&p->queue, &login->path->remote.address, login->again,
+                        &place)) {
+        p->jobs[place] = job;
+        verdict = SERVER_LATER;
         pthread_cond_signal(&p->wake);
+    }
     pthread_mutex_unlock(&p->lock);
-    return taken;
+    secret_wipe(&job, sizeof job);
+    return verdict;
 }
 
 struct passwords *passwords_open(const char *path, struct loop *loop,
@@ -199,6 +208,7 @@ struct passwords *passwords_open(const char *path, struct loop *loop,
     p->watch = (struct loop_watch){fd, ready, p};
     p->answer = answer;
     p->context = context;
+    randomness_fill(NULL, (uint8_t *)&p->key, sizeof p->key);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     if (loop_add(loop, &p->watch, LOOP_READ) == OK)

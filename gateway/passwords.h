@@ -6,25 +6,23 @@
  *
  * A hash is meant to take long, so that it is made in a thread of its own,
  * which starts with the first and is confined as whoever asks is; one at a
- * time, and no more than a few may wait. The file is read for each, so
- * that a change needs no order.
+ * time, in the order of login_queue.h. The file is read for each, so that a
+ * change needs no order.
  */
 #ifndef GATEWAY_PASSWORDS_H
 #define GATEWAY_PASSWORDS_H
 
-#include "gateway/base/bytes.h"
 #include "gateway/event/loop.h"
+#include "gateway/openvpn/server.h"
 
-enum {
-    PASSWORDS_WAITING_MAX = 64,
-    PASSWORDS_TEXT_MAX = 128, /* name and password each, with a NUL */
-};
+enum { PASSWORDS_TEXT_MAX = 128 }; /* name and password each, with a NUL */
 
 struct passwords; /* heap */
 
-/* `number` is what passwords_check() was given. */
+/* ADMIT, REFUSE, or BUSY where the file cannot be read; `client` is the
+ * login's. */
 typedef void passwords_answer(void *context, struct instant now,
-                              uint64_t number, bool good);
+                              uint64_t client, enum server_verdict verdict);
 
 /* `path` is borrowed. NULL on failure; the log says why. */
 struct passwords *passwords_open(const char *path, struct loop *loop,
@@ -32,8 +30,9 @@ struct passwords *passwords_open(const char *path, struct loop *loop,
 /* Waits for the one that is being made. */
 void passwords_close(struct passwords *p);
 
-/* Copied. False if too many wait or a text is too long or empty. */
-MUST_USE bool passwords_check(struct passwords *p, uint64_t number,
-                              struct bytes name, struct bytes password);
+/* Copied. LATER; REFUSE if a text is too long or empty; BUSY if too many
+ * wait. */
+enum server_verdict passwords_check(struct passwords *p,
+                                    const struct server_login *login);
 
 #endif

@@ -251,29 +251,26 @@ static enum server_verdict admit(void *context,
                                  const struct server_login *login)
 {
     struct serve *s = context;
-    bool asked = false;
-    if (!s->passwords && !s->helper)
-        return SERVER_ADMIT;
     if (s->helper)
-        asked = password_helper_ask(s->helper, loop_now(s->loop), login);
-    else
-        asked = passwords_check(s->passwords, login->client, login->username,
-                                login->password);
-    return asked ? SERVER_LATER : SERVER_REFUSE;
+        return password_helper_ask(s->helper, loop_now(s->loop), login);
+    return s->passwords ? passwords_check(s->passwords, login) : SERVER_ADMIT;
 }
 
 static void judged(void *context, struct instant now, uint64_t client,
-                   bool good, const char *reason)
+                   enum server_verdict verdict, const char *reason)
 {
     struct serve *s = context;
-    server_admit(s->server, now, client, good, reason);
+    if (verdict == SERVER_BUSY)
+        server_put_off(s->server, now, client);
+    else
+        server_admit(s->server, now, client, verdict == SERVER_ADMIT, reason);
     pump(s);
 }
 
 static void checked(void *context, struct instant now, uint64_t client,
-                    bool good)
+                    enum server_verdict verdict)
 {
-    judged(context, now, client, good, NULL);
+    judged(context, now, client, verdict, NULL);
 }
 
 static bool open_passwords(struct serve *s)

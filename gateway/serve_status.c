@@ -42,10 +42,10 @@ json_t *serve_status_json(const struct serve_status_source *source)
     for (size_t i = 0; i < sizeof source->drops / sizeof *source->drops; i++)
         status_add_drops(drops, source->drops[i]);
     json_t *out = json_pack(
-        "{s:i,s:i,s:I,s:I,s:I,s:o,s:o}", "clients_up", (int)status.up,
+        "{s:i,s:i,s:I,s:I,s:I,s:I,s:o,s:o}", "clients_up", (int)status.up,
         "clients_negotiating", (int)status.negotiating, "logins",
-        (json_int_t)status.logins, "negotiations",
-        (json_int_t)status.negotiations, "first_answers",
+        (json_int_t)status.logins, "put_off", (json_int_t)status.put_off,
+        "negotiations", (json_int_t)status.negotiations, "first_answers",
         (json_int_t)status.answers, "clients", clients, "drops", drops);
     if (out)
         serve_listeners_status(source->listeners, out, drops);

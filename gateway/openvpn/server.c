@@ -459,6 +459,7 @@ void server_status(const struct server *s, struct server_status *out)
         .up = s->up,
         .negotiating = s->negotiating,
         .logins = s->logins,
+        .put_off = s->put_off,
         .negotiations = s->negotiations,
         .goodbyes = s->goodbyes,
         .answers = s->answers_given,

@@ -40,7 +40,8 @@ struct server_path {
 enum server_verdict {
     SERVER_ADMIT,
     SERVER_REFUSE,
-    SERVER_LATER, /* server_admit() follows */
+    SERVER_LATER, /* server_admit() or server_put_off() follows */
+    SERVER_BUSY,  /* nobody can judge now: it shall come again in a while */
 };
 
 /* Who wants to come in, now that TLS has seen its certificate. Borrowed. */
@@ -102,6 +103,9 @@ MUST_USE bool server_transmit(struct server *s, struct server_path *to,
  * the client has gone meanwhile. */
 void server_admit(struct server *s, struct instant now, uint64_t client,
                   bool admitted, const char *reason);
+/* The other answer: nobody can judge now, and it shall come again in a
+ * while. */
+void server_put_off(struct server *s, struct instant now, uint64_t client);
 /* Lets a client wait so much longer for that answer, and tells it so. */
 void server_wait(struct server *s, struct instant now, uint64_t client,
                  uint32_t seconds);
@@ -155,7 +159,8 @@ MUST_USE bool server_seal(struct server *s, struct instant now,
 /* For `status`. Borrowed until the next input. */
 struct server_status {
     uint32_t up, negotiating;
-    uint64_t logins; /* clients that came up */
+    uint64_t logins;  /* clients that came up */
+    uint64_t put_off; /* told to come again */
     uint64_t negotiations;
     uint64_t goodbyes;
     uint64_t answers; /* given to strangers */

@@ -295,8 +295,7 @@ static void go_up_with(struct server *s, struct server_peer *p,
     retire_others(s, p);
     const char *problem = take_addresses(s, p, own);
     if (problem) {
-        server_peer_refuse(s, p, "AUTH_FAILED,TEMP:no address is free",
-                           problem);
+        server_peer_put_off(s, p, problem);
         return;
     }
     take_routes(s, p, own);
@@ -334,10 +333,12 @@ void server_admission_decide(struct server *s, struct server_peer *p)
     if (!p->active)
         return;
     if (p->verdict == SERVER_REFUSE) {
-        char text[SERVER_NAME_SIZE + 16];
+        char text[SERVER_REFUSAL_SIZE + 16];
         snprintf(text, sizeof text, "AUTH_FAILED%s%s", p->refusal[0] ? "," : "",
                  p->refusal);
         server_peer_refuse(s, p, text, "name or password");
+    } else if (p->verdict == SERVER_BUSY) {
+        server_peer_put_off(s, p, "logins cannot be checked now");
     } else if (p->verdict == SERVER_ADMIT &&
                p->state == SERVER_PEER_NEGOTIATING &&
                (p->asked || p->protocol & PEER_INFO_REQUEST_PUSH)) {

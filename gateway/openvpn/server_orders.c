@@ -36,6 +36,17 @@ void server_admit(struct server *s, struct instant now, uint64_t client,
     server_peer_settle(s, p);
 }
 
+void server_put_off(struct server *s, struct instant now, uint64_t client)
+{
+    s->now = now;
+    struct server_peer *p = find_client(s, client);
+    if (!p || p->verdict != SERVER_LATER)
+        return;
+    p->verdict = SERVER_BUSY;
+    server_admission_decide(s, p);
+    server_peer_settle(s, p);
+}
+
 void server_wait(struct server *s, struct instant now, uint64_t client,
                  uint32_t seconds)
 {

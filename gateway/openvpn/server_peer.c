@@ -7,6 +7,9 @@
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 #include "gateway/openvpn/options_string.h"
+#include "gateway/openvpn/peer_info.h"
+
+enum { PUT_OFF_SECONDS = 5 }; /* or up to twice as long */
 
 /* --- Beginning and end --------------------------------------------------- */
 
@@ -188,6 +191,22 @@ void server_peer_refuse(struct server *s, struct server_peer *p,
     server_peer_leave(s, p, text);
 }
 
+/* Not all of them at the same moment. Old clients take a refusal for the last
+ * word, but come again where the server starts anew. */
+void server_peer_put_off(struct server *s, struct server_peer *p,
+                         const char *why)
+{
+    char text[128];
+    uint32_t random;
+    s->env.random(s->env.context, (uint8_t *)&random, sizeof random);
+    snprintf(text, sizeof text, "AUTH_FAILED,TEMP[backoff %u]:%s",
+             PUT_OFF_SECONDS + random % PUT_OFF_SECONDS, why);
+    s->put_off++;
+    server_peer_refuse(
+        s, p, p->protocol & PEER_INFO_AUTH_FAILED_TEMPORARY ? text : "RESTART",
+        why);
+}
+
 /* --- What it says -------------------------------------------------------- */
 
 static bool is_same_client(const struct server_peer *p, const char *common_name,
@@ -251,7 +270,7 @@ static void take_exchange(struct server *s, struct server_peer *p,
     if (!again)
         server_admission_learn(s, p, theirs);
     p->verdict = judge(s, p, theirs, again);
-    if (again && p->verdict == SERVER_REFUSE)
+    if (again && (p->verdict == SERVER_REFUSE || p->verdict == SERVER_BUSY))
         server_admission_decide(s, p);
 }
 

@@ -21,6 +21,7 @@ enum {
     SERVER_ANSWERS = 32,      /* to strangers, not yet sent */
     SERVER_ANSWER_SIZE = 160, /* tls-auth with SHA512 needs 98 */
     SERVER_NAME_SIZE = 128,
+    SERVER_REFUSAL_SIZE = 512, /* room for a challenge */
     SERVER_WHO_SIZE = LOG_QUOTE_SIZE + ENDPOINT_TEXT_SIZE,
     SERVER_LEAVING_SECONDS = 5,  /* for the last word; openvpn: forward.c,
                                     schedule_exit() */
@@ -59,8 +60,8 @@ struct server_peer {
     char certificate_name[COMMON_NAME_SIZE];
     char common_name[COMMON_NAME_SIZE]; /* by which it is known */
     char username[SERVER_NAME_SIZE];
-    char refusal[SERVER_NAME_SIZE]; /* what it is told with REFUSE */
-    struct static_key wrap_key;     /* its own, with tls-crypt-v2 */
+    char refusal[SERVER_REFUSAL_SIZE]; /* what it is told with REFUSE */
+    struct static_key wrap_key;        /* its own, with tls-crypt-v2 */
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     struct session session;
 };
@@ -96,7 +97,7 @@ struct server {
     struct instant first_since;
     uint32_t begun; /* sessions since */
     struct instant begun_since;
-    uint64_t answers_given, logins, negotiations, goodbyes;
+    uint64_t answers_given, logins, put_off, negotiations, goodbyes;
     struct drop_counters drops;
     uint8_t scratch[CONTROL_WRAP_SCRATCH];
 };
@@ -142,6 +143,9 @@ void server_peer_cut_off(struct server *s, struct server_peer *p);
 /* The same, with the reason in the log. */
 void server_peer_refuse(struct server *s, struct server_peer *p,
                         const char *text, const char *why);
+/* The same for now: it is told to come again in a while. */
+void server_peer_put_off(struct server *s, struct server_peer *p,
+                         const char *why);
 void server_peer_become(struct server *s, struct server_peer *p,
                         enum server_peer_state state, struct instant deadline);
 /* From now on it has to move something, where `inactive' wants that. */

@@ -157,7 +157,8 @@ void tcp_framing_keep(struct tcp_framing_queue *q, struct burst *burst,
 
 struct bytes tcp_framing_queued(const struct tcp_framing_queue *q)
 {
-    return bytes_of(q->memory + q->start, q->size);
+    /* Memory there is only while something waits. */
+    return bytes_of(q->size ? q->memory + q->start : NULL, q->size);
 }
 
 void tcp_framing_sent(struct tcp_framing_queue *q, size_t size)

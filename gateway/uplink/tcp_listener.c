@@ -231,10 +231,11 @@ void tcp_listener_send(struct tcp_listener *l, uint64_t stream,
 
 static void send_queue(struct connection *c)
 {
-    uint8_t *start = c->queue.memory + c->queue.start;
-    struct iovec part = {start, tcp_framing_queued(&c->queue).size};
-    if (part.iov_len > 0)
+    size_t size = tcp_framing_queued(&c->queue).size;
+    if (size > 0) {
+        struct iovec part = {c->queue.memory + c->queue.start, size};
         tcp_framing_sent(&c->queue, put(c, &part, 1));
+    }
     await_room(c);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
+#include "gateway/login_queue.h"
 #include "tests/turn.h"
 
 struct fixture {
@@ -18,18 +19,18 @@ struct fixture {
     int listener, peer;
     unsigned answers;
     uint64_t client;
-    bool good;
+    enum server_verdict verdict;
     char reason[128];
 };
 
 static void answered(void *context, struct instant now, uint64_t client,
-                     bool good, const char *reason)
+                     enum server_verdict verdict, const char *reason)
 {
     struct fixture *f = context;
     (void)now;
     f->answers++;
     f->client = client;
-    f->good = good;
+    f->verdict = verdict;
     snprintf(f->reason, sizeof f->reason, "%s", reason ? reason : "");
 }
 
@@ -65,10 +66,11 @@ static int tear_down(void **state)
     return 0;
 }
 
-static bool ask(struct fixture *f, const char *password)
+static enum server_verdict ask_from(struct fixture *f, uint8_t from,
+                                    const char *password)
 {
-    static const struct server_path path = {
-        .remote = {{.family = ADDRESS_IPV4, .bytes = {192, 0, 2, 1}}, 5000}};
+    const struct server_path path = {
+        .remote = {{.family = ADDRESS_IPV4, .bytes = {192, 0, 2, from}}, 5000}};
     const struct server_login login = {
         .client = 7,
         .common_name = "qube",
@@ -79,6 +81,11 @@ static bool ask(struct fixture *f, const char *password)
     return password_helper_ask(f->helper, loop_now(f->loop), &login);
 }
 
+static enum server_verdict ask(struct fixture *f, const char *password)
+{
+    return ask_from(f, 1, password);
+}
+
 /* Asks, and answers with that text in two pieces. */
 static void is_answered(struct fixture *f, const char *text)
 {
@@ -87,7 +94,7 @@ static void is_answered(struct fixture *f, const char *text)
     f->answers = 0;
     if (f->peer >= 0)
         close(f->peer);
-    assert_true(ask(f, "correct-horse"));
+    assert_int_equal(ask(f, "correct-horse"), SERVER_LATER);
     f->peer = accept(f->listener, NULL, NULL);
     assert_true(f->peer >= 0);
     ssize_t n = recv(f->peer, question, sizeof question, 0);
@@ -117,14 +124,14 @@ static void good_and_bad_are_told_apart(void **state)
 {
     struct fixture *f = *state;
     is_answered(f, "{\"good\": true}\n");
-    assert_true(f->good);
+    assert_int_equal(f->verdict, SERVER_ADMIT);
     is_answered(f, "{\"good\": true, \"more\": 1}");
-    assert_true(f->good);
+    assert_int_equal(f->verdict, SERVER_ADMIT);
     is_answered(f, "{\"good\": false, \"reason\": \"CRV1:R,E:x:y:PIN?\"}\n");
-    assert_false(f->good);
+    assert_int_equal(f->verdict, SERVER_REFUSE);
     assert_string_equal(f->reason, "CRV1:R,E:x:y:PIN?");
     is_answered(f, "{\"good\": false}\n");
-    assert_false(f->good);
+    assert_int_equal(f->verdict, SERVER_REFUSE);
     assert_string_equal(f->reason, "");
 }
 
@@ -142,34 +149,48 @@ static void what_is_no_answer_is_a_refusal(void **state)
                                           "\x80\n"};
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         is_answered(f, answers[i]);
-        assert_false(f->good);
+        assert_int_equal(f->verdict, SERVER_REFUSE);
     }
+}
+
+static void whoever_cannot_tell_now_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    is_answered(f, "{\"good\": false, \"later\": true}\n");
+    assert_int_equal(f->verdict, SERVER_BUSY);
 }
 
 static void a_question_that_cannot_be_asked_is_a_refusal(void **state)
 {
     struct fixture *f = *state;
-    assert_false(ask(f, "not UTF-8: \xff"));
+    assert_int_equal(ask(f, "not UTF-8: \xff"), SERVER_REFUSE);
+}
+
+static void where_nobody_listens_nobody_is_refused_for_good(void **state)
+{
+    struct fixture *f = *state;
     unlink(f->path);
-    assert_false(ask(f, "x"));
+    assert_int_equal(ask(f, "x"), SERVER_BUSY);
 }
 
 static void no_more_than_so_many_wait(void **state)
 {
     struct fixture *f = *state;
-    int peers[PASSWORD_HELPER_WAITING_MAX];
-    for (unsigned i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++) {
-        assert_true(ask(f, "x"));
+    int peers[LOGIN_QUEUE_OF_ONE];
+    for (unsigned i = 0; i < LOGIN_QUEUE_OF_ONE; i++) {
+        assert_int_equal(ask(f, "x"), SERVER_LATER);
         peers[i] = accept(f->listener, NULL, NULL);
     }
-    assert_false(ask(f, "x"));
+    assert_int_equal(ask(f, "x"), SERVER_BUSY);
+    assert_int_equal(ask_from(f, 2, "x"), SERVER_LATER);
+    f->peer = accept(f->listener, NULL, NULL);
     close(peers[3]);
     for (unsigned i = 0; f->answers == 0; i++) {
         assert_true(i < 5000);
         turn_for(f->loop, 2);
     }
-    assert_true(ask(f, "x"));
-    for (unsigned i = 0; i < PASSWORD_HELPER_WAITING_MAX; i++)
+    assert_int_equal(ask(f, "x"), SERVER_LATER);
+    for (unsigned i = 0; i < LOGIN_QUEUE_OF_ONE; i++)
         if (i != 3)
             close(peers[i]);
 }
@@ -186,7 +207,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(good_and_bad_are_told_apart),
         TEST(what_is_no_answer_is_a_refusal),
+        TEST(whoever_cannot_tell_now_is_asked_again),
         TEST(a_question_that_cannot_be_asked_is_a_refusal),
+        TEST(where_nobody_listens_nobody_is_refused_for_good),
         TEST(no_more_than_so_many_wait),
     };
     log_set_sink(say_nothing, NULL);
