@@ -8,10 +8,6 @@
 #include "firewall/refusal.h"
 
 enum {
-    /* Flows that each qube can have whatever the others do, as a part of the
-     * table: all qubes together can claim half of it. */
-    GUARANTEE_PART = 2 * FIREWALL_QUBES_MAX,
-    QUBE_MOST_PART = 2,       /* and the most that one can have */
     PORT_UNPRIVILEGED = 1024, /* a bit that makes a port no small one */
 };
 
@@ -28,7 +24,7 @@ struct firewall *firewall_new(const struct firewall_options *options)
         return NULL;
     }
     f->accept_unruled = options->accept_unruled;
-    f->guaranteed = options->flows / GUARANTEE_PART;
+    quota_init(&f->quota, options->flows);
     for (size_t i = 0; i < FIREWALL_ID_COUNTERS; i++)
         f->ids[i] = (uint16_t)mapping_random(&f->mappings);
     return f;
@@ -46,15 +42,14 @@ void firewall_free(struct firewall *f)
 
 /* --- Flows coming and going ----------------------------------------------- */
 
-static void end_flow(struct firewall *f, uint32_t now, uint32_t index)
+void firewall_state_end_flow(struct firewall *f, uint32_t now, uint32_t index)
 {
     const struct flow *flow = &f->flows.flows[index];
     uint16_t qube = flow->key[FLOW_SIDE_QUBE].qube;
     if (flow->mapping != MAPPING_NONE)
         mapping_release(&f->mappings, flow->mapping, now);
     flow_remove(&f->flows, index);
-    if (f->flows.qubes[qube][FLOW_ALL].count < f->guaranteed)
-        f->guaranteed_to++;
+    quota_give(&f->quota, qube);
 }
 
 void firewall_add_qube(struct firewall *f, uint16_t qube,
@@ -69,14 +64,15 @@ void firewall_add_qube(struct firewall *f, uint16_t qube,
         .rules4 = rule_sets_find(&f->rule_sets, ipv4),
         .rules6 = rule_sets_find(&f->rule_sets, ipv6),
     };
-    f->guaranteed_to += f->guaranteed;
+    quota_join(&f->quota, qube);
+    mapping_join(&f->mappings, qube);
 }
 
 static void end_flows(struct firewall *f, struct instant now, uint16_t qube)
 {
     const struct flow_list *all = &f->flows.qubes[qube][FLOW_ALL];
     while (all->first != FLOW_NONE)
-        end_flow(f, firewall_state_second(now), all->first);
+        firewall_state_end_flow(f, firewall_state_second(now), all->first);
 }
 
 void firewall_show_address(struct firewall *f, struct instant now,
@@ -93,8 +89,8 @@ void firewall_remove_qube(struct firewall *f, struct instant now, uint16_t qube)
 {
     assert(qube < FIREWALL_QUBES_MAX && f->qubes[qube].present);
     end_flows(f, now, qube);
-    mapping_forget(&f->mappings, qube);
-    f->guaranteed_to -= f->guaranteed;
+    mapping_leave(&f->mappings, qube);
+    quota_leave(&f->quota, qube);
     f->qubes[qube].present = false;
 }
 
@@ -179,7 +175,7 @@ bool firewall_reset_flows(struct firewall *f, struct instant now,
                 continue;
             if (wants_reset(flow) && !write_ending(f, flow, out))
                 return false;
-            end_flow(f, firewall_state_second(now), i);
+            firewall_state_end_flow(f, firewall_state_second(now), i);
         }
     }
     return true;
@@ -200,7 +196,7 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
                 (is_redirected(flow) &&
                  !is_resolver(f, flow->key[0].family,
                               flow->key[FLOW_SIDE_TUNNEL].remote)))
-                end_flow(f, firewall_state_second(now), i);
+                firewall_state_end_flow(f, firewall_state_second(now), i);
         }
     }
     f->ipv4 = tunnel->ipv4.address;
@@ -216,7 +212,7 @@ void firewall_expire(struct firewall *f, struct instant now)
     uint32_t flow;
     while ((flow = flow_expired(&f->flows, firewall_state_second(now))) !=
            FLOW_NONE)
-        end_flow(f, firewall_state_second(now), flow);
+        firewall_state_end_flow(f, firewall_state_second(now), flow);
 }
 
 struct instant firewall_deadline(const struct firewall *f)
@@ -278,7 +274,7 @@ static void end_forbidden(struct firewall *f, struct instant now, uint16_t qube,
         next = flow->in[FLOW_ALL].next;
         if (flow->key[0].family == family &&
             judge(f, now, &flow->key[0], &flow->key[1], true) != DROP_NONE)
-            end_flow(f, firewall_state_second(now), i);
+            firewall_state_end_flow(f, firewall_state_second(now), i);
     }
 }
 
@@ -339,13 +335,12 @@ uint64_t firewall_random(struct firewall *f)
     return mapping_random(&f->mappings);
 }
 
-/* As one more qube, which no packet comes from. */
 bool firewall_lend_port(struct firewall *f, struct instant now,
                         struct firewall_port *out)
 {
     const struct flow_key own = {
         .local_port = (uint16_t)(firewall_random(f) | PORT_UNPRIVILEGED),
-        .qube = FIREWALL_QUBES_MAX,
+        .qube = MAPPING_GATEWAY,
         .protocol = IP_UDP,
         .family = ADDRESS_IPV4,
     };
@@ -370,53 +365,6 @@ struct rule_names *firewall_names(struct firewall *f)
 
 /* --- A first packet ------------------------------------------------------- */
 
-/* A qube that has its guaranteed part takes no flow that is kept for another,
- * and where there is no room its own oldest attempts make it. */
-static enum drop make_room(struct firewall *f, uint32_t now, uint16_t qube)
-{
-    uint32_t has = f->flows.qubes[qube][FLOW_ALL].count;
-    uint32_t free = f->flows.capacity - f->flows.count;
-    bool room = free > 0 && has < f->flows.capacity / QUBE_MOST_PART &&
-                (has < f->guaranteed || free > f->guaranteed_to);
-    if (room)
-        return DROP_NONE;
-    uint32_t oldest = flow_oldest_transitory(&f->flows, qube);
-    if (oldest == FLOW_NONE)
-        return DROP_FLOWS_FULL;
-    end_flow(f, now, oldest);
-    return DROP_NONE;
-}
-
-/* Who waits for this many answers waits for the oldest in vain. */
-void firewall_state_limit_half_open(struct firewall *f, uint32_t now,
-                                    uint16_t qube)
-{
-    const struct flow_list *list = &f->flows.qubes[qube][FLOW_HALF_OPEN];
-    if (list->count >= FIREWALL_HALF_OPEN_MAX)
-        end_flow(f, now, list->first);
-}
-
-/* Finds the external port. Where another flow of the same port already goes
- * to the same place (two virtual resolvers are one real one), this one gets a
- * port of its own. */
-static bool map(struct firewall *f, uint32_t now, const struct flow_key *qube,
-                struct flow_key *tunnel, uint32_t *mapping)
-{
-    *mapping = MAPPING_NONE;
-    if (!mapping_applies(qube->protocol))
-        return flow_find(&f->flows, tunnel) == FLOW_NONE;
-    for (int shared = 1; shared >= 0; shared--) {
-        *mapping = mapping_acquire(&f->mappings, qube, now, shared);
-        if (*mapping == MAPPING_NONE)
-            return false;
-        tunnel->local_port = f->mappings.mappings[*mapping].external_port;
-        if (flow_find(&f->flows, tunnel) == FLOW_NONE)
-            return true;
-        mapping_release(&f->mappings, *mapping, now);
-    }
-    return false;
-}
-
 enum drop firewall_open(struct firewall *f, struct instant now,
                         const struct packet *packet, const struct ip_packet *ip,
                         const struct address *redirect, uint32_t *flow)
@@ -436,22 +384,22 @@ enum drop firewall_open(struct firewall *f, struct instant now,
                            FIREWALL_FLOW_RATE, FIREWALL_FLOW_BURST))
         drop = DROP_FLOW_RATE;
     if (drop == DROP_NONE)
-        drop = make_room(f, second, packet->qube);
+        drop = firewall_state_make_room(f, second, packet->qube);
     if (drop != DROP_NONE)
         return drop;
 
     uint32_t mapping;
     if (conntrack_is_half_open(&track))
         firewall_state_limit_half_open(f, second, packet->qube);
-    if (!map(f, second, &qube, &tunnel, &mapping))
-        return DROP_PORTS_FULL;
+    drop = firewall_state_map(f, second, &qube, &tunnel, &mapping);
+    if (drop != DROP_NONE)
+        return drop;
     *flow = flow_insert(&f->flows, &qube, &tunnel, second,
                         conntrack_timeout(&track));
     assert(*flow != FLOW_NONE);
     f->flows.flows[*flow].mapping = mapping;
     f->flows.flows[*flow].track = track;
     flow_tracked(&f->flows, *flow);
-    if (f->flows.qubes[packet->qube][FLOW_ALL].count <= f->guaranteed)
-        f->guaranteed_to--;
+    quota_take(&f->quota, packet->qube);
     return DROP_NONE;
 }

@@ -7,6 +7,7 @@
 #include "firewall/firewall.h"
 #include "firewall/flow.h"
 #include "firewall/mapping.h"
+#include "firewall/quota.h"
 #include "firewall/rule_sets.h"
 #include "gateway/base/token_bucket.h"
 
@@ -28,8 +29,7 @@ struct firewall {
     uint16_t mtu;              /* of IPv4 packets in the tunnel */
     uint16_t mss_size;         /* packets that TCP segments must fit */
     bool accept_unruled;
-    uint32_t guaranteed;    /* flows that each qube can have */
-    uint32_t guaranteed_to; /* flows that are still kept for qubes */
+    struct quota quota; /* of flows */
     uint16_t ids[FIREWALL_ID_COUNTERS];
     size_t resolver_count;
     struct address resolvers[TUNNEL_RESOLVERS_MAX];
@@ -60,8 +60,22 @@ firewall_state_internal(const struct firewall *f, const struct flow *flow)
     return flow->key[0].family == ADDRESS_IPV4 ? &q->visible : &q->ipv6;
 }
 
+void firewall_state_end_flow(struct firewall *f, uint32_t second,
+                             uint32_t index);
+
+/* Makes room for one more flow of the qube, if it may have one. */
+MUST_USE enum drop firewall_state_make_room(struct firewall *f, uint32_t second,
+                                            uint16_t qube);
+
 /* Makes room for one more connection of the qube that does not stand yet. */
 void firewall_state_limit_half_open(struct firewall *f, uint32_t second,
                                     uint16_t qube);
+
+/* Finds the external port of a flow that is not in the table yet: *mapping,
+ * and the local port of *tunnel. */
+MUST_USE enum drop firewall_state_map(struct firewall *f, uint32_t second,
+                                      const struct flow_key *qube,
+                                      struct flow_key *tunnel,
+                                      uint32_t *mapping);
 
 #endif

@@ -283,14 +283,16 @@ struct instant flow_deadline(const struct flow_table *t)
     return (struct instant){(int64_t)t->next_second * 1000000};
 }
 
-uint32_t flow_oldest_transitory(struct flow_table *t, uint16_t qube)
+uint32_t flow_oldest(struct flow_table *t, uint16_t qube,
+                     bool (*suits)(const void *context,
+                                   const struct flow *flow),
+                     const void *context)
 {
     const struct flow_list *list = &t->qubes[qube][FLOW_ALL];
     for (int i = 0; i < OLDEST_LOOKED_AT && list->first != FLOW_NONE; i++) {
         uint32_t flow = list->first;
-        if (conntrack_is_transitory(&t->flows[flow].track))
+        if (suits(context, &t->flows[flow]))
             return flow;
-        /* Those that have come to something are not asked again soon. */
         list_remove(t, qube, FLOW_ALL, flow);
         list_append(t, qube, FLOW_ALL, flow);
     }

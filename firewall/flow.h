@@ -16,12 +16,13 @@
 
 #include "firewall/conntrack.h"
 #include "firewall/ip_packet.h"
+#include "firewall/quota.h"
 #include "gateway/base/instant.h"
 #include "gateway/base/siphash.h"
 
 enum {
     FLOW_WHEEL_SLOTS = 512, /* seconds; later deadlines go round again */
-    FLOW_QUBES_MAX = 256,
+    FLOW_QUBES_MAX = QUOTA_MEMBERS_MAX,
     FLOW_TUNNEL_SIDE = UINT16_MAX, /* as `qube` of a key */
 };
 
@@ -107,8 +108,12 @@ uint32_t flow_expired(struct flow_table *t, uint32_t now);
 /* When flow_expired() may have something, or INSTANT_NEVER. */
 struct instant flow_deadline(const struct flow_table *t);
 
-/* Of a qube's flows one of the oldest that have led to nothing, or NONE. */
-uint32_t flow_oldest_transitory(struct flow_table *t, uint16_t qube);
+/* Of a qube's flows one of the oldest that suit, or NONE. Those that do not
+ * suit are not asked again soon. */
+uint32_t flow_oldest(struct flow_table *t, uint16_t qube,
+                     bool (*suits)(const void *context,
+                                   const struct flow *flow),
+                     const void *context);
 
 /* The key of a packet's flow. `reversed`: it goes towards the qube. */
 struct flow_key flow_key_of(const struct ip_packet *ip, uint16_t qube,

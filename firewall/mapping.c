@@ -4,16 +4,24 @@
 #include <stdlib.h>
 
 enum {
-    PROBES = 64, /* random draws before the search goes through all ports */
+    PROBES = 16, /* random draws before the search goes through all ports */
     PRIVILEGED = 1024,
+    /* With so many in use, resting ones are given away: a draw soon hits. */
+    CROWDED = MAPPING_PORTS / 8 * 7,
 };
+
+static_assert(PROBES > 0 && (int)CROWDED < MAPPING_PORTS - PRIVILEGED,
+              "a port is found before it is crowded");
 
 bool mapping_table_init(struct mapping_table *t, uint32_t capacity,
                         const uint8_t *seed)
 {
-    uint32_t heads = 16;
+    uint32_t heads = 16, quota = capacity;
     while (heads < capacity)
         heads *= 2;
+    if (quota > MAPPING_PORTS - PRIVILEGED - MAPPING_OWN)
+        quota = MAPPING_PORTS - PRIVILEGED - MAPPING_OWN;
+    capacity += MAPPING_OWN;
     *t = (struct mapping_table){
         .mappings = calloc(capacity, sizeof *t->mappings),
         .heads = malloc(heads * sizeof *t->heads),
@@ -28,8 +36,10 @@ bool mapping_table_init(struct mapping_table *t, uint32_t capacity,
         return false;
     }
     memset(t->heads, 0xff, heads * sizeof *t->heads);
-    for (size_t i = 0; i < MAPPING_SPACES; i++)
+    for (size_t i = 0; i < MAPPING_SPACES; i++) {
         t->resting[i] = (struct mapping_rest){MAPPING_NONE, MAPPING_NONE};
+        quota_init(&t->quotas[i], quota);
+    }
     return true;
 }
 
@@ -53,7 +63,7 @@ bool mapping_applies(uint8_t protocol)
            protocol == IP_ICMPV6;
 }
 
-static uint8_t space_of(uint8_t protocol, uint8_t family)
+uint8_t mapping_space(uint8_t protocol, uint8_t family)
 {
     uint8_t kind = protocol == IP_TCP ? 0 : protocol == IP_UDP ? 1 : 2;
     return (uint8_t)(kind + (family == ADDRESS_IPV6 ? 3 : 0));
@@ -70,10 +80,8 @@ static void set_used(struct mapping_table *t, uint8_t space, uint32_t port,
                      bool used)
 {
     uint64_t bit = (uint64_t)1 << (port % 64);
-    if (used)
-        t->used[space][port / 64] |= bit;
-    else
-        t->used[space][port / 64] &= ~bit;
+    t->used[space][port / 64] ^= bit;
+    t->used_count[space] += used ? 1 : UINT32_MAX;
 }
 
 /* The ports that a port is mapped to (RFC 4787 REQ-3): all identifiers are
@@ -240,10 +248,35 @@ static uint32_t take_place(struct mapping_table *t)
     return m;
 }
 
+/* May the qube have one more in use? */
+static bool allows(const struct mapping_table *t, uint16_t qube, uint8_t space)
+{
+    return qube == MAPPING_GATEWAY ? t->own < MAPPING_OWN
+                                   : quota_allows(&t->quotas[space], qube);
+}
+
+static void count_in(struct mapping_table *t, uint16_t qube, uint8_t space)
+{
+    if (qube == MAPPING_GATEWAY)
+        t->own++;
+    else
+        quota_take(&t->quotas[space], qube);
+}
+
+static void count_out(struct mapping_table *t, uint16_t qube, uint8_t space)
+{
+    if (qube == MAPPING_GATEWAY)
+        t->own--;
+    else
+        quota_give(&t->quotas[space], qube);
+}
+
 static uint32_t make(struct mapping_table *t, const struct flow_key *qube,
                      uint8_t space, bool shared)
 {
     uint16_t port;
+    if (t->used_count[space] >= CROWDED)
+        discard_oldest(t, space);
     if (t->free == MAPPING_NONE && t->fresh == t->capacity &&
         !discard_oldest(t, MAPPING_SPACES))
         return MAPPING_NONE;
@@ -258,7 +291,6 @@ static uint32_t make(struct mapping_table *t, const struct flow_key *qube,
         .external_port = port,
         .space = space,
         .shared = shared,
-        .flows = 1,
     };
     set_used(t, space, port, true);
     if (shared) {
@@ -273,24 +305,34 @@ uint32_t mapping_acquire(struct mapping_table *t, const struct flow_key *qube,
                          uint32_t now, bool shared)
 {
     mapping_expire(t, now);
-    uint8_t space = space_of(qube->protocol, qube->family);
+    uint8_t space = mapping_space(qube->protocol, qube->family);
     uint32_t m = MAPPING_NONE;
     if (shared)
         m = find(t, qube->qube, qube->local_port, space);
-    if (m == MAPPING_NONE)
-        return make(t, qube, space, shared);
-    if (t->mappings[m].flows == 0)
-        wake(t, m);
+    if (m == MAPPING_NONE || t->mappings[m].flows == 0) {
+        if (!allows(t, qube->qube, space))
+            return MAPPING_NONE;
+        if (m != MAPPING_NONE)
+            wake(t, m);
+        else
+            m = make(t, qube, space, shared);
+        if (m == MAPPING_NONE)
+            return MAPPING_NONE;
+        count_in(t, qube->qube, space);
+    }
     t->mappings[m].flows++;
     return m;
 }
 
 void mapping_release(struct mapping_table *t, uint32_t mapping, uint32_t now)
 {
-    assert(t->mappings[mapping].flows > 0);
-    t->mappings[mapping].flows--;
-    if (t->mappings[mapping].flows == 0)
-        rest(t, mapping, now + MAPPING_REST);
+    struct mapping *m = &t->mappings[mapping];
+    assert(m->flows > 0);
+    m->flows--;
+    if (m->flows > 0)
+        return;
+    count_out(t, m->qube, m->space);
+    rest(t, mapping, now + MAPPING_REST);
 }
 
 void mapping_expire(struct mapping_table *t, uint32_t now)
@@ -301,13 +343,21 @@ void mapping_expire(struct mapping_table *t, uint32_t now)
             discard(t, t->resting[i].first);
 }
 
-void mapping_forget(struct mapping_table *t, uint16_t qube)
+void mapping_join(struct mapping_table *t, uint16_t qube)
 {
     for (size_t i = 0; i < MAPPING_SPACES; i++)
+        quota_join(&t->quotas[i], qube);
+}
+
+void mapping_leave(struct mapping_table *t, uint16_t qube)
+{
+    for (size_t i = 0; i < MAPPING_SPACES; i++) {
+        quota_leave(&t->quotas[i], qube);
         for (uint32_t m = t->resting[i].first; m != MAPPING_NONE;
              m = t->mappings[m].rest_next)
             if (t->mappings[m].qube == qube) {
                 unlink_hash(t, m);
                 t->mappings[m].qube = FLOW_TUNNEL_SIDE;
             }
+    }
 }

@@ -44,9 +44,10 @@
     X(BAD_RULES, "firewall: the qube's rules do not parse")                    \
     X(NO_FLOW, "firewall: belongs to no known flow")                           \
     X(FLOW_STATE, "firewall: does not fit the state of its flow")              \
-    X(FLOWS_FULL, "firewall: flow table or the qube's share is full")          \
+    X(FLOWS_FULL, "firewall: the qube has its share of flows")                 \
     X(FLOW_RATE, "firewall: new flows come too fast")                          \
-    X(PORTS_FULL, "firewall: no external port is free")                        \
+    X(PORTS_FULL, "firewall: the qube has its share of external ports")        \
+    X(HOST_TAKEN, "firewall: another qube has that protocol with that host")   \
     X(ICMP_TYPE, "firewall: ICMP type not passed")                             \
     X(ICMP_EMBEDDED, "firewall: ICMP error about a packet we never sent")      \
     X(HAIRPIN, "firewall: to the tunnel's own address")                        \

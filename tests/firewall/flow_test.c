@@ -119,6 +119,12 @@ static void flows_end_in_their_second(void **state)
     free_table(t);
 }
 
+static bool is_transitory(const void *context, const struct flow *flow)
+{
+    (void)context;
+    return conntrack_is_transitory(&flow->track);
+}
+
 static void the_oldest_that_came_to_nothing_makes_room(void **state)
 {
     (void)state;
@@ -126,18 +132,18 @@ static void the_oldest_that_came_to_nothing_makes_room(void **state)
     uint32_t flows[40];
     for (uint32_t i = 0; i < 40; i++)
         flows[i] = insert(t, i, 3, 0, 100);
-    assert_int_equal(flow_oldest_transitory(t, 3), FLOW_NONE);
+    assert_int_equal(flow_oldest(t, 3, is_transitory, NULL), FLOW_NONE);
     t->flows[flows[20]].track.state = CONNTRACK_UDP_ONE_WAY;
     t->flows[flows[25]].track.state = CONNTRACK_TCP_CLOSED;
-    uint32_t found = flow_oldest_transitory(t, 3);
+    uint32_t found = flow_oldest(t, 3, is_transitory, NULL);
     assert_true(found == flows[20] || found == flows[25]);
     flow_remove(t, found);
-    found = flow_oldest_transitory(t, 3);
+    found = flow_oldest(t, 3, is_transitory, NULL);
     assert_true(found == flows[20] || found == flows[25]);
     flow_remove(t, found);
-    assert_int_equal(flow_oldest_transitory(t, 3), FLOW_NONE);
+    assert_int_equal(flow_oldest(t, 3, is_transitory, NULL), FLOW_NONE);
     assert_int_equal(t->qubes[3][FLOW_ALL].count, 38);
-    assert_int_equal(flow_oldest_transitory(t, 4), FLOW_NONE);
+    assert_int_equal(flow_oldest(t, 4, is_transitory, NULL), FLOW_NONE);
     free_table(t);
 }
 

@@ -9,6 +9,8 @@ static struct mapping_table *table(uint32_t capacity)
     for (size_t i = 0; i < sizeof seed; i++)
         seed[i] = (uint8_t)(i * 7 + 1);
     assert_true(mapping_table_init(t, capacity, seed));
+    for (uint16_t qube = 0; qube < 200; qube++)
+        mapping_join(t, qube);
     return t;
 }
 
@@ -83,17 +85,50 @@ static void every_port_can_be_had_once(void **state)
     (void)state;
     struct mapping_table *t = table(70000);
     uint8_t *seen = calloc(65536, 1);
-    for (uint32_t i = 0; i < 64512; i++) {
-        struct flow_key k = key((uint16_t)(i / 32000), 30000, IP_TCP);
-        uint16_t port = port_of(t, mapping_acquire(t, &k, 0, false));
+    uint32_t had[4] = {0};
+    for (uint32_t i = 0; i < 70000; i++) {
+        uint16_t qube = (uint16_t)(i % 3);
+        struct flow_key k = key(qube, 30000, IP_TCP);
+        uint32_t m = mapping_acquire(t, &k, 0, false);
+        if (m == MAPPING_NONE)
+            continue;
+        uint16_t port = port_of(t, m);
         assert_true(port >= 1024 && !seen[port]);
         seen[port] = 1;
+        had[qube]++;
+    }
+    /* What is left is the parts of the other 197, and the gateway's. */
+    assert_int_equal(had[0] + had[1] + had[2],
+                     64512 - 64 - 197 * ((64512 - 64) / 2 / 200));
+    for (uint16_t i = 0; i < 64; i++) {
+        struct flow_key k = key(MAPPING_GATEWAY, 30000, IP_TCP);
+        assert_true(port_of(t, mapping_acquire(t, &k, 0, false)) >= 1024);
+    }
+    for (uint16_t i = 0; i < 161; i++) {
+        struct flow_key k = key(9, (uint16_t)(2000 + i), IP_TCP);
+        assert_true(port_of(t, mapping_acquire(t, &k, 0, true)) >= 1024);
     }
     struct flow_key k = key(9, 30000, IP_TCP);
     assert_int_equal(mapping_acquire(t, &k, 0, true), MAPPING_NONE);
     k.protocol = IP_UDP;
     assert_int_equal(port_of(t, mapping_acquire(t, &k, 0, true)), 30000);
     free(seen);
+    free_table(t);
+}
+
+static void one_qube_has_half_of_the_ports(void **state)
+{
+    (void)state;
+    struct mapping_table *t = table(70000);
+    uint32_t had = 0;
+    for (uint32_t i = 1024; i < 65536; i++) {
+        struct flow_key k = key(1, (uint16_t)i, IP_UDP);
+        had += mapping_acquire(t, &k, 0, true) != MAPPING_NONE;
+    }
+    assert_int_equal(had, (64512 - 64) / 2);
+    /* What it has, its flows share as before. */
+    struct flow_key k = key(1, 1024, IP_UDP);
+    assert_int_not_equal(mapping_acquire(t, &k, 0, true), MAPPING_NONE);
     free_table(t);
 }
 
@@ -117,20 +152,44 @@ static void a_port_rests_before_a_stranger_gets_it(void **state)
 static void where_all_is_taken_the_longest_rest_ends(void **state)
 {
     (void)state;
-    struct mapping_table *t = table(3);
-    struct flow_key k[4];
-    uint32_t m[4];
-    for (uint16_t i = 0; i < 4; i++)
-        k[i] = key(i, (uint16_t)(5000 + i), IP_UDP);
-    for (size_t i = 0; i < 3; i++)
-        m[i] = mapping_acquire(t, &k[i], 0, true);
-    assert_int_equal(mapping_acquire(t, &k[3], 0, true), MAPPING_NONE);
-    mapping_release(t, m[1], 10);
-    mapping_release(t, m[0], 20);
-    assert_int_equal(port_of(t, mapping_acquire(t, &k[3], 21, true)), 5003);
-    /* The later one still rests for its qube. */
-    assert_int_equal(mapping_acquire(t, &k[0], 22, true), m[0]);
-    assert_int_equal(mapping_acquire(t, &k[1], 22, true), MAPPING_NONE);
+    struct mapping_table *t = table(2000); /* ten for each */
+    struct flow_key k;
+    for (uint32_t i = 0; i < 2000; i++) {
+        k = key((uint16_t)(i % 199), (uint16_t)(1024 + i), IP_UDP);
+        mapping_release(t, mapping_acquire(t, &k, 0, true), 0);
+    }
+    /* Those that rest are no one's: it has as many as it may, and what has
+     * rested longest is given away for it. */
+    uint32_t had = 0;
+    for (uint32_t i = 0; i < 2000; i++) {
+        k = key(199, (uint16_t)(10000 + i), IP_UDP);
+        uint32_t m = mapping_acquire(t, &k, 1, true);
+        if (m == MAPPING_NONE)
+            break;
+        assert_int_equal(port_of(t, m), 10000 + i);
+        had++;
+    }
+    assert_int_equal(had, 1000);
+    k = key(1999 % 199, 1024 + 1999, IP_UDP);
+    uint32_t places = t->fresh;
+    mapping_acquire(t, &k, 1, true); /* it rested still */
+    assert_int_equal(t->fresh, places);
+    free_table(t);
+}
+
+static void a_crowd_of_resting_ports_thins_out(void **state)
+{
+    (void)state;
+    struct mapping_table *t = table(65536);
+    for (uint32_t i = 0; i < 200000; i++) {
+        struct flow_key k = key(1, (uint16_t)(1024 + i % 60000), IP_UDP);
+        mapping_release(t, mapping_acquire(t, &k, 0, i % 2), 0);
+    }
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < MAPPING_PORTS / 64; i++)
+        used += (uint32_t)__builtin_popcountll(t->used[1][i]);
+    assert_int_equal(t->used_count[1], used);
+    assert_true(used > 50000 && used <= 65536 / 8 * 7 + 1);
     free_table(t);
 }
 
@@ -140,7 +199,8 @@ static void a_qube_that_has_gone_leaves_nothing_to_its_successor(void **state)
     struct mapping_table *t = table(64);
     struct flow_key a = key(1, 5000, IP_UDP);
     mapping_release(t, mapping_acquire(t, &a, 0, true), 0);
-    mapping_forget(t, 1);
+    mapping_leave(t, 1);
+    mapping_join(t, 1);
     assert_int_not_equal(port_of(t, mapping_acquire(t, &a, 1, true)), 5000);
     free_table(t);
 }
@@ -174,7 +234,9 @@ static void random_use_keeps_the_books(void **state)
     uint32_t free_count = t->capacity - t->fresh;
     for (uint32_t m = t->free; m != MAPPING_NONE; m = t->mappings[m].next)
         free_count++;
-    assert_int_equal(free_count, 128);
+    assert_int_equal(free_count, 128 + MAPPING_OWN);
+    for (size_t s = 0; s < MAPPING_SPACES; s++)
+        assert_true(t->used_count[s] == 0 && t->quotas[s].taken == 0);
     free_table(t);
 }
 
@@ -185,8 +247,10 @@ int main(void)
         cmocka_unit_test(ports_stay_in_their_class),
         cmocka_unit_test(who_takes_all_small_ports_stops_nobody),
         cmocka_unit_test(every_port_can_be_had_once),
+        cmocka_unit_test(one_qube_has_half_of_the_ports),
         cmocka_unit_test(a_port_rests_before_a_stranger_gets_it),
         cmocka_unit_test(where_all_is_taken_the_longest_rest_ends),
+        cmocka_unit_test(a_crowd_of_resting_ports_thins_out),
         cmocka_unit_test(a_qube_that_has_gone_leaves_nothing_to_its_successor),
         cmocka_unit_test(random_use_keeps_the_books),
     };

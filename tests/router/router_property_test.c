@@ -373,7 +373,7 @@ static void send_one(struct play *p)
     p->refused_up++;
     /* Of protocols without ports only one qube can have a remote end, and a
      * SYN may be a strange one to a connection that stands. */
-    if (!spoofed && drop != DROP_PORTS_FULL && drop != DROP_FLOW_STATE)
+    if (!spoofed && drop != DROP_HOST_TAKEN && drop != DROP_FLOW_STATE)
         assert_false(must_pass(p, source, &c));
 }
 

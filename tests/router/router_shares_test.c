@@ -1,0 +1,139 @@
+/* What greedy qubes take, and what is left to the others: flows, external
+ * ports, hosts of protocols without ports, and the gateway's own questions. */
+#include "tests/router/world.h"
+
+enum { FLOWS = 65536 };
+
+static int add(struct world *w, const char *name, const char *address)
+{
+    struct address a = craft_address(address);
+    int qube = router_add_qube(w->router, w->now, name, &a, NULL);
+    assert_true(qube >= 0);
+    return qube;
+}
+
+/* A first packet number `n` of a qube: a port or identifier of its own. */
+static enum drop begin(struct world *w, int qube, const char *address,
+                       uint8_t protocol, uint32_t n)
+{
+    struct craft c = sample(false, protocol);
+    c.source = craft_address(address);
+    c.source_port = (uint16_t)(1024 + n);
+    c.icmp_rest = n << 16;
+    c.destination_port = 53;
+    return up(w, qube, craft_packet(&c));
+}
+
+/* Two qubes try to have it all, as fast as they may. */
+static void be_greedy(struct world *w, uint8_t protocol)
+{
+    for (uint32_t n = 0; n < 40000; n++) {
+        w->now.us += 500;
+        (void)begin(w, w->first, "10.137.0.5", protocol, n);
+        (void)begin(w, w->second, "10.137.0.6", protocol, n + 24000);
+    }
+}
+
+/* What another one asks for is there, up to its part. */
+static void check_others(struct world *w, int qube, const char *address,
+                         uint8_t protocol, uint32_t count)
+{
+    for (uint32_t n = 0; n < count; n++) {
+        w->now.us += 500;
+        assert_int_equal(begin(w, qube, address, protocol, n), DROP_NONE);
+    }
+    struct router_qube_status status;
+    assert_true(router_qube_status(w->router, qube, &status));
+    assert_int_equal(status.flows, count);
+}
+
+static void greedy_qubes_leave_ports_to_the_others(void **state)
+{
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        struct world *w = world_new(FLOWS);
+        int other = late ? 0 : add(w, "other", "10.137.0.7");
+        be_greedy(w, IP_UDP);
+        if (late)
+            other = add(w, "other", "10.137.0.7");
+        check_others(w, other, "10.137.0.7", IP_UDP, 3000);
+        /* The two go on, and it keeps what it has. */
+        be_greedy(w, IP_UDP);
+        struct router_qube_status status;
+        assert_true(router_qube_status(w->router, other, &status));
+        assert_int_equal(status.flows, 3000);
+        world_free(w);
+    }
+}
+
+static void greedy_qubes_leave_identifiers_to_the_others(void **state)
+{
+    (void)state;
+    struct world *w = world_new(FLOWS);
+    be_greedy(w, IP_ICMP);
+    int other = add(w, "other", "10.137.0.7");
+    check_others(w, other, "10.137.0.7", IP_ICMP, 3000);
+    world_free(w);
+}
+
+static void a_late_qube_has_its_part_of_what_stands(void **state)
+{
+    (void)state;
+    struct world *w = world_new(FLOWS);
+    struct router_qube_status first, second;
+    for (uint32_t n = 0; n < 36000; n++) {
+        struct craft c = sample(false, 17);
+        c.source_port = (uint16_t)(1024 + n);
+        c.destination_port = 443;
+        w->now.us += 500;
+        if (up(w, w->first, craft_packet(&c)) == DROP_NONE)
+            assert_int_equal(down(w, echoed(w)), DROP_NONE);
+        c.source = craft_address("10.137.0.6");
+        if (up(w, w->second, craft_packet(&c)) == DROP_NONE)
+            assert_int_equal(down(w, echoed(w)), DROP_NONE);
+    }
+    assert_true(router_qube_status(w->router, w->first, &first));
+    assert_true(router_qube_status(w->router, w->second, &second));
+    assert_true(first.flows + second.flows > 64000);
+    assert_true(first.drops->count[DROP_PORTS_FULL] +
+                    first.drops->count[DROP_FLOWS_FULL] >
+                0);
+    int other = add(w, "other", "10.137.0.7");
+    check_others(w, other, "10.137.0.7", IP_UDP, 3000);
+    assert_true(router_qube_status(w->router, w->first, &first));
+    assert_true(first.flows > 20000);
+    world_free(w);
+}
+
+/* Names in rules are resolved whatever the qubes do. */
+static void the_gateways_own_questions_have_ports(void **state)
+{
+    (void)state;
+    struct world *w = world_new(FLOWS);
+    struct packet_batch own;
+    struct address a = craft_address("10.137.0.7");
+    const struct rules_entry entries[] = {
+        {bytes_of_text("policy"), bytes_of_text("drop")},
+        {bytes_of_text("0000"),
+         bytes_of_text("action=accept dsthost=www.example.org")},
+    };
+    assert_true(packet_batch_init(&own, 16, 1024));
+    be_greedy(w, IP_UDP);
+    add(w, "other", "10.137.0.7");
+    router_set_rules(w->router, w->now, &a, entries, 2);
+    router_own_packets(w->router, w->now, &own);
+    assert_int_equal(own.count, 1);
+    packet_batch_clear(&own);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(greedy_qubes_leave_ports_to_the_others),
+        cmocka_unit_test(greedy_qubes_leave_identifiers_to_the_others),
+        cmocka_unit_test(a_late_qube_has_its_part_of_what_stands),
+        cmocka_unit_test(the_gateways_own_questions_have_ports),
+    };
+    return cmocka_run_group_tests_name("router shares", tests, NULL, NULL);
+}
