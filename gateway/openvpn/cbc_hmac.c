@@ -2,14 +2,14 @@
 
 #include "gateway/openvpn/cbc_hmac_ipsecmb.h"
 #include "gateway/openvpn/cbc_hmac_mbedtls.h"
-#include "gateway/openvpn/cipher_names.h"
+#include "gateway/openvpn/digest.h"
 
 #include <assert.h>
 
 size_t cbc_hmac_digest_size(const char *digest)
 {
     size_t size;
-    return cipher_names_digest(bytes_of_text(digest), &size) ? size : 0;
+    return digest_find(bytes_of_text(digest), &size) ? size : 0;
 }
 
 struct cbc_hmac *cbc_hmac_new(enum aead_library library,
@@ -18,7 +18,7 @@ struct cbc_hmac *cbc_hmac_new(enum aead_library library,
     struct cbc_hmac *c = NULL;
     size_t size;
     struct cbc_hmac_keys named = *keys;
-    named.digest = cipher_names_digest(bytes_of_text(keys->digest), &size);
+    named.digest = digest_find(bytes_of_text(keys->digest), &size);
     if (!named.digest || size == 0)
         return NULL;
     if (library != AEAD_MBEDTLS)

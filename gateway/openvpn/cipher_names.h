@@ -27,8 +27,4 @@ const struct cipher_name *cipher_names_find(struct bytes name);
 /* `name`, spelled as above, stands in the colon list. */
 bool cipher_names_in_list(const char *list, const char *name);
 
-/* The digest's name in OpenVPN's spelling ("SHA256"; "NONE" for none) and
- * its size; NULL if unknown. */
-const char *cipher_names_digest(struct bytes name, size_t *size);
-
 #endif

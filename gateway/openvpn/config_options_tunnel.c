@@ -5,6 +5,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/openvpn/cipher_names.h"
+#include "gateway/openvpn/digest.h"
 #include "gateway/openvpn/push_options.h"
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(config_options_##verb)
@@ -203,7 +204,7 @@ HANDLER(auth)
     (void)option;
     struct bytes name = bytes_of_text(config_builder_argument(line, 1));
     size_t size;
-    const char *digest = cipher_names_digest(name, &size);
+    const char *digest = digest_find(name, &size);
     char quoted[LOG_QUOTE_SIZE];
     if (!digest)
         config_builder_error(b, "`%s' is not a digest that is known here",

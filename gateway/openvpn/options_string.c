@@ -2,6 +2,7 @@
 
 #include "gateway/base/text.h"
 #include "gateway/openvpn/cipher_names.h"
+#include "gateway/openvpn/digest.h"
 
 struct options_string options_string_of(const struct config *config,
                                         const struct config_remote *remote)
@@ -65,8 +66,7 @@ bool options_string_format(const struct options_string *o,
     const char *name = o->cipher[0] ? o->cipher : "BF-CBC";
     const struct cipher_name *cipher = cipher_names_find(bytes_of_text(name));
     size_t digest_size = 0;
-    const char *digest =
-        cipher_names_digest(bytes_of_text(o->auth), &digest_size);
+    const char *digest = digest_find(bytes_of_text(o->auth), &digest_size);
     if (!cipher || !digest)
         return false;
 
