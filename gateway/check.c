@@ -89,10 +89,10 @@ static bool check_keys(struct check *c, const struct config *config)
     struct config shown = *config;
     /* What an absent password hides cannot be looked at. */
     if (tls_context_needs_password(config) && !config->key_password.data) {
-        shown.cert = shown.key = (struct config_blob){0};
+        shown.cert = shown.key = (struct blob){0};
         if (shown.pkcs12.size && !shown.ca.size && !shown.fingerprint_count)
             return true; /* and who the server is, is in there as well */
-        shown.pkcs12 = (struct config_blob){0};
+        shown.pkcs12 = (struct blob){0};
     }
 
     struct tls_context context;

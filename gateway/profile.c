@@ -46,7 +46,7 @@ static const char *why_not(int number)
     }
 }
 
-static const char *read_all(int file, size_t size, struct config_blob *out)
+static const char *read_all(int file, size_t size, struct blob *out)
 {
     uint8_t *data = malloc(size + 1);
     if (!data)
@@ -66,12 +66,12 @@ static const char *read_all(int file, size_t size, struct config_blob *out)
         return "it could not be read to its end";
     }
     data[size] = '\0';
-    *out = (struct config_blob){data, size};
+    *out = (struct blob){data, size};
     return NULL;
 }
 
 /* Closes `file`. Devices and pipes are not read: they may never end. */
-static const char *read_regular(int file, struct config_blob *out)
+static const char *read_regular(int file, struct blob *out)
 {
     struct stat status;
     const char *problem;
@@ -148,7 +148,7 @@ static int open_moved(const struct profile_reader *r, const char *path)
 }
 
 static const char *read_referenced(void *context, const char *path,
-                                   struct config_blob *out)
+                                   struct blob *out)
 {
     const struct profile_reader *r = context;
     if (r->directory < 0)
@@ -187,7 +187,7 @@ static void open_directory(struct profile_reader *r, const char *path)
 
 /* The file itself; false after a report. */
 static bool read_file(const char *path, config_report *report, void *context,
-                      struct config_blob *text)
+                      struct blob *text)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     const char *problem = file < 0 ? why_not(errno) : read_regular(file, text);
@@ -196,7 +196,7 @@ static bool read_file(const char *path, config_report *report, void *context,
     return problem == NULL;
 }
 
-static void close_reader(struct profile_reader *r, struct config_blob *text)
+static void close_reader(struct profile_reader *r, struct blob *text)
 {
     if (r->directory >= 0)
         close(r->directory);
@@ -207,7 +207,7 @@ static void close_reader(struct profile_reader *r, struct config_blob *text)
 bool profile_read(const char *path, config_report *report, void *context,
                   struct config *out)
 {
-    struct config_blob text = {0};
+    struct blob text = {0};
     config_init(out);
     if (!read_file(path, report, context, &text))
         return false;
@@ -282,7 +282,7 @@ static bool stand_beside(const struct profile_reader *r, char **file)
 bool profile_load_server(const char *path, struct server_config *out)
 {
     struct problems p = {.path = path, .warnings = true};
-    struct config_blob text = {0};
+    struct blob text = {0};
     server_config_init(out);
     if (!read_file(path, log_problem, &p, &text))
         return false;
@@ -302,11 +302,10 @@ bool profile_load_server(const char *path, struct server_config *out)
     return usable;
 }
 
-bool profile_read_again(const char *path, const char *file,
-                        struct config_blob *out)
+bool profile_read_again(const char *path, const char *file, struct blob *out)
 {
     struct profile_reader r = {.anywhere = true};
-    struct config_blob none = {0};
+    struct blob none = {0};
     open_directory(&r, path);
     const char *problem = read_referenced(&r, file, out);
     close_reader(&r, &none);

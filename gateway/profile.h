@@ -36,6 +36,6 @@ MUST_USE bool profile_load_server(const char *path, struct server_config *out);
 /* A file that it named, again; with a NUL behind it. False, and the log says
  * why. */
 MUST_USE bool profile_read_again(const char *path, const char *file,
-                                 struct config_blob *out);
+                                 struct blob *out);
 
 #endif

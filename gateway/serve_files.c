@@ -60,7 +60,7 @@ static bool read_client(const struct server_config *c, char *path,
                         struct server_client_config *out)
 {
     const struct config_parser_env env = {report, NULL, path};
-    struct config_blob text;
+    struct blob text;
     if (!profile_read_again(c->common.path, path, &text))
         return false;
     bool good = server_client_config_parse(bytes_of(text.data, text.size), c,
@@ -146,7 +146,7 @@ static void read_revoked(struct serve_files *f)
 {
     const struct server_config *c = f->config;
     struct file_plan_mark mark;
-    struct config_blob list;
+    struct blob list;
     bool marked = mark_of(c->revoked_file, &mark);
     if (!profile_read_again(c->common.path, c->revoked_file, &list))
         return;

@@ -352,13 +352,13 @@ static bool copy_remote(struct config_remote *out,
 {
     *out = *from;
     out->proxy.username = out->proxy.password = out->proxy.headers = NULL;
-    out->wrap_key = (struct config_blob){NULL, 0};
+    out->wrap_key = (struct blob){NULL, 0};
     return copy_text(&out->proxy.username, from->proxy.username) &&
            copy_text(&out->proxy.password, from->proxy.password) &&
            copy_text(&out->proxy.headers, from->proxy.headers) &&
            (!from->wrap_key.data ||
-            config_set_blob(&out->wrap_key, bytes_of(from->wrap_key.data,
-                                                     from->wrap_key.size)));
+            blob_set(&out->wrap_key,
+                     bytes_of(from->wrap_key.data, from->wrap_key.size)));
 }
 
 static void free_remotes(struct config_remote *remotes, size_t count)

@@ -43,14 +43,6 @@ static void free_text(char **text)
     *text = NULL;
 }
 
-static void free_blob(struct config_blob *blob)
-{
-    if (blob->data)
-        secret_wipe(blob->data, blob->size);
-    free(blob->data);
-    *blob = (struct config_blob){0};
-}
-
 bool config_set_text(char **field, struct bytes text)
 {
     char *copy = malloc(text.size + 1);
@@ -64,40 +56,27 @@ bool config_set_text(char **field, struct bytes text)
     return true;
 }
 
-bool config_set_blob(struct config_blob *field, struct bytes content)
-{
-    uint8_t *copy = malloc(content.size + 1);
-    if (!copy)
-        return false;
-    if (content.size)
-        memcpy(copy, content.data, content.size);
-    copy[content.size] = '\0';
-    free_blob(field);
-    *field = (struct config_blob){copy, content.size};
-    return true;
-}
-
 void config_remote_clear(struct config_remote *r)
 {
     free_text(&r->proxy.username);
     free_text(&r->proxy.password);
     free_text(&r->proxy.headers);
-    free_blob(&r->wrap_key);
+    blob_free(&r->wrap_key);
     *r = (struct config_remote){0};
 }
 
 static void clear_tls(struct config *c)
 {
-    free_blob(&c->ca);
-    free_blob(&c->cert);
-    free_blob(&c->key);
-    free_blob(&c->extra_certs);
-    free_blob(&c->pkcs12);
-    free_blob(&c->crl);
-    free_blob(&c->key_password);
-    free_blob(&c->static_key);
+    blob_free(&c->ca);
+    blob_free(&c->cert);
+    blob_free(&c->key);
+    blob_free(&c->extra_certs);
+    blob_free(&c->pkcs12);
+    blob_free(&c->crl);
+    blob_free(&c->key_password);
+    blob_free(&c->static_key);
     for (size_t i = 0; i < c->fingerprint_count; i++)
-        free_blob(&c->fingerprints[i]);
+        blob_free(&c->fingerprints[i]);
     free(c->fingerprints);
     free_text(&c->tls_cipher);
     free_text(&c->tls_ciphersuites);

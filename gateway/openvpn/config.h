@@ -7,6 +7,7 @@
 #define OPENVPN_CONFIG_H
 
 #include "gateway/base/address.h"
+#include "gateway/base/blob.h"
 
 enum config_protocol { CONFIG_UDP, CONFIG_TCP };
 
@@ -15,13 +16,6 @@ enum config_wrap {
     CONFIG_WRAP_TLS_AUTH,
     CONFIG_WRAP_TLS_CRYPT,
     CONFIG_WRAP_TLS_CRYPT_V2,
-};
-
-/* A file's content or an inline block; text blobs have a NUL behind `size`,
- * as mbedTLS wants it. */
-struct config_blob {
-    uint8_t *data;
-    size_t size;
 };
 
 enum config_tls_version {
@@ -109,7 +103,7 @@ struct config_remote {
     /* wrapping, which a <connection> may override */
     enum config_wrap wrap;
     int key_direction; /* -1: both ways alike */
-    struct config_blob wrap_key;
+    struct blob wrap_key;
 };
 
 struct config_pull_filter {
@@ -131,9 +125,9 @@ struct config {
     uint32_t connect_cycles_max; /* 0: for ever */
 
     /* TLS */
-    struct config_blob ca, cert, key, extra_certs, pkcs12, crl;
-    struct config_blob key_password;  /* from askpass inline; asked for else */
-    struct config_blob *fingerprints; /* SHA-256, 32 bytes each */
+    struct blob ca, cert, key, extra_certs, pkcs12, crl;
+    struct blob key_password;  /* from askpass inline; asked for else */
+    struct blob *fingerprints; /* SHA-256, 32 bytes each */
     size_t fingerprint_count;
     enum config_tls_version tls_version_min, tls_version_max;
     enum config_cert_profile cert_profile;
@@ -152,7 +146,7 @@ struct config {
 
     /* Instead of all that: the key of a tunnel without TLS, see
      * session_static.h; `cipher` and `auth` are its own then. */
-    struct config_blob static_key;
+    struct blob static_key;
     int static_key_direction; /* -1: both ways alike */
     bool disable_occ;         /* no questions to the peer */
 
@@ -204,10 +198,9 @@ void config_init(struct config *c);
 /* The same for one remote: no host, port 1194, UDP. */
 void config_remote_init(struct config_remote *r);
 void config_remote_clear(struct config_remote *r);
-/* A copy of a text or blob for `config` to own; false when memory is short,
+/* A copy of a text for `config` to own; false when memory is short,
  * and then the old value stays. The old value is wiped and freed. */
 MUST_USE bool config_set_text(char **field, struct bytes text);
-MUST_USE bool config_set_blob(struct config_blob *field, struct bytes content);
 
 static inline bool config_is_static(const struct config *c)
 {

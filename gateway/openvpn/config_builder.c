@@ -140,21 +140,13 @@ bool config_builder_append(struct config_builder *b, char ***list,
     return true;
 }
 
-void config_builder_free_blob(struct config_blob *blob)
-{
-    if (blob->data)
-        secret_wipe(blob->data, blob->size);
-    free(blob->data);
-    *blob = (struct config_blob){0};
-}
-
 static bool read_content(struct config_builder *b,
                          const struct config_line *line,
-                         bool unreadable_is_fine, struct config_blob *out)
+                         bool unreadable_is_fine, struct blob *out)
 {
-    *out = (struct config_blob){0};
+    *out = (struct blob){0};
     if (line->is_inline)
-        return config_set_blob(out, line->content) || out_of_memory(b);
+        return blob_set(out, line->content) || out_of_memory(b);
 
     const char *path = config_builder_argument(line, 1);
     if (!path) {
@@ -162,7 +154,7 @@ static bool read_content(struct config_builder *b,
                              line->name);
         return false;
     }
-    struct config_blob read = {0};
+    struct blob read = {0};
     const char *problem = b->env->read_file
                               ? b->env->read_file(b->env->context, path, &read)
                               : "files are not read";
@@ -177,21 +169,19 @@ static bool read_content(struct config_builder *b,
         return false;
     }
     /* Once more, for the NUL behind it. */
-    bool stored = config_set_blob(out, bytes_of(read.data, read.size));
-    config_builder_free_blob(&read);
+    bool stored = blob_set(out, bytes_of(read.data, read.size));
+    blob_free(&read);
     return stored || out_of_memory(b);
 }
 
 bool config_builder_content(struct config_builder *b,
-                            const struct config_line *line,
-                            struct config_blob *out)
+                            const struct config_line *line, struct blob *out)
 {
     return read_content(b, line, false, out);
 }
 
 bool config_builder_secret(struct config_builder *b,
-                           const struct config_line *line,
-                           struct config_blob *out)
+                           const struct config_line *line, struct blob *out)
 {
     return read_content(b, line, true, out);
 }

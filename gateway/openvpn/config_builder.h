@@ -105,16 +105,15 @@ MUST_USE bool config_builder_append(struct config_builder *b, char ***list,
                                     size_t *count, struct bytes text);
 
 /* The block's content, or that of the file named by argument 1. The caller
- * frees with config_builder_free_blob(). False after an error. */
+ * frees with blob_free(). False after an error. */
 MUST_USE bool config_builder_content(struct config_builder *b,
                                      const struct config_line *line,
-                                     struct config_blob *out);
+                                     struct blob *out);
 /* The same for what a person can be asked for: an unreadable file is only a
  * warning. */
 MUST_USE bool config_builder_secret(struct config_builder *b,
                                     const struct config_line *line,
-                                    struct config_blob *out);
-void config_builder_free_blob(struct config_blob *blob);
+                                    struct blob *out);
 
 /* Two lines: a name and a password; the second may be missing. False if there
  * is no first, or they are too long. Copies into owned fields. */

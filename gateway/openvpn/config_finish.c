@@ -79,8 +79,8 @@ static bool inherit(struct config_draft *to, const struct config_draft *from)
         mine->key_direction = theirs->key_direction;
     if (missing & CONFIG_SAID_WRAP) {
         mine->wrap = theirs->wrap;
-        if (!config_set_blob(&mine->wrap_key, bytes_of(theirs->wrap_key.data,
-                                                       theirs->wrap_key.size)))
+        if (!blob_set(&mine->wrap_key,
+                      bytes_of(theirs->wrap_key.data, theirs->wrap_key.size)))
             return false;
     }
     return inherit_proxy(to, from, missing);

@@ -300,12 +300,12 @@ static bool set_proxy_user_from_file(struct config_builder *b,
 {
     struct config_tokens tokens = {.count = 2, .token = {name, path}};
     struct config_line line = {.name = name, .tokens = &tokens};
-    struct config_blob content;
+    struct blob content;
     if (!config_builder_content(b, &line, &content))
         return false;
     bool good =
         set_proxy_user(b, draft, bytes_of(content.data, content.size), name);
-    config_builder_free_blob(&content);
+    blob_free(&content);
     return good;
 }
 
@@ -359,12 +359,12 @@ HANDLER(socks_proxy)
 HANDLER(http_proxy_user_pass)
 {
     (void)option;
-    struct config_blob content;
+    struct blob content;
     if (!config_builder_content(b, line, &content))
         return;
     (void)set_proxy_user(b, config_builder_draft(b),
                          bytes_of(content.data, content.size), line->name);
-    config_builder_free_blob(&content);
+    blob_free(&content);
 }
 
 /* A header goes to the proxy as it stands: nothing in it may end the line. */
@@ -422,7 +422,7 @@ static const char client_key_start[] =
 static const char server_key_start[] =
     "-----BEGIN OpenVPN tls-crypt-v2 server key-----";
 
-static bool holds(const struct config_blob *blob, const char *text)
+static bool holds(const struct blob *blob, const char *text)
 {
     return memmem(blob->data, blob->size, text, strlen(text)) != NULL;
 }
@@ -436,12 +436,12 @@ static bool set_wrap(struct config_builder *b, const struct config_line *line,
                                 "tls-crypt-v2 can be used");
         return false;
     }
-    struct config_blob content;
+    struct blob content;
     if (!config_builder_content(b, line, &content))
         return false;
     bool right = holds(&content, start);
     if (right) {
-        config_builder_free_blob(&draft->remote.wrap_key);
+        blob_free(&draft->remote.wrap_key);
         draft->remote.wrap_key = content;
         draft->remote.wrap = kind;
         draft->said |= CONFIG_SAID_WRAP;
@@ -454,7 +454,7 @@ static bool set_wrap(struct config_builder *b, const struct config_line *line,
                              line->name);
     else
         config_builder_error(b, "`%s' holds no `%s'", line->name, start);
-    config_builder_free_blob(&content);
+    blob_free(&content);
     return false;
 }
 
@@ -503,7 +503,7 @@ HANDLER(secret)
 {
     (void)option;
     struct static_key key;
-    struct config_blob content;
+    struct blob content;
     b->secret_line = b->line;
     if (!config_builder_content(b, line, &content))
         return;
@@ -514,10 +514,10 @@ HANDLER(secret)
                              "`secret' holds no key of 256 bytes behind "
                              "`%s'",
                              static_key_start);
-        config_builder_free_blob(&content);
+        blob_free(&content);
         return;
     }
-    config_builder_free_blob(&b->config->static_key);
+    blob_free(&b->config->static_key);
     b->config->static_key = content;
     if (config_builder_argument(line, 2))
         set_direction(b, line, 2);

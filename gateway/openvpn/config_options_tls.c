@@ -13,13 +13,13 @@
 
 /* --- Certificates and keys --- */
 
-static bool is_only_blank(const struct config_blob *blob)
+static bool is_only_blank(const struct blob *blob)
 {
     return text_trim(bytes_of(blob->data, blob->size)).size == 0;
 }
 
 /* A block may be indented, but PEM knows no blanks at the start of a line. */
-static void unindent(struct config_blob *blob)
+static void unindent(struct blob *blob)
 {
     size_t kept = 0;
     bool at_start = true;
@@ -37,19 +37,19 @@ static void unindent(struct config_blob *blob)
 /* Takes the content if it holds `mark`; an empty block is as good as none.
  * False after an error. */
 static bool set_pem(struct config_builder *b, const struct config_line *line,
-                    struct config_blob *field, const char *mark)
+                    struct blob *field, const char *mark)
 {
-    struct config_blob content;
+    struct blob content;
     if (!config_builder_content(b, line, &content))
         return false;
     unindent(&content);
     if (memmem(content.data, content.size, mark, strlen(mark))) {
-        config_builder_free_blob(field);
+        blob_free(field);
         *field = content;
         return true;
     }
     bool blank = is_only_blank(&content);
-    config_builder_free_blob(&content);
+    blob_free(&content);
     if (blank)
         config_builder_warn(b, "`%s' is empty", line->name);
     else
@@ -60,8 +60,7 @@ static bool set_pem(struct config_builder *b, const struct config_line *line,
 
 /* The same, and each certificate in it is one. */
 static bool set_certificates(struct config_builder *b,
-                             const struct config_line *line,
-                             struct config_blob *field)
+                             const struct config_line *line, struct blob *field)
 {
     if (!set_pem(b, line, field, "CERTIFICATE-----"))
         return false;
@@ -108,7 +107,7 @@ HANDLER(extra_certs)
 HANDLER(crl_verify)
 {
     (void)option;
-    struct config_blob *field = &b->config->crl;
+    struct blob *field = &b->config->crl;
     if (config_builder_argument(line, 2)) {
         config_builder_error(b, "`crl-verify' with a directory is for servers");
         return;
@@ -128,7 +127,7 @@ HANDLER(crl_verify)
 }
 
 /* Base64 of many lines to its bytes. */
-static bool decode_block(struct config_blob *blob)
+static bool decode_block(struct blob *blob)
 {
     size_t digits = 0;
     for (size_t i = 0; i < blob->size; i++)
@@ -147,7 +146,7 @@ static bool decode_block(struct config_blob *blob)
 HANDLER(pkcs12)
 {
     (void)option;
-    struct config_blob content;
+    struct blob content;
     if (!config_builder_content(b, line, &content))
         return;
     enum pkcs12_result result = PKCS12_MALFORMED;
@@ -156,10 +155,10 @@ HANDLER(pkcs12)
     if (result != PKCS12_OK) {
         config_builder_error(b, "`pkcs12' cannot be used: %s",
                              pkcs12_text(result));
-        config_builder_free_blob(&content);
+        blob_free(&content);
         return;
     }
-    config_builder_free_blob(&b->config->pkcs12);
+    blob_free(&b->config->pkcs12);
     b->config->pkcs12 = content;
 }
 
@@ -169,7 +168,7 @@ HANDLER(askpass)
     const char *file = config_builder_argument(line, 1);
     if (!line->is_inline && (!file || !strcmp(file, "stdin")))
         return; /* asked for when it is needed */
-    struct config_blob content;
+    struct blob content;
     if (!config_builder_secret(b, line, &content))
         return;
     struct bytes rest = bytes_of(content.data, content.size), first = {0};
@@ -178,9 +177,9 @@ HANDLER(askpass)
         continue;
     while (first.size && first.data[first.size - 1] == '\r')
         first.size--;
-    if (first.size == 0 || !config_set_blob(&b->config->key_password, first))
+    if (first.size == 0 || !blob_set(&b->config->key_password, first))
         config_builder_error(b, "`askpass' holds no password");
-    config_builder_free_blob(&content);
+    blob_free(&content);
 }
 
 /* --- Who the server must be --- */
@@ -212,14 +211,14 @@ static void add_fingerprint(struct config_builder *b, struct bytes text)
         return;
     }
     struct config *c = b->config;
-    struct config_blob *grown =
+    struct blob *grown =
         reallocarray(c->fingerprints, c->fingerprint_count + 1, sizeof *grown);
     if (grown) {
         c->fingerprints = grown;
-        grown[c->fingerprint_count] = (struct config_blob){0};
+        grown[c->fingerprint_count] = (struct blob){0};
     }
-    if (!grown || !config_set_blob(&grown[c->fingerprint_count],
-                                   bytes_of(fingerprint, sizeof fingerprint)))
+    if (!grown || !blob_set(&grown[c->fingerprint_count],
+                            bytes_of(fingerprint, sizeof fingerprint)))
         config_builder_error(b, "out of memory");
     else
         c->fingerprint_count++;

@@ -332,14 +332,14 @@ HANDLER(auth_user_pass)
     if (!line->is_inline && (!file || !strcmp(file, "stdin")))
         return; /* asked for */
 
-    struct config_blob content;
+    struct blob content;
     if (!config_builder_secret(b, line, &content))
         return;
     if (!config_builder_credentials(b, bytes_of(content.data, content.size),
                                     &c->username, &c->password))
         config_builder_error(b, "`auth-user-pass' wants two lines: a name and "
                                 "a password");
-    config_builder_free_blob(&content);
+    blob_free(&content);
 }
 
 HANDLER(auth_retry)

@@ -19,7 +19,7 @@ typedef void config_report(void *context, enum config_severity severity,
  * *out (heap). Injected so that this folder does no I/O. NULL, or a phrase
  * that says why it cannot be read. */
 typedef const char *config_read_file(void *context, const char *path,
-                                     struct config_blob *out);
+                                     struct blob *out);
 
 struct config_parser_env {
     config_report *report;

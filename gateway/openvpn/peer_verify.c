@@ -247,7 +247,7 @@ static void check_fingerprint(struct peer_verify *v, const mbedtls_x509_crt *c,
         return;
     }
     for (size_t i = 0; i < v->rules->fingerprint_count; i++) {
-        const struct config_blob *wanted = &v->rules->fingerprints[i];
+        const struct blob *wanted = &v->rules->fingerprints[i];
         if (secret_equal(bytes_of(wanted->data, wanted->size),
                          bytes_of(digest, sizeof digest)))
             return;

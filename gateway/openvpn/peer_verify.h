@@ -31,7 +31,7 @@ struct peer_rules {
     const char *extended_usage; /* name or dotted OID; NULL: any */
     enum config_name_type name_type;
     const char *name;
-    const struct config_blob *fingerprints; /* SHA-256 of the DER */
+    const struct blob *fingerprints; /* SHA-256 of the DER */
     size_t fingerprint_count;
     bool fingerprint_instead; /* no authority was given: it alone decides */
 };

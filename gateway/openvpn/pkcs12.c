@@ -104,7 +104,7 @@ static bool affordable(struct opener *o, struct der parameters)
 
 /* `algorithm` is an AlgorithmIdentifier's content; *out is owned. */
 static enum pkcs12_result decrypt(struct opener *o, struct der algorithm,
-                                  struct bytes sealed, struct config_blob *out)
+                                  struct bytes sealed, struct blob *out)
 {
     struct der oid = enter(&algorithm, MBEDTLS_ASN1_OID);
     if (!IS_OID(&oid, OID_PBES2))
@@ -116,8 +116,8 @@ static enum pkcs12_result decrypt(struct opener *o, struct der algorithm,
         return PKCS12_OK;
 
     /* The plain text is shorter, for its padding. */
-    struct config_blob plain = {0};
-    if (!config_set_blob(&plain, sealed))
+    struct blob plain = {0};
+    if (!blob_set(&plain, sealed))
         return PKCS12_MEMORY;
     const mbedtls_asn1_buf buffer = {SEQUENCE, left(&parameters),
                                      parameters.next};
@@ -144,7 +144,7 @@ static enum pkcs12_result take_key(struct opener *o, struct bytes key)
     /* A second key would be somebody else's. */
     if (key.size == 0 || o->found.key.data)
         return PKCS12_MALFORMED;
-    return config_set_blob(&o->found.key, key) ? PKCS12_OK : PKCS12_MEMORY;
+    return blob_set(&o->found.key, key) ? PKCS12_OK : PKCS12_MEMORY;
 }
 
 static enum pkcs12_result take_shrouded_key(struct opener *o, struct der value)
@@ -154,7 +154,7 @@ static enum pkcs12_result take_shrouded_key(struct opener *o, struct der value)
     struct der sealed = enter(&info, MBEDTLS_ASN1_OCTET_STRING);
     if (info.failed)
         return PKCS12_MALFORMED;
-    struct config_blob key = {0};
+    struct blob key = {0};
     enum pkcs12_result result = decrypt(o, algorithm, content(&sealed), &key);
     if (result != PKCS12_OK || o->locked)
         return result;
@@ -176,8 +176,8 @@ static enum pkcs12_result take_certificate(struct opener *o, struct der value)
     if (left(&certificate) == 0 ||
         p->certificate_count == PKCS12_CERTIFICATES_MAX)
         return PKCS12_MALFORMED;
-    if (!config_set_blob(&p->certificates[p->certificate_count],
-                         content(&certificate)))
+    if (!blob_set(&p->certificates[p->certificate_count],
+                  content(&certificate)))
         return PKCS12_MEMORY;
     p->certificate_count++;
     return PKCS12_OK;
@@ -223,7 +223,7 @@ static enum pkcs12_result take_encrypted(struct opener *o, struct der outer)
     if (info.failed || !IS_OID(&kind, OID_DATA))
         return PKCS12_MALFORMED;
 
-    struct config_blob plain = {0};
+    struct blob plain = {0};
     enum pkcs12_result result = decrypt(o, algorithm, content(&sealed), &plain);
     if (result != PKCS12_OK || o->locked)
         return result;
@@ -383,8 +383,8 @@ static enum pkcs12_result take_apart(struct opener *o, struct der file)
 static enum pkcs12_result open_copy(struct opener *o, struct bytes der)
 {
     /* The library's functions want memory that they could write to. */
-    struct config_blob copy = {0};
-    if (!config_set_blob(&copy, der))
+    struct blob copy = {0};
+    if (!blob_set(&copy, der))
         return PKCS12_MEMORY;
     enum pkcs12_result result =
         take_apart(o, (struct der){copy.data, copy.data + copy.size, false});

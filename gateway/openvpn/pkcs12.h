@@ -11,7 +11,7 @@
 #ifndef OPENVPN_PKCS12_H
 #define OPENVPN_PKCS12_H
 
-#include "gateway/openvpn/config.h"
+#include "gateway/base/blob.h"
 
 enum { PKCS12_CERTIFICATES_MAX = 16 };
 
@@ -25,9 +25,9 @@ enum pkcs12_result {
 
 /* All DER, owned; the key is PKCS#8 without encryption. */
 struct pkcs12 {
-    struct config_blob key;
+    struct blob key;
     size_t certificate_count;
-    struct config_blob certificates[PKCS12_CERTIFICATES_MAX];
+    struct blob certificates[PKCS12_CERTIFICATES_MAX];
 };
 
 /* Takes it apart. The password is UTF-8. *out is to be cleared if PKCS12_OK

@@ -41,7 +41,7 @@ static bool read_wrap_key(struct server *s)
 
 static bool read_token_key(struct server *s)
 {
-    const struct config_blob *key = &s->config->token_key;
+    const struct blob *key = &s->config->token_key;
     if (key->size > 0)
         return auth_token_parse_key(bytes_of(key->data, key->size),
                                     &s->token_key);

@@ -125,7 +125,7 @@ MUST_USE bool server_kick(struct server *s, struct instant now, uint64_t client,
 void server_renegotiate(struct server *s, struct instant now, uint64_t client);
 /* Another list of revoked certificates: nobody is dropped, but who is on it
  * cannot negotiate again. False, and the log says why, if it is none. */
-MUST_USE bool server_revoke(struct server *s, const struct config_blob *list);
+MUST_USE bool server_revoke(struct server *s, const struct blob *list);
 /* Says goodbye to all where the configuration wants that; server_is_empty()
  * tells when they have heard it. No new ones are taken. */
 void server_stop(struct server *s, struct instant now);

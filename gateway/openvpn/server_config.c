@@ -47,8 +47,8 @@ void server_config_clear(struct server_config *c)
     free(c->clients_directory);
     free(c->pool_file);
     free(c->status_file);
-    config_builder_free_blob(&c->token_key);
-    config_builder_free_blob(&c->wrapped_key_texts);
+    blob_free(&c->token_key);
+    blob_free(&c->wrapped_key_texts);
     free(c->revoked_file);
     config_clear(&c->common);
     *c = (struct server_config){0};

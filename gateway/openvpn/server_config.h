@@ -69,10 +69,10 @@ struct server_config {
     char *clients_directory; /* owned: client-config-dir, or NULL */
     bool clients_exclusive;  /* nobody without a file of his own */
     bool username_as_common_name;
-    bool tokens;                  /* auth-gen-token */
-    uint32_t token_lifetime;      /* s; 0: without end */
-    uint32_t token_renewal;       /* s */
-    struct config_blob token_key; /* size 0: a new one at each start */
+    bool tokens;             /* auth-gen-token */
+    uint32_t token_lifetime; /* s; 0: without end */
+    uint32_t token_renewal;  /* s */
+    struct blob token_key;   /* size 0: a new one at each start */
     bool duplicate_cn;
     bool client_to_client;
     bool clients_by_kernel; /* their packets to each other, too */
@@ -80,8 +80,8 @@ struct server_config {
     uint32_t first_answers, first_seconds; /* connect-freq-initial */
     uint32_t logins, logins_seconds;       /* connect-freq; 0: any */
     uint32_t wrapped_key_days;             /* tls-crypt-v2-max-age; 0: any */
-    struct config_blob wrapped_key_texts;  /* tls-crypt-v2-metadata: what may
-                                              stand in one, a line each */
+    struct blob wrapped_key_texts;         /* tls-crypt-v2-metadata: what may
+                                                     stand in one, a line each */
     char *pool_file;                       /* owned: ifconfig-pool-persist */
     uint32_t pool_seconds;                 /* between writing it; 0: never */
     char *status_file;                     /* owned: status */

@@ -102,7 +102,7 @@ HANDLER(auth_gen_token_secret)
 {
     (void)option;
     struct auth_token_key key;
-    struct config_blob content;
+    struct blob content;
     if (!config_builder_content(b, line, &content))
         return;
     bool good =
@@ -111,10 +111,10 @@ HANDLER(auth_gen_token_secret)
     if (!good) {
         config_builder_error(b, "`auth-gen-token-secret' holds no key as "
                                 "`openvpn --genkey auth-token' makes it");
-        config_builder_free_blob(&content);
+        blob_free(&content);
         return;
     }
-    config_builder_free_blob(&out_of(b)->token_key);
+    blob_free(&out_of(b)->token_key);
     out_of(b)->token_key = content;
 }
 
@@ -208,7 +208,7 @@ HANDLER(tls_crypt_v2)
     (void)option;
     static const char start[] = "-----BEGIN OpenVPN tls-crypt-v2 server key";
     struct config_draft *draft = &b->common;
-    struct config_blob content;
+    struct blob content;
     const char *cookie = config_builder_argument(line, 2);
     if (cookie && strcmp(cookie, "force-cookie") != 0) {
         config_builder_error(b, "only `force-cookie' is supported");
@@ -222,7 +222,7 @@ HANDLER(tls_crypt_v2)
                                     ? "only one of tls-auth, tls-crypt and "
                                       "tls-crypt-v2 can be"
                                     : "`tls-crypt-v2' holds no server's key");
-        config_builder_free_blob(&content);
+        blob_free(&content);
         return;
     }
     draft->remote.wrap = CONFIG_WRAP_TLS_CRYPT_V2;
@@ -234,16 +234,16 @@ HANDLER(tls_crypt_v2)
 HANDLER(tls_crypt_v2_metadata)
 {
     (void)option;
-    struct config_blob content;
+    struct blob content;
     if (!config_builder_content(b, line, &content))
         return;
     if (text_trim(bytes_of(content.data, content.size)).size == 0) {
         config_builder_error(b, "`tls-crypt-v2-metadata' lists nothing: "
                                 "nobody could come in");
-        config_builder_free_blob(&content);
+        blob_free(&content);
         return;
     }
-    config_builder_free_blob(&out_of(b)->wrapped_key_texts);
+    blob_free(&out_of(b)->wrapped_key_texts);
     out_of(b)->wrapped_key_texts = content;
 }
 

@@ -130,7 +130,7 @@ void server_renegotiate(struct server *s, struct instant now, uint64_t client)
     server_peer_settle(s, p);
 }
 
-bool server_revoke(struct server *s, const struct config_blob *list)
+bool server_revoke(struct server *s, const struct blob *list)
 {
     return tls_context_revoke(&s->tls, list);
 }

@@ -211,7 +211,7 @@ static bool is_too_old(const struct server *s,
 static bool is_listed(const struct server *s,
                       const struct tls_crypt_v2_content *c)
 {
-    const struct config_blob *list = &s->config->wrapped_key_texts;
+    const struct blob *list = &s->config->wrapped_key_texts;
     struct bytes rest = bytes_of(list->data, list->size), line;
     struct reader r = reader_of(bytes_of(c->metadata, c->metadata_size));
     if (list->size == 0)

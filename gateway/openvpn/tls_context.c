@@ -29,15 +29,15 @@ static bool report(const char *what, int code)
 }
 
 /* mbedTLS wants PEM with its NUL, which config_blob has behind `size`. */
-static size_t parse_size(const struct config_blob *b)
+static size_t parse_size(const struct blob *b)
 {
     static const uint8_t pem[] = "-----BEGIN ";
     bool text = memmem(b->data, b->size, pem, sizeof pem - 1) != NULL;
     return b->size + (text ? 1 : 0);
 }
 
-static bool parse_certificates(mbedtls_x509_crt *chain,
-                               const struct config_blob *blob, const char *what)
+static bool parse_certificates(mbedtls_x509_crt *chain, const struct blob *blob,
+                               const char *what)
 {
     if (blob->size == 0)
         return true;
@@ -50,7 +50,7 @@ static bool parse_certificates(mbedtls_x509_crt *chain,
     return result == 0 || report(what, result);
 }
 
-static bool parse_key(struct tls_context *t, const struct config_blob *blob,
+static bool parse_key(struct tls_context *t, const struct blob *blob,
                       struct bytes password)
 {
     int result = mbedtls_pk_parse_key(&t->key, blob->data, parse_size(blob),
@@ -77,7 +77,7 @@ static bool parse_key(struct tls_context *t, const struct config_blob *blob,
     return true;
 }
 
-static bool key_belongs_to(struct tls_context *t, const struct config_blob *der)
+static bool key_belongs_to(struct tls_context *t, const struct blob *der)
 {
     mbedtls_x509_crt certificate;
     mbedtls_x509_crt_init(&certificate);
@@ -184,7 +184,7 @@ void tls_context_make_certificate_optional(struct tls_context *t)
     mbedtls_ssl_conf_authmode(&t->config, MBEDTLS_SSL_VERIFY_OPTIONAL);
 }
 
-bool tls_context_revoke(struct tls_context *t, const struct config_blob *list)
+bool tls_context_revoke(struct tls_context *t, const struct blob *list)
 {
     mbedtls_x509_crl fresh;
     mbedtls_x509_crl_init(&fresh);
@@ -212,7 +212,7 @@ bool tls_context_key_is_encrypted(struct bytes key)
 }
 
 /* Containers without a password are common, and cannot be told by looking. */
-static bool pkcs12_is_locked(const struct config_blob *blob)
+static bool pkcs12_is_locked(const struct blob *blob)
 {
     struct pkcs12 p;
     enum pkcs12_result result =

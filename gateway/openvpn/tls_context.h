@@ -50,7 +50,7 @@ void tls_context_make_certificate_optional(struct tls_context *t);
 /* Another list of revoked certificates, for handshakes from now on. False, and
  * the one before stays, if it cannot be read; the log says why. */
 MUST_USE bool tls_context_revoke(struct tls_context *t,
-                                 const struct config_blob *list);
+                                 const struct blob *list);
 /* Wipes the key. */
 void tls_context_clear(struct tls_context *t);
 

@@ -56,7 +56,7 @@ static void set_up_once(void)
     done = true;
     be_quiet();
     config_init(&client_config);
-    if (!config_set_blob(&client_config.ca, bytes_of_text(pki_ca)))
+    if (!blob_set(&client_config.ca, bytes_of_text(pki_ca)))
         abort();
     client_config.pull = true;
     client_config.remote_cert_tls_server = true;

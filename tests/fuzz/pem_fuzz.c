@@ -40,9 +40,9 @@ static void check_chain(const mbedtls_x509_crt *chain)
     }
 }
 
-static void set(struct config_blob *blob, struct bytes text)
+static void set(struct blob *blob, struct bytes text)
 {
-    check(config_set_blob(blob, text));
+    check(blob_set(blob, text));
 }
 
 static void make_config(struct config *c, int kind, struct bytes text)

@@ -37,9 +37,9 @@ static struct server_config server_configs[WRAPS];
 static struct config client_configs[WRAPS];
 static uint32_t counter;
 
-static void set_blob(struct config_blob *blob, const char *text)
+static void set_blob(struct blob *blob, const char *text)
 {
-    check(config_set_blob(blob, bytes_of_text(text)));
+    check(blob_set(blob, bytes_of_text(text)));
 }
 
 static void give_remote(struct config *c)

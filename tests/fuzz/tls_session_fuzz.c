@@ -35,10 +35,10 @@ static void make(struct tls_context *t, enum openvpn_role role,
     config_init(&config);
     config.tls_version_max = newest;
     config.remote_cert_tls_server = role == OPENVPN_CLIENT;
-    check(config_set_blob(&config.ca, bytes_of_text(pki_ca)));
+    check(blob_set(&config.ca, bytes_of_text(pki_ca)));
     if (role == OPENVPN_SERVER)
-        check(config_set_blob(&config.cert, bytes_of_text(pki_server_crt)) &&
-              config_set_blob(&config.key, bytes_of_text(pki_server_key)));
+        check(blob_set(&config.cert, bytes_of_text(pki_server_crt)) &&
+              blob_set(&config.key, bytes_of_text(pki_server_key)));
     check(tls_context_init(t, role, &config, bytes_of(NULL, 0), &random));
     if (role == OPENVPN_SERVER)
         mbedtls_ssl_conf_authmode(&t->config, MBEDTLS_SSL_VERIFY_NONE);

@@ -26,9 +26,9 @@ static struct tls_context *tls(const struct session_env *env)
         return &context;
     done = true;
     config_init(&config);
-    check(config_set_blob(&config.ca, bytes_of_text(pki_ca)) &&
-          config_set_blob(&config.cert, bytes_of_text(pki_server_crt)) &&
-          config_set_blob(&config.key, bytes_of_text(pki_server_key)) &&
+    check(blob_set(&config.ca, bytes_of_text(pki_ca)) &&
+          blob_set(&config.cert, bytes_of_text(pki_server_crt)) &&
+          blob_set(&config.key, bytes_of_text(pki_server_key)) &&
           tls_context_init(&context, OPENVPN_SERVER, &config, bytes_of(NULL, 0),
                            &random));
     mbedtls_ssl_conf_authmode(&context.config, MBEDTLS_SSL_VERIFY_NONE);
@@ -72,7 +72,7 @@ void true_server_introduce(struct true_server *t, struct config *client,
                            struct config_remote *remote)
 {
     write_key_file(t);
-    struct config_blob file = {(uint8_t *)t->text, strlen(t->text)};
+    struct blob file = {(uint8_t *)t->text, strlen(t->text)};
     config_remote_init(remote);
     client->remotes = remote;
     client->remote_count = 1;

@@ -35,10 +35,9 @@ static void make_config(struct server_config *c)
     assert_non_null(c->common.remotes);
     c->common.remote_count = 1;
     config_remote_init(&c->common.remotes[0]);
-    assert_true(config_set_blob(&c->common.ca, bytes_of_text(pki_ca)));
-    assert_true(
-        config_set_blob(&c->common.cert, bytes_of_text(pki_server_crt)));
-    assert_true(config_set_blob(&c->common.key, bytes_of_text(pki_server_key)));
+    assert_true(blob_set(&c->common.ca, bytes_of_text(pki_ca)));
+    assert_true(blob_set(&c->common.cert, bytes_of_text(pki_server_crt)));
+    assert_true(blob_set(&c->common.key, bytes_of_text(pki_server_key)));
     assert_true(config_set_text(&c->common.path, bytes_of_text("/x/s.conf")));
     c->ipv4 = (struct prefix){address_ipv4(0x0a080001), 24};
     c->pool_first = 0x0a080002;

@@ -282,7 +282,7 @@ static void make_profile(struct config *profile)
         r->family = ADDRESS_IPV4;
         r->proxy.kind = CONFIG_PROXY_HTTP;
         assert_true(config_set_text(&r->proxy.username, bytes_of_text("u")));
-        assert_true(config_set_blob(&r->wrap_key, bytes_of_text("the key")));
+        assert_true(blob_set(&r->wrap_key, bytes_of_text("the key")));
     }
     profile->remotes[1].protocol = CONFIG_TCP;
     profile->auth_user_pass = true;

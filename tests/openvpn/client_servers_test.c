@@ -48,9 +48,9 @@ static void set_up(struct fixture *f, size_t remotes)
         memcpy(c->remotes[i].host, "a.example", 10);
         c->remotes[i].host[0] = (char)('a' + i);
     }
-    assert_true(config_set_blob(&c->ca, bytes_of_text(pki_ca)));
-    assert_true(config_set_blob(&c->cert, bytes_of_text(pki_client_crt)));
-    assert_true(config_set_blob(&c->key, bytes_of_text(pki_client_key)));
+    assert_true(blob_set(&c->ca, bytes_of_text(pki_ca)));
+    assert_true(blob_set(&c->cert, bytes_of_text(pki_client_crt)));
+    assert_true(blob_set(&c->key, bytes_of_text(pki_client_key)));
     struct client_env env = {f, fill_random, unix_time};
     f->client = client_new(c, &env);
     assert_non_null(f->client);

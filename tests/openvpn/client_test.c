@@ -29,9 +29,9 @@ static uint32_t unix_time(void *context)
 static uint32_t random_state = 1;
 static const struct client_env env = {&random_state, fill_random, unix_time};
 
-static void set_blob(struct config_blob *blob, const char *text)
+static void set_blob(struct blob *blob, const char *text)
 {
-    assert_true(config_set_blob(blob, bytes_of_text(text)));
+    assert_true(blob_set(blob, bytes_of_text(text)));
 }
 
 static struct config config_with_remotes(size_t count)

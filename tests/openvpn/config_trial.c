@@ -22,13 +22,12 @@ static void note(void *context, enum config_severity severity, unsigned line,
 }
 
 static const char *read_known_file(void *context, const char *path,
-                                   struct config_blob *out)
+                                   struct blob *out)
 {
     const struct config_trial *t = context;
     if (!t->file_name || strcmp(path, t->file_name) != 0)
         return "there is no such file";
-    return config_set_blob(out, bytes_of_text(t->file_content)) ? NULL
-                                                                : "no memory";
+    return blob_set(out, bytes_of_text(t->file_content)) ? NULL : "no memory";
 }
 
 void config_trial_run(struct config_trial *t, struct bytes text)

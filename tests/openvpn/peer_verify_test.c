@@ -265,7 +265,7 @@ static void a_fingerprint_may_stand_for_everything(void **state)
     (void)state;
     uint8_t wrong[32] = {1}, right[32];
     memcpy(right, pki_alone_fingerprint, sizeof right);
-    struct config_blob list[] = {{wrong, 32}, {right, 32}};
+    struct blob list[] = {{wrong, 32}, {right, 32}};
     struct trial t = usual(pki_alone_crt);
     t.authorities = NULL;
     t.rules.fingerprints = list;

@@ -61,7 +61,7 @@ static const struct {
 static void containers_of_openssl_3_open(void **state)
 {
     (void)state;
-    struct config_blob first_key = {0};
+    struct blob first_key = {0};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         struct file f;
         struct pkcs12 p;
@@ -72,8 +72,7 @@ static void containers_of_openssl_3_open(void **state)
         assert_int_equal(p.certificate_count, good[i].certificates);
         /* All hold the same key, as PKCS#8 in DER. */
         if (i == 0)
-            assert_true(
-                config_set_blob(&first_key, bytes_of(p.key.data, p.key.size)));
+            assert_true(blob_set(&first_key, bytes_of(p.key.data, p.key.size)));
         assert_bytes_equal(bytes_of(p.key.data, p.key.size),
                            bytes_of(first_key.data, first_key.size));
         for (size_t k = 0; k < p.certificate_count; k++)
@@ -214,7 +213,7 @@ static void a_container_makes_a_tls_context(void **state)
     struct bytes der = load(&f, "aes256");
     struct config c;
     config_init(&c);
-    assert_true(config_set_blob(&c.pkcs12, der));
+    assert_true(blob_set(&c.pkcs12, der));
     assert_true(tls_context_needs_password(&c));
 
     struct tls_context t;
@@ -241,7 +240,7 @@ static void a_container_without_a_password_asks_for_none(void **state)
     struct file f;
     struct config c;
     config_init(&c);
-    assert_true(config_set_blob(&c.pkcs12, load(&f, "empty_password")));
+    assert_true(blob_set(&c.pkcs12, load(&f, "empty_password")));
     assert_false(tls_context_needs_password(&c));
     uint32_t seed = 3;
     const struct tls_random random = {&seed, fill};
@@ -261,9 +260,9 @@ static void an_authority_of_the_profile_goes_first(void **state)
     assert_int_equal(pkcs12_open(der, bytes_of_text("test"), &p), PKCS12_OK);
     struct config c;
     config_init(&c);
-    assert_true(config_set_blob(&c.pkcs12, der));
+    assert_true(blob_set(&c.pkcs12, der));
     /* Any certificate will do as the profile's own `ca`. */
-    assert_true(config_set_blob(
+    assert_true(blob_set(
         &c.ca, bytes_of(p.certificates[0].data, p.certificates[0].size)));
     pkcs12_clear(&p);
     uint32_t seed = 3;

@@ -18,9 +18,9 @@ static uint32_t unix_time(void *context)
     return 2000000000 + (uint32_t)instant_to_seconds(c->now);
 }
 
-static void set_blob(struct config_blob *blob, const char *text)
+static void set_blob(struct blob *blob, const char *text)
 {
-    assert_true(config_set_blob(blob, bytes_of_text(text)));
+    assert_true(blob_set(blob, bytes_of_text(text)));
 }
 
 static void give_remote(struct config *c)

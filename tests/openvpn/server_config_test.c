@@ -26,8 +26,7 @@ static void note(void *context, enum config_severity severity, unsigned line,
     snprintf(t->text, sizeof t->text, "%s", text);
 }
 
-static const char *read_file(void *context, const char *path,
-                             struct config_blob *out)
+static const char *read_file(void *context, const char *path, struct blob *out)
 {
     (void)context;
     const char *content = !strcmp(path, "ca.crt")       ? pki_ca
@@ -36,7 +35,7 @@ static const char *read_file(void *context, const char *path,
                                                         : NULL;
     if (!content)
         return "there is no such file";
-    return config_set_blob(out, bytes_of_text(content)) ? NULL : "no memory";
+    return blob_set(out, bytes_of_text(content)) ? NULL : "no memory";
 }
 
 static void run(struct trial *t, struct bytes text)

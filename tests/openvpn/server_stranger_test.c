@@ -33,8 +33,7 @@ static void give_key(struct config *c, enum config_wrap wrap, const char *text)
 {
     c->remotes[0].wrap = wrap;
     if (text)
-        assert_true(
-            config_set_blob(&c->remotes[0].wrap_key, bytes_of_text(text)));
+        assert_true(blob_set(&c->remotes[0].wrap_key, bytes_of_text(text)));
 }
 
 /* The first packet of a client of ours. */

@@ -330,7 +330,7 @@ static void the_same_name_again_takes_the_place(void **state)
 static void a_certificate_that_is_none_stays_out(void **state)
 {
     struct server_club *c = *state;
-    assert_true(config_set_blob(&c->config.common.crl, bytes_of_text(pki_crl)));
+    assert_true(blob_set(&c->config.common.crl, bytes_of_text(pki_crl)));
     server_club_open(c);
     server_club_join(c, pki_alone_crt, pki_alone_key);
     server_club_join(c, pki_revoked_crt, pki_revoked_key);
@@ -343,13 +343,13 @@ static void a_certificate_that_is_none_stays_out(void **state)
 static void another_list_of_revoked_certificates_drops_nobody(void **state)
 {
     struct server_club *c = *state;
-    struct config_blob list = {0};
-    assert_true(config_set_blob(&list, bytes_of_text("no list")));
+    struct blob list = {0};
+    assert_true(blob_set(&list, bytes_of_text("no list")));
     server_club_open(c);
     server_club_join(c, NULL, NULL);
     server_club_run(c, duration_seconds(1));
     assert_false(server_revoke(c->server, &list));
-    assert_true(config_set_blob(&list, bytes_of_text(pki_crl)));
+    assert_true(blob_set(&list, bytes_of_text(pki_crl)));
     assert_true(server_revoke(c->server, &list));
     server_renegotiate(c->server, c->now, 1);
     server_club_run(c, duration_seconds(10));

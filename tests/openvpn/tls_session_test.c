@@ -35,9 +35,9 @@ static void fill_random(void *context, uint8_t *out, size_t size)
 static uint32_t random_state = 4711;
 static const struct tls_random test_random = {&random_state, fill_random};
 
-static void set_blob(struct config_blob *blob, const char *text)
+static void set_blob(struct blob *blob, const char *text)
 {
-    assert_true(config_set_blob(blob, bytes_of_text(text)));
+    assert_true(blob_set(blob, bytes_of_text(text)));
 }
 
 static struct config config_with(const char *crt, const char *key)

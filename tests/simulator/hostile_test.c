@@ -48,7 +48,7 @@ static void begin(struct fight *f, enum config_compression compression)
                      (struct true_server_kind){.wrap = CONFIG_WRAP_NONE},
                      &server_env);
     config_init(&f->config);
-    assert_true(config_set_blob(&f->config.ca, bytes_of_text(pki_ca)));
+    assert_true(blob_set(&f->config.ca, bytes_of_text(pki_ca)));
     f->config.compression = compression;
     true_server_introduce(&f->server, &f->config, &f->remote);
     f->client = client_new(&f->config, &env);

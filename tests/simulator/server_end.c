@@ -43,9 +43,9 @@ static void answered(void *context, uint64_t client, struct bytes response)
         s->response[0] = 0;
 }
 
-static bool set_blob(struct config_blob *blob, const char *text)
+static bool set_blob(struct blob *blob, const char *text)
 {
-    return config_set_blob(blob, bytes_of_text(text));
+    return blob_set(blob, bytes_of_text(text));
 }
 
 static uint32_t protocol_bits(const struct server_end_options *o)

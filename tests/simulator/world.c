@@ -43,9 +43,9 @@ struct pipe_faults world_bad_path(void)
     };
 }
 
-static void set_blob(struct config_blob *blob, const char *text)
+static void set_blob(struct blob *blob, const char *text)
 {
-    assert_true(config_set_blob(blob, bytes_of_text(text)));
+    assert_true(blob_set(blob, bytes_of_text(text)));
 }
 
 static void make_client_config(struct world *w, const struct world_options *o)
