@@ -18,17 +18,6 @@ bool opcode_is_control(uint8_t opcode)
     }
 }
 
-bool session_id_equal(const struct session_id *a, const struct session_id *b)
-{
-    return !memcmp(a->bytes, b->bytes, sizeof a->bytes);
-}
-
-bool session_id_is_zero(const struct session_id *a)
-{
-    static const struct session_id zero;
-    return session_id_equal(a, &zero);
-}
-
 static void read_header(struct reader *r, struct control_packet *p)
 {
     uint8_t first = read_u8(r);

@@ -11,6 +11,7 @@
 #define OPENVPN_CONTROL_PACKET_H
 
 #include "gateway/base/bytes.h"
+#include "gateway/openvpn/session_id.h"
 
 enum opcode {
     OPCODE_CONTROL_HARD_RESET_CLIENT_V1 = 1,
@@ -31,10 +32,6 @@ enum {
     CONTROL_ACKS_MAX = 8,           /* a receiver refuses more */
     CONTROL_ACKS_SENT = 4,          /* SoftEther drops packets with more */
     CONTROL_PACKET_SIZE_MAX = 2048, /* the largest we accept */
-};
-
-struct session_id {
-    uint8_t bytes[8]; /* never all zero on the wire */
 };
 
 struct control_packet {
@@ -73,9 +70,6 @@ static inline bool opcode_is_data(uint8_t opcode)
 
 /* An opcode of the control channel that this program speaks. */
 bool opcode_is_control(uint8_t opcode);
-
-bool session_id_equal(const struct session_id *a, const struct session_id *b);
-bool session_id_is_zero(const struct session_id *a);
 
 /* Reads header and body; `payload` borrows from `body`. What stands behind
  * the acknowledgements of an ACK_V1 is ignored, as OpenVPN does. */

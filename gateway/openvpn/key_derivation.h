@@ -6,7 +6,8 @@
 #ifndef OPENVPN_KEY_DERIVATION_H
 #define OPENVPN_KEY_DERIVATION_H
 
-#include "gateway/openvpn/control_wrap.h"
+#include "gateway/openvpn/session_id.h"
+#include "gateway/openvpn/static_key.h"
 
 enum { KEY_MATERIAL_SIZE = 256 };
 

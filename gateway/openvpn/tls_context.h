@@ -8,8 +8,8 @@
 
 #include <mbedtls/ssl.h>
 
-#include "gateway/openvpn/control_wrap.h"
 #include "gateway/openvpn/peer_verify.h"
+#include "gateway/openvpn/static_key.h"
 
 /* Where TLS takes its randomness from; cannot fail. Key shares of TLS 1.3
  * come from the PSA part of mbedTLS, which asks the system itself. */
