@@ -159,8 +159,7 @@ static enum pkcs12_result take_shrouded_key(struct opener *o, struct der value)
     if (result != PKCS12_OK || o->locked)
         return result;
     result = take_key(o, bytes_of(key.data, key.size));
-    secret_wipe(key.data, key.size);
-    free(key.data);
+    blob_free(&key);
     return result;
 }
 
@@ -229,8 +228,7 @@ static enum pkcs12_result take_encrypted(struct opener *o, struct der outer)
         return result;
     result =
         take_bags(o, (struct der){plain.data, plain.data + plain.size, false});
-    secret_wipe(plain.data, plain.size);
-    free(plain.data);
+    blob_free(&plain);
     return result;
 }
 
@@ -388,8 +386,7 @@ static enum pkcs12_result open_copy(struct opener *o, struct bytes der)
         return PKCS12_MEMORY;
     enum pkcs12_result result =
         take_apart(o, (struct der){copy.data, copy.data + copy.size, false});
-    secret_wipe(copy.data, copy.size);
-    free(copy.data);
+    blob_free(&copy);
     return result;
 }
 
@@ -420,11 +417,9 @@ enum pkcs12_result pkcs12_inspect(struct bytes der)
 
 void pkcs12_clear(struct pkcs12 *p)
 {
-    if (p->key.data)
-        secret_wipe(p->key.data, p->key.size);
-    free(p->key.data);
+    blob_free(&p->key);
     for (size_t i = 0; i < p->certificate_count; i++)
-        free(p->certificates[i].data);
+        blob_free(&p->certificates[i]);
     *p = (struct pkcs12){0};
 }
 
