@@ -14,6 +14,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/openvpn/push_options.h"
 
 /* A report that knows where relative paths start. */
 struct profile_reader {
@@ -213,7 +214,8 @@ bool profile_read(const char *path, config_report *report, void *context,
         return false;
     struct profile_reader r = {.report = report, .context = context};
     open_directory(&r, path);
-    const struct config_parser_env env = {pass_on, read_referenced, &r};
+    const struct config_parser_env env = {pass_on, read_referenced, &r,
+                                          push_options_try_line};
     bool usable = config_parse(bytes_of(text.data, text.size), path, &env, out);
     close_reader(&r, &text);
     return usable;
@@ -289,7 +291,8 @@ bool profile_load_server(const char *path, struct server_config *out)
     struct profile_reader r = {
         .report = log_problem, .context = &p, .anywhere = true};
     open_directory(&r, path);
-    const struct config_parser_env env = {pass_on, read_referenced, &r};
+    const struct config_parser_env env = {pass_on, read_referenced, &r,
+                                          push_options_try_line};
     bool usable =
         server_config_parse(bytes_of(text.data, text.size), path, &env, out);
     usable = usable && stand_beside(&r, &out->users) &&

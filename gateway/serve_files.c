@@ -59,7 +59,7 @@ static bool is_there(const struct server_config *c, const char *name,
 static bool read_client(const struct server_config *c, char *path,
                         struct server_client_config *out)
 {
-    const struct config_parser_env env = {report, NULL, path};
+    const struct config_parser_env env = {report, NULL, path, NULL};
     struct blob text;
     if (!profile_read_again(c->common.path, path, &text))
         return false;

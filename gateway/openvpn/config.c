@@ -110,3 +110,29 @@ void config_clear(struct config *c)
     free_texts(c->peer_info, c->peer_info_count);
     *c = (struct config){0};
 }
+
+bool config_compression_named(const char *word, enum config_compression *out)
+{
+    static const struct {
+        const char *word;
+        enum config_compression framing;
+    } framings[] = {
+        {"stub", CONFIG_COMPRESSION_STUB},
+        {"stub-v2", CONFIG_COMPRESSION_STUB_V2},
+        {"lzo", CONFIG_COMPRESSION_LZO},
+        {"lz4", CONFIG_COMPRESSION_STUB},
+        {"lz4-v2", CONFIG_COMPRESSION_STUB_V2},
+        {"migrate", CONFIG_COMPRESSION_NONE},
+    };
+    if (!word) {
+        *out = CONFIG_COMPRESSION_STUB;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof framings / sizeof framings[0]; i++) {
+        if (!strcmp(word, framings[i].word)) {
+            *out = framings[i].framing;
+            return true;
+        }
+    }
+    return false;
+}

@@ -111,6 +111,9 @@ struct config_pull_filter {
     char *prefix; /* owned */
 };
 
+/* Says in one sentence what was ignored, malformed or refused. */
+typedef void config_note(void *context, const char *text);
+
 struct config {
     char *path; /* of the profile, for messages */
 
@@ -201,6 +204,11 @@ void config_remote_clear(struct config_remote *r);
 /* A copy of a text for `config` to own; false when memory is short,
  * and then the old value stays. The old value is wiped and freed. */
 MUST_USE bool config_set_text(char **field, struct bytes text);
+
+/* The framing that an argument of `compress` (NULL: none) asks for. False if
+ * there is no such thing. */
+MUST_USE bool config_compression_named(const char *argument,
+                                       enum config_compression *out);
 
 static inline bool config_is_static(const struct config *c)
 {

@@ -6,7 +6,6 @@
 #include "gateway/base/text.h"
 #include "gateway/openvpn/cipher_names.h"
 #include "gateway/openvpn/digest.h"
-#include "gateway/openvpn/push_options.h"
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(config_options_##verb)
 
@@ -220,7 +219,7 @@ HANDLER(compress)
 {
     (void)option;
     const char *word = config_builder_argument(line, 1);
-    if (!push_options_compress(word, &b->config->compression))
+    if (!config_compression_named(word, &b->config->compression))
         config_builder_error(b, "`compress' wants stub, stub-v2, lzo, lz4, "
                                 "lz4-v2 or migrate");
     else
@@ -406,16 +405,9 @@ HANDLER(pull_filter)
         c->pull_filter_count++;
 }
 
-struct trial {
-    struct config_builder *builder;
-    bool said;
-};
-
-static void report_trial(void *context, const char *text)
+static void warn(void *context, const char *text)
 {
-    struct trial *trial = context;
-    trial->said = true;
-    config_builder_warn(trial->builder, "%s", text);
+    config_builder_warn(context, "%s", text);
 }
 
 /* Kept as it stands, for the code that reads pushed options; that code is
@@ -423,16 +415,10 @@ static void report_trial(void *context, const char *text)
 HANDLER(tunnel_option)
 {
     (void)option;
-    struct trial trial = {.builder = b};
-    struct push_options *scratch = calloc(1, sizeof *scratch);
-    if (!scratch) {
-        config_builder_error(b, "out of memory");
-        return;
-    }
-    if (push_options_add_line(scratch, line->text, report_trial, &trial))
+    config_try_line *try_line = b->env->try_line;
+    if (try_line && !try_line(line->text, warn, b))
+        config_builder_error(b, "`%s' is malformed", line->name);
+    else
         (void)!config_builder_append(b, &b->config->options,
                                      &b->config->option_count, line->text);
-    else
-        config_builder_error(b, "`%s' is malformed", line->name);
-    free(scratch);
 }

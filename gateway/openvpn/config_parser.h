@@ -21,10 +21,17 @@ typedef void config_report(void *context, enum config_severity severity,
 typedef const char *config_read_file(void *context, const char *path,
                                      struct blob *out);
 
+/* Whether a line of the kind that a server may push as well (ifconfig, route,
+ * dhcp-option) will be understood when the tunnel is made. `note` is told, in
+ * one sentence, what of it will be ignored. */
+typedef bool config_try_line(struct bytes line, config_note *note,
+                             void *context);
+
 struct config_parser_env {
     config_report *report;
     config_read_file *read_file;
     void *context;
+    config_try_line *try_line; /* NULL: such lines are taken untried */
 };
 
 /* Parses `text` into *out (already config_init()ed by the callee). True if

@@ -1,5 +1,7 @@
 #include "gateway/openvpn/push_options.h"
 
+#include <stdlib.h>
+
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
@@ -8,7 +10,7 @@
 #include "gateway/openvpn/push_table.h"
 
 void push_options_init(struct push_options *o, const struct config *config,
-                       push_report *report, void *context)
+                       config_note *report, void *context)
 {
     *o = (struct push_options){
         .tun_mtu = config->remote_count ? config->remotes[0].tun_mtu
@@ -37,7 +39,7 @@ void push_options_clear(struct push_options *o)
 }
 
 bool push_options_add_line(struct push_options *o, struct bytes line,
-                           push_report *report, void *context)
+                           config_note *report, void *context)
 {
     const struct push_source s = {.report = report, .context = context};
     struct config_tokens t;
@@ -46,6 +48,16 @@ bool push_options_add_line(struct push_options *o, struct bytes line,
     const struct push_table_option *option = push_table_find(t.token[0]);
     return option && (option->flags & PUSH_PROFILE) &&
            push_table_apply(o, option, &t, &s);
+}
+
+bool push_options_try_line(struct bytes line, config_note *report,
+                           void *context)
+{
+    struct push_options *scratch = calloc(1, sizeof *scratch);
+    bool understood =
+        scratch && push_options_add_line(scratch, line, report, context);
+    free(scratch);
+    return understood;
 }
 
 /* The words with one blank between each two: what is left when a server has
@@ -194,7 +206,7 @@ static bool cut_head(struct bytes *message, const char *head)
 }
 
 bool push_options_add(struct push_options *o, struct bytes message,
-                      const struct config *config, push_report *report,
+                      const struct config *config, config_note *report,
                       void *context)
 {
     const struct push_source s = {
@@ -222,30 +234,4 @@ bool push_options_finish(struct push_options *o, const char **why)
     push_dns_finish(&o->dns, &tunnel);
     o->tunnel = tunnel;
     return true;
-}
-
-bool push_options_compress(const char *word, enum config_compression *out)
-{
-    static const struct {
-        const char *word;
-        enum config_compression framing;
-    } framings[] = {
-        {"stub", CONFIG_COMPRESSION_STUB},
-        {"stub-v2", CONFIG_COMPRESSION_STUB_V2},
-        {"lzo", CONFIG_COMPRESSION_LZO},
-        {"lz4", CONFIG_COMPRESSION_STUB},
-        {"lz4-v2", CONFIG_COMPRESSION_STUB_V2},
-        {"migrate", CONFIG_COMPRESSION_NONE},
-    };
-    if (!word) {
-        *out = CONFIG_COMPRESSION_STUB;
-        return true;
-    }
-    for (size_t i = 0; i < sizeof framings / sizeof framings[0]; i++) {
-        if (!strcmp(word, framings[i].word)) {
-            *out = framings[i].framing;
-            return true;
-        }
-    }
-    return false;
 }

@@ -41,12 +41,9 @@ struct push_options {
     unsigned replaced;     /* of that series: what it has replaced so far */
 };
 
-/* Says in one sentence what was ignored, malformed or refused. */
-typedef void push_report(void *context, const char *text);
-
 /* Defaults, then the profile's own lines. */
 void push_options_init(struct push_options *o, const struct config *config,
-                       push_report *report, void *context);
+                       config_note *report, void *context);
 /* Wipes the token. */
 void push_options_clear(struct push_options *o);
 
@@ -54,7 +51,7 @@ void push_options_clear(struct push_options *o);
  * not one. Continued messages are added one after another. "PUSH_UPDATE,..."
  * changes what earlier ones granted: then push_options_finish() again. */
 MUST_USE bool push_options_add(struct push_options *o, struct bytes message,
-                               const struct config *config, push_report *report,
+                               const struct config *config, config_note *report,
                                void *context);
 
 /* Settles what depends on several options (topology and ifconfig, gateways of
@@ -65,11 +62,10 @@ MUST_USE bool push_options_finish(struct push_options *o, const char **why);
 /* One line of the profile: ifconfig, route, dhcp-option, ... False if it is
  * none of those, or malformed. */
 MUST_USE bool push_options_add_line(struct push_options *o, struct bytes line,
-                                    push_report *report, void *context);
-
-/* The framing that an argument of `compress` (NULL: none) asks for. False if
- * there is no such thing. */
-MUST_USE bool push_options_compress(const char *argument,
-                                    enum config_compression *out);
+                                    config_note *report, void *context);
+/* The same, with nothing to add it to: whether it will be understood (a
+ * config_try_line of the profile's parser). */
+MUST_USE bool push_options_try_line(struct bytes line, config_note *report,
+                                    void *context);
 
 #endif

@@ -158,7 +158,7 @@ OPTION(compress)
 {
     enum config_compression framing;
     const char *word = argument(t, 1);
-    if (!push_options_compress(word, &framing))
+    if (!config_compression_named(word, &framing))
         return false;
     if (word && (!strcmp(word, "lz4") || !strcmp(word, "lz4-v2")))
         push_table_tell(s,

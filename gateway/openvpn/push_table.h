@@ -11,7 +11,7 @@
 /* Who says it, and to whom problems are told. */
 struct push_source {
     bool pushed; /* else the profile */
-    push_report *report;
+    config_note *report;
     void *context;
 };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/openvpn/config_summary.h"
+#include "gateway/openvpn/push_options.h"
 #include "tests/fuzz/target.h"
 
 static void check_text(const char *text)
@@ -41,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct config config;
     bool failed = false;
-    const struct config_parser_env env = {report, read_file, &failed};
+    const struct config_parser_env env = {report, read_file, &failed,
+                                          push_options_try_line};
     bool usable = config_parse(bytes_of(data, size), "fuzz", &env, &config);
     if (usable == failed ||
         (usable && (config.remote_count == 0 || !config.data_ciphers[0])))

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct server_config server;
     struct server_client_config c;
     bool failed = false;
-    const struct config_parser_env env = {report, NULL, &failed};
+    const struct config_parser_env env = {report, NULL, &failed, NULL};
     server_config_init(&server);
     server.ipv4 = (struct prefix){address_ipv4(0x0a080001), 24};
     bool usable =

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "gateway/openvpn/push_options.h"
 #include "gateway/openvpn/server_pool.h"
 #include "tests/fuzz/target.h"
 
@@ -53,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct server_config c;
     bool failed = false;
-    const struct config_parser_env env = {report, read_file, &failed};
+    const struct config_parser_env env = {report, read_file, &failed,
+                                          push_options_try_line};
     bool usable = server_config_parse(bytes_of(data, size), "fuzz", &env, &c);
     if (usable == failed)
         abort();

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/openvpn/push_options.h"
 #include "tests/unit.h"
 
 static void note(void *context, enum config_severity severity, unsigned line,
@@ -32,7 +33,8 @@ static const char *read_known_file(void *context, const char *path,
 
 void config_trial_run(struct config_trial *t, struct bytes text)
 {
-    const struct config_parser_env env = {note, read_known_file, t};
+    const struct config_parser_env env = {note, read_known_file, t,
+                                          push_options_try_line};
     uint8_t *exact = malloc(text.size ? text.size : 1);
     if (!exact)
         abort();

@@ -26,7 +26,7 @@ static enum server_config_topology topology;
 
 static void run(struct trial *t, struct bytes text)
 {
-    const struct config_parser_env env = {note, NULL, t};
+    const struct config_parser_env env = {note, NULL, t, NULL};
     struct server_config server;
     server_config_init(&server);
     server.topology = topology;

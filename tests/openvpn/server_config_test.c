@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "gateway/openvpn/push_options.h"
 #include "tests/unit.h"
 #include "tests/vectors/pki.h"
 
@@ -40,7 +41,8 @@ static const char *read_file(void *context, const char *path, struct blob *out)
 
 static void run(struct trial *t, struct bytes text)
 {
-    const struct config_parser_env env = {note, read_file, t};
+    const struct config_parser_env env = {note, read_file, t,
+                                          push_options_try_line};
     uint8_t *exact = exact_copy(text.data, text.size);
     t->errors = t->line = 0;
     t->text[0] = 0;

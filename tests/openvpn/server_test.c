@@ -479,7 +479,7 @@ static bool says_it(void *context, const char *common_name,
                     struct server_client_config *out)
 {
     const struct server_club *c = context;
-    const struct config_parser_env env = {report_none, NULL, NULL};
+    const struct config_parser_env env = {report_none, NULL, NULL, NULL};
     assert_string_equal(common_name, "qube");
     return server_client_config_parse(bytes_of_text(said_of_clients),
                                       &c->config, &env, out);
