@@ -33,6 +33,7 @@ enum {
 };
 
 #define FIREWALL_NO_FLOW UINT32_MAX
+#define FIREWALL_NO_QUBE UINT16_MAX
 
 struct firewall_options {
     uint32_t flows;      /* preallocated */
@@ -134,8 +135,14 @@ MUST_USE enum drop firewall_send_error(struct firewall *f,
                                        struct packet *packet,
                                        struct ip_packet *ip);
 
-/* Is a flow there for that packet from the tunnel? */
-bool firewall_expects(const struct firewall *f, const struct ip_packet *ip);
+/* The qube that has a flow for that packet from the tunnel, or NO_QUBE. */
+uint16_t firewall_awaited_by(const struct firewall *f,
+                             const struct ip_packet *ip);
+
+/* May the packet from the tunnel be of a flow, by its sender alone? Yes is
+ * sometimes said of one that cannot. */
+bool firewall_knows_sender(const struct firewall *f,
+                           const struct ip_packet *ip);
 
 /* A packet from the tunnel, to the tunnel's address: translated, and with its
  * qube set, when the answer is DROP_NONE. */

@@ -171,10 +171,18 @@ static enum drop receive_error(struct firewall *f, struct packet *packet,
     return DROP_NONE;
 }
 
-bool firewall_expects(const struct firewall *f, const struct ip_packet *ip)
+uint16_t firewall_awaited_by(const struct firewall *f,
+                             const struct ip_packet *ip)
 {
     struct flow_key key = flow_key_of(ip, FLOW_TUNNEL_SIDE, true);
-    return flow_find(&f->flows, &key) != FLOW_NONE;
+    uint32_t index = flow_find(&f->flows, &key);
+    return index == FLOW_NONE ? FIREWALL_NO_QUBE
+                              : f->flows.flows[index].key[FLOW_SIDE_QUBE].qube;
+}
+
+bool firewall_knows_sender(const struct firewall *f, const struct ip_packet *ip)
+{
+    return flow_knows_peer(&f->flows, ip->family, ip_source(ip));
 }
 
 enum drop firewall_receive(struct firewall *f, struct instant now,

@@ -207,6 +207,25 @@ void flow_tracked(struct flow_table *t, uint32_t flow)
         list_remove(t, f->key[0].qube, FLOW_HALF_OPEN, flow);
 }
 
+static uint32_t peer_index(const struct flow_table *t, uint8_t family,
+                           const uint8_t *address)
+{
+    size_t size = family == ADDRESS_IPV4 ? 4 : 16;
+    return siphash(&t->key, address, size) % FLOW_PEER_COUNTERS;
+}
+
+static uint32_t *peers_of(struct flow_table *t, uint32_t flow)
+{
+    const struct flow_key *k = &t->flows[flow].key[1];
+    return &t->peers[peer_index(t, k->family, k->remote)];
+}
+
+bool flow_knows_peer(const struct flow_table *t, uint8_t family,
+                     const uint8_t *address)
+{
+    return t->peers[peer_index(t, family, address)] > 0;
+}
+
 static uint32_t take_place(struct flow_table *t)
 {
     uint32_t flow = t->free;
@@ -234,6 +253,7 @@ uint32_t flow_insert(struct flow_table *t, const struct flow_key *qube_side,
     };
     hash_insert(t, flow, 0);
     hash_insert(t, flow, 1);
+    ++*peers_of(t, flow);
     /* The wheel may be turned rarely; it must not be ahead of a deadline. */
     if (t->count == 1) {
         t->second = now;
@@ -249,6 +269,7 @@ void flow_remove(struct flow_table *t, uint32_t flow)
     struct flow *f = &t->flows[flow];
     hash_remove(t, flow, 0);
     hash_remove(t, flow, 1);
+    --*peers_of(t, flow);
     wheel_remove(t, flow);
     list_remove(t, f->key[0].qube, FLOW_ALL, flow);
     if (f->half_open)

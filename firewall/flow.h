@@ -24,6 +24,7 @@ enum {
     FLOW_WHEEL_SLOTS = 512, /* seconds; later deadlines go round again */
     FLOW_QUBES_MAX = QUOTA_MEMBERS_MAX,
     FLOW_TUNNEL_SIDE = UINT16_MAX, /* as `qube` of a key */
+    FLOW_PEER_COUNTERS = 8192,     /* of which some peers share one */
 };
 
 #define FLOW_NONE UINT32_MAX
@@ -77,6 +78,7 @@ struct flow_table {
     uint32_t next_second; /* no slot of the wheel before it is in use */
     struct siphash_key key;
     uint32_t wheel[FLOW_WHEEL_SLOTS];
+    uint32_t peers[FLOW_PEER_COUNTERS]; /* flows to them, in the tunnel */
     struct flow_list qubes[FLOW_QUBES_MAX][FLOW_ORDERS];
 };
 
@@ -86,6 +88,11 @@ void flow_table_clear(struct flow_table *t);
 
 /* FLOW_NONE if there is none. */
 uint32_t flow_find(const struct flow_table *t, const struct flow_key *key);
+
+/* Does any flow lead to that address of the tunnel's side? Yes is sometimes
+ * said of one that none leads to. */
+bool flow_knows_peer(const struct flow_table *t, uint8_t family,
+                     const uint8_t *address);
 
 /* Enters a flow under both keys, which must be free; it ends after `timeout`
  * seconds. FLOW_NONE when the table is full. */

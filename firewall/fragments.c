@@ -3,48 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum {
-    NONE = UINT16_MAX,
-    IPV6_WITH_FRAGMENT = IPV6_HEADER_SIZE + IPV6_FRAGMENT_SIZE,
-    /* In front of the first payload byte: the links' room, and the header. */
-    FRONT = PACKET_HEADROOM + IPV6_WITH_FRAGMENT,
-};
-
-/* A run of payload in one chunk; the index is the chunk's. */
-struct run {
-    uint16_t offset, size;
-    uint16_t next; /* with a higher offset; or in the list of free chunks */
-};
-
-struct held {
-    bool present;
-    bool dead; /* its fragments overlapped: what still comes is refused */
-    uint16_t source;
-    uint8_t family, protocol;
-    uint32_t id;
-    uint8_t ends[32]; /* source and destination address */
-    struct instant deadline;
-    uint16_t first;     /* run */
-    uint16_t chunks;    /* runs */
-    uint16_t fragments; /* those that came */
-    uint16_t largest;   /* of them, as IP packets */
-    uint32_t bytes;     /* payload so far */
-    uint32_t end;       /* payload of the whole, or 0 if not known yet */
-    uint8_t header[IPV6_WITH_FRAGMENT]; /* the first one's */
-    uint8_t header_size;                /* 0: it did not come yet */
-};
-
-struct fragments {
-    uint8_t *memory;
-    uint16_t free; /* chunk */
-    uint16_t free_count;
-    uint16_t lent; /* chunks of whole packets */
-    uint16_t lent_pieces;
-    uint16_t count;
-    struct run runs[FRAGMENTS_CHUNKS];
-    struct bytes pieces[FRAGMENTS_CHUNKS];
-    struct held held[FRAGMENTS_PACKETS];
-};
+#include "firewall/fragments_state.h"
 
 struct fragments *fragments_new(void)
 {
@@ -57,9 +16,10 @@ struct fragments *fragments_new(void)
         return NULL;
     }
     for (uint16_t i = 0; i < FRAGMENTS_CHUNKS; i++)
-        f->runs[i].next = i + 1 < FRAGMENTS_CHUNKS ? (uint16_t)(i + 1) : NONE;
+        f->chunks[i].next =
+            i + 1 < FRAGMENTS_CHUNKS ? (uint16_t)(i + 1) : FRAGMENTS_NONE;
     f->free_count = FRAGMENTS_CHUNKS;
-    f->lent = NONE;
+    f->lent = FRAGMENTS_NONE;
     return f;
 }
 
@@ -71,93 +31,14 @@ void fragments_free(struct fragments *f)
     free(f);
 }
 
-/* --- Chunks --------------------------------------------------------------- */
-
-/* Payload in a chunk begins behind what may have to come before it. */
-static uint16_t front_of(uint32_t offset)
-{
-    return offset == 0 ? FRONT : 0;
-}
-
-static uint8_t *payload_of(const struct fragments *f, uint16_t run)
-{
-    return f->memory + (size_t)run * FRAGMENTS_CHUNK_SIZE +
-           front_of(f->runs[run].offset);
-}
-
-static void give_back(struct fragments *f, uint16_t first)
-{
-    while (first != NONE) {
-        uint16_t next = f->runs[first].next;
-        f->runs[first].next = f->free;
-        f->free = first;
-        f->free_count++;
-        first = next;
-    }
-}
-
-static void end(struct fragments *f, struct held *h)
-{
-    give_back(f, h->first);
-    h->present = false;
-    f->count--;
-}
-
 void fragments_release(struct fragments *f)
 {
-    give_back(f, f->lent);
-    f->lent = NONE;
+    while (f->lent != FRAGMENTS_NONE) {
+        uint16_t next = f->chunks[f->lent].next;
+        fragments_state_give_back(f, f->lent);
+        f->lent = next;
+    }
     f->lent_pieces = 0;
-}
-
-/* --- Shares --------------------------------------------------------------- */
-
-struct share {
-    uint32_t packets, chunks;
-};
-
-static struct share share_of(const struct fragments *f, uint16_t source)
-{
-    struct share s = {0};
-    for (size_t i = 0; i < FRAGMENTS_PACKETS; i++)
-        if (f->held[i].present && f->held[i].source == source) {
-            s.packets++;
-            s.chunks += f->held[i].chunks;
-        }
-    return s;
-}
-
-/* The source that holds most. */
-static uint16_t heaviest(const struct fragments *f)
-{
-    uint16_t source = 0;
-    uint32_t most = 0;
-    for (size_t i = 0; i < FRAGMENTS_PACKETS; i++) {
-        if (!f->held[i].present)
-            continue;
-        struct share s = share_of(f, f->held[i].source);
-        if (s.chunks + s.packets > most) {
-            most = s.chunks + s.packets;
-            source = f->held[i].source;
-        }
-    }
-    return source;
-}
-
-/* Of a source, the one that has waited longest; never `except`. */
-static bool end_oldest(struct fragments *f, uint16_t source,
-                       const struct held *except)
-{
-    struct held *oldest = NULL;
-    for (size_t i = 0; i < FRAGMENTS_PACKETS; i++) {
-        struct held *h = &f->held[i];
-        if (h->present && h != except && h->source == source &&
-            (!oldest || instant_before(h->deadline, oldest->deadline)))
-            oldest = h;
-    }
-    if (oldest)
-        end(f, oldest);
-    return oldest != NULL;
 }
 
 /* --- One fragment --------------------------------------------------------- */
@@ -168,6 +49,14 @@ struct fragment {
     const uint8_t *data;
     uint32_t offset, size;
     bool last;
+};
+
+/* As much of it as lies in one chunk. */
+struct span {
+    uint16_t index; /* of the packet's chunks */
+    uint32_t at;    /* into it */
+    uint32_t from;  /* into the fragment */
+    uint32_t size;
 };
 
 static bool take_apart(const struct packet *p, const struct ip_packet *ip,
@@ -186,7 +75,36 @@ static bool take_apart(const struct packet *p, const struct ip_packet *ip,
     /* An IPv6 payload length does not count the fixed header. */
     uint32_t most = PACKET_SIZE_MAX - (v4 ? header : IPV6_FRAGMENT_SIZE);
     return ip->transport == header && p->piece_count == 0 && part.size > 0 &&
-           (part.last || part.size % 8 == 0) && part.offset + part.size <= most;
+           (part.last || part.size % UNIT == 0) &&
+           part.offset + part.size <= most;
+}
+
+/* Of `size` bytes at `offset` the span behind the last one, which starts
+ * zeroed. */
+static bool next_span(uint32_t offset, uint32_t size, struct span *s)
+{
+    uint32_t from = s->from + s->size, at = FRONT + offset + from;
+    *s = (struct span){
+        .index = (uint16_t)(at / FRAGMENTS_CHUNK_SIZE),
+        .at = at % FRAGMENTS_CHUNK_SIZE,
+        .from = from,
+        .size = FRAGMENTS_CHUNK_SIZE - at % FRAGMENTS_CHUNK_SIZE,
+    };
+    if (s->size > size - from)
+        s->size = size - from;
+    return s->size > 0;
+}
+
+/* The units of a span, as bits of one of its chunk's words. */
+static uint64_t bits(const struct span *s, uint32_t word)
+{
+    uint32_t first = s->at / UNIT, behind = first + (s->size + UNIT - 1) / UNIT;
+    uint32_t low = word * WORD_UNITS, high = low + WORD_UNITS;
+    first = first > low ? first : low;
+    behind = behind < high ? behind : high;
+    if (first >= behind)
+        return 0;
+    return ~0ULL >> (WORD_UNITS - (behind - first)) << (first - low);
 }
 
 static void write_ends(const struct ip_packet *ip, uint8_t out[32])
@@ -200,7 +118,7 @@ static struct held *find(struct fragments *f, uint16_t source,
 {
     uint8_t ends[32];
     write_ends(ip, ends);
-    for (size_t i = 0; i < FRAGMENTS_PACKETS; i++) {
+    for (size_t i = 0; f->count > 0 && i < FRAGMENTS_PACKETS; i++) {
         struct held *h = &f->held[i];
         /* In IPv6 only the first one's next header means anything. */
         if (h->present && h->source == source && h->id == ip->fragment_id &&
@@ -213,12 +131,10 @@ static struct held *find(struct fragments *f, uint16_t source,
 }
 
 static struct held *begin(struct fragments *f, struct instant now,
-                          uint16_t source, const struct ip_packet *ip)
+                          const struct fragments_owner *owner,
+                          const struct ip_packet *ip)
 {
-    if (share_of(f, source).packets >= FRAGMENTS_SOURCE_PACKETS)
-        end_oldest(f, source, NULL);
-    if (f->count == FRAGMENTS_PACKETS)
-        end_oldest(f, heaviest(f), NULL);
+    fragments_state_make_room_for_packet(f, owner->share);
     struct held *h = f->held;
     while (h->present)
         h++;
@@ -226,107 +142,108 @@ static struct held *begin(struct fragments *f, struct instant now,
                                                  : FRAGMENTS_IPV6_TIMEOUT;
     *h = (struct held){
         .present = true,
-        .source = source,
+        .source = owner->source,
+        .share = owner->share,
         .family = ip->family,
         .protocol = ip->protocol,
         .id = ip->fragment_id,
         .deadline = instant_after(now, duration_seconds(seconds)),
-        .first = NONE,
     };
+    memset(h->chunks, 0xff, sizeof h->chunks);
     write_ends(ip, h->ends);
+    if (f->count == 0)
+        f->earliest = h->deadline;
+    f->earliest = instant_earlier(f->earliest, h->deadline);
+    f->shares[h->share].packets++;
     f->count++;
     return h;
 }
 
 static void kill(struct fragments *f, struct held *h)
 {
-    give_back(f, h->first);
-    h->first = NONE;
-    h->chunks = 0;
+    fragments_state_clear(f, h);
     h->dead = true;
 }
 
-/* Bytes of the fragment that are there already, and whether they are the
- * same ones. */
-static uint32_t overlap(const struct fragments *f, const struct held *h,
-                        const struct fragment *part, bool *same)
+/* Units of a span that are there already, and whether they are the same. */
+static uint32_t overlap_in(const struct fragments *f, uint16_t chunk,
+                           const struct span *s, const uint8_t *data,
+                           bool *same)
 {
-    uint32_t common = 0, part_end = part->offset + part->size;
-    *same = true;
-    for (uint16_t i = h->first; i != NONE; i = f->runs[i].next) {
-        const struct run *r = &f->runs[i];
-        uint32_t run_end = (uint32_t)r->offset + r->size;
-        uint32_t low = part->offset > r->offset ? part->offset : r->offset;
-        uint32_t high = part_end < run_end ? part_end : run_end;
-        if (low >= high)
-            continue;
-        common += high - low;
-        *same =
-            *same && memcmp(payload_of(f, i) + (low - r->offset),
-                            part->data + (low - part->offset), high - low) == 0;
+    const uint8_t *there = fragments_state_memory_of(f, chunk);
+    uint32_t common = 0;
+    for (uint32_t word = 0; word < CHUNK_WORDS; word++) {
+        uint64_t both = f->chunks[chunk].there[word] & bits(s, word);
+        for (; both; both &= both - 1, common++) {
+            uint32_t at =
+                (word * WORD_UNITS + (uint32_t)__builtin_ctzll(both)) * UNIT;
+            uint32_t from = at - s->at, size = s->size - from;
+            if (size > UNIT)
+                size = UNIT;
+            *same = *same && memcmp(there + at, data + from, size) == 0;
+        }
     }
     return common;
 }
 
+static uint32_t overlap(const struct fragments *f, const struct held *h,
+                        const struct fragment *part, bool *same)
+{
+    struct span s = {0};
+    uint32_t common = 0;
+    *same = true;
+    while (next_span(part->offset, part->size, &s))
+        if (h->chunks[s.index] != FRAGMENTS_NONE)
+            common += overlap_in(f, h->chunks[s.index], &s, part->data + s.from,
+                                 same);
+    return common;
+}
+
 /* The end that it claims and what is there must fit each other. */
-static bool end_fits(const struct fragments *f, const struct held *h,
-                     const struct fragment *part)
+static bool end_fits(const struct held *h, const struct fragment *part)
 {
     uint32_t part_end = part->offset + part->size;
     if (h->end)
         return part->last ? part_end == h->end : part_end < h->end;
-    if (!part->last)
-        return true;
-    for (uint16_t i = h->first; i != NONE; i = f->runs[i].next)
-        if ((uint32_t)f->runs[i].offset + f->runs[i].size > part_end)
-            return false;
-    return true;
+    return !part->last || h->reach <= part_end;
 }
 
-static uint32_t chunks_for(const struct fragment *part)
+static uint32_t chunks_for(const struct held *h, const struct fragment *part)
 {
-    return (part->size + front_of(part->offset) + FRAGMENTS_CHUNK_SIZE - 1) /
-           FRAGMENTS_CHUNK_SIZE;
+    struct span s = {0};
+    uint32_t count = 0;
+    while (next_span(part->offset, part->size, &s))
+        count += h->chunks[s.index] == FRAGMENTS_NONE;
+    return count;
 }
 
-static bool make_room(struct fragments *f, const struct held *h,
-                      uint32_t chunks)
+static uint32_t units_of(uint32_t size)
 {
-    while (share_of(f, h->source).chunks + chunks > FRAGMENTS_SOURCE_CHUNKS)
-        if (!end_oldest(f, h->source, h))
-            return false;
-    while (f->free_count < chunks)
-        if (!end_oldest(f, heaviest(f), h))
-            return false;
-    return h->chunks + chunks <= PACKET_PIECES_MAX + 1;
+    return (size + UNIT - 1) / UNIT;
 }
 
-/* Copies it into runs, between those before and those behind it. */
 static void store(struct fragments *f, struct held *h,
                   const struct fragment *part)
 {
-    uint16_t *link = &h->first;
-    while (*link != NONE && f->runs[*link].offset < part->offset)
-        link = &f->runs[*link].next;
-    uint32_t done = 0;
-    while (done < part->size) {
-        uint16_t run = f->free;
-        uint32_t offset = part->offset + done;
-        uint32_t size = FRAGMENTS_CHUNK_SIZE - (uint32_t)front_of(offset);
-        if (size > part->size - done)
-            size = part->size - done;
-        f->free = f->runs[run].next;
-        f->free_count--;
-        f->runs[run] = (struct run){(uint16_t)offset, (uint16_t)size, *link};
-        memcpy(payload_of(f, run), part->data + done, size);
-        *link = run;
-        link = &f->runs[run].next;
-        h->chunks++;
-        done += size;
+    struct span s = {0};
+    uint32_t part_end = part->offset + part->size;
+    while (next_span(part->offset, part->size, &s)) {
+        if (h->chunks[s.index] == FRAGMENTS_NONE)
+            h->chunks[s.index] = fragments_state_take_chunk(f, h);
+        uint16_t chunk = h->chunks[s.index];
+        memcpy(fragments_state_memory_of(f, chunk) + s.at, part->data + s.from,
+               s.size);
+        for (uint32_t word = 0; word < CHUNK_WORDS; word++)
+            f->chunks[chunk].there[word] |= bits(&s, word);
     }
-    h->bytes += part->size;
+    h->fragments++;
+    h->units += units_of(part->size);
+    if (part_end > h->reach)
+        h->reach = part_end;
     if (part->last)
-        h->end = part->offset + part->size;
+        h->end = part_end;
+    if (part->ip->total > h->largest)
+        h->largest = (uint16_t)part->ip->total;
     if (part->offset == 0) {
         h->header_size = (uint8_t)part->ip->transport;
         memcpy(h->header, part->ip->data, h->header_size);
@@ -352,88 +269,116 @@ static void write_header(const struct held *h, uint8_t *out)
 
 static void hand_out(struct fragments *f, struct held *h, struct packet *p)
 {
-    uint16_t first = h->first, last = first;
+    struct bytes *pieces = &f->pieces[f->lent_pieces];
+    struct span s = {0};
     *p = (struct packet){
-        .data = payload_of(f, first) - h->header_size,
-        .size = (uint32_t)h->header_size + f->runs[first].size,
-        .pieces = &f->pieces[f->lent_pieces],
+        .pieces = pieces,
         .headroom = (uint16_t)(FRONT - h->header_size),
         .qube = p->qube,
         .fragment_size = h->largest,
     };
-    write_header(h, p->data);
-    for (uint16_t i = f->runs[first].next; i != NONE; i = f->runs[i].next) {
-        f->pieces[f->lent_pieces++] =
-            bytes_of(payload_of(f, i), f->runs[i].size);
-        p->piece_count++;
-        p->piece_bytes += f->runs[i].size;
-        last = i;
+    while (next_span(0, h->end, &s)) {
+        uint16_t chunk = h->chunks[s.index];
+        uint8_t *there = fragments_state_memory_of(f, chunk) + s.at;
+        if (s.index == 0) {
+            p->data = there - h->header_size;
+            p->size = h->header_size + s.size;
+        } else {
+            pieces[p->piece_count++] = bytes_of(there, s.size);
+            p->piece_bytes += s.size;
+        }
+        f->chunks[chunk].next = f->lent;
+        f->lent = chunk;
     }
-    f->runs[last].next = f->lent;
-    f->lent = first;
-    h->first = NONE;
-    end(f, h);
+    f->lent_pieces = (uint16_t)(f->lent_pieces + p->piece_count);
+    write_header(h, p->data);
+    fragments_state_let_go(f, h);
+    fragments_state_end(f, h);
 }
 
 enum fragments_result fragments_take(struct fragments *f, struct instant now,
-                                     uint16_t source, struct packet *packet,
+                                     const struct fragments_owner *owner,
+                                     struct packet *packet,
                                      const struct ip_packet *ip)
 {
     struct fragment part;
     bool same;
+    assert(owner->share < FRAGMENTS_SHARES);
     if (!take_apart(packet, ip, &part))
         return FRAGMENTS_REFUSED;
-    struct held *h = find(f, source, ip);
+    struct held *h = find(f, owner->source, ip);
     if (!h)
-        h = begin(f, now, source, ip);
+        h = begin(f, now, owner, ip);
     if (h->dead)
         return FRAGMENTS_REFUSED;
+    if (part.offset == 0 && h->share != owner->share)
+        fragments_state_move(f, h, owner->share);
     uint32_t common = overlap(f, h, &part, &same);
-    if (common == part.size && same && end_fits(f, h, &part))
+    if (common == units_of(part.size) && same && end_fits(h, &part))
         return FRAGMENTS_REFUSED; /* a copy */
-    h->fragments++;
-    if (common > 0 || h->fragments > FRAGMENTS_PER_PACKET ||
-        !end_fits(f, h, &part) || !make_room(f, h, chunks_for(&part))) {
+    if (common > 0 || h->fragments == FRAGMENTS_PER_PACKET ||
+        !end_fits(h, &part) ||
+        !fragments_state_make_room(f, h, chunks_for(h, &part))) {
         kill(f, h);
         return FRAGMENTS_REFUSED;
     }
     store(f, h, &part);
-    if (ip->total > h->largest)
-        h->largest = (uint16_t)ip->total;
-    if (h->end == 0 || h->bytes < h->end)
+    if (h->end == 0 || h->units < units_of(h->end))
         return FRAGMENTS_HELD;
     assert(h->header_size > 0);
     hand_out(f, h, packet);
     return FRAGMENTS_WHOLE;
 }
 
-bool fragments_expired(struct fragments *f, struct instant now,
-                       uint16_t *source, uint16_t *lost)
+/* --- What was in vain ----------------------------------------------------- */
+
+static bool gave_way(struct fragments *f, struct fragments_loss *out)
 {
-    for (size_t i = 0; f->count > 0 && i < FRAGMENTS_PACKETS; i++) {
-        struct held *h = &f->held[i];
-        if (!h->present || !instant_reached(now, h->deadline))
+    for (uint16_t i = 0; f->some_gave_way && i < FRAGMENTS_SHARES; i++) {
+        struct share *s = &f->shares[i];
+        if (s->gave_way == 0)
             continue;
-        *source = h->source;
-        *lost = h->fragments;
-        end(f, h);
+        *out = (struct fragments_loss){i, s->gave_way, DROP_FRAGMENT_CROWDED};
+        s->gave_way = 0;
         return true;
     }
+    f->some_gave_way = false;
+    return false;
+}
+
+bool fragments_lost(struct fragments *f, struct instant now,
+                    struct fragments_loss *out)
+{
+    struct instant earliest = INSTANT_NEVER;
+    if (gave_way(f, out))
+        return true;
+    if (f->count == 0 || !instant_reached(now, f->earliest))
+        return false;
+    for (size_t i = 0; i < FRAGMENTS_PACKETS; i++) {
+        struct held *h = &f->held[i];
+        if (!h->present)
+            continue;
+        if (instant_reached(now, h->deadline)) {
+            *out = (struct fragments_loss){h->share, h->fragments,
+                                           DROP_FRAGMENT_TIMEOUT};
+            fragments_state_end(f, h);
+            return true;
+        }
+        earliest = instant_earlier(earliest, h->deadline);
+    }
+    f->earliest = earliest;
     return false;
 }
 
 struct instant fragments_deadline(const struct fragments *f)
 {
-    struct instant deadline = INSTANT_NEVER;
-    for (size_t i = 0; f->count > 0 && i < FRAGMENTS_PACKETS; i++)
-        if (f->held[i].present)
-            deadline = instant_earlier(deadline, f->held[i].deadline);
-    return deadline;
+    return f->count > 0 ? f->earliest : INSTANT_NEVER;
 }
 
-void fragments_forget(struct fragments *f, uint16_t source)
+void fragments_forget(struct fragments *f, uint16_t share)
 {
-    for (size_t i = 0; i < FRAGMENTS_PACKETS; i++)
-        if (f->held[i].present && f->held[i].source == source)
-            end(f, &f->held[i]);
+    for (size_t i = 0; f->count > 0 && i < FRAGMENTS_PACKETS; i++)
+        if (f->held[i].present && f->held[i].share == share)
+            fragments_state_end(f, &f->held[i]);
+    f->shares[share].gave_way = 0;
 }

@@ -39,6 +39,7 @@
     X(FRAGMENT, "firewall: fragment refused")                                  \
     X(HELD, "firewall: fragment kept until its packet is whole")               \
     X(FRAGMENT_TIMEOUT, "firewall: fragments that never became whole")         \
+    X(FRAGMENT_CROWDED, "firewall: fragments that gave way to others")         \
     X(RULE, "firewall: a rule says drop")                                      \
     X(NO_RULES, "firewall: no rules for the qube yet")                         \
     X(BAD_RULES, "firewall: the qube's rules do not parse")                    \

@@ -163,6 +163,22 @@ static bool is_for(const struct name_query *query, const struct ip_packet *ip)
            memcmp(ip_source(ip), query->resolver.bytes, 4) == 0;
 }
 
+bool name_queries_await(const struct name_queries *q,
+                        const struct ip_packet *ip)
+{
+    bool later = ip->fragment_offset > 0;
+    if (ip->family != ADDRESS_IPV4 || ip->protocol != IP_UDP)
+        return false;
+    for (size_t i = 0; i < NAME_QUERIES_MAX; i++) {
+        const struct name_query *query = &q->queries[i];
+        bool from = query->asked &&
+                    memcmp(ip_source(ip), query->resolver.bytes, 4) == 0;
+        if (from && (later || is_for(query, ip)))
+            return true;
+    }
+    return false;
+}
+
 static void take(struct name_queries *q, struct instant now,
                  struct name_query *query, bool usable,
                  const struct dns_message_answer *answer)

@@ -43,6 +43,10 @@ void name_queries_ask(struct name_queries *q, struct instant now,
                       const struct dns *dns, const struct address *source,
                       struct packet_batch *out);
 
+/* May the packet, or the fragment, answer a question? */
+bool name_queries_await(const struct name_queries *q,
+                        const struct ip_packet *ip);
+
 /* True where the packet, which belongs to no flow, answers a question. */
 MUST_USE bool name_queries_receive(struct name_queries *q, struct instant now,
                                    const struct packet *packet,

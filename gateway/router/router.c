@@ -119,6 +119,7 @@ void router_remove_qube(struct router *r, int qube)
         return;
     firewall_remove_qube(r->firewall, r->now, (uint16_t)qube);
     fragments_forget(r->fragments, (uint16_t)qube);
+    fragments_forget(r->fragments, (uint16_t)(ROUTER_SHARE_AWAITED + qube));
     r->qubes[qube].present = false;
 }
 
@@ -249,11 +250,12 @@ void router_lost(struct router *r, const struct packet *packet,
 
 static void expire_fragments(struct router *r, struct instant now)
 {
-    uint16_t source, lost;
-    while (fragments_expired(r->fragments, now, &source, &lost)) {
-        struct drop_counters *drops =
-            source == ROUTER_TUNNEL ? &r->drops : &r->qubes[source].drops;
-        drops->count[DROP_FRAGMENT_TIMEOUT] += lost;
+    struct fragments_loss loss;
+    while (fragments_lost(r->fragments, now, &loss)) {
+        struct drop_counters *drops = loss.share < ROUTER_QUBES_MAX
+                                          ? &r->qubes[loss.share].drops
+                                          : &r->drops;
+        drops->count[loss.reason] += loss.count;
     }
 }
 

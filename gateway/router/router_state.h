@@ -19,6 +19,14 @@ enum {
     ROUTER_NO_QUBE = UINT16_MAX,      /* of the gateway's own packets */
 };
 
+/* Shares of fragments. What a qube sends counts to its own number. */
+enum {
+    ROUTER_SHARE_AWAITED = ROUTER_QUBES_MAX,   /* and a qube: of its flows */
+    ROUTER_SHARE_PEERS = 2 * ROUTER_QUBES_MAX, /* from where flows lead */
+    ROUTER_SHARE_STRANGERS,                    /* ICMP from anywhere else */
+    ROUTER_SHARES,
+};
+
 struct router_qube {
     bool present;
     char name[ROUTER_NAME_SIZE];
@@ -54,6 +62,8 @@ struct router {
 
 static_assert((int)ROUTER_QUBES_MAX == (int)FIREWALL_QUBES_MAX,
               "router and firewall count qubes alike");
+static_assert((int)ROUTER_SHARES == (int)FRAGMENTS_SHARES,
+              "each share is counted");
 
 /* As which the qube knows us. */
 static inline const struct address *

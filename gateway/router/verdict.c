@@ -5,10 +5,10 @@
 
 /* Collects fragments; DROP_NONE when the packet is whole, and *ip is it. */
 static enum drop reassemble(struct router *r, struct instant now,
-                            uint16_t source, struct packet *p,
-                            struct ip_packet *ip)
+                            const struct fragments_owner *owner,
+                            struct packet *p, struct ip_packet *ip)
 {
-    switch (fragments_take(r->fragments, now, source, p, ip)) {
+    switch (fragments_take(r->fragments, now, owner, p, ip)) {
     case FRAGMENTS_HELD:
         return DROP_HELD;
     case FRAGMENTS_REFUSED:
@@ -136,7 +136,8 @@ enum drop verdict_from_qube(struct router *r, struct instant now,
     if (ip->options)
         return DROP_IP_OPTIONS;
     if (ip_is_fragment(ip)) {
-        enum drop drop = reassemble(r, now, p->qube, p, ip);
+        const struct fragments_owner owner = {p->qube, p->qube};
+        enum drop drop = reassemble(r, now, &owner, p, ip);
         if (drop != DROP_NONE)
             return drop;
     }
@@ -180,7 +181,38 @@ static bool is_too_big_for_qube(const struct router *r, const struct packet *p,
 {
     return ip->dont_fragment && p->fragment_size == 0 &&
            ip_largest_segment(ip, p) > ROUTER_QUBE_MTU &&
-           firewall_expects(r->firewall, ip);
+           firewall_awaited_by(r->firewall, ip) != FIREWALL_NO_QUBE;
+}
+
+/* Only the first fragment tells what for, and one that nobody waits for is not
+ * held. Of a later one that comes before it counts who sends it: where no flow
+ * leads nothing is wanted from but an error. */
+static enum drop find_share(const struct router *r, const struct ip_packet *ip,
+                            uint16_t *share)
+{
+    bool first = ip->fragment_offset == 0;
+    uint16_t qube = firewall_awaited_by(r->firewall, ip);
+    *share = ROUTER_SHARE_PEERS;
+    if (qube != FIREWALL_NO_QUBE) {
+        *share = (uint16_t)(ROUTER_SHARE_AWAITED + qube);
+        return DROP_NONE;
+    }
+    if (name_queries_await(&r->names, ip))
+        return DROP_NONE;
+    if (first && !icmp_is_error(ip))
+        return DROP_NO_FLOW;
+    if (firewall_knows_sender(r->firewall, ip))
+        return DROP_NONE;
+    *share = ROUTER_SHARE_STRANGERS;
+    return icmp_is(ip) ? DROP_NONE : DROP_NO_FLOW;
+}
+
+static enum drop reassemble_inbound(struct router *r, struct instant now,
+                                    struct packet *p, struct ip_packet *ip)
+{
+    struct fragments_owner owner = {.source = ROUTER_TUNNEL};
+    enum drop drop = find_share(r, ip, &owner.share);
+    return drop == DROP_NONE ? reassemble(r, now, &owner, p, ip) : drop;
 }
 
 /* Who sends no flow's packets but tells of them may be any router on the way,
@@ -208,7 +240,7 @@ enum drop verdict_from_tunnel(struct router *r, struct instant now,
     if (ip->options)
         return DROP_IP_OPTIONS;
     if (ip_is_fragment(ip))
-        drop = reassemble(r, now, ROUTER_TUNNEL, p, ip);
+        drop = reassemble_inbound(r, now, p, ip);
     if (drop != DROP_NONE)
         return drop;
     if (!is_known_protocol(ip))

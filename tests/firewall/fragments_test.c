@@ -63,8 +63,9 @@ static void cut(struct fixture *f, bool v6, uint16_t id, size_t size,
 
 /* A fragment, copied to the heap at its size, which is freed at once: it must
  * have been copied. */
-static enum fragments_result take(struct fixture *f, uint16_t source,
-                                  const uint8_t *data, size_t size)
+static enum fragments_result take_for(struct fixture *f,
+                                      const struct fragments_owner *owner,
+                                      const uint8_t *data, size_t size)
 {
     struct ip_packet ip;
     uint8_t *copy = malloc(size);
@@ -73,9 +74,15 @@ static enum fragments_result take(struct fixture *f, uint16_t source,
     assert_int_equal(ip_packet_parse(&f->result, &ip), DROP_NONE);
     assert_true(ip_is_fragment(&ip));
     enum fragments_result result =
-        fragments_take(f->fragments, f->now, source, &f->result, &ip);
+        fragments_take(f->fragments, f->now, owner, &f->result, &ip);
     free(copy);
     return result;
+}
+
+static enum fragments_result take(struct fixture *f, uint16_t source,
+                                  const uint8_t *data, size_t size)
+{
+    return take_for(f, &(struct fragments_owner){source, source}, data, size);
 }
 
 static enum fragments_result take_nth(struct fixture *f, size_t i)
@@ -161,6 +168,52 @@ static void whole_packets_do_not_touch_each_other(void **state)
         expect_whole(f);
         free(f->whole.data);
         f->whole.data = NULL;
+    }
+    fixture_free(f);
+}
+
+/* Cuts once more what is in the burst, as the next router on the way. */
+static void cut_again(struct fixture *f, uint16_t mtu)
+{
+    struct burst once = f->burst;
+    assert_true(burst_init(&f->burst, 1 << 20));
+    for (size_t i = 0; i < once.count; i++) {
+        struct datagram *d = &once.datagrams[i];
+        struct packet p = {.data = d->data + d->inner_offset,
+                           .size = d->inner_size};
+        struct segment_cursor cursor = {0};
+        assert_int_equal(segment(&p, mtu, &layout, &cursor, &f->burst),
+                         SEGMENT_DONE);
+    }
+    burst_clear(&once);
+}
+
+static void a_packet_that_was_cut_twice_becomes_whole(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    static const struct {
+        uint16_t size, first, second, count;
+    } cases[] = {{48000, 1500, 1400, 65},
+                 {65507, 1500, 1280, 89},
+                 {65507, 1500, 576, 133},
+                 {65507, 296, 276, 481}};
+    size_t order[BURST_DATAGRAMS_MAX];
+    for (uint16_t i = 0; i < 32; i++) {
+        bool fits = cases[i % 4].count <= FRAGMENTS_PER_PACKET;
+        cut(f, false, i, cases[i % 4].size, cases[i % 4].first);
+        cut_again(f, cases[i % 4].second);
+        assert_int_equal(f->burst.count, cases[i % 4].count);
+        shuffle(f, order, f->burst.count);
+        enum fragments_result result = FRAGMENTS_HELD;
+        for (size_t k = 0; k < f->burst.count; k++) {
+            assert_int_not_equal(result, FRAGMENTS_WHOLE);
+            result = take_nth(f, order[k]);
+        }
+        assert_int_equal(result, fits ? FRAGMENTS_WHOLE : FRAGMENTS_REFUSED);
+        if (fits)
+            expect_whole(f);
+        fragments_release(f->fragments);
     }
     fixture_free(f);
 }
@@ -284,18 +337,19 @@ static void time_ends_them(void **state)
 {
     (void)state;
     struct fixture *f = fixture_new();
-    uint16_t source, lost;
+    struct fragments_loss loss;
     cut(f, false, 1, 4000, 1500);
     assert_int_equal(take_nth(f, 0), FRAGMENTS_HELD);
     assert_int_equal(take_nth(f, 1), FRAGMENTS_HELD);
     assert_int_equal(fragments_deadline(f->fragments).us, f->now.us + 15000000);
     f->now.us += 14999999;
-    assert_false(fragments_expired(f->fragments, f->now, &source, &lost));
+    assert_false(fragments_lost(f->fragments, f->now, &loss));
     f->now.us++;
-    assert_true(fragments_expired(f->fragments, f->now, &source, &lost));
-    assert_int_equal(source, 0);
-    assert_int_equal(lost, 2);
-    assert_false(fragments_expired(f->fragments, f->now, &source, &lost));
+    assert_true(fragments_lost(f->fragments, f->now, &loss));
+    assert_int_equal(loss.share, 0);
+    assert_int_equal(loss.count, 2);
+    assert_int_equal(loss.reason, DROP_FRAGMENT_TIMEOUT);
+    assert_false(fragments_lost(f->fragments, f->now, &loss));
     assert_int_equal(take_nth(f, 2), FRAGMENTS_HELD);
     fragments_forget(f->fragments, 0);
     assert_true(instant_is_never(fragments_deadline(f->fragments)));
@@ -323,6 +377,127 @@ static void a_flood_takes_only_its_own_share(void **state)
     }
     assert_int_equal(take(f, 9, kept[0], sizes[0]), FRAGMENTS_HELD);
     assert_int_equal(take(f, 9, kept[1], sizes[1]), FRAGMENTS_WHOLE);
+    fixture_free(f);
+}
+
+/* Fragments of somebody else in the same share: `first` says which. */
+static void flood(struct fixture *f, const struct fragments_owner *owner,
+                  uint32_t count, size_t which)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        f->now.us += 10;
+        cut(f, i % 2, (uint16_t)i, 4000, 1500);
+        nth(f, which)[i % 2 ? 9 : 13] ^= 1; /* another sender */
+        if (i % 2 == 0)
+            rewrite_ipv4_checksum(nth(f, which));
+        assert_int_equal(take_for(f, owner, nth(f, which),
+                                  f->burst.datagrams[which].inner_size),
+                         FRAGMENTS_HELD);
+    }
+}
+
+/* Eight bytes here and there have a chunk each. */
+static void spread(struct fixture *f, const struct fragments_owner *owner,
+                   uint32_t packets)
+{
+    for (uint32_t i = 0; i < packets * 33; i++) {
+        uint8_t data[28] = {0x45, 0, 0, 28};
+        f->now.us += 10;
+        data[8] = 64;
+        data[9] = 99;
+        store_u16(data + 4, (uint16_t)(i / 33));
+        store_u16(data + 6,
+                  (uint16_t)(0x2000 | (i % 33 * 2048 + 8) / 8 % 8100));
+        rewrite_ipv4_checksum(data);
+        (void)take_for(f, owner, data, sizeof data);
+    }
+}
+
+static uint32_t lost_of(struct fixture *f, uint16_t share, enum drop reason)
+{
+    struct fragments_loss loss;
+    uint32_t count = 0;
+    while (fragments_lost(f->fragments, f->now, &loss))
+        if (loss.share == share && loss.reason == reason)
+            count += loss.count;
+    return count;
+}
+
+static void who_floods_a_share_pushes_out_his_own(void **state)
+{
+    (void)state;
+    const struct fragments_owner owner = {1, 4};
+    uint8_t kept[3][1500];
+    size_t sizes[3];
+    for (int what = 0; what < 3; what++) {
+        struct fixture *f = fixture_new();
+        cut(f, false, 7, 4000, 1500);
+        struct packet wanted = f->whole;
+        f->whole.data = NULL;
+        for (size_t i = 0; i < 3; i++) {
+            sizes[i] = f->burst.datagrams[i].inner_size;
+            memcpy(kept[i], nth(f, i), sizes[i]);
+        }
+        assert_int_equal(take_for(f, &owner, kept[0], sizes[0]),
+                         FRAGMENTS_HELD);
+        if (what < 2)
+            flood(f, &owner, 1000, (size_t)what);
+        else
+            spread(f, &owner, 100);
+        uint32_t held = what < 2 ? FRAGMENTS_SHARE_PACKETS - 1 : 260;
+        assert_true(lost_of(f, 4, DROP_FRAGMENT_CROWDED) >= 1000 - held);
+        free(f->whole.data);
+        f->whole = wanted;
+        assert_int_equal(take_for(f, &owner, kept[2], sizes[2]),
+                         FRAGMENTS_HELD);
+        assert_int_equal(take_for(f, &owner, kept[1], sizes[1]),
+                         FRAGMENTS_WHOLE);
+        expect_whole(f);
+        fixture_free(f);
+    }
+}
+
+static void the_first_fragment_says_whose_the_packet_is(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    const struct fragments_owner unknown = {1, 3}, known = {1, 4};
+    cut(f, false, 7, 4000, 1500);
+    uint8_t kept[3][1500];
+    size_t sizes[3];
+    for (size_t i = 0; i < 3; i++) {
+        sizes[i] = f->burst.datagrams[i].inner_size;
+        memcpy(kept[i], nth(f, i), sizes[i]);
+    }
+    assert_int_equal(take_for(f, &unknown, kept[2], sizes[2]), FRAGMENTS_HELD);
+    assert_int_equal(take_for(f, &known, kept[0], sizes[0]), FRAGMENTS_HELD);
+    fragments_forget(f->fragments, 3);
+    assert_false(instant_is_never(fragments_deadline(f->fragments)));
+    assert_int_equal(take_for(f, &unknown, kept[1], sizes[1]), FRAGMENTS_WHOLE);
+    expect_whole(f);
+    /* And once more, with its last share gone. */
+    fragments_release(f->fragments);
+    assert_int_equal(take_for(f, &unknown, kept[2], sizes[2]), FRAGMENTS_HELD);
+    assert_int_equal(take_for(f, &known, kept[0], sizes[0]), FRAGMENTS_HELD);
+    fragments_forget(f->fragments, 4);
+    assert_true(instant_is_never(fragments_deadline(f->fragments)));
+    fixture_free(f);
+}
+
+/* Of all memory at once, by as many shares as there are. */
+static void all_shares_together_stay_within_the_memory(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    for (uint16_t share = 0; share < FRAGMENTS_SHARES; share++) {
+        const struct fragments_owner owner = {share, share};
+        spread(f, &owner, 9);
+    }
+    cut(f, false, 7, 48000, 1500);
+    for (size_t k = 0; k + 1 < f->burst.count; k++)
+        assert_int_equal(take_nth(f, k), FRAGMENTS_HELD);
+    assert_int_equal(take_nth(f, f->burst.count - 1u), FRAGMENTS_WHOLE);
+    expect_whole(f);
     fixture_free(f);
 }
 
@@ -366,6 +541,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_makes_the_packet_whole),
         cmocka_unit_test(whole_packets_do_not_touch_each_other),
+        cmocka_unit_test(a_packet_that_was_cut_twice_becomes_whole),
         cmocka_unit_test(exact_copies_are_ignored),
         cmocka_unit_test(overlaps_end_the_packet),
         cmocka_unit_test(ends_must_agree),
@@ -373,6 +549,9 @@ int main(void)
         cmocka_unit_test(different_packets_are_kept_apart),
         cmocka_unit_test(time_ends_them),
         cmocka_unit_test(a_flood_takes_only_its_own_share),
+        cmocka_unit_test(who_floods_a_share_pushes_out_his_own),
+        cmocka_unit_test(the_first_fragment_says_whose_the_packet_is),
+        cmocka_unit_test(all_shares_together_stay_within_the_memory),
         cmocka_unit_test(random_fragments_never_break_anything),
     };
     return cmocka_run_group_tests_name("fragments", tests, NULL, NULL);

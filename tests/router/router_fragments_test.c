@@ -284,6 +284,180 @@ static void errors_about_fragments_reach_their_sender(void **state)
     world_free(w);
 }
 
+/* --- Their number --------------------------------------------------------- */
+
+/* Passes each of them in two, as the next router on the way has cut it. */
+static void pass_cut_again(struct world *w, bool is_up, const struct burst *b,
+                           uint16_t mtu, struct packet *out)
+{
+    struct burst *again = calloc(1, sizeof *again);
+    assert_true(burst_init(again, 1 << 16));
+    for (size_t i = 0; i < b->count; i++) {
+        struct packet part = nth_of(b, i);
+        cut(&part, mtu, again);
+        free(part.data);
+        for (size_t k = 0; k < again->count; k++) {
+            bool last = i + 1 == b->count && k + 1 == again->count;
+            assert_int_equal(pass(w, is_up, nth_of(again, k), out),
+                             last ? DROP_NONE : DROP_HELD);
+        }
+    }
+    burst_clear(again);
+    free(again);
+}
+
+static void datagrams_in_many_fragments_pass(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct burst *b = calloc(1, sizeof *b);
+    assert_true(burst_init(b, 1 << 20));
+    for (int v6 = 0; v6 < 2; v6++) {
+        struct packet out, whole = datagram(w, v6, 48000);
+        cut(&whole, 1500, b);
+        pass_cut_again(w, true, b, 1400, &out);
+        struct packet sent = {.data = flatten(&out),
+                              .size = packet_total(&out)},
+                      back = turned(&sent);
+        cut(&back, 1500, b);
+        pass_cut_again(w, false, b, 1400, &out);
+        uint8_t *flat = flatten(&out);
+        size_t headers = v6 ? 56 : 28;
+        assert_int_equal(packet_total(&out), whole.size);
+        assert_memory_equal(flat + headers, whole.data + headers,
+                            whole.size - headers);
+        free(flat);
+        free(sent.data);
+        free(back.data);
+        free(whole.data);
+    }
+    burst_clear(b);
+    free(b);
+    world_free(w);
+}
+
+/* --- Whose they are ------------------------------------------------------- */
+
+/* A fragment as another sender's, of another packet, to another port. */
+static struct packet altered(const struct burst *b, size_t i, uint8_t sender,
+                             uint16_t id, uint8_t port)
+{
+    struct packet p = nth_of(b, i);
+    bool v6 = p.data[0] >> 4 == 6;
+    p.data[v6 ? 23 : 15] ^= sender;
+    store_u16(p.data + (v6 ? 46 : 4), id);
+    if (i == 0)
+        p.data[v6 ? 51 : 23] ^= port;
+    ip_write_checksum(
+        &(struct ip_packet){.data = p.data,
+                            .family = v6 ? ADDRESS_IPV6 : ADDRESS_IPV4,
+                            .transport = 20});
+    return p;
+}
+
+/* A later fragment of an ICMP message. */
+static struct packet of_an_error(const struct burst *b, uint16_t id)
+{
+    struct packet p = altered(b, 1, 0x55, id, 0);
+    bool v6 = p.data[0] >> 4 == 6;
+    p.data[v6 ? 40 : 9] = v6 ? 58 : 1;
+    ip_write_checksum(
+        &(struct ip_packet){.data = p.data,
+                            .family = v6 ? ADDRESS_IPV6 : ADDRESS_IPV4,
+                            .transport = 20});
+    return p;
+}
+
+static void flood(struct world *w, const struct burst *b, bool as_the_sender)
+{
+    static uint16_t id = 1;
+    struct packet out;
+    for (int i = 0; i < 300; i++, id++) {
+        assert_int_equal(pass(w, false, altered(b, 0, 0x55, id, 0), &out),
+                         DROP_NO_FLOW);
+        assert_int_equal(pass(w, false, altered(b, 1, 0x55, id, 0), &out),
+                         DROP_NO_FLOW);
+        assert_int_equal(pass(w, false, of_an_error(b, id), &out), DROP_HELD);
+        assert_int_equal(pass(w, false, altered(b, 0, 0, id, 1), &out),
+                         DROP_NO_FLOW);
+        if (as_the_sender)
+            assert_int_equal(pass(w, false, altered(b, 1, 0, id, 0), &out),
+                             DROP_HELD);
+    }
+}
+
+/* What is sent to the tunnel's address by whoever wants to. */
+static void strangers_push_out_nothing_that_is_wanted(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct burst *b = calloc(1, sizeof *b);
+    assert_true(burst_init(b, 1 << 20));
+    for (int turn = 0; turn < 4; turn++) {
+        bool v6 = turn & 1, in_order = turn & 2;
+        struct packet out, whole = datagram(w, v6, 4000);
+        cut(&whole, 1500, b);
+        pass_all(w, true, b, &out);
+        struct packet sent = {.data = flatten(&out),
+                              .size = packet_total(&out)},
+                      back = turned(&sent);
+        cut(&back, 1400, b);
+        assert_int_equal(b->count, 3);
+        assert_int_equal(pass(w, false, nth_of(b, in_order ? 0 : 2), &out),
+                         DROP_HELD);
+        flood(w, b, in_order);
+        assert_int_equal(pass(w, false, nth_of(b, in_order ? 2 : 0), &out),
+                         DROP_HELD);
+        flood(w, b, true);
+        assert_int_equal(pass(w, false, nth_of(b, 1), &out), DROP_NONE);
+        assert_int_equal(out.qube, w->first);
+        free(sent.data);
+        free(back.data);
+        free(whole.data);
+    }
+    router_expire(w->router, w->now);
+    assert_true(router_drops(w->router)->count[DROP_FRAGMENT_CROWDED] > 1000);
+    burst_clear(b);
+    free(b);
+    world_free(w);
+}
+
+/* The gateway's own question for a name belongs to no flow. */
+static void the_gateways_own_answers_may_come_in_fragments(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct packet_batch own;
+    struct burst *b = calloc(1, sizeof *b);
+    const struct address qube = craft_address("10.137.0.5");
+    const struct rules_entry rules[] = {
+        {bytes_of_text("policy"), bytes_of_text("drop")},
+        {bytes_of_text("0000"), bytes_of_text("action=accept dsthost=a.b")}};
+    assert_true(packet_batch_init(&own, 16, 1024) && burst_init(b, 1 << 16));
+    router_set_rules(w->router, w->now, &qube, rules, 2);
+    for (size_t turn = 0; turn < 2; turn++) {
+        packet_batch_reset(&own);
+        for (; own.count == 0; w->now = router_deadline(w->router))
+            router_own_packets(w->router, w->now, &own);
+        struct packet out, answer = turned(&own.packets[0]);
+        answer.data[30] |= 0x80; /* a response, with nothing in it */
+        store_u16(answer.data + 26, 0);
+        store_u16(answer.data + 6, 0);
+        ip_write_checksum(&(struct ip_packet){
+            .data = answer.data, .family = ADDRESS_IPV4, .transport = 20});
+        cut(&answer, 48, b);
+        assert_int_equal(b->count, 2);
+        assert_int_equal(pass(w, false, nth_of(b, turn), &out), DROP_HELD);
+        assert_int_equal(pass(w, false, nth_of(b, 1 - turn), &out),
+                         DROP_ANSWERED);
+        free(answer.data);
+    }
+    packet_batch_clear(&own);
+    burst_clear(b);
+    free(b);
+    world_free(w);
+}
+
 /* --- Identifications ------------------------------------------------------ */
 
 /* Marks each datagram's; the fragments of one share theirs. */
@@ -352,6 +526,9 @@ int main(void)
         cmocka_unit_test(overlaps_are_dropped_and_counted),
         cmocka_unit_test(fragments_leave_no_larger_than_they_came),
         cmocka_unit_test(errors_about_fragments_reach_their_sender),
+        cmocka_unit_test(datagrams_in_many_fragments_pass),
+        cmocka_unit_test(strangers_push_out_nothing_that_is_wanted),
+        cmocka_unit_test(the_gateways_own_answers_may_come_in_fragments),
         cmocka_unit_test(identifications_do_not_repeat),
     };
     return cmocka_run_group_tests_name("router_fragments", tests, NULL, NULL);

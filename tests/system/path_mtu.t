@@ -112,6 +112,7 @@ ip -n "$far" route add default via 198.51.100.89 dev eth0 onlink
 ip -n "$far" route add default via fe80::1 dev eth0
 kernel "$internet" ipv4/ip_forward 1
 kernel "$internet" ipv6/conf/all/forwarding 1
+spawn "$work/far.log" "$far" perl "$system/udp" serve $far_address 7
 
 server_kill
 echo 'tun-mtu 1400' >>"$work/server.conf"
@@ -121,6 +122,9 @@ ping_far() { in_qube busybox ping -6 -c 1 -W 2 -s 1260 $far_ipv6; }
 ok "a ping of 1308 bytes learns of 1300" wait_for 20 ping_far
 answered() { in_qube busybox ping -6 -c 6 -i 0.2 -W 2 -s 1260 $far_ipv6 | sed -n 's/.* \([0-9]*\) packets received.*/\1/p'; }
 is "its fragments are no larger again" 6 answered
+far_mtu 1500
+asks_far() { in_qube timeout 30 perl "$system/udp" ask $far_address 7 "$@"; }
+is "datagrams come back in more than 64 fragments, as the server cuts each in two" 20 asks_far 20 49000 48000
 
 # The other way round: the tunnel carries more than the network card of a qube.
 server_kill
