@@ -19,7 +19,8 @@ enum {
     SOCKET_TYPE_MASK = 0xf, /* linux/net.h; above are flags */
 };
 
-#define OPEN_KIND (O_ACCMODE | O_CREAT | O_TRUNC)
+/* What opening may do; O_TMPFILE has the bit of O_DIRECTORY, too. */
+#define OPEN_KIND (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 
 enum { CONDITIONS_MAX = 2 };
 
@@ -82,7 +83,12 @@ static const struct call calls[] = {
     ALWAYS(getsockname),
     ALWAYS(getpeername),
     ALWAYS(shutdown),
-    ALWAYS(fcntl),
+    /* No F_SETOWN: it would have the kernel send signals to others. */
+    IF(fcntl, IS(1, F_GETFD)),
+    IF(fcntl, IS(1, F_SETFD)),
+    IF(fcntl, IS(1, F_GETFL)),
+    IF(fcntl, IS(1, F_SETFL)),
+    IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
     /* The control socket's visitors, and its file at the end. */
     ALWAYS(accept4),
     ALWAYS(unlink),
@@ -93,7 +99,6 @@ static const struct call calls[] = {
     IF(openat, BITS(2, OPEN_KIND, O_RDWR)),
     IF(open, BITS(1, OPEN_KIND, O_RDONLY)),
     IF(open, BITS(1, OPEN_KIND, O_RDWR)),
-    ALWAYS(openat2),
     ALWAYS(pread64),
     ALWAYS(lseek),
     ALWAYS(ftruncate), /* a server's files, which were opened before */
@@ -185,11 +190,13 @@ static int fill(scmp_filter_ctx filter, bool replaces)
     /* Signals only to ourselves: abort(), and the cancelling of a thread. */
     const struct call tgkill = IF(tgkill, IS(0, (uint32_t)getpid()));
     int failed = allow(filter, &tgkill);
-    /* Its flags are in memory, which a filter cannot read: libraries take
-     * clone() where it is not there. */
-    if (!failed)
-        failed = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
-                                  SCMP_SYS(clone3), 0);
+    /* Their flags are in memory, which a filter cannot read: libraries take
+     * clone() and openat() where these are not there. */
+    static const int unreadable[] = {SCMP_SYS(clone3), SCMP_SYS(openat2)};
+    for (size_t i = 0; !failed && i < sizeof unreadable / sizeof *unreadable;
+         i++)
+        failed =
+            seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), unreadable[i], 0);
     for (size_t i = 0; !failed && i < sizeof calls / sizeof *calls; i++)
         failed = allow(filter, &calls[i]);
     for (size_t i = 0;

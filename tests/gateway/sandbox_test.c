@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -15,10 +17,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "gateway/base/log.h"
+#include "gateway/sandbox_files.h"
 #include "tests/unit.h"
 
 enum { PATH_SIZE = 128, NO_ANSWER = 99 };
@@ -131,6 +135,17 @@ static int write_file(void)
     return open(profile, O_WRONLY);
 }
 
+static int make_unnamed_file(void)
+{
+    return open(profiles, O_RDWR | O_TMPFILE, 0600);
+}
+
+/* The kernel would signal the owner of a socket at its events. */
+static int own_socket_for_parent(void)
+{
+    return fcntl(socket(AF_INET, SOCK_DGRAM, 0), F_SETOWN, getppid());
+}
+
 static int kill_parent(void)
 {
     return kill(getppid(), 0);
@@ -173,6 +188,7 @@ static void another_call_ends_the_process(void **state)
         open_packet_socket,   open_raw_socket,
         ask_netfilter,        map_code,
         turn_data_into_code,  make_file,
+        make_unnamed_file,    own_socket_for_parent,
         write_file,           kill_parent,
         signal_parent_thread, trace,
         become_root,          leave_namespace,
@@ -347,6 +363,173 @@ static void files_are_replaced_where_that_is_said(void **state)
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
+}
+
+/* Its flags lie where no filter of calls can see them. */
+static int open_another_way(void)
+{
+    const struct open_how how = {.flags = O_WRONLY | O_CREAT, .mode = 0600};
+    return number_of(syscall(SYS_openat2, AT_FDCWD, inner, &how, sizeof how));
+}
+
+static void a_file_is_opened_in_one_way_only(void **state)
+{
+    (void)state;
+    skip_with_sanitizers();
+    assert_result(ENOSYS, open_another_way);
+}
+
+/* --- Ports, sockets, processes ------------------------------------------- */
+
+static struct sandbox_scope scope_here(void)
+{
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
+                           LANDLOCK_CREATE_RULESET_VERSION);
+    long mended = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 << 1);
+    return version < 1 ? (struct sandbox_scope){0}
+                       : sandbox_files_scope(version, mended < 0 ? 0 : mended);
+}
+
+/* Bits of linux/landlock.h of the version that has all of them. */
+static void each_version_is_asked_for_what_it_knows(void **state)
+{
+    static const struct {
+        long version, mended;
+        struct sandbox_scope scope;
+    } versions[] = {
+        {1, 0, {0x1fff, 0, 0}},   {2, 0, {0x3fff, 0, 0}},
+        {3, 0, {0x7fff, 0, 0}},   {4, 0, {0x7fff, 1, 0}},
+        {5, 1, {0xffff, 1, 0}},   {6, 1, {0xffff, 1, 1}},
+        {6, 3, {0xffff, 1, 3}},   {7, 7, {0xffff, 1, 3}},
+        {999, 7, {0xffff, 1, 3}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        struct sandbox_scope scope =
+            sandbox_files_scope(versions[i].version, versions[i].mended);
+        assert_int_equal(scope.files, versions[i].scope.files);
+        assert_int_equal(scope.net, versions[i].scope.net);
+        assert_int_equal(scope.scoped, versions[i].scope.scoped);
+    }
+}
+
+static int bind_tcp(void)
+{
+    const struct sockaddr_in any = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    return number_of(bind(fd, (const struct sockaddr *)&any, sizeof any));
+}
+
+static void no_tcp_port_is_taken(void **state)
+{
+    (void)state;
+    skip_with_sanitizers();
+    if (!scope_here().net)
+        skip(); /* Landlock before its version 4 */
+    assert_result(EACCES, bind_tcp);
+}
+
+/* A datagram socket with a name without a file, and one with. */
+static struct sockaddr_un service;
+static socklen_t service_size;
+static int service_at = -1, connected_before = -1;
+
+static void open_service(const char *file)
+{
+    service = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (file)
+        strcpy(service.sun_path, file);
+    else
+        snprintf(service.sun_path + 1, sizeof service.sun_path - 1,
+                 "sandbox-test-%d", getpid());
+    service_size = (socklen_t)sizeof service;
+    service_at = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    connected_before = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const struct sockaddr *name = (const struct sockaddr *)&service;
+    assert_int_equal(bind(service_at, name, service_size), 0);
+    assert_int_equal(connect(connected_before, name, service_size), 0);
+}
+
+static void close_service(void)
+{
+    close(service_at);
+    close(connected_before);
+}
+
+static int connect_service(void)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    return number_of(
+        connect(fd, (const struct sockaddr *)&service, service_size));
+}
+
+static int send_to_service(void)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+    return number_of(
+        sendto(fd, "x", 1, 0, (const struct sockaddr *)&service, service_size));
+}
+
+static int notify_service(void)
+{
+    return number_of(send(connected_before, "READY=1", 7, MSG_NOSIGNAL));
+}
+
+/* As X11's and D-Bus's, to which no file's rights lead. */
+static void sockets_without_a_file_are_out_of_reach(void **state)
+{
+    (void)state;
+    skip_with_sanitizers();
+    if (!scope_here().scoped)
+        skip(); /* Landlock before its version 6 */
+    open_service(NULL);
+    assert_result(EPERM, connect_service);
+    assert_result(EPERM, send_to_service);
+    close_service();
+}
+
+/* sd_notify's is such a socket in the nano qube, and may be elsewhere. */
+static void one_that_was_connected_before_still_takes_news(void **state)
+{
+    char message[16];
+    (void)state;
+    skip_with_sanitizers();
+    open_service(NULL);
+    assert_result(0, notify_service);
+    assert_int_equal(recv(service_at, message, sizeof message, 0), 7);
+    close_service();
+}
+
+/* QubesDB's, which is connected with anew. */
+static void sockets_with_a_file_are_reached(void **state)
+{
+    char file[PATH_SIZE + 16];
+    (void)state;
+    skip_with_sanitizers();
+    snprintf(file, sizeof file, "%s/service", outside);
+    open_service(file);
+    assert_result(0, connect_service);
+    close_service();
+    unlink(file);
+}
+
+/* Under Landlock alone: the list of calls has no kill(). */
+static void no_other_process_is_signalled(void **state)
+{
+    enum { SIGNALS = 2 };
+    (void)state;
+    if (!(scope_here().scoped & SIGNALS))
+        skip(); /* Landlock before its version 6, or with its mistake */
+    pid_t child = fork();
+    if (child == 0) {
+        const char *const none[] = {NULL};
+        bool done = sandbox_files_confine(
+            &(struct sandbox_options){.read = none, .remove = none});
+        _exit(done ? number_of(kill(getppid(), 0)) : NO_ANSWER);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), EPERM);
 }
 
 /* --- Privileges and secrets ---------------------------------------------- */
@@ -540,6 +723,13 @@ int main(void)
         cmocka_unit_test(what_serving_needs_is_there),
         cmocka_unit_test(other_files_are_out_of_reach),
         cmocka_unit_test(files_are_replaced_where_that_is_said),
+        cmocka_unit_test(a_file_is_opened_in_one_way_only),
+        cmocka_unit_test(each_version_is_asked_for_what_it_knows),
+        cmocka_unit_test(no_tcp_port_is_taken),
+        cmocka_unit_test(sockets_without_a_file_are_out_of_reach),
+        cmocka_unit_test(one_that_was_connected_before_still_takes_news),
+        cmocka_unit_test(sockets_with_a_file_are_reached),
+        cmocka_unit_test(no_other_process_is_signalled),
         cmocka_unit_test(privileges_are_gone),
         cmocka_unit_test(a_core_file_or_tracer_gets_nothing),
         cmocka_unit_test(a_thread_from_before_can_be_cancelled),
