@@ -150,7 +150,9 @@ backend() {
     sh -c "$command" 2>&1
 }
 backend_refused() { not backend >"$work/backend" && grep 'vpn-gateway is the backend' "$work/backend"; }
-wall_rules() { unshare --net nft --check -D gateway=4711 -f "$root/usr/libexec/vpn-gateway/wall.nft"; }
+wall_rules() { # FILE [OPTION]...
+    unshare --net nft --check -D gateway=4711 "${@:2}" -f "$root/usr/libexec/vpn-gateway/$1"
+}
 
 ok "the package is made in two places" both_made
 package=$(echo "$work"/one/build/rpm/*.x86_64.rpm)
@@ -186,7 +188,8 @@ ok "xen-netback loads elsewhere" backend
 mkdir -p "$root/run/qubes-service"
 touch "$root/run/qubes-service/vpn-gateway"
 ok "and not in the gateway qube, which is told why" backend_refused
-ok "nft takes the wall" wall_rules
+ok "nft takes the wall" wall_rules wall.nft
+ok "and that at the card" wall_rules wall-egress.nft -D resolver=4712 -D card=lo
 ok "rpm removes it, and nothing of it stays" removed
 echo "1..$test_number"
 exit $test_failed
