@@ -40,6 +40,33 @@ printf '#!/bin/sh\nexec timeout 2 %s\n' "$(sed -n 's/^Exec=//p' rpm/vpn-gateway.
 chmod 755 "$work/bin/"*
 shown() { (hook "$work/bin/menu-entry" || true) | grep "$1"; }
 ok "the menu's entry shows the state" shown 'tunnel  *up'
+
+# The agent's socket, as the agent makes it; what the unit runs behind the agent's start; the gateway's user and another.
+mkdir "$work/run/qubes"
+agent_socket=$work/run/qubes/qrexec-agent
+# shellcheck disable=SC2016 # Perl's variables
+spawn "$work/agent.log" "$internet" perl -MIO::Socket::UNIX -e 'umask 0;
+    my $s = IO::Socket::UNIX->new(Local => shift, Listen => 5) or die; sleep 60' "$agent_socket"
+printf 'root:x:0:\nvpn-gateway:x:4711:\nqubes:x:98:\n' >"$work/group"
+agent_started() {
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    unshare --mount sh -c 'mount --bind "$0/group" /etc/group && mount --bind "$0/run" /run && eval "exec $1"' "$work" \
+        "$(sed -n 's/^ExecStartPost=-+//p' rpm/qrexec-agent.conf)"
+}
+# shellcheck disable=SC2016 # Perl's variables
+asks_agent() { # USER
+    setpriv --reuid="$1" --regid="$1" --groups=98 perl -MIO::Socket::UNIX -e \
+        'IO::Socket::UNIX->new(Peer => shift) or die "$!\n"' "$agent_socket"
+}
+wait_for 10 test -S "$agent_socket"
+ok "the gateway's user could ask qrexec's agent" asks_agent 4711
+rm "$mark"
+ok "the agent starts in another qube of the template" agent_started
+ok "where nothing changes" asks_agent 4711
+touch "$mark"
+ok "the agent starts in the gateway qube" agent_started
+ok "the gateway's user does not reach it" not asks_agent 4711
+ok "everybody else does" asks_agent 1000
 rm "$mark"
 ok "another qube of the template has none" not hook rpm/status.qrexec
 touch "$mark"
