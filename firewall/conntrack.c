@@ -9,6 +9,10 @@ enum {
     OPTION_END = 0,
     OPTION_NOP = 1,
     OPTION_WINDOW_SCALE = 3,
+    /* Seconds. A qube that has a host to itself keeps it for so long after
+     * another wants it, and goes on asking so often. */
+    CONTEST_TERM = 600,
+    CONTEST_PATIENCE = 120,
 };
 
 /* Seconds. RFC 4787 REQ-5: 2 minutes at least, 5 recommended. RFC 5382
@@ -132,6 +136,26 @@ static void start(struct conntrack *track, enum flow_side from,
 static bool is_pure_syn(const struct ip_packet *ip)
 {
     return (ip->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
+bool conntrack_contest(struct conntrack *track, uint32_t now)
+{
+    struct conntrack_contest *c = &track->contest;
+    if (!c->wanted || now - c->last > CONTEST_PATIENCE)
+        c->since = now;
+    c->wanted = true;
+    c->last = now;
+    return now - c->since >= CONTEST_TERM;
+}
+
+void conntrack_silence(struct conntrack *track, uint32_t until)
+{
+    track->contest.silent = until;
+}
+
+bool conntrack_is_silent(const struct conntrack *track, uint32_t now)
+{
+    return track->state == CONNTRACK_OTHER && now < track->contest.silent;
 }
 
 enum drop conntrack_open(struct conntrack *track, const struct ip_packet *ip)

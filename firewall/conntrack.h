@@ -59,8 +59,18 @@ struct conntrack_facts {
     bool finished : 1;    /* its FIN was seen, and no data behind it */
 };
 
+/* Of a protocol without ports: others want its host. Seconds. */
+struct conntrack_contest {
+    bool wanted;
+    uint32_t since, last; /* so they have said */
+    uint32_t silent;      /* until then */
+};
+
 struct conntrack {
-    struct conntrack_end ends[2]; /* by enum flow_side */
+    union {
+        struct conntrack_end ends[2]; /* TCP's, by enum flow_side */
+        struct conntrack_contest contest;
+    };
     struct conntrack_facts facts[2];
     uint8_t state; /* enum conntrack_state */
 };
@@ -85,6 +95,13 @@ bool conntrack_reopens(const struct conntrack *track,
  * is that still on its way (RFC 5927 4.1)? Blind attackers do not know it. */
 bool conntrack_sent(const struct conntrack *track, enum flow_side from,
                     uint32_t sequence);
+
+/* ESP, GRE and SCTP: another qube asks for the host, in that second. True
+ * where the flow has had its time, and has to end. */
+MUST_USE bool conntrack_contest(struct conntrack *track, uint32_t now);
+/* Nothing passes before that second. */
+void conntrack_silence(struct conntrack *track, uint32_t until);
+bool conntrack_is_silent(const struct conntrack *track, uint32_t now);
 
 /* Seconds it lives without a packet. */
 uint32_t conntrack_timeout(const struct conntrack *track);

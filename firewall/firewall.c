@@ -48,6 +48,8 @@ void firewall_state_end_flow(struct firewall *f, uint32_t now, uint32_t index)
     uint16_t qube = flow->key[FLOW_SIDE_QUBE].qube;
     if (flow->mapping != MAPPING_NONE)
         mapping_release(&f->mappings, flow->mapping, now);
+    else
+        firewall_state_leave_host(f, flow);
     flow_remove(&f->flows, index);
     quota_give(&f->quota, qube);
 }
@@ -90,6 +92,9 @@ void firewall_remove_qube(struct firewall *f, struct instant now, uint16_t qube)
     assert(qube < FIREWALL_QUBES_MAX && f->qubes[qube].present);
     end_flows(f, now, qube);
     mapping_leave(&f->mappings, qube);
+    for (size_t i = 0; i < FIREWALL_HOSTS; i++)
+        if (f->hosts[i].qube == qube)
+            f->hosts[i].qube = FLOW_TUNNEL_SIDE;
     quota_leave(&f->quota, qube);
     f->qubes[qube].present = false;
 }
@@ -388,10 +393,12 @@ enum drop firewall_open(struct firewall *f, struct instant now,
     if (drop != DROP_NONE)
         return drop;
 
-    uint32_t mapping;
+    uint32_t mapping = MAPPING_NONE;
     if (conntrack_is_half_open(&track))
         firewall_state_limit_half_open(f, second, packet->qube);
-    drop = firewall_state_map(f, second, &qube, &tunnel, &mapping);
+    drop = mapping_applies(qube.protocol)
+               ? firewall_state_map(f, second, &qube, &tunnel, &mapping)
+               : firewall_state_claim_host(f, second, &qube, &tunnel, &track);
     if (drop != DROP_NONE)
         return drop;
     *flow = flow_insert(&f->flows, &qube, &tunnel, second,

@@ -56,6 +56,8 @@ static enum drop track(struct firewall *f, uint32_t now, uint32_t index,
 {
     struct conntrack *c = &f->flows.flows[index].track;
     bool refreshed;
+    if (conntrack_is_silent(c, now))
+        return DROP_HOST_TAKEN;
     enum drop drop = conntrack_pass(c, ip, from, &refreshed);
     flow_tracked(&f->flows, index);
     if (drop == DROP_NONE && refreshed)
@@ -143,8 +145,8 @@ enum drop firewall_send_error(struct firewall *f, struct packet *packet,
     return DROP_NONE;
 }
 
-static enum drop receive_error(struct firewall *f, struct packet *packet,
-                               struct ip_packet *ip)
+static enum drop receive_error(struct firewall *f, uint32_t now,
+                               struct packet *packet, struct ip_packet *ip)
 {
     struct ip_packet quoted;
     enum drop drop = icmp_find_quoted(packet, ip, &quoted);
@@ -156,6 +158,7 @@ static enum drop receive_error(struct firewall *f, struct packet *packet,
         return DROP_ICMP_EMBEDDED;
     const struct flow *flow = &f->flows.flows[index];
     if (!same_address(ip_source(&quoted), ip_destination(ip), ip) ||
+        conntrack_is_silent(&flow->track, now) ||
         !quote_fits(flow, &quoted, FLOW_SIDE_QUBE))
         return DROP_ICMP_EMBEDDED;
     struct nat_ends outer = ends_at_qube(f, flow);
@@ -189,7 +192,7 @@ enum drop firewall_receive(struct firewall *f, struct instant now,
                            struct packet *packet, struct ip_packet *ip)
 {
     if (icmp_is_error(ip))
-        return receive_error(f, packet, ip);
+        return receive_error(f, firewall_state_second(now), packet, ip);
     if (icmp_is(ip) && !icmp_is_echo_reply(ip))
         return icmp_is_echo_request(ip) ? DROP_NO_FLOW : DROP_ICMP_TYPE;
     struct flow_key key = flow_key_of(ip, FLOW_TUNNEL_SIDE, true);

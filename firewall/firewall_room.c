@@ -33,6 +33,47 @@ void firewall_state_limit_half_open(struct firewall *f, uint32_t now,
         firewall_state_end_flow(f, now, list->first);
 }
 
+/* --- Hosts of protocols without ports ------------------------------------- */
+
+/* It rests as a port does, after its last packet. */
+void firewall_state_leave_host(struct firewall *f, const struct flow *flow)
+{
+    f->hosts[f->hosts_ended++ % FIREWALL_HOSTS] = (struct firewall_host){
+        .tunnel = flow->key[FLOW_SIDE_TUNNEL],
+        .qube = flow->key[FLOW_SIDE_QUBE].qube,
+        .until = flow->deadline - conntrack_timeout(&flow->track) +
+                 (uint32_t)MAPPING_REST,
+    };
+}
+
+static uint32_t rests_until(const struct firewall *f, uint16_t qube,
+                            const struct flow_key *tunnel)
+{
+    uint32_t until = 0;
+    for (size_t i = 0; i < FIREWALL_HOSTS; i++) {
+        const struct firewall_host *h = &f->hosts[i];
+        if (h->qube != qube && h->until > until &&
+            memcmp(&h->tunnel, tunnel, sizeof *tunnel) == 0)
+            until = h->until;
+    }
+    return until;
+}
+
+enum drop firewall_state_claim_host(struct firewall *f, uint32_t now,
+                                    const struct flow_key *qube,
+                                    const struct flow_key *tunnel,
+                                    struct conntrack *track)
+{
+    uint32_t other = flow_find(&f->flows, tunnel);
+    if (other != FLOW_NONE) {
+        if (!conntrack_contest(&f->flows.flows[other].track, now))
+            return DROP_HOST_TAKEN;
+        firewall_state_end_flow(f, now, other);
+    }
+    conntrack_silence(track, rests_until(f, qube->qube, tunnel));
+    return DROP_NONE;
+}
+
 /* --- External ports ------------------------------------------------------- */
 
 /* A flow has to end for a port of that space. */
@@ -86,10 +127,6 @@ enum drop firewall_state_map(struct firewall *f, uint32_t now,
                              const struct flow_key *qube,
                              struct flow_key *tunnel, uint32_t *mapping)
 {
-    *mapping = MAPPING_NONE;
-    if (!mapping_applies(qube->protocol))
-        return flow_find(&f->flows, tunnel) == FLOW_NONE ? DROP_NONE
-                                                         : DROP_HOST_TAKEN;
     for (int shared = 1; shared >= 0; shared--) {
         *mapping = acquire(f, now, qube, shared);
         if (*mapping == MAPPING_NONE)

@@ -14,6 +14,16 @@
 /* Counters of IPv4 identification, by destination. */
 enum { FIREWALL_ID_COUNTERS = 1024 };
 
+/* Of a protocol without ports: which qube had a host, so that nobody else gets
+ * what is still sent to it. As many as ended last. */
+enum { FIREWALL_HOSTS = 64 };
+
+struct firewall_host {
+    struct flow_key tunnel;
+    uint16_t qube; /* FLOW_TUNNEL_SIDE: it is gone */
+    uint32_t until;
+};
+
 struct firewall_qube {
     bool present;
     struct address ipv4, ipv6;
@@ -30,6 +40,8 @@ struct firewall {
     uint16_t mss_size;         /* packets that TCP segments must fit */
     bool accept_unruled;
     struct quota quota; /* of flows */
+    struct firewall_host hosts[FIREWALL_HOSTS];
+    uint32_t hosts_ended;
     uint16_t ids[FIREWALL_ID_COUNTERS];
     size_t resolver_count;
     struct address resolvers[TUNNEL_RESOLVERS_MAX];
@@ -70,6 +82,16 @@ MUST_USE enum drop firewall_state_make_room(struct firewall *f, uint32_t second,
 /* Makes room for one more connection of the qube that does not stand yet. */
 void firewall_state_limit_half_open(struct firewall *f, uint32_t second,
                                     uint16_t qube);
+
+/* Gives a flow without ports, which is not in the table yet, its host, if no
+ * other qube has it. */
+MUST_USE enum drop firewall_state_claim_host(struct firewall *f,
+                                             uint32_t second,
+                                             const struct flow_key *qube,
+                                             const struct flow_key *tunnel,
+                                             struct conntrack *track);
+/* A flow without ports ends. */
+void firewall_state_leave_host(struct firewall *f, const struct flow *flow);
 
 /* Finds the external port of a flow that is not in the table yet: *mapping,
  * and the local port of *tunnel. */

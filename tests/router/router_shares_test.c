@@ -127,6 +127,105 @@ static void the_gateways_own_questions_have_ports(void **state)
     world_free(w);
 }
 
+static const uint8_t without_ports[] = {IP_GRE, IP_ESP, IP_SCTP};
+
+static enum drop want(struct world *w, bool second, uint8_t protocol)
+{
+    return begin(w, second ? w->second : w->first,
+                 second ? "10.137.0.6" : "10.137.0.5", protocol, 0);
+}
+
+/* One qube uses the host, the other wants it, for so many seconds. */
+static void contest(struct world *w, bool second_wants, uint8_t protocol,
+                    int seconds)
+{
+    for (int i = 0; i < seconds; i += 10) {
+        assert_int_equal(want(w, !second_wants, protocol), DROP_NONE);
+        assert_int_equal(down(w, echoed(w)), DROP_NONE);
+        assert_int_equal(w->packet.qube, second_wants ? w->first : w->second);
+        assert_int_equal(want(w, second_wants, protocol), DROP_HOST_TAKEN);
+        expect_error(w, 3, 13);
+        w->now.us += 10 * 1000000LL;
+    }
+}
+
+static void a_host_without_ports_is_had_by_turns(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof without_ports; i++) {
+        struct world *w = world_new(64);
+        uint8_t protocol = without_ports[i];
+        struct router_qube_status status;
+        contest(w, true, protocol, 600);
+        assert_int_equal(want(w, false, protocol), DROP_NONE);
+        struct packet to_first = echoed(w), later = echoed(w);
+        struct craft error = {
+            .source = craft_address("203.0.113.9"),
+            .destination = w->tunnel.ipv4.address,
+            .protocol = 1,
+            .icmp_type = 3,
+            .icmp_code = 1,
+            .payload = bytes_of(w->out, w->out_size),
+        };
+        struct packet unreachable = craft_packet(&error);
+        /* It changes hands, and what is on its way to the first one reaches
+         * neither. */
+        assert_int_equal(want(w, true, protocol), DROP_HOST_TAKEN);
+        assert_int_equal(want(w, false, protocol), DROP_HOST_TAKEN);
+        w->now.us += 119 * 1000000LL;
+        assert_int_equal(down(w, to_first), DROP_HOST_TAKEN);
+        assert_int_equal(down(w, unreachable), DROP_ICMP_EMBEDDED);
+        assert_int_equal(want(w, true, protocol), DROP_HOST_TAKEN);
+        w->now.us += 1 * 1000000LL;
+        assert_int_equal(want(w, true, protocol), DROP_NONE);
+        assert_int_equal(down(w, later), DROP_NONE);
+        assert_int_equal(w->packet.qube, w->second);
+        contest(w, false, protocol, 480);
+        assert_true(router_qube_status(w->router, w->second, &status));
+        assert_true(status.drops->count[DROP_HOST_TAKEN] > 60);
+        world_free(w);
+    }
+}
+
+/* Whoever is next, a new qube in the same place as well. */
+static void what_is_sent_to_one_that_has_gone_reaches_nobody(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    assert_int_equal(want(w, false, IP_GRE), DROP_NONE);
+    struct packet late[] = {echoed(w), echoed(w)};
+    router_remove_qube(w->router, w->first);
+    w->first = add(w, "next", "10.137.0.5");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(want(w, i, IP_GRE), DROP_HOST_TAKEN);
+        assert_int_equal(down(w, late[i]), DROP_HOST_TAKEN);
+    }
+    w->now.us += 120 * 1000000LL;
+    assert_int_equal(want(w, false, IP_GRE), DROP_NONE);
+    world_free(w);
+}
+
+/* Asking now and then takes nothing away. */
+static void who_asks_rarely_waits(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    for (int i = 0; i < 20; i++) {
+        contest(w, true, IP_ESP, 590);
+        for (int k = 0; k < 13; k++) {
+            w->now.us += 10 * 1000000LL;
+            assert_int_equal(want(w, false, IP_ESP), DROP_NONE);
+        }
+    }
+    /* And where nobody asks, it is kept for ever. */
+    for (int i = 0; i < 1000; i++) {
+        w->now.us += 100 * 1000000LL;
+        assert_int_equal(want(w, false, IP_ESP), DROP_NONE);
+    }
+    assert_int_equal(want(w, true, IP_ESP), DROP_HOST_TAKEN);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +233,9 @@ int main(void)
         cmocka_unit_test(greedy_qubes_leave_identifiers_to_the_others),
         cmocka_unit_test(a_late_qube_has_its_part_of_what_stands),
         cmocka_unit_test(the_gateways_own_questions_have_ports),
+        cmocka_unit_test(a_host_without_ports_is_had_by_turns),
+        cmocka_unit_test(what_is_sent_to_one_that_has_gone_reaches_nobody),
+        cmocka_unit_test(who_asks_rarely_waits),
     };
     return cmocka_run_group_tests_name("router shares", tests, NULL, NULL);
 }
