@@ -455,6 +455,74 @@ static void connection(bool v6)
     done(v6 ? "a TCP connection over IPv6" : "a TCP connection over IPv4");
 }
 
+/* Brings a connection to where both have acknowledged 1000 bytes. */
+static void stand(bool v6, struct craft *c, struct craft *back)
+{
+    *c = from_qube(v6, 6, v6 ? places6[0] : places4[0], 443);
+    c->payload.size = 0;
+    if (!both(true, c))
+        fail("no SYN");
+    *back = answer_to(c);
+    back->flags = 0x12;
+    back->sequence = 0xffffff00; /* goes round soon */
+    back->acknowledgement = ++c->sequence;
+    if (!both(false, back))
+        fail("no SYN and ACK");
+    back->sequence++;
+    for (int i = 0; i < 4; i++) {
+        struct craft *sender = i % 2 ? back : c, *other = i % 2 ? c : back;
+        sender->flags = 0x10;
+        sender->acknowledgement = other->sequence;
+        sender->payload.size = i < 2 ? 0 : 1000;
+        if (!both(i % 2 == 0, sender))
+            fail("data did not pass");
+        sender->sequence += (uint32_t)sender->payload.size;
+        sender->payload.size = 0;
+    }
+    c->acknowledgement = back->sequence;
+    if (!both(true, c))
+        fail("no acknowledgement");
+}
+
+/* What ends a connection, what does not, and what begins none. */
+static void endings(bool v6)
+{
+    static const int offsets[] = {-1,     -1000, -60000, -200000,
+                                  200000, 1,     1000,   60000};
+    struct craft c, back, odd;
+    stand(v6, &c, &back);
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+        odd = back;
+        odd.flags = 4;
+        odd.sequence += (uint32_t)offsets[i];
+        bool inside = offsets[i] > 0 && offsets[i] < 64000;
+        if (both(false, &odd) != inside)
+            fail("a RST outside of the window passed, or one inside did not");
+        odd.flags = 2;
+        if (both(false, &odd))
+            fail("a SYN from outside passed");
+        /* The qube asks about it, and goes on. */
+        if (!both(true, &c) || !both(false, &back))
+            fail("the connection is gone");
+    }
+    odd = back;
+    odd.flags = 4;
+    if (!both(false, &odd))
+        fail("a RST in its place did not pass");
+    odd.flags = 2;
+    for (int i = 0; i < 10; i++) {
+        odd.sequence += 0x18000000;
+        if (both(false, &odd))
+            fail("a SYN from outside passed behind a RST");
+    }
+    /* The qube begins anew. */
+    c.flags = 2;
+    c.sequence += 0x10000;
+    if (!both(true, &c))
+        fail("no second SYN");
+    done(v6 ? "RST and SYN over IPv6" : "RST and SYN over IPv4");
+}
+
 /* Errors of routers on the way, about each kind of packet. */
 static void errors(bool v6)
 {
@@ -599,6 +667,7 @@ int main(void)
     for (int v6 = 0; v6 < 2; v6++) {
         verdicts(v6);
         connection(v6);
+        endings(v6);
         errors(v6);
         sizes_and_times(v6);
     }
