@@ -274,6 +274,8 @@ static const struct stage stages[] = {
      .prepare = prepare_new,
      .calls = FEW},
     {.name = "known-65536", .flows = FLOWS, .prepare = prepare_known},
+    /* Each ends an older one. */
+    {.name = "new-full", .flows = FLOWS, .prepare = prepare_new},
     {.name = "cut", .prepare = prepare_cut, .run = run_cut},
     {.name = "seal", .prepare = prepare_seal, .run = run_seal},
     {.name = "open", .prepare = prepare_open, .run = run_open},
