@@ -281,6 +281,26 @@ static bool stand_beside(const struct profile_reader *r, char **file)
     return true;
 }
 
+/* Without the directory no client has a file of his own, which may be meant;
+ * where only those may come in who have one, it cannot be. */
+static bool find_clients(const struct profile_reader *r,
+                         const struct server_config *c)
+{
+    struct stat status;
+    char quoted[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE + 96];
+    if (!c->clients_directory ||
+        (stat(c->clients_directory, &status) == 0 && S_ISDIR(status.st_mode)))
+        return true;
+    snprintf(
+        text, sizeof text, "`client-config-dir': there is no directory %s%s",
+        log_quote(quoted, bytes_of_text(c->clients_directory)),
+        c->clients_exclusive ? "; with `ccd-exclusive' nobody could come in"
+                             : "");
+    r->report(r->context, c->clients_exclusive ? CONFIG_ERROR : CONFIG_WARNING,
+              0, text);
+    return !c->clients_exclusive;
+}
+
 bool profile_load_server(const char *path, struct server_config *out)
 {
     struct problems p = {.path = path, .warnings = true};
@@ -300,7 +320,7 @@ bool profile_load_server(const char *path, struct server_config *out)
              stand_beside(&r, &out->revoked_file) &&
              stand_beside(&r, &out->clients_directory) &&
              stand_beside(&r, &out->pool_file) &&
-             stand_beside(&r, &out->status_file);
+             stand_beside(&r, &out->status_file) && find_clients(&r, out);
     close_reader(&r, &text);
     return usable;
 }

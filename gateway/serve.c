@@ -405,8 +405,9 @@ static bool open_outside(struct serve *s)
         .ipv4 = c->ipv4,
         .ipv6 = c->ipv6,
         .mtu = server_config_remote(c)->tun_mtu,
+        .configured = c->keeps_device,
         .routes = c->routes,
-        .route_count = c->route_count,
+        .route_count = c->keeps_routes ? 0 : c->route_count,
     };
     enum error error;
     s->listeners = serve_listeners_open(c, s->loop, &clients);

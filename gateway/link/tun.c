@@ -279,7 +279,9 @@ struct link *tun_open(const struct tun_options *options, struct loop *loop,
     snprintf(tun->name, sizeof tun->name, "tun:%s", options->interface);
     *error = ERROR_MEMORY;
     if (tun->memory && packet_batch_init(&tun->batch, BATCH_PACKETS, 0)) {
-        *error = configure(options) ? OK : error_of_errno(errno);
+        *error = options->configured || configure(options)
+                     ? OK
+                     : error_of_errno(errno);
         if (*error != OK)
             log_error("%s: cannot be configured: %s", tun->name,
                       strerror(errno));

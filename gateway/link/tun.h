@@ -17,6 +17,7 @@ struct tun_options {
     struct prefix ipv4; /* the host's address and its network; or unset */
     struct prefix ipv6;
     uint16_t mtu;
+    bool configured; /* by somebody else: nothing of the above is set */
     const struct prefix *routes; /* more networks behind the device */
     size_t route_count;
 };

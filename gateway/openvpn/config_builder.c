@@ -212,3 +212,25 @@ bool config_builder_credentials(struct config_builder *b, struct bytes content,
         return out_of_memory(b);
     return true;
 }
+
+void config_builder_ignore(struct config_builder *b,
+                           const struct config_tokens *t)
+{
+    for (size_t i = 1; i < t->count; i++) {
+        if (b->ignorable_count == CONFIG_IGNORABLE_MAX) {
+            config_builder_warn(b, "too many names to ignore");
+            return;
+        }
+        char **slot = &b->ignorable[b->ignorable_count];
+        if (config_builder_text(b, slot, t->token[i]))
+            b->ignorable_count++;
+    }
+}
+
+bool config_builder_ignores(const struct config_builder *b, const char *name)
+{
+    for (size_t i = 0; i < b->ignorable_count; i++)
+        if (!strcmp(b->ignorable[i], name))
+            return true;
+    return false;
+}

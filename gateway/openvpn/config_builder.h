@@ -92,6 +92,10 @@ struct config_draft *config_builder_add_draft(struct config_builder *b);
 /* The argument with this number, counted from 1, or NULL. */
 const char *config_builder_argument(const struct config_line *line,
                                     size_t number);
+/* `ignore-unknown-option NAME...', and whether it names that one. */
+void config_builder_ignore(struct config_builder *b,
+                           const struct config_tokens *tokens);
+bool config_builder_ignores(const struct config_builder *b, const char *name);
 /* A number of the range, or an error. */
 MUST_USE bool config_builder_number(struct config_builder *b,
                                     const struct config_line *line,

@@ -31,14 +31,6 @@ static bool looks_like_option(const char *name, size_t words)
     return digits <= 2 && (words > 1 || strchr(name, '-'));
 }
 
-static bool is_ignorable(const struct config_builder *b, const char *name)
-{
-    for (size_t i = 0; i < b->ignorable_count; i++)
-        if (!strcmp(b->ignorable[i], name))
-            return true;
-    return false;
-}
-
 static void warn_unknown(struct config_builder *b, const char *name,
                          size_t words)
 {
@@ -55,20 +47,6 @@ static void warn_unknown(struct config_builder *b, const char *name,
         config_builder_warn(b, "unknown option `%s' is ignored", name);
     else
         config_builder_warn(b, "this is not an option; the line is ignored");
-}
-
-static void add_ignorable(struct config_builder *b,
-                          const struct config_tokens *t)
-{
-    for (size_t i = 1; i < t->count; i++) {
-        if (b->ignorable_count == CONFIG_IGNORABLE_MAX) {
-            config_builder_warn(b, "too many names to ignore");
-            return;
-        }
-        char **slot = &b->ignorable[b->ignorable_count];
-        if (config_builder_text(b, slot, t->token[i]))
-            b->ignorable_count++;
-    }
 }
 
 /* --- One option --- */
@@ -112,8 +90,8 @@ static void apply_text(struct config_builder *b, struct bytes text,
     else if (!strcmp(name, "setenv"))
         apply_setenv(b, text, &tokens);
     else if (!strcmp(name, "ignore-unknown-option"))
-        add_ignorable(b, &tokens);
-    else if (!unknown_is_fine && !is_ignorable(b, name))
+        config_builder_ignore(b, &tokens);
+    else if (!unknown_is_fine && !config_builder_ignores(b, name))
         warn_unknown(b, name, tokens.count);
 }
 
@@ -184,7 +162,7 @@ static void read_block(struct config_builder *b, struct config_file *f,
         .tokens = &tokens, .is_inline = true, .content = content};
     if (option)
         config_options_apply(b, option, &line);
-    else if (!is_ignorable(b, tag))
+    else if (!config_builder_ignores(b, tag))
         warn_unknown(b, tag, 2);
 }
 

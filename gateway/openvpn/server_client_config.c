@@ -48,9 +48,15 @@ HANDLER(ifconfig_push)
     uint8_t bits = 32;
     bool subnet = s->server->topology == SERVER_CONFIG_SUBNET;
     if (!server_config_options_ipv4(b, line, 1, &address) ||
-        !server_config_options_ipv4(b, line, 2, &other) ||
-        (subnet && !server_config_options_netmask(b, line, 2, &bits)))
+        !server_config_options_ipv4(b, line, 2, &other))
         return;
+    if (subnet && !prefix_bits_of_netmask(other, &bits)) {
+        config_builder_error(b, "`ifconfig-push' gives two addresses, as "
+                                "`topology net30' has it: write the netmask "
+                                "of `server' for the second, or `topology "
+                                "net30' in the configuration");
+        return;
+    }
     uint32_t hosts = UINT32_MAX >> own->bits;
     struct address a = address_ipv4(address);
     if (!prefix_contains(&network, &a) || (address & hosts) == 0 ||
@@ -99,9 +105,9 @@ HANDLER(ifconfig_ipv6_push)
 static void add_route(struct config_builder *b, const struct prefix *p)
 {
     struct server_client_config *c = builder_of(b)->out;
-    if (c->route_count == SERVER_CLIENT_ROUTES_MAX) {
-        config_builder_error(b, "more than %d routes to one client",
-                             SERVER_CLIENT_ROUTES_MAX);
+    uint32_t most = builder_of(b)->server->client_routes_max;
+    if (c->route_count == most) {
+        config_builder_error(b, "more than %u routes to one client", most);
         return;
     }
     struct prefix *grown =
@@ -197,8 +203,15 @@ static void apply(struct config_builder *b, struct config_line *line)
         config_options_apply(b, &table[i], line);
         return;
     }
-    config_builder_error(b, "`%s' is no directive of a single client",
-                         log_quote(out, bytes_of_text(name)));
+    const struct config_option *other = server_config_options_find(name);
+    if (other && !server_config_options_restricts(name))
+        config_builder_warn(b,
+                            "`%s' is ignored: it is no directive of a "
+                            "single client",
+                            name);
+    else
+        config_builder_error(b, "`%s' is no directive of a single client",
+                             log_quote(out, bytes_of_text(name)));
 }
 
 bool server_client_config_parse(struct bytes text,

@@ -8,8 +8,6 @@
 #include "gateway/openvpn/config_parser.h"
 #include "gateway/openvpn/server_config.h"
 
-enum { SERVER_CLIENT_ROUTES_MAX = 256 }; /* OpenVPN's max-routes-per-client */
-
 struct server_client_config {
     struct prefix ipv4, ipv6;   /* ifconfig-push; family NONE: of the pool */
     struct address ipv4_second; /* its netmask or other end */

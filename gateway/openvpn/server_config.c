@@ -27,6 +27,7 @@ void server_config_init(struct server_config *c)
     *c = (struct server_config){
         .device = "tun0",
         .max_clients = MAX_CLIENTS_DEFAULT,
+        .client_routes_max = SERVER_CONFIG_CLIENT_ROUTES_MAX,
         .first_answers = FIRST_ANSWERS_DEFAULT,
         .first_seconds = FIRST_SECONDS_DEFAULT,
         .pool_seconds = POOL_SECONDS_DEFAULT,

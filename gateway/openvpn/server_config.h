@@ -14,7 +14,8 @@ enum {
     SERVER_CONFIG_ROUTES_MAX = 64,
     SERVER_CONFIG_CLIENTS_MAX = 65536,
     SERVER_CONFIG_PUSHES_MAX = 256,
-    SERVER_CONFIG_PUSH_SIZE = 256, /* of one option, with its NUL */
+    SERVER_CONFIG_CLIENT_ROUTES_MAX = 256, /* unless it says otherwise */
+    SERVER_CONFIG_PUSH_SIZE = 256,         /* of one option, with its NUL */
 };
 
 enum server_config_certificate {
@@ -56,7 +57,9 @@ struct server_config {
     struct address ipv6_first;      /* of the pool; family NONE: no such */
     struct prefix routes[SERVER_CONFIG_ROUTES_MAX]; /* `route' */
     size_t route_count;
-    char **pushes; /* owned; options as a client gets them */
+    bool keeps_routes; /* route-noexec: they are for its clients only */
+    bool keeps_device; /* ifconfig-noexec: somebody else configures it */
+    char **pushes;     /* owned; options as a client gets them */
     size_t push_count;
     uint32_t ping, ping_restart; /* s, pushed; the server waits twice as
                                     long */
@@ -77,6 +80,8 @@ struct server_config {
     bool client_to_client;
     bool clients_by_kernel; /* their packets to each other, too */
     uint32_t max_clients;
+    uint32_t client_routes_max; /* max-routes-per-client */
+    bool exporter_only;         /* nobody whose keys TLS does not export */
     uint32_t first_answers, first_seconds; /* connect-freq-initial */
     uint32_t logins, logins_seconds;       /* connect-freq; 0: any */
     uint32_t wrapped_key_days;             /* tls-crypt-v2-max-age; 0: any */

@@ -10,9 +10,15 @@
 _Static_assert(offsetof(struct server_config_builder, common) == 0,
                "a builder is a server's builder's start");
 
-static struct server_config_builder *builder_of(struct config_builder *b)
+struct server_config_builder *
+server_config_options_builder(struct config_builder *b)
 {
     return (struct server_config_builder *)b;
+}
+
+static struct server_config_builder *builder_of(struct config_builder *b)
+{
+    return server_config_options_builder(b);
 }
 
 static struct server_config *out_of(struct config_builder *b)
@@ -37,6 +43,13 @@ HANDLER(quiet)
 HANDLER(refuse)
 {
     config_builder_error(b, "`%s' is refused: %s", line->name, option->text);
+}
+
+/* A script that judged: what is missing without it follows from that. */
+HANDLER(refuse_judge)
+{
+    builder_of(b)->refused_judge = true;
+    refuse(b, option, line);
 }
 
 HANDLER(set_flag)
@@ -210,8 +223,13 @@ HANDLER(tls_crypt_v2)
     struct config_draft *draft = &b->common;
     struct blob content;
     const char *cookie = config_builder_argument(line, 2);
-    if (cookie && strcmp(cookie, "force-cookie") != 0) {
-        config_builder_error(b, "only `force-cookie' is supported");
+    char out[LOG_QUOTE_SIZE];
+    if (cookie && strcmp(cookie, "force-cookie") != 0 &&
+        strcmp(cookie, "allow-noncookie") != 0) {
+        config_builder_error(b,
+                             "`%s' is neither `force-cookie' nor "
+                             "`allow-noncookie'",
+                             quoted(out, cookie));
         return;
     }
     if (!config_builder_content(b, line, &content))
@@ -247,15 +265,48 @@ HANDLER(tls_crypt_v2_metadata)
     out_of(b)->wrapped_key_texts = content;
 }
 
+/* All that it may say means `migrate': each client is told what it needs, and
+ * nothing is compressed. */
 HANDLER(compression)
 {
     (void)option;
     const char *text = config_builder_argument(line, 1);
     if (!text || (strcmp(text, "no") != 0 && strcmp(text, "migrate") != 0))
-        config_builder_error(b,
-                             "`%s' is refused: compression tells what is "
-                             "inside of the encryption",
-                             line->name);
+        config_builder_warn(b,
+                            "`%s' means `compress migrate': nothing is "
+                            "compressed, which would tell what is inside of "
+                            "the encryption",
+                            line->name);
+}
+
+HANDLER(block_ipv6)
+{
+    (void)option;
+    (void)line;
+    builder_of(b)->block_ipv6_line = b->line;
+}
+
+/* 2.4.0: behaves as that version did, where that is safe. */
+HANDLER(compat_mode)
+{
+    (void)option;
+    static const uint32_t most[] = {9, 99, 99};
+    struct bytes rest = bytes_of_text(config_builder_argument(line, 1)), part;
+    uint32_t value, version = 0;
+    size_t count = 0;
+    bool good = true;
+    while (good && text_cut(&rest, '.', &part)) {
+        good = count < 3 && text_to_u32(part, most[count], &value);
+        version = version * 100 + (good ? value : 0);
+        count++;
+    }
+    good = good && count >= 2;
+    for (; count < 3; count++)
+        version *= 100;
+    if (good)
+        builder_of(b)->compatible = version;
+    else
+        config_builder_error(b, "`compat-mode' wants a version like 2.4.0");
 }
 
 /* `kernel' is not OpenVPN's: there a server without the directive does it. */
@@ -300,7 +351,6 @@ static const struct config_option table[] = {
     CALL("lport", 1, 1, server_config_options_port),
     CALL("proto", 1, 1, server_config_options_proto),
     CALL("dev", 1, 1, server_config_options_device),
-    QUIET("dev-type"),
     CALL("mode", 1, 1, server_config_options_mode),
     QUIET("tls-server"),
 
@@ -344,20 +394,28 @@ static const struct config_option table[] = {
     CALL("connect-freq-initial", 2, 2, connect_freq_initial),
     CALL("explicit-exit-notify", 0, 1, explicit_exit_notify),
 
-    QUIET("dh"), /* elliptic curves do it */
+    {"dh", 0, ANY, CONFIG_AS_BLOCK, quiet, 0, 0, 0, NULL}, /* elliptic
+                                                              curves do it */
     QUIET("ifconfig-pool-linear"),
     QUIET("hash-size"),
     QUIET("bcast-buffers"),
     QUIET("tcp-queue-limit"),
     QUIET("tcp-nodelay"),
-    QUIET("opt-verify"),
-    QUIET("force-tls-key-material-export"),
+    FLAG("force-tls-key-material-export", exporter_only),
+    NUMBER("max-routes-per-client", client_routes_max, 1, 65536),
+    FLAG("route-noexec", keeps_routes),
+    FLAG("ifconfig-noexec", keeps_device),
+    CALL("block-ipv6", 0, 0, block_ipv6),
+    CALL("compat-mode", 1, 1, compat_mode),
+    {"cipher", 1, 1, 0, config_options_cipher, 0, 0, 0, NULL},
     CALL("compress", 0, 1, compression),
     CALL("comp-lzo", 0, 1, compression),
+    QUIET("allow-compression"), /* it is as with `no' */
 
-    REFUSE("auth-user-pass-verify", "this program runs no scripts; write "
-                                    "`user-pass-file FILE' or "
-                                    "`user-pass-socket PATH'"),
+    {"auth-user-pass-verify", 0, ANY, CONFIG_AS_BLOCK, refuse_judge, 0, 0, 0,
+     "this program runs no scripts; write `user-pass-file FILE' or "
+     "`user-pass-socket PATH'"},
+    REFUSE("ns-cert-type", "write `remote-cert-tls client'"),
     REFUSE("port-share", "whoever does not speak OpenVPN is hung up on; a "
                          "proxy in front can share the port"),
     ONE("push-remove"),
@@ -367,6 +425,7 @@ static const struct config_option table[] = {
     ONE("iroute"),
     ONE("iroute-ipv6"),
     ONE("disable"),
+    ONE("override-username"),
     REFUSE("tls-crypt-v2-verify", "this program runs no scripts; write "
                                   "`tls-crypt-v2-max-age DAYS' or "
                                   "`tls-crypt-v2-metadata FILE'"),
@@ -384,33 +443,28 @@ const struct config_option *server_config_options_find(const char *name)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (!strcmp(table[i].name, name))
             return &table[i];
-    return NULL;
+    return server_config_options_other(name);
 }
 
-bool server_config_options_client_only(const char *name)
+bool server_config_options_restricts(const char *name)
 {
     static const char *const names[] = {
-        "auth-retry",
-        "auth-user-pass",
-        "client",
-        "connect-retry",
-        "connect-timeout",
-        "dhcp-option",
-        "dns",
-        "http-proxy",
-        "ns-cert-type",
-        "proto-force",
-        "pull",
-        "pull-filter",
-        "redirect-gateway",
-        "redirect-private",
-        "remote",
-        "remote-random",
-        "route-gateway",
-        "route-nopull",
-        "socks-proxy",
-        "static-challenge",
-        "tls-client",
+        "block-ipv6",
+        "ccd-exclusive",
+        "config",
+        "crl-verify",
+        "inactive",
+        "management-client-auth",
+        "max-clients",
+        "max-routes-per-client",
+        "override-username",
+        "plugin",
+        "session-timeout",
+        "shaper",
+        "tls-verify",
+        "verify-client-cert",
+        "verify-x509-name",
+        "vlan-pvid",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(names[i], name))

@@ -21,8 +21,13 @@ struct server_config_local {
 struct server_config_builder {
     struct config_builder common; /* first; fills out->common */
     struct server_config *out;
-    bool wants_pool;   /* `server' without `nopool' */
-    bool has_ifconfig; /* instead of `server' */
+    bool wants_pool; /* `server' without `nopool' */
+    bool has_server;
+    bool has_ifconfig; /* instead of `server', or beside it */
+    bool has_topology;
+    bool refused_judge;       /* of who comes in; it was said what to write */
+    unsigned block_ipv6_line; /* or 0 */
+    uint32_t compatible;      /* compat-mode, 20400 for 2.4.0; 0: none */
     uint16_t port;
     enum config_protocol protocol;
     enum address_family family; /* NONE: both */
@@ -30,10 +35,17 @@ struct server_config_builder {
     size_t local_count;
 };
 
-/* NULL if the server has no such directive of its own. */
+/* What a directive means to a server: one of its own, or
+ * server_config_options_other.c says. NULL: there is none such. */
 const struct config_option *server_config_options_find(const char *name);
-/* A client's, which means nothing to a server or is to be pushed instead. */
-bool server_config_options_client_only(const char *name);
+const struct config_option *server_config_options_other(const char *name);
+
+/* It restricts a client, so that its file must not go without it. */
+bool server_config_options_restricts(const char *name);
+
+/* What a handler is given, whole. */
+struct server_config_builder *
+server_config_options_builder(struct config_builder *b);
 
 /* Arguments of the other tables', too; an error where they are none. */
 MUST_USE bool server_config_options_ipv4(struct config_builder *b,
@@ -46,7 +58,8 @@ MUST_USE bool server_config_options_netmask(struct config_builder *b,
 MUST_USE bool server_config_options_own_ipv6(struct config_builder *b,
                                              const struct config_line *line,
                                              struct prefix *p);
-/* Whether argument 1 may be pushed behind `count` others. */
+/* Whether argument 1 may be pushed behind `count` others. What a client is told
+ * about compression the server decides: of that nothing is kept. */
 MUST_USE bool server_config_options_push(struct config_builder *b,
                                          const struct config_line *line,
                                          size_t count);

@@ -48,10 +48,10 @@ static void set_ipv4(struct config_builder *b, const struct config_line *line,
                              line->name);
     else if (host == 0 || host == UINT32_MAX >> bits)
         config_builder_error(b, "`%s' wants an address of a host", line->name);
-    else if (address_is_set(&c->ipv4.address))
-        config_builder_error(b, "there can be one `server' or `ifconfig'");
-    else
+    else if (!address_is_set(&c->ipv4.address))
         c->ipv4 = (struct prefix){address_ipv4(own), bits};
+    else if (address_to_ipv4(&c->ipv4.address) != own || c->ipv4.bits != bits)
+        config_builder_error(b, "there can be one `server' or `ifconfig'");
 }
 
 static void set_ipv6(struct config_builder *b, const struct config_line *line,
@@ -61,11 +61,12 @@ static void set_ipv6(struct config_builder *b, const struct config_line *line,
     if (own->bits < 64 || own->bits > 112)
         config_builder_error(b, "`%s' wants a network from /64 to /112",
                              line->name);
-    else if (address_is_set(&c->ipv6.address))
+    else if (!address_is_set(&c->ipv6.address))
+        c->ipv6 = *own;
+    else if (!address_equal(&c->ipv6.address, &own->address) ||
+             c->ipv6.bits != own->bits)
         config_builder_error(
             b, "there can be one `server-ipv6' or `ifconfig-ipv6'");
-    else
-        c->ipv6 = *own;
 }
 
 HANDLER(server_config_options_server)
@@ -84,18 +85,28 @@ HANDLER(server_config_options_server)
         return;
     }
     builder_of(b)->wants_pool = pool;
+    builder_of(b)->has_server = true;
     set_ipv4(b, line, network + 1, bits);
 }
 
+/* Beside `server' it may say the same once more: with a netmask, or with the
+ * other end that `topology net30' gives it. */
 HANDLER(server_config_options_ifconfig)
 {
     (void)option;
-    uint32_t own;
+    struct server_config_builder *s = builder_of(b);
+    const struct prefix *set = &s->out->ipv4;
+    uint32_t own, second;
     uint8_t bits;
     if (!server_config_options_ipv4(b, line, 1, &own) ||
-        !server_config_options_netmask(b, line, 2, &bits))
+        !server_config_options_ipv4(b, line, 2, &second))
         return;
-    builder_of(b)->has_ifconfig = true;
+    if (s->has_server && address_to_ipv4(&set->address) == own &&
+        second == own + 1)
+        return;
+    if (!server_config_options_netmask(b, line, 2, &bits))
+        return;
+    s->has_ifconfig = true;
     set_ipv4(b, line, own, bits);
 }
 
@@ -164,6 +175,7 @@ HANDLER(server_config_options_topology)
     struct server_config *c = out_of(b);
     const char *text = config_builder_argument(line, 1);
     char out[LOG_QUOTE_SIZE];
+    builder_of(b)->has_topology = true;
     for (unsigned t = 0; t <= SERVER_CONFIG_TOPOLOGY_LAST; t++) {
         if (strcmp(text, server_config_topology_name(t)) != 0)
             continue;
@@ -233,7 +245,17 @@ void server_config_options_finish_addresses(struct server_config_builder *s)
         config_builder_error(b, "`server NETWORK NETMASK' is missing");
         return;
     }
-    if (s->has_ifconfig && c->topology != SERVER_CONFIG_SUBNET)
+    if (!s->has_topology)
+        config_builder_warn(b, "there is no `topology'; `topology subnet' is "
+                               "meant, as with OpenVPN 2.7 (until 2.6 it was "
+                               "net30)");
+    if (s->block_ipv6_line && address_is_set(&c->ipv6.address))
+        config_builder_error(b,
+                             "`block-ipv6' and `%s' exclude each other; "
+                             "without the latter no client has IPv6",
+                             "server-ipv6");
+    if (s->has_ifconfig && !s->has_server &&
+        c->topology != SERVER_CONFIG_SUBNET)
         config_builder_error(b, "`ifconfig' is for `topology subnet'; write "
                                 "`server NETWORK NETMASK'");
     if (s->wants_pool && c->pool_first == 0)

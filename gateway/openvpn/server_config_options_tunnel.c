@@ -11,6 +11,8 @@
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(verb)
 
+enum { IPV6_BITS_DEFAULT = 64 };
+
 static struct server_config_builder *builder_of(struct config_builder *b)
 {
     return (struct server_config_builder *)b;
@@ -65,8 +67,11 @@ bool server_config_options_own_ipv6(struct config_builder *b,
     struct bytes rest = bytes_of_text(text), address;
     char out[LOG_QUOTE_SIZE];
     uint32_t bits;
-    if (text_cut(&rest, '/', &address) && address_parse(address, &p->address) &&
-        p->address.family == ADDRESS_IPV6 && text_to_u32(rest, 128, &bits)) {
+    bool said = text_cut(&rest, '/', &address) && rest.data;
+    bits = IPV6_BITS_DEFAULT; /* openvpn: options.c, get_ipv6_addr */
+    if (address_parse(address, &p->address) &&
+        p->address.family == ADDRESS_IPV6 &&
+        (!said || text_to_u32(rest, 128, &bits))) {
         p->bits = (uint8_t)bits;
         return true;
     }
@@ -225,13 +230,29 @@ HANDLER(server_config_options_route_ipv6)
                              quoted(out, text));
 }
 
+static bool is_about_compression(const char *text)
+{
+    struct bytes rest = bytes_of_text(text), name;
+    return text_cut(&rest, ' ', &name) &&
+           (text_equal(name, "comp-lzo") || text_equal(name, "compress") ||
+            text_equal(name, "comp-noadapt"));
+}
+
 bool server_config_options_push(struct config_builder *b,
                                 const struct config_line *line, size_t count)
 {
     const char *text = config_builder_argument(line, 1);
+    char out[LOG_QUOTE_SIZE];
     if (count == SERVER_CONFIG_PUSHES_MAX) {
         config_builder_error(b, "more than %d options to push",
                              SERVER_CONFIG_PUSHES_MAX);
+        return false;
+    }
+    if (is_about_compression(text)) {
+        config_builder_warn(b,
+                            "`push \"%s\"' is left out: each client is told "
+                            "what it needs, and nothing is compressed",
+                            log_quote(out, bytes_of_text(text)));
         return false;
     }
     size_t size = strlen(text);

@@ -1,12 +1,21 @@
 #include "gateway/openvpn/server_config_parser.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
+#include "gateway/base/text.h"
+#include "gateway/openvpn/cipher_names.h"
 #include "gateway/openvpn/config_file.h"
 #include "gateway/openvpn/server_config_options.h"
 
-enum { TAG_SIZE = 40, PORT_DEFAULT = 1194, RENEWAL_DEFAULT = 3600 };
+enum {
+    TAG_SIZE = 40,
+    PORT_DEFAULT = 1194,
+    RENEWAL_DEFAULT = 3600,
+    COMPATIBLE_FALLBACK = 20400, /* compat-mode; see settle_ciphers() */
+    COMPATIBLE_CIPHER = 20500,
+};
 
 /* --- One line or block --- */
 
@@ -25,21 +34,33 @@ static void unknown(struct config_builder *b, const char *name)
 static void apply(struct server_config_builder *s, const char *name,
                   struct config_line *line)
 {
-    struct config_builder *b = &s->common;
     const struct config_option *option = server_config_options_find(name);
-    if (!option && server_config_options_client_only(name)) {
-        config_builder_error(b,
-                             "`%s' is a client's option; if it is for the "
-                             "clients, write `push \"%s ...\"'",
-                             name, name);
-        return;
-    }
-    if (!option)
-        option = config_options_find(name);
     if (option)
-        config_options_apply(b, option, line);
-    else
-        unknown(b, name);
+        config_options_apply(&s->common, option, line);
+    else if (!config_builder_ignores(&s->common, name))
+        unknown(&s->common, name);
+}
+
+/* A line without the words in front that are no option's: `setenv opt' makes it
+ * one that may be unknown, `--' stands there on a command line. */
+static void apply_words(struct server_config_builder *s, struct bytes text,
+                        struct config_tokens *tokens)
+{
+    struct config_line line = {.tokens = tokens, .text = text};
+    const char *name = tokens->token[0];
+    if (text_starts_with(bytes_of_text(name), "--") && name[2])
+        tokens->token[0] = name += 2;
+    if (strcmp(name, "ignore-unknown-option") == 0) {
+        config_builder_ignore(&s->common, tokens);
+    } else if (strcmp(name, "setenv") != 0) {
+        apply(s, name, &line);
+    } else if (tokens->count > 2 && strcmp(tokens->token[1], "opt") == 0) {
+        tokens->count -= 2;
+        memmove(tokens->token, tokens->token + 2,
+                tokens->count * sizeof *tokens->token);
+        if (server_config_options_find(tokens->token[0]))
+            apply(s, tokens->token[0], &line);
+    } /* else it is for scripts */
 }
 
 static void read_block(struct server_config_builder *s, struct config_file *f,
@@ -61,7 +82,6 @@ static void read_lines(struct server_config_builder *s, struct config_file *f)
         char tag[TAG_SIZE];
         s->common.line = f->line;
         const char *problem = config_file_cut(text, &tokens);
-        struct config_line line = {.tokens = &tokens, .text = text};
         if (problem)
             config_builder_error(&s->common, "%s", problem);
         else if (config_file_tag(&tokens, tag, sizeof tag))
@@ -70,7 +90,7 @@ static void read_lines(struct server_config_builder *s, struct config_file *f)
         else if (tokens.count == 2 && !strcmp(tokens.token[1], "[inline]"))
             continue;
         else if (tokens.count > 0)
-            apply(s, tokens.token[0], &line);
+            apply_words(s, text, &tokens);
     }
 }
 
@@ -106,6 +126,94 @@ static void open_sockets(struct server_config_builder *s)
         open_socket(s, &s->locals[i]);
 }
 
+/* Until 2.4 `cipher' was what clients got that negotiate nothing, and until 2.5
+ * it was one of those that are agreed on (openvpn: options.c,
+ * options_set_backwards_compatible_options). */
+static void settle_ciphers(struct server_config_builder *s)
+{
+    struct config *c = &s->out->common;
+    uint32_t version = s->compatible ? s->compatible : UINT32_MAX;
+    bool listed = cipher_names_in_list(c->data_ciphers, c->cipher);
+    const struct cipher_name *cipher =
+        cipher_names_find(bytes_of_text(c->cipher));
+    bool usable =
+        cipher && (cipher->class == CIPHER_AEAD || cipher->class == CIPHER_CBC);
+    if (usable && version < COMPATIBLE_FALLBACK && !c->data_ciphers_fallback[0])
+        memcpy(c->data_ciphers_fallback, c->cipher, sizeof c->cipher);
+    if (usable && version < COMPATIBLE_CIPHER && !listed) {
+        size_t used = strlen(c->data_ciphers);
+        listed = used + 1 + strlen(c->cipher) < sizeof c->data_ciphers;
+        if (listed)
+            snprintf(c->data_ciphers + used, sizeof c->data_ciphers - used,
+                     ":%s", c->cipher);
+    }
+    if (c->cipher[0] && !listed && strcmp(c->cipher, c->data_ciphers_fallback))
+        config_builder_warn(&s->common,
+                            "`cipher %s' has no effect: %s are agreed on; for "
+                            "clients from before OpenVPN 2.4 write it in "
+                            "`data-ciphers' as well",
+                            c->cipher, c->data_ciphers);
+}
+
+static bool has_cbc(const struct config *c)
+{
+    struct bytes rest = bytes_of_text(c->data_ciphers), name;
+    const struct cipher_name *cipher =
+        cipher_names_find(bytes_of_text(c->data_ciphers_fallback));
+    bool found = cipher && cipher->class == CIPHER_CBC;
+    while (text_cut(&rest, ':', &name)) {
+        cipher = cipher_names_find(name);
+        found |= cipher && cipher->class == CIPHER_CBC;
+    }
+    return found;
+}
+
+static void check_tls(struct config_builder *b, const struct config *c)
+{
+    if (c->tls_version_max != CONFIG_TLS_ANY &&
+        c->tls_version_min > c->tls_version_max)
+        config_builder_error(b, "`tls-version-min' is above `tls-version-max'");
+    if (strcmp(c->auth, "NONE") != 0)
+        return;
+    if (has_cbc(c))
+        config_builder_error(b, "`auth none' with a CBC cipher is refused: "
+                                "packets would not be authenticated");
+    if (c->remotes[0].wrap == CONFIG_WRAP_TLS_AUTH)
+        config_builder_error(b, "`tls-auth' needs a digest, and `auth' says "
+                                "none");
+}
+
+static void check_own_identity(struct config_builder *b, const struct config *c)
+{
+    if (c->cert.size == 0 && !b->failed_cert)
+        config_builder_error(b, "`cert' is missing: no client would know the "
+                                "server");
+    if (c->key.size == 0 && !b->failed_key)
+        config_builder_error(b, "`key' is missing");
+    if (c->ca.size == 0 && c->fingerprint_count == 0 && !b->failed_ca)
+        config_builder_error(b, "`ca' is missing: no client could be known");
+}
+
+/* Where a refused line said who comes in, that is told already. */
+static void check_admission(struct server_config_builder *s)
+{
+    struct config_builder *b = &s->common;
+    const struct server_config *c = s->out;
+    bool passwords = c->users || c->helper || s->refused_judge;
+    if (c->users && c->helper)
+        config_builder_error(b, "either `user-pass-file' or "
+                                "`user-pass-socket' says who may come in");
+    if (c->certificate != SERVER_CERTIFICATE_REQUIRED && !passwords)
+        config_builder_error(b, "with neither certificates nor a "
+                                "`user-pass-file' anybody could come in");
+    if ((c->tokens || c->username_as_common_name) && !passwords)
+        config_builder_error(b, "`%s' needs a `user-pass-file'",
+                             c->tokens ? "auth-gen-token"
+                                       : "username-as-common-name");
+    if (c->clients_exclusive && !c->clients_directory)
+        config_builder_error(b, "`ccd-exclusive' needs a `client-config-dir'");
+}
+
 static void finish(struct server_config_builder *s)
 {
     struct config_builder *b = &s->common;
@@ -123,26 +231,10 @@ static void finish(struct server_config_builder *s)
 
     open_sockets(s);
     server_config_options_finish_addresses(s);
-    if (common->cert.size == 0 && !b->failed_cert)
-        config_builder_error(b, "`cert' is missing: no client would know the "
-                                "server");
-    if (common->key.size == 0 && !b->failed_key)
-        config_builder_error(b, "`key' is missing");
-    if (common->ca.size == 0 && common->fingerprint_count == 0 && !b->failed_ca)
-        config_builder_error(b, "`ca' is missing: no client could be known");
-    if (c->users && c->helper)
-        config_builder_error(b, "either `user-pass-file' or "
-                                "`user-pass-socket' says who may come in");
-    bool passwords = c->users || c->helper;
-    if (c->certificate != SERVER_CERTIFICATE_REQUIRED && !passwords)
-        config_builder_error(b, "with neither certificates nor a "
-                                "`user-pass-file' anybody could come in");
-    if ((c->tokens || c->username_as_common_name) && !passwords)
-        config_builder_error(b, "`%s' needs a `user-pass-file'",
-                             c->tokens ? "auth-gen-token"
-                                       : "username-as-common-name");
-    if (c->clients_exclusive && !c->clients_directory)
-        config_builder_error(b, "`ccd-exclusive' needs a `client-config-dir'");
+    check_own_identity(b, common);
+    check_admission(s);
+    settle_ciphers(s);
+    check_tls(b, common);
     if (c->token_renewal == 0)
         c->token_renewal =
             common->reneg_seconds ? common->reneg_seconds : RENEWAL_DEFAULT;

@@ -8,7 +8,7 @@
 struct trial {
     struct server_client_config config;
     bool usable;
-    unsigned errors, line;
+    unsigned errors, warnings, line;
     char text[512];
 };
 
@@ -16,6 +16,7 @@ static void note(void *context, enum config_severity severity, unsigned line,
                  const char *text)
 {
     struct trial *t = context;
+    t->warnings += severity == CONFIG_WARNING;
     if (severity != CONFIG_ERROR || t->errors++ > 0)
         return;
     t->line = line;
@@ -86,14 +87,16 @@ static void refused(const char *text, unsigned line, const char *part)
 static void what_is_wrong_is_told_with_its_line(void **state)
 {
     (void)state;
-    refused("port 7\n", 1, "no directive of a single client");
+    refused("session-timeout 7\n", 1, "no directive of a single client");
     refused("\nnonsense\n", 2, "no directive of a single client");
     refused("config other\n", 1, "no directive");
     refused("ifconfig-push 10.9.0.2 255.255.255.0\n", 1, "network of `server'");
     refused("ifconfig-push 10.8.0.1 255.255.255.0\n", 1, "the server's own");
     refused("ifconfig-push 10.8.0.0 255.255.255.0\n", 1, "not its first");
     refused("ifconfig-push 10.8.0.255 255.255.255.0\n", 1, "or last");
-    refused("ifconfig-push 10.8.0.5 10.8.0.6\n", 1, "has holes");
+    refused(
+        "ifconfig-push 10.8.0.5 10.8.0.6\n", 1,
+        "write the netmask of `server' for the second, or `topology net30'");
     refused("ifconfig-push 10.8.0.5\n", 1, "argument");
     refused("ifconfig-ipv6-push fd00:9::5/64\n", 1, "network of `server-ipv6'");
     refused("ifconfig-ipv6-push fd00:8::1/64\n", 1, "the server's");
@@ -101,6 +104,19 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("iroute-ipv6 10.0.0.0/8\n", 1, "not an IPv6 prefix");
     refused("push \"a,b\"\n", 1, "without a comma");
     refused("push \"open\n", 1, "quote");
+}
+
+/* Lines that mean nothing here shut nobody out, and are told. */
+static void what_is_harmless_is_passed_over(void **state)
+{
+    (void)state;
+    struct trial t;
+    run(&t, bytes_of_text("comp-lzo no\nverb 3\nkeepalive 10 60\n"
+                          "push \"comp-lzo yes\"\npush \"ping 5\"\n"));
+    assert_true(t.usable);
+    assert_int_equal(t.warnings, 4);
+    assert_int_equal(t.config.push_count, 1);
+    server_client_config_clear(&t.config);
 }
 
 static void without_a_subnet_the_other_end_is_said(void **state)
@@ -120,14 +136,14 @@ static void routes_are_bounded(void **state)
 {
     (void)state;
     struct trial t;
-    static char text[SERVER_CLIENT_ROUTES_MAX * 32];
+    static char text[SERVER_CONFIG_CLIENT_ROUTES_MAX * 32];
     size_t used = 0;
-    for (unsigned i = 0; i <= SERVER_CLIENT_ROUTES_MAX; i++)
+    for (unsigned i = 0; i <= SERVER_CONFIG_CLIENT_ROUTES_MAX; i++)
         used += (size_t)sprintf(text + used, "iroute 10.%u.%u.1\n", i / 256,
                                 i % 256);
     run(&t, bytes_of(text, used));
-    assert_int_equal(t.line, SERVER_CLIENT_ROUTES_MAX + 1);
-    assert_int_equal(t.config.route_count, SERVER_CLIENT_ROUTES_MAX);
+    assert_int_equal(t.line, SERVER_CONFIG_CLIENT_ROUTES_MAX + 1);
+    assert_int_equal(t.config.route_count, SERVER_CONFIG_CLIENT_ROUTES_MAX);
     server_client_config_clear(&t.config);
 }
 
@@ -161,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_directive_sets_what_it_says),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
+        cmocka_unit_test(what_is_harmless_is_passed_over),
         cmocka_unit_test(without_a_subnet_the_other_end_is_said),
         cmocka_unit_test(routes_are_bounded),
         cmocka_unit_test(every_truncation_is_survived),

@@ -212,7 +212,8 @@ static void what_is_wrong_is_told_with_its_line(void **state)
             0, "must lie inside");
     refused("server-ipv6 fd00:8::/64\nifconfig-ipv6 fd00:9::1/64\n", 6,
             "one `server-ipv6' or");
-    refused("ifconfig-ipv6 fd00:9::1\n", 5, "with its bits");
+    refused("ifconfig-ipv6 fd00:9::1/129\n", 5, "with its bits");
+    refused("ifconfig-ipv6 fd00:9::1/\n", 5, "with its bits");
     refused("local 192.0.2.1\nlocal 192.0.2.2 1195 udp\n", 6, "one `local'");
     refused("local ::1 1194 udp4\n", 5, "two families");
     refused("local 192.0.2.1 1194 sctp\n", 5, "not a server's protocol");
@@ -224,7 +225,6 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("client-to-client router\n", 5, "not `kernel'");
     refused("keepalive 10 15\n", 5, "twice as long");
     refused("max-clients 0\n", 5, "from 1 to");
-    refused("comp-lzo yes\n", 5, "compression");
     refused("remote-cert-tls server\n", 5, "is client");
     refused("redirect-gateway def1\n", 5, "a client's option");
     refused("up /bin/true\n", 5, "runs no scripts");
@@ -246,7 +246,9 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("tls-crypt-v2-verify /bin/true\n", 5, "no scripts");
     refused("auth-user-pass-verify /bin/true via-file\n", 5, "no scripts");
     refused("tls-crypt-v2 ca.crt\n", 5, "holds no server's key");
-    refused("tls-crypt-v2 ca.crt allow-noncookie\n", 5, "force-cookie");
+    refused("tls-crypt-v2 ca.crt some-cookie\n", 5, "force-cookie");
+    refused("compat-mode 2.4.0.1\n", 5, "2.4.0");
+    refused("compat-mode old\n", 5, "2.4.0");
     refused("iroute 10.0.0.0\n", 5, "said of one client");
     refused("port-share 127.0.0.1 443\n", 5, "a proxy in front");
     refused("<tls-crypt>\nabc\n", 5, "never closed");
@@ -342,6 +344,41 @@ static void every_truncation_is_survived(void **state)
     }
 }
 
+static void an_older_mode_offers_the_older_cipher(void **state)
+{
+    (void)state;
+    struct trial t;
+    usable(&t, "cipher AES-256-CBC\n");
+    assert_null(strstr(t.config.common.data_ciphers, "AES-256-CBC"));
+    server_config_clear(&t.config);
+    usable(&t, "compat-mode 2.6.0\ncipher AES-256-CBC\n");
+    assert_null(strstr(t.config.common.data_ciphers, "AES-256-CBC"));
+    server_config_clear(&t.config);
+    usable(&t, "compat-mode 2.4.0\ncipher AES-256-CBC\n");
+    assert_non_null(strstr(t.config.common.data_ciphers, ":AES-256-CBC"));
+    assert_string_equal(t.config.common.data_ciphers_fallback, "");
+    server_config_clear(&t.config);
+    usable(&t, "cipher AES-256-CBC\ncompat-mode 2.3.18\n");
+    assert_non_null(strstr(t.config.common.data_ciphers, ":AES-256-CBC"));
+    assert_string_equal(t.config.common.data_ciphers_fallback, "AES-256-CBC");
+    server_config_clear(&t.config);
+}
+
+/* What an installer writes so that older programs do not stumble. */
+static void what_may_be_unknown_is_no_error(void **state)
+{
+    (void)state;
+    struct trial t;
+    usable(&t, "ignore-unknown-option newer newest\nnewer 1\n"
+               "<newest>\nx\n</newest>\nsetenv opt newer-yet 1\n"
+               "setenv NAME value\nsetenv opt max-clients 7\n"
+               "--duplicate-cn\n");
+    assert_int_equal(t.config.max_clients, 7);
+    assert_true(t.config.duplicate_cn);
+    server_config_clear(&t.config);
+    refused("setenv opt max-clients x\n", 5, "number");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +389,8 @@ int main(void)
         cmocka_unit_test(addresses_may_be_said_one_by_one),
         cmocka_unit_test(a_topology_says_where_the_pool_is),
         cmocka_unit_test(what_is_missing_is_told),
+        cmocka_unit_test(an_older_mode_offers_the_older_cipher),
+        cmocka_unit_test(what_may_be_unknown_is_no_error),
         cmocka_unit_test(every_truncation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
