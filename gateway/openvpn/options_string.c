@@ -91,6 +91,15 @@ bool options_string_format(const struct options_string *o,
     return writer_ok(&w);
 }
 
+bool options_string_has(struct bytes text, const char *name)
+{
+    struct bytes rest = text, part;
+    while (text_cut(&rest, ',', &part))
+        if (text_equal(part, name))
+            return true;
+    return false;
+}
+
 bool options_string_value(struct bytes text, const char *name, char *out,
                           size_t out_size)
 {

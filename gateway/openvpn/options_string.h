@@ -38,6 +38,9 @@ struct options_string options_string_of(const struct config *config,
 MUST_USE bool options_string_format(const struct options_string *o,
                                     char out[OPTIONS_STRING_SIZE]);
 
+/* Whether a word of a peer's string is that, without a value. */
+MUST_USE bool options_string_has(struct bytes text, const char *name);
+
 /* The value behind `name` in a peer's string, such as "cipher". False if it
  * has none or that is too long. */
 MUST_USE bool options_string_value(struct bytes text, const char *name,

@@ -19,11 +19,12 @@
 
 /* The first of our own list that it has; of old clients we know only what
  * their options say (openvpn: ssl_ncp.c, ncp_get_best_cipher). */
-static void choose_cipher(struct server_peer *p, const char *ours,
+static void choose_cipher(struct server_peer *p, const struct config *c,
                           const struct key_exchange *theirs)
 {
     char list[CONFIG_CIPHERS_SIZE], old[32] = "";
-    struct bytes value, rest = bytes_of_text(ours), name;
+    struct bytes value, rest = bytes_of_text(c->data_ciphers), name;
+    bool negotiates = true;
     p->cipher[0] = 0;
     if (peer_info_value(theirs->peer_info, "IV_CIPHERS", &value)) {
         if (!text_copy(list, sizeof list, value))
@@ -33,8 +34,10 @@ static void choose_cipher(struct server_peer *p, const char *ours,
     } else if (options_string_value(theirs->options, "cipher", old,
                                     sizeof old)) {
         snprintf(list, sizeof list, "%s", old);
+        negotiates = false;
     } else {
         list[0] = 0;
+        negotiates = false;
     }
     while (text_cut(&rest, ':', &name)) {
         char one[sizeof p->cipher];
@@ -44,6 +47,28 @@ static void choose_cipher(struct server_peer *p, const char *ours,
         memcpy(p->cipher, one, sizeof one);
         return;
     }
+    /* Whoever negotiates nothing has what the fallback says. */
+    if (!negotiates && (!old[0] || !strcmp(old, c->data_ciphers_fallback)))
+        memcpy(p->cipher, c->data_ciphers_fallback, sizeof p->cipher);
+}
+
+/* A client that was made for compression puts a byte in front of its packets,
+ * or has it put nothing there (openvpn: multi.c,
+ * multi_client_set_protocol_options). */
+static void choose_framing(struct server_peer *p,
+                           const struct key_exchange *theirs)
+{
+    char name[SERVER_WHO_SIZE];
+    struct bytes value;
+    p->framing = CONFIG_COMPRESSION_NONE;
+    if (!options_string_has(theirs->options, "comp-lzo"))
+        return;
+    p->framing = peer_info_value(theirs->peer_info, "IV_COMP_STUBv2", &value) &&
+                         text_equal(value, "1")
+                     ? CONFIG_COMPRESSION_STUB_V2
+                     : CONFIG_COMPRESSION_LZO;
+    log_info("server: %s announces compression; it is told to do without",
+             server_peer_who(p, name));
 }
 
 void server_admission_learn(struct server *s, struct server_peer *p,
@@ -55,7 +80,8 @@ void server_admission_learn(struct server *s, struct server_peer *p,
         p->protocol = 0;
     p->protocol &= s->config->protocol_bits;
     p->tells_mtu = peer_info_value(theirs->peer_info, "IV_MTU", &value);
-    choose_cipher(p, s->config->common.data_ciphers, theirs);
+    choose_cipher(p, &s->config->common, theirs);
+    choose_framing(p, theirs);
 }
 
 static bool is_aead(const char *cipher)
@@ -73,6 +99,8 @@ static struct session_data_options data_options(const struct server *s,
         .peer_id = p->entry.index,
         .digest = s->config->common.auth,
         .exporter = p->protocol & PEER_INFO_TLS_KEY_EXPORT,
+        .compression = p->framing,
+        .compression_refused = true, /* packets that are compressed */
     };
     o.dynamic_wrap =
         flags && o.exporter && p->protocol & PEER_INFO_DYNAMIC_TLS_CRYPT;
@@ -157,6 +185,7 @@ static bool send_push(struct server *s, struct server_peer *p,
         .peer_id = p->entry.index,
         .token = make_token(s, p, token) ? token : NULL,
         .cipher = p->cipher,
+        .framing = p->framing,
         .protocol = p->protocol,
         .epoch = epoch,
         .mtu = p->tells_mtu,
@@ -319,6 +348,14 @@ static void go_up(struct server *s, struct server_peer *p)
             "AUTH_FAILED,Data channel cipher negotiation failed (no shared "
             "cipher)",
             "no data cipher in common");
+    else if (s->config->exporter_only &&
+             !(p->protocol & PEER_INFO_TLS_KEY_EXPORT))
+        server_peer_refuse(
+            s, p,
+            "AUTH_FAILED,Client incompatible with this server. Keying Material "
+            "Exporters (RFC 5705) support missing. Upgrade to a client that "
+            "supports this feature (OpenVPN 2.6.0+).",
+            "force-tls-key-material-export wants what it cannot");
     else if (s->env.client_config &&
              !s->env.client_config(s->env.context, p->common_name, &own))
         server_peer_refuse(s, p, "AUTH_FAILED", "no configuration for it");

@@ -64,6 +64,15 @@ static void add_network(struct writer *w, const struct server_config *c)
     ADD(w, "topology %s", server_config_topology_name(c->topology));
 }
 
+/* Neither compresses anything. */
+static void add_framing(struct writer *w, enum config_compression framing)
+{
+    if (framing == CONFIG_COMPRESSION_STUB_V2)
+        ADD(w, "compress stub-v2");
+    else if (framing == CONFIG_COMPRESSION_LZO)
+        ADD(w, "comp-lzo no");
+}
+
 bool server_push_write(const struct server_push *p, struct writer *w)
 {
     const struct server_config *c = p->config;
@@ -90,6 +99,7 @@ bool server_push_write(const struct server_push *p, struct writer *w)
     if (p->token)
         ADD(w, "auth-token %s", p->token);
     ADD(w, "cipher %s", p->cipher);
+    add_framing(w, p->framing);
     add_flags(w, p);
     if (p->mtu)
         ADD(w, "tun-mtu %u", server_config_remote(c)->tun_mtu);

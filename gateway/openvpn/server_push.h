@@ -19,7 +19,8 @@ struct server_push {
     const char *token;        /* auth-token, or NULL */
     uint32_t peer_id;
     const char *cipher;
-    uint32_t protocol; /* bits of IV_PROTO that count */
+    enum config_compression framing; /* of its packets */
+    uint32_t protocol;               /* bits of IV_PROTO that count */
     bool epoch;
     bool mtu; /* it wants to know */
 };

@@ -57,6 +57,7 @@ struct server_peer {
     uint32_t protocol;        /* bits of IV_PROTO that count */
     bool tells_mtu;           /* IV_MTU */
     char cipher[32];          /* "" if there is none in common */
+    enum config_compression framing; /* that it is told to have */
     char certificate_name[COMMON_NAME_SIZE];
     char common_name[COMMON_NAME_SIZE]; /* by which it is known */
     char username[SERVER_NAME_SIZE];

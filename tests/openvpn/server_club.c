@@ -79,6 +79,7 @@ struct server_club_member *server_club_join(struct server_club *c,
     config_init(&m->config);
     give_remote(&m->config);
     m->config.pull = true;
+    m->config.compression = c->compression;
     m->config.remotes[0].wrap = c->config.common.remotes[0].wrap;
     if (c->config.common.remotes[0].wrap_key.data)
         set_blob(&m->config.remotes[0].wrap_key,

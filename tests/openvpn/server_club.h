@@ -28,6 +28,7 @@ struct server_club {
     const char *username, *password; /* of who joins from now on; or NULL */
     const char *wrap_key;     /* the same, where it is not the server's own */
     bool without_certificate; /* the same */
+    enum config_compression compression; /* the same */
     size_t count;
     struct server_club_member members[SERVER_CLUB_MEMBERS];
 };
