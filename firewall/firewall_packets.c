@@ -140,7 +140,7 @@ enum drop firewall_send_error(struct firewall *f, struct packet *packet,
         return DROP_ICMP_EMBEDDED;
     struct nat_ends outer = ends_in_tunnel(f, flow);
     struct nat_ends inner = reversed(&outer, quoted.protocol);
-    icmp_rewrite(packet, ip, &quoted, &inner, &outer);
+    nat_rewrite_error(packet, ip, &quoted, &inner, &outer);
     renew_id(f, packet, ip);
     return DROP_NONE;
 }
@@ -170,7 +170,7 @@ static enum drop receive_error(struct firewall *f, uint32_t now,
     if (!same_address(router, flow->key[FLOW_SIDE_TUNNEL].remote, ip))
         outer.source = router;
     packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
-    icmp_rewrite(packet, ip, &quoted, &inner, &outer);
+    nat_rewrite_error(packet, ip, &quoted, &inner, &outer);
     return DROP_NONE;
 }
 

@@ -81,15 +81,3 @@ enum drop icmp_find_quoted(const struct packet *packet,
         return DROP_ICMP_EMBEDDED;
     return DROP_NONE;
 }
-
-void icmp_rewrite(const struct packet *packet, struct ip_packet *ip,
-                  struct ip_packet *quoted, const struct nat_ends *quoted_ends,
-                  const struct nat_ends *outer_ends)
-{
-    struct nat_ends outer = *outer_ends;
-    /* The word that echo has its identifier in stays. */
-    outer.source_port = ip->source_port;
-    nat_rewrite_quoted(quoted, quoted_ends);
-    nat_rewrite(packet, ip, &outer);
-    icmp_write_checksum(ip);
-}

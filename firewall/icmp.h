@@ -1,6 +1,6 @@
 /*
- * ICMP and ICMPv6: which messages pass, and errors translated together with
- * the packet that they quote (RFC 5508 4.2).
+ * ICMP and ICMPv6: which messages pass, and the packet that an error quotes
+ * (RFC 5508 4.2).
  *
  *   IP | type code checksum rest | quoted IP | its transport, 8 bytes or more
  *   -- outer addresses --          -- the flow, seen from its other end --
@@ -11,7 +11,7 @@
 #ifndef FIREWALL_ICMP_H
 #define FIREWALL_ICMP_H
 
-#include "firewall/nat.h"
+#include "firewall/ip_packet.h"
 
 enum icmp_type {
     ICMP_ECHO_REPLY = 0,
@@ -58,12 +58,6 @@ bool icmp_is_error(const struct ip_packet *ip);
 MUST_USE enum drop icmp_find_quoted(const struct packet *packet,
                                     const struct ip_packet *ip,
                                     struct ip_packet *quoted);
-
-/* Rewrites an error: the quoted packet's ends, its own ends, its time to
- * live, its checksum. */
-void icmp_rewrite(const struct packet *packet, struct ip_packet *ip,
-                  struct ip_packet *quoted, const struct nat_ends *quoted_ends,
-                  const struct nat_ends *outer_ends);
 
 /* Computes the checksum of a whole ICMP message anew. */
 void icmp_write_checksum(const struct ip_packet *ip);

@@ -1,6 +1,7 @@
 #include "firewall/nat.h"
 
 #include "firewall/checksum.h"
+#include "firewall/icmp.h"
 
 static uint32_t write_address(uint8_t *at, const uint8_t *to, size_t size)
 {
@@ -127,4 +128,17 @@ void nat_rewrite_quoted(struct ip_packet *quoted, const struct nat_ends *ends)
     size_t present = quoted->total - quoted->transport;
     if (quoted->protocol != IP_TCP || present >= TCP_CHECKSUM + 2)
         patch_transport(quoted, addresses, ports);
+}
+
+void nat_rewrite_error(const struct packet *packet, struct ip_packet *ip,
+                       struct ip_packet *quoted,
+                       const struct nat_ends *quoted_ends,
+                       const struct nat_ends *outer_ends)
+{
+    struct nat_ends outer = *outer_ends;
+    /* The word that echo has its identifier in stays. */
+    outer.source_port = ip->source_port;
+    nat_rewrite_quoted(quoted, quoted_ends);
+    nat_rewrite(packet, ip, &outer);
+    icmp_write_checksum(ip);
 }

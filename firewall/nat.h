@@ -25,4 +25,11 @@ void nat_set_id(struct ip_packet *ip, uint16_t id);
  * goes. Its time to live stays. */
 void nat_rewrite_quoted(struct ip_packet *quoted, const struct nat_ends *ends);
 
+/* Rewrites an ICMP error: the quoted packet's ends, its own ends, its time to
+ * live, its checksum. */
+void nat_rewrite_error(const struct packet *packet, struct ip_packet *ip,
+                       struct ip_packet *quoted,
+                       const struct nat_ends *quoted_ends,
+                       const struct nat_ends *outer_ends);
+
 #endif
