@@ -63,39 +63,70 @@ DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
 
 # --- Archives ---------------------------------------------------------------------------------------------------------
 
-FOLDERS := gateway gateway/link gateway/uplink gateway/router gateway/event gateway/openvpn firewall qubesdb gateway/base \
-    rpm/nano
-ARCHIVES := $(notdir $(FOLDERS))
+ROOMS := config control tls data keys session push client server
+FOLDERS := gateway $(addprefix gateway/,base packet event crypto link link/xen uplink router vpn dom0 control serve \
+    process command nano) $(addprefix gateway/openvpn/,$(ROOMS)) firewall qubesdb
 
 # What the tests of a folder are linked with, in link order: the folder and what its arrows reach, nothing else.
-gateway_PARTS := gateway link uplink router event openvpn firewall qubesdb base
-link_PARTS := link event base
-uplink_PARTS := uplink event base
-router_PARTS := router firewall base
-event_PARTS := event base
-openvpn_PARTS := openvpn base
-firewall_PARTS := firewall base
-qubesdb_PARTS := qubesdb base
-base_PARTS := base
-nano_PARTS := nano event base
-simulator_PARTS := openvpn firewall base
-fuzz_PARTS := $(gateway_PARTS) nano
+BASE := gateway/base
+OPENVPN_KEYS := gateway/openvpn/keys gateway/crypto
+OPENVPN_CONTROL := gateway/openvpn/control $(OPENVPN_KEYS)
+OPENVPN_CONFIG := gateway/openvpn/config gateway/openvpn/keys gateway/crypto
+OPENVPN_DATA := gateway/openvpn/data gateway/openvpn/control $(OPENVPN_CONFIG) gateway/packet
+OPENVPN_TLS := gateway/openvpn/tls $(OPENVPN_CONFIG)
+OPENVPN_PUSH := gateway/openvpn/push $(OPENVPN_DATA)
+OPENVPN_SESSION := gateway/openvpn/session gateway/openvpn/tls $(OPENVPN_PUSH)
+OPENVPN := gateway/openvpn/client gateway/openvpn/server $(OPENVPN_SESSION)
+XEN := gateway/link/xen gateway/link
+ROUTER := gateway/router firewall
+EVERYTHING := gateway gateway/command gateway/serve gateway/control gateway/dom0 gateway/vpn gateway/process $(XEN) \
+    gateway/uplink $(ROUTER) gateway/event $(OPENVPN) qubesdb
+
+gateway_PARTS := $(EVERYTHING) $(BASE)
+$(foreach folder,command serve control dom0 vpn process,$(eval gateway/$(folder)_PARTS := $(EVERYTHING) $(BASE)))
+gateway/base_PARTS := $(BASE)
+gateway/packet_PARTS := gateway/packet $(BASE)
+gateway/event_PARTS := gateway/event $(BASE)
+gateway/crypto_PARTS := gateway/crypto $(BASE)
+gateway/link_PARTS := gateway/link gateway/packet gateway/event $(BASE)
+gateway/link/xen_PARTS := $(XEN) gateway/packet gateway/event $(BASE)
+gateway/uplink_PARTS := gateway/uplink gateway/packet gateway/event $(BASE)
+gateway/router_PARTS := $(ROUTER) gateway/packet $(BASE)
+gateway/nano_PARTS := gateway/nano gateway/event $(BASE)
+gateway/openvpn/keys_PARTS := $(OPENVPN_KEYS) $(BASE)
+gateway/openvpn/control_PARTS := $(OPENVPN_CONTROL) $(BASE)
+gateway/openvpn/data_PARTS := $(OPENVPN_DATA) $(BASE)
+gateway/openvpn/config_PARTS := $(OPENVPN_PUSH) $(BASE) # its tests try lines that may be pushed, too
+gateway/openvpn/tls_PARTS := $(OPENVPN_TLS) $(BASE)
+gateway/openvpn/push_PARTS := $(OPENVPN_PUSH) $(BASE)
+gateway/openvpn/session_PARTS := $(OPENVPN_SESSION) $(BASE)
+gateway/openvpn/client_PARTS := gateway/openvpn/client $(OPENVPN_SESSION) $(BASE)
+gateway/openvpn/server_PARTS := $(OPENVPN) $(BASE) # its tests have clients
+firewall_PARTS := firewall gateway/packet $(BASE)
+qubesdb_PARTS := qubesdb $(BASE)
+simulator_PARTS := $(OPENVPN) firewall gateway/packet $(BASE)
+fuzz_PARTS := $(gateway_PARTS) gateway/nano
 bench_PARTS := $(gateway_PARTS)
 system_PARTS := $(gateway_PARTS)
-xen_PARTS := link event base
+xen_PARTS := $(gateway/link/xen_PARTS)
 
 # The libraries an archive needs when something is linked with it.
-openvpn_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS) $(LZO_LIBS)
-link_LIBS = $(XEN_LIBS)
-uplink_LIBS = $(CARES_LIBS) $(MNL_LIBS)
-router_LIBS = $(CARES_LIBS)
+gateway/crypto_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS)
+gateway/openvpn/data_LIBS = $(LZO_LIBS)
+gateway/link/xen_LIBS = $(XEN_LIBS)
+gateway/uplink_LIBS = $(CARES_LIBS) $(MNL_LIBS)
+gateway/router_LIBS = $(CARES_LIBS)
+gateway/control_LIBS = $(JANSSON_LIBS)
+gateway/process_LIBS = $(SECCOMP_LIBS)
+gateway/serve_LIBS = $(CRYPT_LIBS)
 qubesdb_LIBS = $(XENSTORE_LIBS)
-gateway_LIBS = $(JANSSON_LIBS) $(SECCOMP_LIBS) $(CRYPT_LIBS)
 # Those that only the tests of a folder need. The program itself loads libxenvchan (gateway/base/libxenvchan.h).
 xen_MORE_LIBS = $(XENSTAT_LIBS) $(XENVCHAN_LIBS)
 
-archives = $(foreach part,$($(1)_PARTS),$(BUILD)/$(part).a)
-libraries = $(foreach part,$($(1)_PARTS),$($(part)_LIBS))
+# By the folder of the sources, or of the tests: `crypto' is gateway/crypto.
+parts = $(or $(gateway/$(1)_PARTS),$($(1)_PARTS))
+archives = $(foreach part,$(call parts,$(1)),$(BUILD)/$(part).a)
+libraries = $(foreach part,$(call parts,$(1)),$($(part)_LIBS))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(1)))
 
 .SECONDEXPANSION:
@@ -103,11 +134,11 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(1)))
 .SECONDARY:
 
 define archive_rule
-$(notdir $(1))_OBJECTS := $(call objects,$(filter-out gateway/main.c rpm/nano/init.c,$(wildcard $(1)/*.c)))
+$(1)_OBJECTS := $(call objects,$(filter-out gateway/main.c gateway/nano/init.c,$(wildcard $(1)/*.c)))
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call archive_rule,$(folder))))
 
-$(ARCHIVES:%=$(BUILD)/%.a): $(BUILD)/%.a: $$($$*_OBJECTS) $(BUILD)/%.list
+$(FOLDERS:%=$(BUILD)/%.a): $(BUILD)/%.a: $$($$*_OBJECTS) $(BUILD)/%.list
 	@rm -f $@
 	@$(AR) rcsD $@ $($*_OBJECTS)
 
@@ -128,7 +159,7 @@ libraries-present:
 
 # --- The program ------------------------------------------------------------------------------------------------------
 
-program: $(ARCHIVES:%=$(BUILD)/%.a) $(patsubst gateway/main.c,$(BUILD)/vpn-gateway,$(wildcard gateway/main.c))
+program: $(FOLDERS:%=$(BUILD)/%.a) $(patsubst gateway/main.c,$(BUILD)/vpn-gateway,$(wildcard gateway/main.c))
 
 # The package's version is the program's.
 $(BUILD)/gateway/main.o: rpm/qubes-vpn-gateway.spec
@@ -140,8 +171,8 @@ $(BUILD)/vpn-gateway: $(BUILD)/gateway/main.o $(call archives,gateway)
 
 # --- Tests ------------------------------------------------------------------------------------------------------------
 # tests/<folder>/<noun>_test.c is one program; the other sources of the folder are linked into each of them.
-
-UNIT_FOLDERS := base event link uplink router openvpn firewall qubesdb gateway nano
+# tests/<folder> mirrors gateway/<folder>, firewall and qubesdb; the other folders are programs of their own kind.
+UNIT_FOLDERS := $(patsubst gateway/%,%,$(FOLDERS))
 PROGRAM_FOLDERS := $(UNIT_FOLDERS) simulator fuzz bench system xen
 UNIT_SOURCES := $(sort $(foreach folder,$(UNIT_FOLDERS),$(wildcard tests/$(folder)/*_test.c)))
 SIMULATOR_SOURCES := $(sort $(wildcard tests/simulator/*_test.c))
@@ -156,22 +187,31 @@ BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*_benc
 FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 
 # What one folder's tests share with another's.
-router_BORROWS := tests/firewall/craft.c
+CRAFT := tests/packet/craft.c
+firewall_BORROWS := $(CRAFT)
+router_BORROWS := $(CRAFT)
+dom0_BORROWS := tests/qubesdb/daemon.c
+openvpn/keys_BORROWS := tests/crypto/vectors.c
+openvpn/data_BORROWS := tests/crypto/vectors.c
+openvpn/session_BORROWS := tests/crypto/vectors.c tests/openvpn/data/channel_pair.c
+openvpn/client_BORROWS := tests/crypto/vectors.c tests/openvpn/config/config_trial.c
 simulator_BORROWS := tests/fuzz/true_server.c
-fuzz_BORROWS := tests/firewall/craft.c tests/link/fake_frontend.c tests/nano/tar.c
-bench_BORROWS := tests/firewall/craft.c
-gateway_BORROWS := tests/firewall/craft.c tests/qubesdb/daemon.c
+fuzz_BORROWS := $(CRAFT) tests/link/xen/fake_frontend.c tests/nano/tar.c
+bench_BORROWS := $(CRAFT)
+gateway_BORROWS := $(CRAFT)
 xen_BORROWS := tests/qubesdb/daemon.c
-system_BORROWS := tests/firewall/craft.c tests/qubesdb/daemon.c
+system_BORROWS := $(CRAFT) tests/qubesdb/daemon.c
 
 helpers = $(call objects,$(filter-out %_test.c %_fuzz.c %_bench.c tests/system/% tests/xen/%,$(wildcard tests/$(1)/*.c)) $($(1)_BORROWS))
 
+programs = $(patsubst %.c,$(BUILD)/%,$(filter %_test.c %_fuzz.c %_bench.c tests/system/% tests/xen/%,$(wildcard tests/$(1)/*.c)))
+
 define test_rule
-$(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call helpers,$(1)) $(call archives,$(1))
+$(call programs,$(1)): $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call helpers,$(1)) $(call archives,$(1))
 	@echo '  LINK  $$@'
 	$$(Q)$$(LINK) -o $$@ $$^ $(call libraries,$(1)) $($(1)_MORE_LIBS) $(CMOCKA_LIBS)
 endef
-$(foreach folder,$(PROGRAM_FOLDERS),$(eval $(call test_rule,$(folder))))
+$(foreach folder,$(PROGRAM_FOLDERS),$(if $(call programs,$(folder)),$(eval $(call test_rule,$(folder)))))
 
 # Loaded into the other end of a system test, which is no place for our sanitizers.
 $(BUILD)/tests/system/preload/%.so: tests/system/preload/%.c $(BUILD)/flags
@@ -305,7 +345,7 @@ run-nano: program $(BUILD)/nano/init
 template-rpm: nano ## the nano template for qvm-template, and its kernel directory for dom0, in build/template
 	@rpm/template/build $(BUILD)/nano $(BUILD)/template
 
-$(BUILD)/nano/init: $(BUILD)/rpm/nano/init.o $(call archives,nano)
+$(BUILD)/nano/init: $(BUILD)/gateway/nano/init.o $(call archives,nano)
 	@mkdir -p $(@D)
 	@echo '  LINK  $@'
 	$(Q)$(LINK) -o $@ $^

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "firewall/firewall_state.h"
-#include "firewall/ip_packet.h"
-#include "firewall/refusal.h"
+#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/refusal.h"
 
 enum {
     PORT_UNPRIVILEGED = 1024, /* a bit that makes a port no small one */

@@ -14,11 +14,11 @@
 #ifndef FIREWALL_FIREWALL_H
 #define FIREWALL_FIREWALL_H
 
-#include "firewall/ip_packet.h"
 #include "firewall/rules_parser.h"
 #include "gateway/base/error.h"
 #include "gateway/base/instant.h"
 #include "gateway/base/tunnel.h"
+#include "gateway/packet/ip_packet.h"
 
 struct firewall;
 

@@ -1,10 +1,10 @@
 /* Packets along the flows that they belong to: tracked, translated, and the
  * ICMP errors about them. */
 #include "firewall/firewall_state.h"
-#include "firewall/icmp.h"
-#include "firewall/mss.h"
 #include "firewall/nat.h"
-#include "firewall/segment.h"
+#include "gateway/packet/icmp.h"
+#include "gateway/packet/mss.h"
+#include "gateway/packet/segment.h"
 
 /* The ends of a packet to the tunnel and of one to the qube. */
 static struct nat_ends ends_in_tunnel(const struct firewall *f,

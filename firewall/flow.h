@@ -15,10 +15,10 @@
 #define FIREWALL_FLOW_H
 
 #include "firewall/conntrack.h"
-#include "firewall/ip_packet.h"
 #include "firewall/quota.h"
 #include "gateway/base/instant.h"
 #include "gateway/base/siphash.h"
+#include "gateway/packet/ip_packet.h"
 
 enum {
     FLOW_WHEEL_SLOTS = 512, /* seconds; later deadlines go round again */

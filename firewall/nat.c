@@ -1,7 +1,7 @@
 #include "firewall/nat.h"
 
-#include "firewall/checksum.h"
-#include "firewall/icmp.h"
+#include "gateway/packet/checksum.h"
+#include "gateway/packet/icmp.h"
 
 static uint32_t write_address(uint8_t *at, const uint8_t *to, size_t size)
 {

@@ -5,7 +5,7 @@
 #ifndef FIREWALL_NAT_H
 #define FIREWALL_NAT_H
 
-#include "firewall/ip_packet.h"
+#include "gateway/packet/ip_packet.h"
 
 /* Both ends as they shall be. Ports are not used where the protocol has
  * none; of ICMP echo, `source_port` is the identifier. */

@@ -6,9 +6,9 @@
 #ifndef FIREWALL_RULES_H
 #define FIREWALL_RULES_H
 
-#include "firewall/ip_packet.h"
 #include "firewall/rule_names.h"
 #include "gateway/base/instant.h"
+#include "gateway/packet/ip_packet.h"
 
 enum {
     RULES_MAX = 4096, /* of one address */

@@ -1,7 +1,7 @@
 #include "gateway/delivery.h"
 
-#include "firewall/ip_packet.h"
-#include "firewall/segment.h"
+#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/segment.h"
 
 enum {
     CUT_BYTES = 128 * 1024, /* a super-packet in small segments fits */

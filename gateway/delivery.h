@@ -10,8 +10,8 @@
 #ifndef GATEWAY_DELIVERY_H
 #define GATEWAY_DELIVERY_H
 
-#include "gateway/base/burst.h"
 #include "gateway/link/link.h"
+#include "gateway/packet/burst.h"
 #include "gateway/router/router.h"
 
 struct delivery {

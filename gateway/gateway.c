@@ -4,26 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/announce.h"
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
-#include "gateway/control.h"
-#include "gateway/dom0.h"
+#include "gateway/control/control.h"
+#include "gateway/control/control_request.h"
+#include "gateway/control/settings_report.h"
+#include "gateway/control/status.h"
+#include "gateway/dom0/dom0.h"
 #include "gateway/event/loop.h"
 #include "gateway/event/notify.h"
 #include "gateway/event/signals.h"
-#include "gateway/link/netback.h"
 #include "gateway/link/pcap.h"
 #include "gateway/link/tap.h"
-#include "gateway/link/vchan.h"
-#include "gateway/order.h"
-#include "gateway/randomness.h"
+#include "gateway/link/xen/netback.h"
+#include "gateway/link/xen/vchan.h"
+#include "gateway/process/desktop_notice.h"
+#include "gateway/process/randomness.h"
 #include "gateway/router/router.h"
 #include "gateway/rules_option.h"
-#include "gateway/settings_report.h"
-#include "gateway/status.h"
 #include "gateway/traffic.h"
-#include "gateway/vpn.h"
+#include "gateway/vpn/vpn.h"
 
 enum {
     DOM0_PATIENCE = 5, /* s; then a profile of the command line is used without
@@ -39,7 +39,7 @@ struct gateway {
     bool signals_open;
     struct control *control;
     struct notify notify;
-    struct announce announce;
+    struct desktop_notice announce;
     bool notify_open; /* and announce */
 
     struct vpn *vpn;
@@ -78,7 +78,7 @@ static void tunnel_up(void *context, struct instant now,
     g->up = true;
     g->granted = *tunnel;
     limit_tunnel(g, now);
-    announce_up(&g->announce);
+    desktop_notice_up(&g->announce);
 }
 
 static void tunnel_down(void *context, struct instant now)
@@ -86,7 +86,7 @@ static void tunnel_down(void *context, struct instant now)
     struct gateway *g = context;
     g->up = false;
     traffic_tunnel_down(g->traffic, now);
-    announce_down(&g->announce, now);
+    desktop_notice_down(&g->announce, now);
 }
 
 static void tunnel_received(void *context, struct instant now,
@@ -99,7 +99,7 @@ static void tunnel_received(void *context, struct instant now,
 static void tunnel_asks(void *context)
 {
     struct gateway *g = context;
-    announce_login(&g->announce);
+    desktop_notice_login(&g->announce);
 }
 
 static void tunnel_state(void *context, const char *line)
@@ -263,24 +263,24 @@ static json_t *report_settings(struct gateway *g)
 static json_t *ordered(void *context, struct instant now, const json_t *request)
 {
     struct gateway *g = context;
-    struct order order;
-    if (!order_parse(request, &order))
+    struct control_request order;
+    if (!control_request_parse(request, &order))
         return NULL;
     switch (order.type) {
-    case ORDER_STATUS:
+    case CONTROL_REQUEST_STATUS:
         return report(g, now);
-    case ORDER_SETTINGS:
+    case CONTROL_REQUEST_SETTINGS:
         return report_settings(g);
-    case ORDER_RECONNECT:
+    case CONTROL_REQUEST_RECONNECT:
         reconnect(g, now);
         break;
-    case ORDER_STOP:
+    case CONTROL_REQUEST_STOP:
         vpn_stop(g->vpn, now);
         break;
-    case ORDER_LOGIN:
+    case CONTROL_REQUEST_LOGIN:
         vpn_log_in(g->vpn, now, order.username, order.password, order.response);
         break;
-    case ORDER_LOG_LEVEL:
+    case CONTROL_REQUEST_LOG_LEVEL:
         g->ordered_level = order.log_level;
         set_log_level(g);
         break;
@@ -443,7 +443,7 @@ struct gateway *gateway_new(const struct settings *settings)
     if (!g->control)
         goto failed;
     notify_open(&g->notify, g->loop);
-    announce_open(&g->announce, g->loop, settings->announce);
+    desktop_notice_open(&g->announce, g->loop, settings->announce);
     g->notify_open = true;
     return g;
 failed:
@@ -472,7 +472,7 @@ void gateway_free(struct gateway *g)
     if (!g)
         return;
     if (g->notify_open) {
-        announce_close(&g->announce);
+        desktop_notice_close(&g->announce);
         notify_close(&g->notify);
     }
     control_close(g->control);

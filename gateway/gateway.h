@@ -12,8 +12,8 @@
 #define GATEWAY_GATEWAY_H
 
 #include "gateway/base/error.h"
-#include "gateway/sandbox.h"
-#include "gateway/settings.h"
+#include "gateway/process/sandbox.h"
+#include "gateway/process/settings.h"
 
 struct gateway;
 

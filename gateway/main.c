@@ -7,18 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/attach.h"
 #include "gateway/base/libxenvchan.h"
 #include "gateway/base/log.h"
-#include "gateway/check.h"
-#include "gateway/control_client.h"
+#include "gateway/command/attach.h"
+#include "gateway/command/check.h"
+#include "gateway/command/control_client.h"
+#include "gateway/command/genkey.h"
 #include "gateway/gateway.h"
-#include "gateway/genkey.h"
-#include "gateway/profile.h"
-#include "gateway/sandbox.h"
-#include "gateway/serve.h"
-#include "gateway/settings.h"
-#include "gateway/wall.h"
+#include "gateway/process/kernel_rules.h"
+#include "gateway/process/sandbox.h"
+#include "gateway/process/settings.h"
+#include "gateway/serve/serve.h"
+#include "gateway/vpn/profile.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -85,7 +85,7 @@ static int run(int argc, char **argv)
     sandbox_guard_secrets();
     if (settings.profile && !profile_usable(settings.profile))
         return EXIT_USAGE;
-    if (settings.require_wall && !wall_stands())
+    if (settings.require_wall && !kernel_rules_stands())
         return EXIT_FAILURE;
     if (settings_name_vchan(&settings) && !libxenvchan_load())
         return EXIT_FAILURE;

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "firewall/coalesce.h"
-#include "firewall/segment.h"
 #include "gateway/delivery.h"
+#include "gateway/packet/coalesce.h"
+#include "gateway/packet/segment.h"
 
 enum {
     OUT_BYTES = 128 * 1024, /* stays in the second-level cache */

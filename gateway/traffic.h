@@ -11,7 +11,7 @@
 #include "gateway/link/link.h"
 #include "gateway/link/pcap.h"
 #include "gateway/router/router.h"
-#include "gateway/vpn.h"
+#include "gateway/vpn/vpn.h"
 
 struct traffic; /* heap */
 

@@ -29,7 +29,7 @@ void notify_ready(struct notify *n, const char *status);
 void notify_status(struct notify *n, const char *status);
 void notify_stopping(struct notify *n, const char *status);
 /* A line X_UPLINK=..., for a manager that sets up our network card
- * (rpm/nano/way_out.h); others pass it over. */
+ * (gateway/nano/way_out.h); others pass it over. */
 void notify_uplink(struct notify *n, const char *line);
 
 #endif

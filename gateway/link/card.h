@@ -7,9 +7,9 @@
 #ifndef LINK_CARD_H
 #define LINK_CARD_H
 
-#include "gateway/base/packet.h"
 #include "gateway/link/frame.h"
 #include "gateway/link/vnet_header.h"
+#include "gateway/packet/packet.h"
 
 enum {
     CARD_HEADERS_SIZE = VNET_HEADER_SIZE + ETHERNET_HEADER_SIZE,

@@ -1,6 +1,6 @@
 #include "gateway/link/frame.h"
 
-#include "gateway/base/packet.h"
+#include "gateway/packet/packet.h"
 
 static enum frame_kind dropped(struct frame *f, enum drop reason)
 {

@@ -12,8 +12,8 @@
 #include "gateway/base/address.h"
 #include "gateway/base/drop.h"
 #include "gateway/base/error.h"
-#include "gateway/base/packet.h"
 #include "gateway/event/loop.h"
+#include "gateway/packet/packet.h"
 
 enum {
     LINK_QUBES_MAX = 256,

@@ -7,7 +7,7 @@
 #ifndef LINK_OFFLOAD_H
 #define LINK_OFFLOAD_H
 
-#include "gateway/base/packet.h"
+#include "gateway/packet/packet.h"
 
 enum {
     OFFLOAD_TCP = 6, /* the protocol's number, also in IPv6 */

@@ -14,8 +14,8 @@
 #define LINK_PCAP_H
 
 #include "gateway/base/error.h"
-#include "gateway/base/packet.h"
 #include "gateway/event/loop.h"
+#include "gateway/packet/packet.h"
 
 struct pcap; /* heap */
 

@@ -7,7 +7,7 @@
 #define LINK_TUN_DEVICE_H
 
 #include "gateway/base/error.h"
-#include "gateway/base/packet.h"
+#include "gateway/packet/packet.h"
 
 enum tun_device_kind {
     TUN_DEVICE_ETHERNET, /* TAP */

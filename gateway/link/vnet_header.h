@@ -12,7 +12,7 @@
 #ifndef LINK_VNET_HEADER_H
 #define LINK_VNET_HEADER_H
 
-#include "gateway/base/packet.h"
+#include "gateway/packet/packet.h"
 
 enum { VNET_HEADER_SIZE = 10 };
 

@@ -1,6 +1,6 @@
 #include "gateway/router/name_queries.h"
 
-#include "firewall/checksum.h"
+#include "gateway/packet/checksum.h"
 
 enum { TTL = 64, HEADERS = IPV4_HEADER_SIZE + UDP_HEADER_SIZE };
 

@@ -81,7 +81,7 @@ static void describe_rules(struct router *r, uint16_t qube)
 static void show_addresses(struct router *r, struct instant now, uint16_t qube)
 {
     struct router_qube *q = &r->qubes[qube];
-    struct mapped_entry shown = mapped_find(&r->mapped, &q->ipv4);
+    struct shown_address_entry shown = shown_address_find(&r->mapped, &q->ipv4);
     q->visible = address_is_set(&shown.visible) ? shown.visible : q->ipv4;
     q->gateway = shown.gateway;
     firewall_show_address(r->firewall, now, qube, &q->visible);
@@ -128,11 +128,11 @@ void router_show_addresses(struct router *r, struct instant now,
                            const struct address *visible,
                            const struct address *gateway)
 {
-    const struct mapped_entry entry = {*real, *visible, *gateway};
+    const struct shown_address_entry entry = {*real, *visible, *gateway};
     char text[ADDRESS_TEXT_SIZE];
     if (real->family != ADDRESS_IPV4)
         return;
-    if (!mapped_set(&r->mapped, &entry))
+    if (!shown_address_set(&r->mapped, &entry))
         log_warn("router: %s is shown as it is: too many others are not",
                  address_format(real, text));
     for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++)
@@ -318,9 +318,10 @@ static void judge_from_qube(struct router *r, struct instant now,
         if (drop == DROP_NONE) {
             drop = verdict_from_qube(r, now, p, &ip);
             if (drop != DROP_NONE)
-                answers_add(&r->answers, &q->answers,
-                            router_state_gateway(r, q, ip.family), now, p, &ip,
-                            drop, tunnel_mtu(&r->tunnel, ip.family), replies);
+                icmp_replies_add(&r->answers, &q->answers,
+                                 router_state_gateway(r, q, ip.family), now, p,
+                                 &ip, drop, tunnel_mtu(&r->tunnel, ip.family),
+                                 replies);
         }
     }
     p->drop = (uint8_t)drop;
@@ -352,9 +353,9 @@ static void judge_from_tunnel(struct router *r, struct instant now,
         drop = verdict_from_tunnel(r, now, p, &ip);
         if (drop == DROP_TOO_BIG) {
             p->qube = ROUTER_NO_QUBE;
-            answers_add(&r->outside, &r->outside_answers,
-                        router_state_own(r, ip.family), now, p, &ip, drop,
-                        ROUTER_QUBE_MTU, replies);
+            icmp_replies_add(&r->outside, &r->outside_answers,
+                             router_state_own(r, ip.family), now, p, &ip, drop,
+                             ROUTER_QUBE_MTU, replies);
         }
     }
     p->drop = (uint8_t)drop;

@@ -17,8 +17,8 @@
 #include "firewall/rules_parser.h"
 #include "gateway/base/drop.h"
 #include "gateway/base/instant.h"
-#include "gateway/base/packet.h"
 #include "gateway/base/tunnel.h"
+#include "gateway/packet/packet.h"
 
 struct router;
 

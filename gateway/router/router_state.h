@@ -5,13 +5,13 @@
 #include <assert.h>
 
 #include "firewall/firewall.h"
-#include "firewall/fragments.h"
-#include "gateway/router/answers.h"
+#include "gateway/packet/fragments.h"
 #include "gateway/router/dns.h"
-#include "gateway/router/mapped.h"
+#include "gateway/router/icmp_replies.h"
 #include "gateway/router/name_queries.h"
 #include "gateway/router/route_table.h"
 #include "gateway/router/router.h"
+#include "gateway/router/shown_address.h"
 
 enum {
     ROUTER_NAME_SIZE = 64,
@@ -49,10 +49,10 @@ struct router {
     struct route_table routes;
     struct dns dns;
     struct name_queries names;
-    struct mapped mapped;
+    struct shown_address mapped;
     struct address gateway4, gateway6; /* as qubes know us */
-    struct answers answers;
-    struct answers outside; /* to who sends through the tunnel */
+    struct icmp_replies answers;
+    struct icmp_replies outside; /* to who sends through the tunnel */
     struct token_bucket outside_answers;
     struct address link_local; /* of fe:ff:ff:ff:ff:ff */
     struct drop_counters drops;

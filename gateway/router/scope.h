@@ -5,7 +5,7 @@
 #ifndef ROUTER_SCOPE_H
 #define ROUTER_SCOPE_H
 
-#include "firewall/ip_packet.h"
+#include "gateway/packet/ip_packet.h"
 
 /* Its destination is a group of the link, or all of it: IGMP, MLD, router
  * solicitations, mDNS, DHCP, what an operating system says by itself. Nobody

@@ -1,6 +1,6 @@
 #include "gateway/router/verdict.h"
 
-#include "firewall/icmp.h"
+#include "gateway/packet/icmp.h"
 #include "gateway/router/scope.h"
 
 /* Collects fragments; DROP_NONE when the packet is whole, and *ip is it. */

@@ -11,7 +11,7 @@
 #ifndef ROUTER_VERDICT_H
 #define ROUTER_VERDICT_H
 
-#include "firewall/ip_packet.h"
+#include "gateway/packet/ip_packet.h"
 #include "gateway/router/router_state.h"
 
 /* DROP_NONE: translated, to leave through the tunnel. `ip` is the parsed

@@ -13,7 +13,7 @@
 
 #include <sys/uio.h>
 
-#include "gateway/base/burst.h"
+#include "gateway/packet/burst.h"
 
 enum {
     TCP_FRAMING_LENGTH_SIZE = 2,

@@ -16,9 +16,9 @@
 #define UPLINK_TCP_LISTENER_H
 
 #include "gateway/base/address.h"
-#include "gateway/base/burst.h"
 #include "gateway/base/error.h"
 #include "gateway/event/loop.h"
+#include "gateway/packet/burst.h"
 
 struct tcp_listener; /* heap */
 

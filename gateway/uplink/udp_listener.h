@@ -7,9 +7,9 @@
 #define UPLINK_UDP_LISTENER_H
 
 #include "gateway/base/address.h"
-#include "gateway/base/burst.h"
 #include "gateway/base/error.h"
 #include "gateway/event/loop.h"
+#include "gateway/packet/burst.h"
 
 struct udp_listener; /* heap */
 

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #include "gateway/base/address.h"
-#include "gateway/base/burst.h"
+#include "gateway/packet/burst.h"
 #include "gateway/uplink/socket_name.h"
 
 enum {

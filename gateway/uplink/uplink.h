@@ -7,10 +7,10 @@
 #define UPLINK_UPLINK_H
 
 #include "gateway/base/address.h"
-#include "gateway/base/burst.h"
 #include "gateway/base/drop.h"
 #include "gateway/base/error.h"
 #include "gateway/event/loop.h"
+#include "gateway/packet/burst.h"
 
 /* What the uplink tells its owner, who may close it from inside any of these:
  * the caller touches neither uplink nor burst afterwards. */

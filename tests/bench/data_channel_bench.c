@@ -3,7 +3,7 @@
  * bursts of 45 packets of 1400 bytes, back to back in memory, as one
  * UDP_SEGMENT send of a 64 KiB super-packet has them. The best of some rounds.
  */
-#include "gateway/openvpn/data_channel.h"
+#include "gateway/openvpn/data/data_channel.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -2,14 +2,14 @@
  * What the firewall's innermost parts cost: checksums, and a lookup among
  * keys that somebody chose to crowd the table. The best of some rounds.
  */
-#include "firewall/checksum.h"
+#include "gateway/packet/checksum.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "firewall/flow.h"
-#include "tests/firewall/craft.h"
+#include "tests/packet/craft.h"
 
 enum { ROUNDS = 7 };
 

@@ -27,10 +27,10 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
-#include "gateway/openvpn/client.h"
-#include "gateway/profile.h"
-#include "gateway/randomness.h"
+#include "gateway/openvpn/client/client.h"
+#include "gateway/process/randomness.h"
 #include "gateway/uplink/socket_name.h"
+#include "gateway/vpn/profile.h"
 
 enum {
     AT_ONCE = 20,     /* handshakes */

@@ -16,11 +16,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "firewall/coalesce.h"
-#include "firewall/ip_packet.h"
-#include "firewall/segment.h"
-#include "gateway/openvpn/data_channel.h"
-#include "tests/firewall/craft.h"
+#include "gateway/openvpn/data/data_channel.h"
+#include "gateway/packet/coalesce.h"
+#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/segment.h"
+#include "tests/packet/craft.h"
 
 enum {
     CALLS = 2000,

@@ -1,6 +1,6 @@
 #include "firewall/conntrack.h"
 
-#include "tests/firewall/craft.h"
+#include "tests/packet/craft.h"
 #include "tests/unit.h"
 
 /* A connection as both of its ends have it: what they send is right unless a

@@ -1,6 +1,6 @@
 #include "firewall/flow.h"
 
-#include "tests/firewall/craft.h"
+#include "tests/packet/craft.h"
 #include "tests/unit.h"
 
 static struct flow_table *table(uint32_t capacity)

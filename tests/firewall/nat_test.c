@@ -1,6 +1,6 @@
 #include "firewall/nat.h"
 
-#include "tests/firewall/craft.h"
+#include "tests/packet/craft.h"
 #include "tests/unit.h"
 
 /* ICMP in IPv6 and ICMPv6 in IPv4 are protocols like any other: nobody has

@@ -1,6 +1,6 @@
 #include "firewall/quota.h"
 
-#include "tests/firewall/craft.h"
+#include "tests/packet/craft.h"
 #include "tests/unit.h"
 
 static void one_alone_has_half(void **state)

@@ -2,7 +2,7 @@
 
 #include <stdarg.h>
 
-#include "tests/firewall/craft.h"
+#include "tests/packet/craft.h"
 #include "tests/unit.h"
 
 static const struct instant now = {5000000};

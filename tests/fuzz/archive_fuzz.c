@@ -1,4 +1,4 @@
-#include "rpm/nano/archive.h"
+#include "gateway/nano/archive.h"
 
 #include <stdlib.h>
 

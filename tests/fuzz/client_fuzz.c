@@ -6,7 +6,7 @@
  * client to the tunnel first, so that what follows reaches push options and
  * messages through TLS, and inner packets through the data channel.
  */
-#include "gateway/openvpn/client.h"
+#include "gateway/openvpn/client/client.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
-#include "firewall/coalesce.h"
+#include "gateway/packet/coalesce.h"
 
-#include "firewall/ip_packet.h"
-#include "firewall/segment.h"
-#include "tests/firewall/craft.h"
+#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/segment.h"
 #include "tests/fuzz/target.h"
+#include "tests/packet/craft.h"
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
 

@@ -1,4 +1,4 @@
-#include "gateway/openvpn/compression.h"
+#include "gateway/openvpn/data/compression.h"
 
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
-#include "gateway/openvpn/config_parser.h"
+#include "gateway/openvpn/config/config_parser.h"
 
 #include <stdlib.h>
 
-#include "gateway/openvpn/config_summary.h"
-#include "gateway/openvpn/push_options.h"
+#include "gateway/openvpn/client/config_summary.h"
+#include "gateway/openvpn/push/push_options.h"
 #include "tests/fuzz/target.h"
 
 static void check_text(const char *text)

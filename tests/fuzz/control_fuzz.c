@@ -1,24 +1,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/control.h"
-#include "gateway/order.h"
+#include "gateway/control/control.h"
+#include "gateway/control/control_request.h"
 #include "tests/fuzz/target.h"
 
 /* What a gateway does with an order, but for doing it. */
 static json_t *obey(void *context, struct instant now, const json_t *request)
 {
-    struct order order = {.username = "untouched"};
+    struct control_request order = {.username = "untouched"};
     (void)context;
     (void)now;
-    if (!order_parse(request, &order)) {
+    if (!control_request_parse(request, &order)) {
         check(strcmp(order.username, "untouched") == 0);
         return NULL;
     }
-    check(order.type <= ORDER_LOG_LEVEL);
-    if (order.type == ORDER_LOGIN)
+    check(order.type <= CONTROL_REQUEST_LOG_LEVEL);
+    if (order.type == CONTROL_REQUEST_LOGIN)
         check(order.username || order.password || order.response);
-    if (order.type == ORDER_LOG_LEVEL)
+    if (order.type == CONTROL_REQUEST_LOG_LEVEL)
         check(order.log_level >= -1 && order.log_level < LOG_LEVEL_COUNT);
     return json_pack("{s:i,s:s?}", "type", (int)order.type, "name",
                      order.username);

@@ -1,4 +1,4 @@
-#include "gateway/openvpn/control_message.h"
+#include "gateway/openvpn/control/control_message.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
-#include "gateway/openvpn/control_packet.h"
+#include "gateway/openvpn/control/control_packet.h"
 
 #include <stdlib.h>
 
-#include "gateway/openvpn/early_negotiation.h"
+#include "gateway/openvpn/control/early_negotiation.h"
 #include "tests/fuzz/target.h"
 
 /* What was read is written as the same bytes, but for what an ACK_V1 drags

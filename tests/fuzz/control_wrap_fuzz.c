@@ -4,7 +4,7 @@
  * right keys and a replay number of the input's choice: only so do the
  * parser and the replay window behind the keys see strange things.
  */
-#include "gateway/openvpn/control_wrap.h"
+#include "gateway/openvpn/control/control_wrap.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * the input says which format, and then step by step what happens. Only what
  * was sealed may come out, once, and unchanged.
  */
-#include "gateway/openvpn/data_epoch.h"
+#include "gateway/openvpn/data/data_epoch.h"
 
 #include <stdlib.h>
 

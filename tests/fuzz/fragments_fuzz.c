@@ -1,4 +1,4 @@
-#include "firewall/fragments.h"
+#include "gateway/packet/fragments.h"
 
 #include <stdlib.h>
 

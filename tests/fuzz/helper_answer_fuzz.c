@@ -1,6 +1,6 @@
 /* What a program that judges passwords may answer: it never lets anybody in
  * but by `true`, and its reason never breaks out of a control message. */
-#include "gateway/helper_answer.h"
+#include "gateway/serve/helper_answer.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
-#include "firewall/icmp.h"
+#include "gateway/packet/icmp.h"
 
 #include <stdlib.h>
 
 #include "firewall/firewall.h"
-#include "tests/firewall/craft.h"
 #include "tests/fuzz/target.h"
+#include "tests/packet/craft.h"
 
 static const struct address qube4 = {ADDRESS_IPV4, {10, 137, 0, 5}};
 static const struct address qube6 = {ADDRESS_IPV6, {0xfd, 9, [15] = 5}};

@@ -1,4 +1,4 @@
-#include "firewall/ip_packet.h"
+#include "gateway/packet/ip_packet.h"
 
 #include <stdlib.h>
 

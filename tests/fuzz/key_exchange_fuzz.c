@@ -1,4 +1,4 @@
-#include "gateway/openvpn/key_exchange.h"
+#include "gateway/openvpn/session/key_exchange.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
  * within its memory (the sanitizers watch), answers each slot once, and gives
  * frames only of the sizes that were asked for.
  */
-#include "tests/link/fake_frontend.h"
+#include "tests/link/xen/fake_frontend.h"
 
 #include <stdlib.h>
 

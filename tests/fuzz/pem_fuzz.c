@@ -3,9 +3,9 @@
  * them, and the names in certificates, which are printed here. The input's
  * first byte says for what the rest is taken; all else is as it should be.
  */
-#include "gateway/openvpn/tls_context.h"
+#include "gateway/openvpn/tls/tls_context.h"
 
-#include "gateway/openvpn/distinguished_name.h"
+#include "gateway/openvpn/tls/distinguished_name.h"
 #include "tests/fuzz/target.h"
 #include "tests/vectors/pki.h"
 

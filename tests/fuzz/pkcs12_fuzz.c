@@ -1,4 +1,4 @@
-#include "gateway/openvpn/pkcs12.h"
+#include "gateway/crypto/pkcs12.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "gateway/openvpn/push_options.h"
+#include "gateway/openvpn/push/push_options.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "gateway/link/record.h"
+#include "gateway/link/xen/vchan_framing.h"
 
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@ enum { MEMORY_SIZE = PACKET_HEADROOM + PACKET_SIZE_MAX };
 
 struct outcome {
     unsigned records, packets;
-    enum record_result last;
+    enum vchan_framing_result last;
 };
 
 /* What a qube that sends this comes to, in pieces of so many bytes. */
@@ -19,16 +19,16 @@ static struct outcome receive(struct bytes stream, size_t piece)
                                  .bytes = {10, 1, 2, 3}};
     const struct address ipv6 = {.family = ADDRESS_IPV6, .bytes = {0xfd}};
     struct outcome o = {0};
-    struct record_reader r;
+    struct vchan_framing_reader r;
     struct card card;
     uint8_t *memory = malloc(MEMORY_SIZE);
     if (!memory)
         return o;
     uint8_t *body = memory + PACKET_HEADROOM - CARD_HEADERS_SIZE;
-    record_reader_init(&r);
+    vchan_framing_reader_init(&r);
     card_init(&card, "fuzz", &ipv4, &ipv6, unknown);
     while (stream.size) {
-        struct record_room room = record_reader_room(&r, body);
+        struct vchan_framing_room room = vchan_framing_reader_room(&r, body);
         size_t size = room.size < stream.size ? room.size : stream.size;
         if (size > piece)
             size = piece;
@@ -36,8 +36,8 @@ static struct outcome receive(struct bytes stream, size_t piece)
             break;
         memcpy(room.data, stream.data, size);
         stream = bytes_of(stream.data + size, stream.size - size);
-        o.last = record_reader_put(&r, size);
-        if (o.last != RECORD_WHOLE)
+        o.last = vchan_framing_reader_put(&r, size);
+        if (o.last != VCHAN_FRAMING_WHOLE)
             continue;
         struct packet packet = {.data = memory + PACKET_HEADROOM};
         struct frame frame;
@@ -61,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct outcome whole = receive(stream, SIZE_MAX);
     struct outcome pieces = receive(stream, data[0] + 1U);
     if (whole.records != pieces.records || whole.packets != pieces.packets ||
-        (whole.last == RECORD_MALFORMED) != (pieces.last == RECORD_MALFORMED))
+        (whole.last == VCHAN_FRAMING_MALFORMED) !=
+            (pieces.last == VCHAN_FRAMING_MALFORMED))
         abort();
     return 0;
 }

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "firewall/ip_packet.h"
-#include "tests/firewall/craft.h"
+#include "gateway/packet/ip_packet.h"
 #include "tests/fuzz/target.h"
+#include "tests/packet/craft.h"
 
 static const struct address qube4 = {ADDRESS_IPV4, {10, 137, 0, 5}};
 static const struct address qube6 = {ADDRESS_IPV6, {0xfd, 9, [15] = 5}};

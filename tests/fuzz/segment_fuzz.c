@@ -1,10 +1,10 @@
-#include "firewall/segment.h"
+#include "gateway/packet/segment.h"
 
 #include <stdlib.h>
 
-#include "firewall/ip_packet.h"
-#include "tests/firewall/craft.h"
+#include "gateway/packet/ip_packet.h"
 #include "tests/fuzz/target.h"
+#include "tests/packet/craft.h"
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
 

@@ -1,9 +1,9 @@
-#include "gateway/openvpn/server_config_parser.h"
+#include "gateway/openvpn/server/server_config_parser.h"
 
 #include <stdlib.h>
 
-#include "gateway/openvpn/push_options.h"
-#include "gateway/openvpn/server_pool.h"
+#include "gateway/openvpn/push/push_options.h"
+#include "gateway/openvpn/server/server_pool.h"
 #include "tests/fuzz/target.h"
 
 static void report(void *context, enum config_severity severity, unsigned line,

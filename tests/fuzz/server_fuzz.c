@@ -5,13 +5,13 @@
  * the data channel and the messages inside of TLS; the next two say how the
  * control channel is wrapped, whose keys the strangers know.
  */
-#include "gateway/openvpn/server.h"
+#include "gateway/openvpn/server/server.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/openvpn/client.h"
-#include "gateway/openvpn/client_wrap.h"
+#include "gateway/openvpn/client/client.h"
+#include "gateway/openvpn/client/client_wrap.h"
 #include "tests/fuzz/target.h"
 #include "tests/vectors/openvpn_control.h"
 #include "tests/vectors/openvpn_tls_crypt.h"

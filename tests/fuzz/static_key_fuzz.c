@@ -1,6 +1,6 @@
-#include "gateway/openvpn/static_key.h"
+#include "gateway/openvpn/keys/static_key.h"
 
-#include "gateway/openvpn/tls_crypt_v2.h"
+#include "gateway/openvpn/control/tls_crypt_v2.h"
 #include "tests/fuzz/target.h"
 
 static void check_static(struct bytes text)

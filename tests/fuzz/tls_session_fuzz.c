@@ -5,7 +5,7 @@
  * byte, a length byte, so many bytes of operand. Whatever happens on the way,
  * what the client reads is what the server wrote, in order.
  */
-#include "gateway/openvpn/tls_session.h"
+#include "gateway/openvpn/tls/tls_session.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 
 #include <mbedtls/md.h>
 
-#include "gateway/openvpn/session_static.h"
+#include "gateway/openvpn/session/session_static.h"
 #include "tests/vectors/pki.h"
 
 enum { WRAPPED_KEY_SIZE = 299 };

@@ -7,7 +7,7 @@
 #ifndef TESTS_FUZZ_TRUE_SERVER_H
 #define TESTS_FUZZ_TRUE_SERVER_H
 
-#include "gateway/openvpn/session_data.h"
+#include "gateway/openvpn/session/session_data.h"
 
 enum { TRUE_SERVER_TEXT_SIZE = 2048 };
 

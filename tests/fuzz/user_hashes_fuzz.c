@@ -1,6 +1,6 @@
 /* A file of names and hashes: whatever stands in it there is a hash to make,
  * and only a line of that name lets anybody in. The first line is the name. */
-#include "gateway/user_hashes.h"
+#include "gateway/serve/user_hashes.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "gateway/vm_config.h"
+#include "gateway/dom0/vm_config.h"
 
 #include <stdlib.h>
 

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "firewall/ip_packet.h"
-#include "firewall/segment.h"
-#include "tests/firewall/craft.h"
+#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/segment.h"
+#include "tests/packet/craft.h"
 #include "tests/unit.h"
 
 /* A link that keeps what it is sent, whole. */

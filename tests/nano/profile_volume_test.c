@@ -1,4 +1,4 @@
-#include "rpm/nano/profile_volume.h"
+#include "gateway/nano/profile_volume.h"
 #include "tests/nano/tar.h"
 #include "tests/unit.h"
 

@@ -1,4 +1,4 @@
-#include "rpm/nano/way_out.h"
+#include "gateway/nano/way_out.h"
 #include "tests/unit.h"
 
 #include <sched.h>

@@ -1,6 +1,6 @@
 #include "gateway/router/dns_message.h"
 
-#include "tests/firewall/craft.h"
+#include "tests/packet/craft.h"
 #include "tests/unit.h"
 
 /* www.example.org, A, IN, recursion desired, with an OPT record of 1232. */

@@ -1,6 +1,6 @@
 #include "gateway/router/route_table.h"
 
-#include "tests/firewall/craft.h"
+#include "tests/packet/craft.h"
 #include "tests/unit.h"
 
 static struct prefix prefix(const char *text)

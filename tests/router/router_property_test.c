@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-#include "firewall/coalesce.h"
 #include "gateway/base/log.h"
+#include "gateway/packet/coalesce.h"
 
 enum {
     RULES_MOST = 8,

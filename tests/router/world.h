@@ -5,10 +5,10 @@
 
 #include "gateway/router/router.h"
 
-#include "firewall/checksum.h"
-#include "firewall/icmp.h"
-#include "firewall/segment.h"
-#include "tests/firewall/craft.h"
+#include "gateway/packet/checksum.h"
+#include "gateway/packet/icmp.h"
+#include "gateway/packet/segment.h"
+#include "tests/packet/craft.h"
 #include "tests/unit.h"
 
 /* Two qubes, a tunnel, and somebody outside. */

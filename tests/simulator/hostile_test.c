@@ -3,7 +3,7 @@
 #include <lzo/lzo1x.h>
 #include <stdio.h>
 
-#include "gateway/openvpn/client.h"
+#include "gateway/openvpn/client/client.h"
 #include "tests/fuzz/true_server.h"
 #include "tests/simulator/quiet.h"
 #include "tests/unit.h"

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#include "gateway/openvpn/control_packet.h"
+#include "gateway/openvpn/control/control_packet.h"
 #include "tests/unit.h"
 
 void pipe_init(struct pipe *p, uint32_t seed, const struct pipe_faults *faults)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/text.h"
-#include "gateway/openvpn/peer_info.h"
+#include "gateway/openvpn/session/peer_info.h"
 
 /* The world is asked for randomness and time, and this for verdicts. */
 

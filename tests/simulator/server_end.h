@@ -5,8 +5,8 @@
 #ifndef SIMULATOR_SERVER_END_H
 #define SIMULATOR_SERVER_END_H
 
-#include "gateway/openvpn/server.h"
-#include "gateway/openvpn/static_key.h"
+#include "gateway/openvpn/keys/static_key.h"
+#include "gateway/openvpn/server/server.h"
 #include "tests/simulator/arrivals.h"
 #include "tests/vectors/pki.h"
 

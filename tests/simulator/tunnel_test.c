@@ -1,6 +1,6 @@
 /* A tunnel that stands: renegotiation, silence, restarts, refusals, goodbyes,
  * and packets of strangers. */
-#include "gateway/openvpn/credentials.h"
+#include "gateway/openvpn/client/credentials.h"
 #include "tests/simulator/quiet.h"
 #include "tests/simulator/world.h"
 #include "tests/unit.h"

@@ -6,7 +6,7 @@
 #ifndef SIMULATOR_WORLD_H
 #define SIMULATOR_WORLD_H
 
-#include "gateway/openvpn/client.h"
+#include "gateway/openvpn/client/client.h"
 #include "tests/simulator/pipe.h"
 #include "tests/simulator/server_end.h"
 

@@ -32,8 +32,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "firewall/segment.h"
-#include "tests/firewall/craft.h"
+#include "gateway/packet/segment.h"
+#include "tests/packet/craft.h"
 
 enum {
     MTU = 1400,

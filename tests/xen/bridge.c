@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/link/netback.h"
+#include "gateway/link/xen/netback.h"
 
 struct bridge {
     struct link *link;

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "gateway/base/libxenvchan.h"
-#include "gateway/link/record.h"
+#include "gateway/link/xen/vchan_framing.h"
 
 enum { RING_SIZE = 65536, COMES_IN = 20, WAITS = 2 /* s */ };
 
@@ -22,8 +22,8 @@ enum { RING_SIZE = 65536, COMES_IN = 20, WAITS = 2 /* s */ };
 
 static void greet(struct libxenvchan *v)
 {
-    uint8_t greeting[RECORD_GREETING_SIZE];
-    record_write_greeting(greeting, 0);
+    uint8_t greeting[VCHAN_FRAMING_GREETING_SIZE];
+    vchan_framing_write_greeting(greeting, 0);
     libxenvchan_write(v, greeting, sizeof greeting);
 }
 
@@ -34,14 +34,16 @@ static void no_greeting(struct libxenvchan *v)
 
 static void too_large(struct libxenvchan *v)
 {
-    static const uint8_t size[RECORD_PREFIX_SIZE] = {0xff, 0xff, 0xff, 0xff};
+    static const uint8_t size[VCHAN_FRAMING_PREFIX_SIZE] = {0xff, 0xff, 0xff,
+                                                            0xff};
     greet(v);
     libxenvchan_write(v, size, sizeof size);
 }
 
 static void too_small(struct libxenvchan *v)
 {
-    static const uint8_t size[RECORD_PREFIX_SIZE] = {RECORD_BODY_MIN - 1};
+    static const uint8_t size[VCHAN_FRAMING_PREFIX_SIZE] = {
+        VCHAN_FRAMING_BODY_MIN - 1};
     greet(v);
     libxenvchan_write(v, size, sizeof size);
 }
@@ -64,14 +66,14 @@ static bool send_all(struct libxenvchan *v, const uint8_t *data, size_t size)
 /* The form is right, and what is in it is not. */
 static void noise(struct libxenvchan *v)
 {
-    uint8_t record[RECORD_PREFIX_SIZE + 2048];
+    uint8_t record[VCHAN_FRAMING_PREFIX_SIZE + 2048];
     greet(v);
     for (int n = 0; n < 500; n++) {
-        uint32_t size = RECORD_BODY_MIN + (uint32_t)rand() % 1024;
-        record_write_prefix(record, size);
+        uint32_t size = VCHAN_FRAMING_BODY_MIN + (uint32_t)rand() % 1024;
+        vchan_framing_write_prefix(record, size);
         for (uint32_t i = 0; i < size; i++)
-            record[RECORD_PREFIX_SIZE + i] = (uint8_t)rand();
-        if (!send_all(v, record, RECORD_PREFIX_SIZE + size))
+            record[VCHAN_FRAMING_PREFIX_SIZE + i] = (uint8_t)rand();
+        if (!send_all(v, record, VCHAN_FRAMING_PREFIX_SIZE + size))
             return;
     }
 }

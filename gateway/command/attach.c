@@ -1,0 +1,111 @@
+#include "gateway/command/attach.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/base/libxenvchan.h"
+#include "gateway/base/log.h"
+#include "gateway/event/signals.h"
+#include "gateway/link/tun_device.h"
+#include "gateway/link/xen/vchan.h"
+#include "gateway/link/xen/vchan_frontend.h"
+#include "gateway/process/sandbox.h"
+#include "gateway/process/settings.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct attachment {
+    uint32_t gateway;
+    char path[VCHAN_PATH_SIZE];
+    const char *interface;
+    bool no_sandbox;
+    enum log_level level;
+};
+
+static bool parse_options(int argc, char **argv, struct attachment *out)
+{
+    static const struct option known[] = {
+        {"no-sandbox", no_argument, NULL, 'S'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *why;
+    *out = (struct attachment){.level = LOG_INFO};
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "v", known, NULL)) != -1;) {
+        if (c == 'v')
+            out->level = LOG_DEBUG;
+        else if (c == 'S')
+            out->no_sandbox = true;
+        else
+            return false;
+    }
+    if (argc - optind != 2)
+        return false;
+    out->interface = argv[optind + 1];
+    struct bytes place = bytes_of_text(argv[optind]);
+    if (settings_parse_place(place, &out->gateway, out->path, &why))
+        return true;
+    fprintf(stderr, "vpn-gateway: %s\n", why);
+    return false;
+}
+
+static void signalled(void *context, struct instant now, int number)
+{
+    (void)now;
+    if (number == SIGTERM || number == SIGINT)
+        loop_quit(context);
+}
+
+/* The TAP is made while that is still allowed. */
+static struct vchan_frontend *plug_in(const struct attachment *a,
+                                      struct loop *loop)
+{
+    enum error error;
+    struct sandbox sandbox;
+    struct vchan_frontend_options options = {
+        .gateway = a->gateway, .path = a->path, .name = a->interface};
+
+    options.tap = tun_device_open(TUN_DEVICE_ETHERNET, a->interface,
+                                  &options.takes_udp_gso, &error);
+    if (options.tap < 0 || !sandbox_enter(
+                               &(struct sandbox_options){
+                                   .off = a->no_sandbox,
+                                   .read = (const char *const[]){NULL},
+                                   .remove = (const char *const[]){NULL},
+                               },
+                               &sandbox))
+        return NULL;
+    return vchan_frontend_open(&options, loop);
+}
+
+static int run(const struct attachment *a)
+{
+    struct signals signals;
+    struct loop *loop = loop_new();
+    int result = EXIT_FAILURE;
+
+    if (loop && signals_open(&signals, loop, signalled, loop) == OK) {
+        struct vchan_frontend *plug = plug_in(a, loop);
+        if (plug && loop_run(loop) == OK && !vchan_frontend_failed(plug))
+            result = EXIT_SUCCESS;
+        vchan_frontend_close(plug);
+        signals_close(&signals);
+    }
+    loop_free(loop);
+    return result;
+}
+
+int attach(int argc, char **argv)
+{
+    struct attachment a;
+    if (!parse_options(argc, argv, &a)) {
+        fputs("usage: vpn-gateway attach DOMID:PATH IFNAME [--no-sandbox] "
+              "[-v]\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    log_set_level(a.level);
+    return libxenvchan_load() ? run(&a) : EXIT_FAILURE;
+}

@@ -1,0 +1,146 @@
+#include "gateway/command/check.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/base/log.h"
+#include "gateway/openvpn/client/config_summary.h"
+#include "gateway/openvpn/tls/tls_context.h"
+#include "gateway/process/randomness.h"
+#include "gateway/vpn/profile.h"
+
+enum colour { RED, YELLOW, BOLD, PLAIN };
+
+struct check {
+    const char *file;
+    FILE *out;
+    bool coloured;
+    size_t errors, warnings;
+};
+
+static const char *colour(const struct check *c, enum colour colour)
+{
+    static const char *const codes[] = {
+        [RED] = "\033[31m",
+        [YELLOW] = "\033[33m",
+        [BOLD] = "\033[1m",
+        [PLAIN] = "\033[0m",
+    };
+    return c->coloured ? codes[colour] : "";
+}
+
+static void print_problem(void *context, enum config_severity severity,
+                          unsigned line, const char *text)
+{
+    struct check *c = context;
+    bool is_error = severity == CONFIG_ERROR;
+    if (is_error)
+        c->errors++;
+    else
+        c->warnings++;
+    fprintf(c->out, "%s:", c->file);
+    if (line)
+        fprintf(c->out, "%u:", line);
+    fprintf(c->out, " %s%s:%s %s\n", colour(c, is_error ? RED : YELLOW),
+            is_error ? "error" : "warning", colour(c, PLAIN), text);
+}
+
+/* --- Certificates and keys, as `run` would take them --- */
+
+static void print_logged(void *context, enum log_level level, const char *line)
+{
+    static const char scope[] = "openvpn: ";
+    if (!strncmp(line, scope, sizeof scope - 1))
+        line += sizeof scope - 1;
+    if (level <= LOG_WARN)
+        print_problem(context,
+                      level == LOG_ERROR ? CONFIG_ERROR : CONFIG_WARNING, 0,
+                      line);
+}
+
+/* Only warnings: the clock that judges may itself be wrong. */
+static void check_dates(struct check *c, const char *what,
+                        const mbedtls_x509_crt *chain)
+{
+    for (; chain && chain->raw.len; chain = chain->next) {
+        const mbedtls_x509_time *from = &chain->valid_from;
+        const mbedtls_x509_time *to = &chain->valid_to;
+        char text[128];
+        if (mbedtls_x509_time_is_past(to))
+            snprintf(text, sizeof text,
+                     "a certificate in `%s' expired on %04d-%02d-%02d", what,
+                     to->year, to->mon, to->day);
+        else if (mbedtls_x509_time_is_future(from))
+            snprintf(text, sizeof text,
+                     "a certificate in `%s' is not valid before "
+                     "%04d-%02d-%02d",
+                     what, from->year, from->mon, from->day);
+        else
+            continue;
+        print_problem(c, CONFIG_WARNING, 0, text);
+    }
+}
+
+static bool check_keys(struct check *c, const struct config *config)
+{
+    static const struct tls_random random = {NULL, randomness_fill};
+    if (config_is_static(config))
+        return true; /* its one key was looked at when it was read */
+    struct config shown = *config;
+    /* What an absent password hides cannot be looked at. */
+    if (tls_context_needs_password(config) && !config->key_password.data) {
+        shown.cert = shown.key = (struct blob){0};
+        if (shown.pkcs12.size && !shown.ca.size && !shown.fingerprint_count)
+            return true; /* and who the server is, is in there as well */
+        shown.pkcs12 = (struct blob){0};
+    }
+
+    struct tls_context context;
+    log_set_sink(print_logged, c);
+    bool good = tls_context_init(
+        &context, OPENVPN_CLIENT, &shown,
+        bytes_of(shown.key_password.data, shown.key_password.size), &random);
+    log_set_sink(NULL, NULL);
+    check_dates(c, "ca", &context.authorities);
+    check_dates(c, "cert", &context.own);
+    tls_context_clear(&context);
+    return good;
+}
+
+static void print_line(void *context, const char *topic, const char *text)
+{
+    const struct check *c = context;
+    fprintf(c->out, "  %s%-18s%s %s\n", colour(c, BOLD), topic,
+            colour(c, PLAIN), text);
+}
+
+static const char *plural(size_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+int check_run(const char *file, FILE *out)
+{
+    struct check c = {
+        .file = file, .out = out, .coloured = isatty(fileno(out)) == 1};
+    struct config config;
+    bool usable = profile_read(file, print_problem, &c, &config) &&
+                  check_keys(&c, &config);
+    fprintf(out, "%s: %susable%s", file, usable ? "" : "not ",
+            c.errors + c.warnings ? "" : "\n");
+    if (c.errors + c.warnings)
+        fprintf(out, ", %zu error%s, %zu warning%s\n", c.errors,
+                plural(c.errors), c.warnings, plural(c.warnings));
+    if (config.remote_count)
+        config_summary(&config, print_line, &c);
+    config_clear(&config);
+    return usable && fflush(out) == 0 ? CHECK_USABLE : CHECK_UNUSABLE;
+}
+
+int check(int argc, char **argv)
+{
+    if (argc == 2)
+        return check_run(argv[1], stdout);
+    fputs("usage: vpn-gateway check FILE\n", stderr);
+    return CHECK_UNUSABLE;
+}

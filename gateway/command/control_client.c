@@ -1,0 +1,354 @@
+#include "gateway/command/control_client.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway/base/secret.h"
+#include "gateway/control/settings_report.h"
+#include "gateway/control/status.h"
+#include "gateway/process/local_socket.h"
+#include "gateway/process/settings.h"
+#include "gateway/serve/serve_status.h"
+
+enum { EXIT_USAGE = 2, ANSWER_MAX = 4 * 1024 * 1024, TIMEOUT_SECONDS = 10 };
+
+struct options {
+    const char *control;
+    const char *argument; /* of log-level, kick and update */
+    char **more;          /* of update */
+    int more_count;
+    bool json;
+    bool watch;
+    bool halt;
+};
+
+/* The commands, and what each takes besides --control. */
+static const struct command {
+    const char *name;
+    bool json, watch, argument;
+    const char *usage;
+} commands[] = {
+    {"status", true, true, false, "[--json] [--watch] "},
+    {"settings", true, false, false, "[--json] "},
+    {"reconnect", false, false, false, ""},
+    {"stop", false, false, false, ""},
+    {"login", false, false, false, ""},
+    {"kick", false, false, true, "NAME [--halt] "},
+    {"update", false, false, true, "NAME OPTION... "},
+    {"log-level", false, false, true, "error|warn|info|debug|default "},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static bool parse_options(int argc, char **argv, const struct command *command,
+                          struct options *out)
+{
+    static const struct option known[] = {
+        {"control", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},
+        {"watch", no_argument, NULL, 'w'},
+        {"halt", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    *out = (struct options){.control = SETTINGS_CONTROL_DEFAULT};
+
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        if (c == 'c')
+            out->control = optarg;
+        else if (c == 'j' && command->json)
+            out->json = true;
+        else if (c == 'w' && command->watch)
+            out->watch = true;
+        else if (c == 'h' && strcmp(command->name, "kick") == 0)
+            out->halt = true;
+        else
+            return false;
+    }
+    if (command->argument && optind < argc)
+        out->argument = argv[optind++];
+    if (strcmp(command->name, "update") == 0) {
+        out->more = argv + optind;
+        out->more_count = argc - optind;
+        optind = argc;
+    }
+    return optind == argc && command->argument == (out->argument != NULL);
+}
+
+static int connect_to(const char *path)
+{
+    struct timeval patience = {.tv_sec = TIMEOUT_SECONDS};
+    int fd = local_socket_connect(path, 0);
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    return fd;
+}
+
+static bool send_line(int fd, const json_t *request)
+{
+    char *text = json_dumps(request, JSON_COMPACT);
+    if (!text)
+        return false;
+    size_t size = strlen(text);
+    bool sent = send(fd, text, size, MSG_NOSIGNAL) == (ssize_t)size &&
+                send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
+    secret_wipe(text, size);
+    free(text);
+    return sent;
+}
+
+/* Everything up to the end of the connection. */
+static json_t *receive_answer(int fd)
+{
+    char *text = malloc(ANSWER_MAX);
+    size_t size = 0;
+    json_t *answer = NULL;
+    ssize_t n = text ? 1 : 0;
+    while (n > 0 && size < ANSWER_MAX) {
+        n = recv(fd, text + size, ANSWER_MAX - size, 0);
+        if (n > 0)
+            size += (size_t)n;
+    }
+    if (n == 0 && text)
+        answer = json_loadb(text, size, 0, NULL);
+    free(text);
+    return answer;
+}
+
+/* Asks (and takes `request`); NULL after saying why not. */
+static json_t *ask(const char *path, json_t *request)
+{
+    int fd = connect_to(path);
+    if (fd < 0) {
+        fprintf(stderr, "vpn-gateway: no gateway answers at %s: %s\n", path,
+                strerror(errno));
+        json_decref(request);
+        return NULL;
+    }
+    json_t *answer = send_line(fd, request) ? receive_answer(fd) : NULL;
+    json_decref(request);
+    close(fd);
+
+    const char *error =
+        answer ? json_string_value(json_object_get(answer, "error"))
+               : "the connection ended without an answer";
+    if (error) {
+        fprintf(stderr, "vpn-gateway: %s\n", error);
+        json_decref(answer);
+        return NULL;
+    }
+    return answer;
+}
+
+static json_t *ask_status(const struct options *o)
+{
+    return ask(o->control, json_pack("{s:s}", "command", "status"));
+}
+
+static void sleep_for(long milliseconds)
+{
+    nanosleep(
+        &(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000},
+        NULL);
+}
+
+static bool show_status(const struct options *o, const json_t *status,
+                        const json_t *before)
+{
+    if (o->json) {
+        json_dumpf(status, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        if (o->watch)
+            printf("\033[H\033[J");
+        if (serve_status_is(status))
+            serve_status_print(status, stdout);
+        else
+            status_print(status, before, stdout, isatty(STDOUT_FILENO));
+    }
+    return fflush(stdout) == 0;
+}
+
+/* A rate needs two looks. */
+static int watch_status(const struct options *o)
+{
+    enum { FIRST_LOOK = 250, EACH_LOOK = 1000 }; /* ms */
+    json_t *before = NULL, *status = ask_status(o);
+    if (status && !o->json && !serve_status_is(status)) {
+        before = status;
+        sleep_for(FIRST_LOOK);
+        status = ask_status(o);
+    }
+    bool shown = status && show_status(o, status, before);
+    while (shown && o->watch) {
+        json_decref(before);
+        before = status;
+        sleep_for(EACH_LOOK);
+        status = ask_status(o);
+        shown = status && show_status(o, status, before);
+    }
+    json_decref(before);
+    json_decref(status);
+    return shown ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int show_settings(const struct options *o)
+{
+    json_t *report = ask(o->control, json_pack("{s:s}", "command", "settings"));
+    if (!report)
+        return EXIT_FAILURE;
+    if (o->json) {
+        json_dumpf(report, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        settings_report_print(report, stdout);
+    }
+    json_decref(report);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int give_order(const struct options *o, const char *command)
+{
+    json_t *more = json_array();
+    for (int i = 0; i < o->more_count; i++)
+        json_array_append_new(more, json_string(o->more[i]));
+    json_t *answer =
+        ask(o->control, json_pack("{s:s,s:s?,s:s?,s:b,s:o}", "command", command,
+                                  "level", o->argument, "name", o->argument,
+                                  "halt", o->halt, "options", more));
+    if (!answer)
+        return EXIT_FAILURE;
+    json_decref(answer);
+    return EXIT_SUCCESS;
+}
+
+/* One line from the terminal or standard input, without its end. */
+static bool prompt(const char *text, bool secret, char *out, size_t size)
+{
+    struct termios before, silent;
+    bool terminal = isatty(STDIN_FILENO);
+    bool hide = terminal && secret && tcgetattr(STDIN_FILENO, &before) == 0;
+
+    if (terminal)
+        fprintf(stderr, "%s: ", text);
+    if (hide) {
+        silent = before;
+        silent.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    }
+    bool got = fgets(out, (int)size, stdin) != NULL;
+    if (hide) {
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fputc('\n', stderr);
+    }
+    if (got)
+        out[strcspn(out, "\r\n")] = '\0';
+    return got;
+}
+
+enum { ANSWERS = 3, ANSWER_SIZE = 1024 };
+
+static const struct {
+    const char *name, *prompt;
+    bool secret;
+} answers[ANSWERS] = {
+    {"username", "User name", false},
+    {"password", "Password", true},
+    {"response", "Answer", true},
+};
+
+static bool is_wanted(const json_t *status, const char *name)
+{
+    size_t i;
+    json_t *value;
+    json_array_foreach(json_object_get(status, "wanted"), i, value)
+    {
+        if (strcmp(json_string_value(value) ? json_string_value(value) : "",
+                   name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What is wanted, each in a line; an empty one leaves it as it was. */
+static json_t *read_answers(const json_t *status)
+{
+    char line[ANSWER_SIZE];
+    json_t *order = json_pack("{s:s}", "command", "login");
+    for (size_t i = 0; i < ANSWERS; i++) {
+        if (!is_wanted(status, answers[i].name))
+            continue;
+        bool taken =
+            prompt(answers[i].prompt, answers[i].secret, line, sizeof line) &&
+            (*line == 0 || json_object_set_new(order, answers[i].name,
+                                               json_string(line)) == 0);
+        secret_wipe(line, sizeof line);
+        if (!taken) {
+            fprintf(stderr, "vpn-gateway: no answer, or one that is no text\n");
+            json_decref(order);
+            return NULL;
+        }
+    }
+    return order;
+}
+
+static int log_in(const struct options *o)
+{
+    json_t *status = ask(o->control, json_pack("{s:s}", "command", "status"));
+    if (!status)
+        return EXIT_FAILURE;
+    const char *question =
+        json_string_value(json_object_get(status, "question"));
+    if (!question) {
+        fprintf(stderr, "vpn-gateway: the gateway asks for no login now\n");
+        json_decref(status);
+        return EXIT_FAILURE;
+    }
+    fprintf(stderr, "%s\n", question);
+    if (json_array_size(json_object_get(status, "wanted")) == 0) {
+        json_decref(status); /* it happens in a browser */
+        return EXIT_SUCCESS;
+    }
+    json_t *order = read_answers(status);
+    json_decref(status);
+    json_t *answer = order ? ask(o->control, order) : NULL;
+    if (!answer)
+        return EXIT_FAILURE;
+    json_decref(answer);
+    return EXIT_SUCCESS;
+}
+
+int control_client(int argc, char **argv)
+{
+    const struct command *command = find_command(argv[0]);
+    struct options o;
+    if (!command)
+        return EXIT_USAGE;
+    if (!parse_options(argc, argv, command, &o)) {
+        fprintf(stderr, "usage: vpn-gateway %s %s[--control SOCKET]\n",
+                command->name, command->usage);
+        return EXIT_USAGE;
+    }
+    if (strcmp(command->name, "status") == 0)
+        return watch_status(&o);
+    if (strcmp(command->name, "settings") == 0)
+        return show_settings(&o);
+    if (strcmp(command->name, "login") == 0)
+        return log_in(&o);
+    return give_order(&o, command->name);
+}

@@ -1,0 +1,205 @@
+#include "gateway/command/genkey.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gateway/base/secret.h"
+#include "gateway/openvpn/control/tls_crypt_v2.h"
+#include "gateway/process/randomness.h"
+
+enum { EXIT_USAGE = 2, TEXT_SIZE = TLS_CRYPT_V2_TEXT_MAX };
+
+struct request {
+    const char *kind;
+    const char *server_key; /* path */
+    const char *metadata;
+    const char *out; /* path */
+};
+
+static const char usage[] =
+    "usage: vpn-gateway genkey KIND [--server-key FILE] [--metadata TEXT] OUT\n"
+    "\n"
+    "  tls-auth, tls-crypt   a static key, the same file at both ends\n"
+    "  tls-crypt-v2-server   the server's key, which wraps the clients' keys\n"
+    "  tls-crypt-v2-client   one client's key; needs --server-key. The server\n"
+    "                        sees TEXT, or else the time, at each connection\n";
+
+static bool parse(int argc, char **argv, struct request *out)
+{
+    static const struct option options[] = {
+        {"server-key", required_argument, NULL, 's'},
+        {"metadata", required_argument, NULL, 'm'},
+        {NULL, 0, NULL, 0},
+    };
+    *out = (struct request){0};
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == 's')
+            out->server_key = optarg;
+        else if (c == 'm')
+            out->metadata = optarg;
+        else
+            return false;
+    }
+    if (argc - optind != 2)
+        return false;
+    out->kind = argv[optind];
+    out->out = argv[optind + 1];
+    return true;
+}
+
+static void complain(const char *path, const char *what)
+{
+    fprintf(stderr, "vpn-gateway: %s: %s\n", path, what);
+}
+
+/* The file with the text, or none at all. */
+static bool write_new_file(const char *path, const char *text)
+{
+    size_t size = strlen(text);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        complain(path, errno == EEXIST
+                           ? "exists already, and keys are not overwritten"
+                           : strerror(errno));
+        return false;
+    }
+    bool written = write(fd, text, size) == (ssize_t)size && fsync(fd) == 0;
+    if (close(fd) != 0 || !written) {
+        complain(path, strerror(errno));
+        unlink(path);
+        return false;
+    }
+    return true;
+}
+
+static bool read_file(const char *path, char *out, size_t capacity,
+                      size_t *size)
+{
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        complain(path, strerror(errno));
+        return false;
+    }
+    *size = fread(out, 1, capacity, file);
+    bool whole = !ferror(file) && *size < capacity;
+    fclose(file);
+    if (!whole)
+        complain(path, "cannot be read, or is too large for a key");
+    return whole;
+}
+
+static bool make_static(const struct request *r, char *text)
+{
+    struct static_key key;
+    (void)r;
+    randomness_fill(NULL, key.bytes, sizeof key.bytes);
+    bool made = static_key_format(&key, text, TEXT_SIZE);
+    secret_wipe(&key, sizeof key);
+    return made;
+}
+
+static bool make_server(const struct request *r, char *text)
+{
+    struct tls_crypt_v2_server_key key;
+    (void)r;
+    randomness_fill(NULL, key.bytes, sizeof key.bytes);
+    bool made = tls_crypt_v2_format_server(&key, text, TEXT_SIZE);
+    secret_wipe(&key, sizeof key);
+    return made;
+}
+
+static bool load_server_key(const char *path, struct tls_crypt_key *out)
+{
+    struct tls_crypt_v2_server_key key;
+    char text[TEXT_SIZE];
+    size_t size;
+    if (!read_file(path, text, sizeof text, &size))
+        return false;
+    bool usable = tls_crypt_v2_parse_server(bytes_of(text, size), &key);
+    if (!usable)
+        complain(path, "is not a tls-crypt-v2 server key");
+    usable = usable && tls_crypt_v2_init(out, &key);
+    secret_wipe(text, sizeof text);
+    secret_wipe(&key, sizeof key);
+    return usable;
+}
+
+/* The type byte and the user's text, or the time. */
+static bool set_metadata(struct tls_crypt_v2_content *content, const char *text)
+{
+    struct writer w = writer_of(content->metadata, sizeof content->metadata);
+    if (text) {
+        write_u8(&w, TLS_CRYPT_V2_METADATA_USER);
+        write_bytes(&w, bytes_of_text(text));
+    } else {
+        write_u8(&w, TLS_CRYPT_V2_METADATA_TIME);
+        write_u64(&w, (uint64_t)time(NULL));
+    }
+    content->metadata_size = (uint16_t)w.size;
+    return writer_ok(&w);
+}
+
+static bool make_client(const struct request *r, char *text)
+{
+    struct tls_crypt_key server;
+    struct tls_crypt_v2_content content;
+    struct tls_crypt_v2_client_key key;
+
+    if (!r->server_key) {
+        fputs("vpn-gateway: tls-crypt-v2-client needs --server-key FILE\n",
+              stderr);
+        return false;
+    }
+    if (!set_metadata(&content, r->metadata)) {
+        fprintf(stderr, "vpn-gateway: --metadata: at most %d bytes\n",
+                TLS_CRYPT_V2_METADATA_MAX - 1);
+        return false;
+    }
+    if (!load_server_key(r->server_key, &server))
+        return false;
+    randomness_fill(NULL, content.key.bytes, sizeof content.key.bytes);
+    bool made = tls_crypt_v2_wrap(&server, &content, &key) &&
+                tls_crypt_v2_format_client(&key, text, TEXT_SIZE);
+    tls_crypt_key_clear(&server);
+    secret_wipe(&content, sizeof content);
+    secret_wipe(&key, sizeof key);
+    return made;
+}
+
+static const struct {
+    const char *name;
+    bool (*make)(const struct request *r, char *text);
+} kinds[] = {
+    {"tls-auth", make_static},
+    {"tls-crypt", make_static},
+    {"tls-crypt-v2-server", make_server},
+    {"tls-crypt-v2-client", make_client},
+};
+
+int genkey(int argc, char **argv)
+{
+    struct request r;
+    char text[TEXT_SIZE];
+
+    if (!parse(argc, argv, &r)) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(r.kind, kinds[i].name) != 0)
+            continue;
+        bool done = kinds[i].make(&r, text) && write_new_file(r.out, text);
+        secret_wipe(text, sizeof text);
+        return done ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
+    fprintf(stderr, "vpn-gateway: genkey: unknown kind '%s'\n%s", r.kind,
+            usage);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,37 @@
+/*
+ * What a local user may order through the control socket: one JSON object,
+ * {"command": NAME} and what the command takes. It comes from whoever may
+ * open the socket.
+ *
+ *   status | settings | reconnect | stop
+ *   login      one or more of username, password, response
+ *   log-level  level: error, warn, info, debug, or default
+ */
+#ifndef CONTROL_CONTROL_REQUEST_H
+#define CONTROL_CONTROL_REQUEST_H
+
+#include <jansson.h>
+
+#include "gateway/base/log.h"
+
+enum control_request_type {
+    CONTROL_REQUEST_STATUS,
+    CONTROL_REQUEST_SETTINGS,
+    CONTROL_REQUEST_RECONNECT,
+    CONTROL_REQUEST_STOP,
+    CONTROL_REQUEST_LOGIN,
+    CONTROL_REQUEST_LOG_LEVEL,
+};
+
+/* Text is borrowed from the request. */
+struct control_request {
+    enum control_request_type type;
+    const char *username, *password, *response; /* NULL: not said */
+    int log_level;                              /* -1: the default */
+};
+
+/* False if it is none of these, or lacks what it takes. */
+MUST_USE bool control_request_parse(const json_t *request,
+                                    struct control_request *out);
+
+#endif

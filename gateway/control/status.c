@@ -1,0 +1,236 @@
+#include "gateway/control/status.h"
+
+#include "gateway/control/json_text.h"
+
+static double seconds_between(struct instant later, struct instant earlier)
+{
+    return (double)instant_since(later, earlier).us / 1e6;
+}
+
+static json_t *address_json(const struct address *a)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    return address_is_set(a) ? json_string(address_format(a, text))
+                             : json_null();
+}
+
+static json_t *prefix_json(const struct prefix *p)
+{
+    char text[PREFIX_TEXT_SIZE];
+    return address_is_set(&p->address) ? json_string(prefix_format(p, text))
+                                       : json_null();
+}
+
+void status_add_drops(json_t *object, const struct drop_counters *drops)
+{
+    for (unsigned i = DROP_NONE + 1; drops && i < DROP_COUNT; i++) {
+        if (drops->count[i] == 0)
+            continue;
+        const char *name = drop_name((enum drop)i);
+        json_int_t before = json_integer_value(json_object_get(object, name));
+        json_object_set_new(object, name,
+                            json_integer(before + (json_int_t)drops->count[i]));
+    }
+}
+
+static json_t *tunnel_json(const struct tunnel *t)
+{
+    if (!t)
+        return json_null();
+    json_t *resolvers = json_array(), *routes = json_array();
+    for (size_t i = 0; i < t->resolver_count; i++)
+        json_array_append_new(resolvers, address_json(&t->resolvers[i]));
+    for (size_t i = 0; i < t->route_count; i++) {
+        const struct tunnel_route *route = &t->routes[i];
+        json_array_append_new(routes, json_pack("{s:o,s:b}", "to",
+                                                prefix_json(&route->prefix),
+                                                "excluded", route->excluded));
+    }
+    return json_pack("{s:o,s:o,s:i,s:o,s:o,s:b,s:b}", "ipv4",
+                     prefix_json(&t->ipv4), "ipv6", prefix_json(&t->ipv6),
+                     "mtu", tunnel_mtu(t, ADDRESS_IPV4), "resolvers", resolvers,
+                     "routes", routes, "default_route_ipv4", t->redirect_ipv4,
+                     "default_route_ipv6", t->redirect_ipv6);
+}
+
+static json_t *server_json(const struct status_source *s,
+                           const struct client_status *c)
+{
+    if (!c->remote)
+        return json_null();
+    static const char *const proxies[] = {
+        [CONFIG_PROXY_NONE] = NULL,
+        [CONFIG_PROXY_HTTP] = "HTTP",
+        [CONFIG_PROXY_SOCKS] = "SOCKS",
+    };
+    char text[ENDPOINT_TEXT_SIZE] = "";
+    const struct uplink *uplink = vpn_client_uplink(s->vpn.client);
+    if (uplink)
+        endpoint_format(&uplink->server, text);
+    /* The address is the proxy's if there is one. */
+    return json_pack(
+        "{s:o,s:i,s:s,s:s?,s:s?}", "host", json_text(c->remote->host), "port",
+        c->remote->port, "protocol",
+        c->remote->protocol == CONFIG_TCP ? "tcp" : "udp", "proxy",
+        proxies[c->remote->proxy.kind], "address", *text ? text : NULL);
+}
+
+static json_t *qubes_json(const struct router *router)
+{
+    json_t *qubes = json_array();
+    struct router_qube_status q;
+    for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
+        if (!router_qube_status(router, i, &q))
+            continue;
+        json_t *drops = json_object();
+        status_add_drops(drops, q.drops);
+        json_array_append_new(
+            qubes,
+            json_pack(
+                "{s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "name",
+                json_text(q.name), "ipv4", address_json(&q.ipv4), "ipv6",
+                address_json(&q.ipv6), "visible_ipv4", address_json(&q.visible),
+                "rules", json_text(q.rules), "flows", (json_int_t)q.flows,
+                "packets_up", (json_int_t)q.packets_up, "packets_down",
+                (json_int_t)q.packets_down, "bytes_up", (json_int_t)q.bytes_up,
+                "bytes_down", (json_int_t)q.bytes_down, "drops", drops));
+    }
+    return qubes;
+}
+
+static json_t *all_drops(const struct status_source *s,
+                         const struct client_status *c)
+{
+    json_t *drops = json_object();
+    struct router_qube_status q;
+    struct drop_counters vpn = *s->vpn.drops;
+    if (s->vpn.client)
+        vpn_client_add_drops(s->vpn.client, &vpn);
+    status_add_drops(drops, &vpn);
+    status_add_drops(drops, c->drops);
+    status_add_drops(drops, router_drops(s->router));
+    for (size_t i = 0; i < s->link_count; i++)
+        status_add_drops(drops, &s->links[i]->drops);
+    for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
+        if (router_qube_status(s->router, i, &q))
+            status_add_drops(drops, q.drops);
+    }
+    return drops;
+}
+
+static json_t *traffic_json(const struct client_status *c)
+{
+    return json_pack(
+        "{s:I,s:I,s:I,s:I}", "packets_up", (json_int_t)c->packets_sealed,
+        "packets_down", (json_int_t)c->packets_opened, "bytes_up",
+        (json_int_t)c->bytes_sealed, "bytes_down", (json_int_t)c->bytes_opened);
+}
+
+/* Another NetVM's qube on one of our network cards. */
+static void add_stranger(json_t *problems, const struct status_source *s,
+                         const struct router_qube_status *q,
+                         const struct address *a)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    if (address_is_set(a) && !dom0_expects(s->dom0, a))
+        json_array_append_new(
+            problems, json_sprintf("%s: dom0 does not count %s among the "
+                                   "qubes behind this one (/connected-ips)",
+                                   q->name, address_format(a, text)));
+}
+
+static void add_strangers(json_t *problems, const struct status_source *s)
+{
+    struct router_qube_status q;
+    for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
+        if (!router_qube_status(s->router, i, &q))
+            continue;
+        add_stranger(problems, s, &q, &q.ipv4);
+        add_stranger(problems, s, &q, &q.ipv6);
+    }
+}
+
+/* What a user should put right, wherever it stands. */
+static json_t *problems_json(const struct status_source *s)
+{
+    json_t *problems = json_array();
+    if (s->dom0)
+        add_strangers(problems, s);
+    for (unsigned key = 0; key < VM_CONFIG_KEY_COUNT; key++) {
+        if (s->settings->why[key][0])
+            json_array_append_new(problems, json_text(s->settings->why[key]));
+    }
+    for (size_t i = 0; i < s->vpn.profiles->count; i++) {
+        if (s->vpn.profiles->entries[i].why[0])
+            json_array_append_new(problems,
+                                  json_text(s->vpn.profiles->entries[i].why));
+    }
+    return problems;
+}
+
+static const char *question_of(const struct status_source *s)
+{
+    return s->vpn.client ? vpn_client_question(s->vpn.client) : NULL;
+}
+
+static json_t *sandbox_json(const struct sandbox *s)
+{
+    return json_pack("{s:b,s:b,s:b}", "calls", s->calls, "files", s->files,
+                     "memory", s->memory);
+}
+
+/* Of a login. */
+static json_t *wanted_json(const struct client_status *c)
+{
+    json_t *wanted = json_array();
+    if (c->wants_username)
+        json_array_append_new(wanted, json_string("username"));
+    if (c->wants_password)
+        json_array_append_new(wanted, json_string("password"));
+    if (c->wants_response)
+        json_array_append_new(wanted, json_string("response"));
+    return wanted;
+}
+
+json_t *status_json(const struct status_source *s)
+{
+    struct client_status c = {
+        .state = CLIENT_IDLE,
+        .since = s->vpn.since,
+        .last_error = s->vpn.blocked,
+    };
+    if (s->vpn.client)
+        vpn_client_status(s->vpn.client, &c);
+    json_t *o = json_object();
+
+    json_object_set_new(o, "clock_seconds", json_real((double)s->now.us / 1e6));
+    json_object_set_new(o, "state", json_string(client_state_name(c.state)));
+    json_object_set_new(o, "up", json_boolean(c.state == CLIENT_UP));
+    json_object_set_new(o, "since_seconds",
+                        json_real(seconds_between(s->now, c.since)));
+    json_object_set_new(o, "retry_seconds",
+                        c.state == CLIENT_PAUSING
+                            ? json_real(seconds_between(c.next_try, s->now))
+                            : json_null());
+    json_object_set_new(o, "last_error", json_text(c.last_error));
+    json_object_set_new(o, "question", json_text(question_of(s)));
+    json_object_set_new(o, "wanted", wanted_json(&c));
+    json_object_set_new(o, "profile", json_text(s->vpn.path));
+    json_object_set_new(o, "problems", problems_json(s));
+    json_object_set_new(o, "qubesdb", json_string(s->qubesdb));
+    json_object_set_new(o, "server", server_json(s, &c));
+    json_object_set_new(o, "cipher", json_text(c.cipher));
+    json_object_set_new(o, "tls", json_text(c.tls));
+    json_object_set_new(o, "crypto_library", json_text(c.crypto_library));
+    json_object_set_new(o, "tunnel", tunnel_json(s->tunnel));
+    json_object_set_new(o, "traffic", traffic_json(&c));
+    json_object_set_new(o, "negotiations",
+                        json_integer((json_int_t)c.negotiations));
+    json_object_set_new(o, "reconnects",
+                        json_integer((json_int_t)c.reconnects));
+    json_object_set_new(o, "flows", json_integer(router_flow_count(s->router)));
+    json_object_set_new(o, "qubes", qubes_json(s->router));
+    json_object_set_new(o, "sandbox", sandbox_json(s->sandbox));
+    json_object_set_new(o, "drops", all_drops(s, &c));
+    return o;
+}

@@ -1,9 +1,0 @@
-/* The commands that talk to a running gateway over its control socket. */
-#ifndef GATEWAY_CONTROL_CLIENT_H
-#define GATEWAY_CONTROL_CLIENT_H
-
-/* `argv[0]` is the command: status, reconnect, stop or login. Returns the
- * process's exit code. */
-int control_client(int argc, char **argv);
-
-#endif

@@ -1,0 +1,90 @@
+#include "gateway/openvpn/control/tls_auth.h"
+
+#include "gateway/base/secret.h"
+
+static bool start_hmac(mbedtls_md_context_t *hmac,
+                       const mbedtls_md_info_t *info,
+                       const struct static_key *key, int slice)
+{
+    return !mbedtls_md_setup(hmac, info, 1) &&
+           !mbedtls_md_hmac_starts(hmac, static_key_slice(key, slice),
+                                   mbedtls_md_get_size(info));
+}
+
+bool tls_auth_init(struct tls_auth *a, const struct static_key *key,
+                   int direction, uint8_t digest)
+{
+    const mbedtls_md_info_t *info = mbedtls_md_info_from_type(digest);
+    mbedtls_md_init(&a->send);
+    mbedtls_md_init(&a->receive);
+    if (!info || mbedtls_md_get_size(info) > TLS_AUTH_HMAC_MAX)
+        return false;
+    a->hmac_size = mbedtls_md_get_size(info);
+    if (start_hmac(&a->send, info, key, direction == 1 ? 3 : 1) &&
+        start_hmac(&a->receive, info, key, direction == 0 ? 3 : 1))
+        return true;
+    tls_auth_clear(a);
+    return false;
+}
+
+void tls_auth_clear(struct tls_auth *a)
+{
+    mbedtls_md_free(&a->send);
+    mbedtls_md_free(&a->receive);
+}
+
+static bool make_hmac(mbedtls_md_context_t *hmac, struct bytes replay,
+                      struct bytes header, struct bytes body,
+                      uint8_t out[TLS_AUTH_HMAC_MAX])
+{
+    return !mbedtls_md_hmac_reset(hmac) &&
+           !mbedtls_md_hmac_update(hmac, replay.data, replay.size) &&
+           !mbedtls_md_hmac_update(hmac, header.data, header.size) &&
+           !mbedtls_md_hmac_update(hmac, body.data, body.size) &&
+           !mbedtls_md_hmac_finish(hmac, out);
+}
+
+bool tls_auth_seal(struct tls_auth *a, uint32_t replay_id, uint32_t replay_time,
+                   const struct control_packet *packet, struct writer *datagram)
+{
+    size_t begin = datagram->size;
+    control_packet_write_header(datagram, packet);
+    uint8_t *hmac = write_space(datagram, a->hmac_size);
+    size_t replay_at = datagram->size;
+    write_u32(datagram, replay_id);
+    write_u32(datagram, replay_time);
+    size_t body_at = datagram->size;
+    control_packet_write_body(datagram, packet);
+    if (!writer_ok(datagram))
+        return false;
+
+    const uint8_t *start = datagram->start;
+    return make_hmac(&a->send,
+                     bytes_of(start + replay_at, TLS_AUTH_REPLAY_SIZE),
+                     bytes_of(start + begin, CONTROL_HEADER_SIZE),
+                     bytes_of(start + body_at, datagram->size - body_at), hmac);
+}
+
+enum drop tls_auth_open(struct tls_auth *a, struct bytes datagram,
+                        struct control_envelope *out)
+{
+    struct reader r = reader_of(datagram);
+    struct control_envelope e;
+    e.header = read_bytes(&r, CONTROL_HEADER_SIZE);
+    struct bytes hmac = read_bytes(&r, a->hmac_size);
+    struct bytes replay = read_bytes(&r, TLS_AUTH_REPLAY_SIZE);
+    e.body = read_rest(&r);
+    if (!reader_ok(&r))
+        return DROP_CONTROL_MALFORMED;
+
+    uint8_t expected[TLS_AUTH_HMAC_MAX];
+    if (!make_hmac(&a->receive, replay, e.header, e.body, expected) ||
+        !secret_equal(hmac, bytes_of(expected, a->hmac_size)))
+        return DROP_CONTROL_AUTH;
+
+    r = reader_of(replay);
+    e.replay_id = read_u32(&r);
+    e.replay_time = read_u32(&r);
+    *out = e;
+    return DROP_NONE;
+}

@@ -1,0 +1,452 @@
+#include "gateway/openvpn/server/server_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/secret.h"
+#include "gateway/base/text.h"
+#include "gateway/openvpn/session/options_string.h"
+#include "gateway/openvpn/session/peer_info.h"
+
+enum { PUT_OFF_SECONDS = 5 }; /* or up to twice as long */
+
+/* --- Beginning and end --------------------------------------------------- */
+
+const char *server_peer_who(const struct server_peer *p,
+                            char out[SERVER_WHO_SIZE])
+{
+    char quoted[LOG_QUOTE_SIZE], text[ENDPOINT_TEXT_SIZE];
+    const char *name = p->common_name[0] ? p->common_name : p->username;
+    endpoint_format(&p->entry.path.remote, text);
+    if (name[0])
+        snprintf(out, SERVER_WHO_SIZE, "%s (%s)",
+                 log_quote(quoted, bytes_of_text(name)), text);
+    else
+        snprintf(out, SERVER_WHO_SIZE, "%s", text);
+    return out;
+}
+
+void server_peer_become(struct server *s, struct server_peer *p,
+                        enum server_peer_state state, struct instant deadline)
+{
+    s->negotiating -= p->state == SERVER_PEER_NEGOTIATING;
+    s->up -= p->state == SERVER_PEER_UP;
+    p->state = state;
+    p->since = s->now;
+    p->deadline = deadline;
+    s->negotiating += state == SERVER_PEER_NEGOTIATING;
+    s->up += state == SERVER_PEER_UP;
+}
+
+/* So that not all clients want new keys at once (openvpn: options.c). */
+static struct duration renegotiation(struct server *s)
+{
+    uint32_t seconds = s->config->common.reneg_seconds, random;
+    s->env.random(s->env.context, (uint8_t *)&random, sizeof random);
+    return duration_seconds(seconds -
+                            (seconds >= 10 ? random % (seconds / 10) : 0));
+}
+
+static bool open_session(struct server *s, struct server_peer *p)
+{
+    const struct config *c = &s->config->common;
+    const struct config_remote *remote = server_config_remote(s->config);
+    struct session_options options = {
+        .role = OPENVPN_SERVER,
+        .tls = &s->tls,
+        .env = {s->env.context, s->env.random, s->env.unix_time},
+        .tls_timeout = duration_seconds(c->tls_timeout),
+        .hand_window = duration_seconds(c->hand_window),
+        .tran_window = duration_seconds(c->tran_window),
+        .renegotiate_after = renegotiation(s),
+        .renegotiate_bytes = c->reneg_bytes,
+        .renegotiate_packets = c->reneg_packets,
+        .max_packet_size = c->max_packet_size,
+        .replay_packets = c->replay_packets,
+        .replay_seconds = c->replay_seconds,
+        .wrap_key = remote->wrap == CONFIG_WRAP_NONE ? NULL : &p->wrap_key,
+    };
+    if (!server_stranger_wrap(s, &p->wrap_key, &p->session.wrap))
+        return false;
+    /* The answer that kept no state had the first number. */
+    p->session.wrap.send_id = 1;
+    if (session_init(&p->session, &options, s->now))
+        return true;
+    session_clear(&p->session);
+    return false;
+}
+
+/* connect-freq: so many sessions in so many seconds. */
+static bool may_begin(struct server *s)
+{
+    struct duration length = duration_seconds(s->config->logins_seconds);
+    if (s->config->logins == 0)
+        return true;
+    if (instant_reached(s->now, instant_after(s->begun_since, length))) {
+        s->begun_since = s->now;
+        s->begun = 0;
+    }
+    return s->begun++ < s->config->logins;
+}
+
+struct server_peer *
+server_peer_new(struct server *s, const struct server_path *from,
+                const struct session_id *own, const struct session_id *theirs,
+                const struct static_key *key, enum drop *drop)
+{
+    *drop = DROP_SERVER_FULL;
+    if (s->negotiating >= s->negotiating_max ||
+        s->table.count == s->table.capacity)
+        return NULL;
+    if (!may_begin(s)) {
+        *drop = DROP_SERVER_RATE;
+        return NULL;
+    }
+    struct server_peer *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->wrap_key = *key;
+    if (!open_session(s, p)) {
+        secret_wipe(p, sizeof *p);
+        free(p);
+        return NULL;
+    }
+    session_adopt(&p->session, own, theirs);
+    p->client = ++s->clients;
+    p->entry.path = *from;
+    p->entry.session = *theirs;
+    p->state = SERVER_PEER_GONE; /* not counted yet */
+    bool added = server_table_add(&s->table, &p->entry, s->now);
+    if (!added) {
+        session_clear(&p->session);
+        free(p);
+        return NULL;
+    }
+    server_peer_become(
+        s, p, SERVER_PEER_NEGOTIATING,
+        instant_after(s->now, duration_seconds(s->config->common.hand_window)));
+    return p;
+}
+
+static void give_addresses_back(struct server *s, struct server_peer *p)
+{
+    server_routes_remove(&s->routes, &p->routes);
+    if (p->has_number)
+        server_pool_give(&s->pool, p->number);
+    p->has_number = false;
+    p->ipv4 = p->ipv6 = (struct prefix){0};
+}
+
+void server_peer_free(struct server *s, struct server_peer *p)
+{
+    server_peer_become(s, p, SERVER_PEER_GONE, INSTANT_NEVER);
+    give_addresses_back(s, p);
+    server_table_remove(&s->table, &p->entry);
+    session_clear(&p->session);
+    secret_wipe(p, sizeof *p);
+    free(p);
+}
+
+void server_peer_gone(struct server *s, struct server_peer *p)
+{
+    server_peer_become(s, p, SERVER_PEER_GONE, s->now);
+    give_addresses_back(s, p);
+    server_table_queue(&s->table, &p->entry);
+}
+
+void server_peer_cut_off(struct server *s, struct server_peer *p)
+{
+    char name[SERVER_WHO_SIZE];
+    if (p->state == SERVER_PEER_GONE)
+        return;
+    log_info("server: %s closed its connection", server_peer_who(p, name));
+    server_peer_gone(s, p);
+}
+
+void server_peer_leave(struct server *s, struct server_peer *p,
+                       const char *text)
+{
+    if (p->state == SERVER_PEER_LEAVING || p->state == SERVER_PEER_GONE)
+        return;
+    if (!text || !session_send(&p->session, s->now, text)) {
+        server_peer_gone(s, p);
+        return;
+    }
+    give_addresses_back(s, p);
+    server_peer_become(
+        s, p, SERVER_PEER_LEAVING,
+        instant_after(s->now,
+                      duration_seconds(s->stopping ? SERVER_STOPPING_SECONDS
+                                                   : SERVER_LEAVING_SECONDS)));
+    server_table_queue(&s->table, &p->entry);
+    server_table_wake(&s->table, &p->entry, server_peer_deadline(p));
+}
+
+void server_peer_refuse(struct server *s, struct server_peer *p,
+                        const char *text, const char *why)
+{
+    char name[SERVER_WHO_SIZE];
+    log_info("server: %s is refused: %s", server_peer_who(p, name), why);
+    server_peer_leave(s, p, text);
+}
+
+/* Not all of them at the same moment. Old clients take a refusal for the last
+ * word, but come again where the server starts anew. */
+void server_peer_put_off(struct server *s, struct server_peer *p,
+                         const char *why)
+{
+    char text[128];
+    uint32_t random;
+    s->env.random(s->env.context, (uint8_t *)&random, sizeof random);
+    snprintf(text, sizeof text, "AUTH_FAILED,TEMP[backoff %u]:%s",
+             PUT_OFF_SECONDS + random % PUT_OFF_SECONDS, why);
+    s->put_off++;
+    server_peer_refuse(
+        s, p, p->protocol & PEER_INFO_AUTH_FAILED_TEMPORARY ? text : "RESTART",
+        why);
+}
+
+/* --- What it says -------------------------------------------------------- */
+
+static bool is_same_client(const struct server_peer *p, const char *common_name,
+                           struct bytes username)
+{
+    return strcmp(p->certificate_name, common_name) == 0 &&
+           text_equal(username, p->username);
+}
+
+/* Its names are those that it came with, whatever it says later. */
+static bool learn_names(struct server *s, struct server_peer *p,
+                        const char *common_name, struct bytes username)
+{
+    char text[SERVER_WHO_SIZE];
+    snprintf(p->certificate_name, sizeof p->certificate_name, "%s",
+             common_name);
+    if (!text_copy(p->username, sizeof p->username, username)) {
+        log_info("server: %s: its name is too long", server_peer_who(p, text));
+        return false;
+    }
+    snprintf(p->common_name, sizeof p->common_name, "%s",
+             s->config->username_as_common_name && p->username[0]
+                 ? p->username
+                 : p->certificate_name);
+    return true;
+}
+
+static enum server_verdict judge(struct server *s, struct server_peer *p,
+                                 const struct key_exchange *theirs, bool again)
+{
+    struct server_login login = {
+        .client = p->client,
+        .common_name = p->common_name,
+        .username = theirs->username,
+        .password = theirs->password,
+        .path = &p->entry.path,
+        .again = again,
+    };
+    if (s->config->tokens && auth_token_is_one(theirs->password))
+        return server_admission_token(s, p, theirs->password);
+    return s->env.admit ? s->env.admit(s->env.context, &login) : SERVER_ADMIT;
+}
+
+static void take_exchange(struct server *s, struct server_peer *p,
+                          const struct key_exchange *theirs)
+{
+    const char *name = p->session.primary->control.tls.verify.common_name;
+    char text[SERVER_WHO_SIZE];
+    bool again = p->state == SERVER_PEER_UP;
+    s->negotiations++;
+    if (again && !is_same_client(p, name, theirs->username)) {
+        log_warn("server: %s negotiates as somebody else",
+                 server_peer_who(p, text));
+        server_peer_gone(s, p);
+        return;
+    }
+    if (!again && !learn_names(s, p, name, theirs->username)) {
+        server_peer_gone(s, p);
+        return;
+    }
+    if (!again)
+        server_admission_learn(s, p, theirs);
+    p->verdict = judge(s, p, theirs, again);
+    if (again && (p->verdict == SERVER_REFUSE || p->verdict == SERVER_BUSY))
+        server_admission_decide(s, p);
+}
+
+static void answer_exchange(struct server *s, struct server_peer *p)
+{
+    const struct config *c = &s->config->common;
+    struct options_string ours = options_string_of(c, &c->remotes[0]);
+    ours.protocol = p->entry.path.stream ? CONFIG_TCP : CONFIG_UDP;
+    char options[OPTIONS_STRING_SIZE], name[SERVER_WHO_SIZE];
+    ours.server = true;
+    ours.cipher = p->cipher;
+    struct key_exchange message = {0};
+    if (!options_string_format(&ours, options)) {
+        log_error("server: %s: our options cannot be told",
+                  server_peer_who(p, name));
+        server_peer_gone(s, p);
+        return;
+    }
+    message.options = bytes_of_text(options);
+    /* Where it fails, SESSION_FAILED follows. */
+    (void)!session_exchange(&p->session, s->now, &message);
+}
+
+static void say_goodbye(struct server *s, struct server_peer *p)
+{
+    char name[SERVER_WHO_SIZE];
+    s->goodbyes++;
+    log_info("server: %s said goodbye", server_peer_who(p, name));
+    server_peer_gone(s, p);
+}
+
+static void take_message(struct server *s, struct server_peer *p,
+                         const struct control_message *m)
+{
+    if (m->type == CONTROL_MESSAGE_PUSH_REQUEST &&
+        p->state == SERVER_PEER_NEGOTIATING) {
+        p->asked = true;
+        server_admission_decide(s, p);
+    } else if (m->type == CONTROL_MESSAGE_EXIT) {
+        say_goodbye(s, p);
+    } else if (m->type == CONTROL_MESSAGE_CR_RESPONSE && s->env.answered) {
+        s->env.answered(s->env.context, p->client, m->rest);
+    }
+}
+
+static void take_event(struct server *s, struct server_peer *p,
+                       const struct session_event *event)
+{
+    char name[SERVER_WHO_SIZE];
+    switch (event->type) {
+    case SESSION_EXCHANGE:
+        take_exchange(s, p, &event->exchange);
+        break;
+    case SESSION_EXCHANGE_WANTED:
+        answer_exchange(s, p);
+        break;
+    case SESSION_ACTIVE:
+        p->active = true;
+        server_admission_decide(s, p);
+        break;
+    case SESSION_RENEGOTIATED:
+        log_debug("server: %s: new data keys", server_peer_who(p, name));
+        server_admission_renew_token(s, p);
+        break;
+    case SESSION_MESSAGE:
+        take_message(s, p, &event->message);
+        break;
+    case SESSION_PEER_EXIT:
+        say_goodbye(s, p);
+        break;
+    case SESSION_FAILED:
+        log_info("server: %s: %s", server_peer_who(p, name), event->why);
+        server_peer_gone(s, p);
+        break;
+    }
+}
+
+static bool is_over(const struct server_peer *p)
+{
+    return p->state == SERVER_PEER_GONE ||
+           (p->state == SERVER_PEER_LEAVING &&
+            control_channel_all_acked(&p->session.primary->control));
+}
+
+void server_peer_settle(struct server *s, struct server_peer *p)
+{
+    struct session_event event;
+    while (p->state != SERVER_PEER_GONE &&
+           session_next(&p->session, s->now, &event))
+        take_event(s, p, &event);
+    if (p->state != SERVER_PEER_GONE && is_over(p))
+        server_peer_gone(s, p);
+    server_table_queue(&s->table, &p->entry);
+    server_table_wake(&s->table, &p->entry, server_peer_deadline(p));
+}
+
+/* --- Time ---------------------------------------------------------------- */
+
+struct instant server_peer_deadline(const struct server_peer *p)
+{
+    if (p->state == SERVER_PEER_GONE)
+        return INSTANT_NEVER; /* it goes with the next transmission */
+    struct instant t =
+        instant_earlier(p->deadline, session_deadline(&p->session));
+    if (p->state == SERVER_PEER_UP && !p->ping_due)
+        t = instant_earlier(t, keepalive_deadline(&p->session.keepalive));
+    if (p->state == SERVER_PEER_UP)
+        t = instant_earlier(t, instant_earlier(p->token_due, p->idle_due));
+    return t;
+}
+
+void server_peer_watch_idling(struct server *s, struct server_peer *p)
+{
+    uint32_t seconds = s->config->common.inactive;
+    p->idle_bytes = p->bytes_in + p->bytes_out;
+    p->idle_due = seconds ? instant_after(s->now, duration_seconds(seconds))
+                          : INSTANT_NEVER;
+}
+
+/* inactive: who moved no more than so many bytes in so many seconds goes. */
+static bool is_idle(struct server *s, struct server_peer *p)
+{
+    const struct config *c = &s->config->common;
+    uint64_t bytes = p->bytes_in + p->bytes_out;
+    if (!instant_reached(s->now, p->idle_due))
+        return false;
+    if (bytes - p->idle_bytes <= c->inactive_bytes)
+        return true;
+    server_peer_watch_idling(s, p);
+    return false;
+}
+
+static void expire_up(struct server *s, struct server_peer *p)
+{
+    char name[SERVER_WHO_SIZE];
+    const struct keepalive *k = &p->session.keepalive;
+    if (keepalive_timed_out(k, s->now)) {
+        log_info("server: %s has been silent for %lld s",
+                 server_peer_who(p, name),
+                 (long long)(k->timeout.us / 1000000));
+        server_peer_gone(s, p);
+    } else if (instant_reached(s->now, p->deadline)) {
+        log_info("server: %s: its time is over", server_peer_who(p, name));
+        server_peer_leave(s, p, "RESTART");
+    } else if (is_idle(s, p)) {
+        log_info("server: %s has been idle for %u s", server_peer_who(p, name),
+                 s->config->common.inactive);
+        server_peer_leave(s, p, "HALT");
+    } else {
+        p->ping_due |= keepalive_ping_due(k, s->now);
+        if (instant_reached(s->now, p->token_due))
+            server_admission_renew_token(s, p);
+    }
+}
+
+void server_peer_expire(struct server *s, struct server_peer *p)
+{
+    char name[SERVER_WHO_SIZE];
+    session_expire(&p->session, s->now);
+    switch (p->state) {
+    case SERVER_PEER_NEGOTIATING:
+        if (instant_reached(s->now, p->deadline)) {
+            log_info("server: %s did not come in within %u s",
+                     server_peer_who(p, name), s->config->common.hand_window);
+            server_peer_gone(s, p);
+        }
+        break;
+    case SERVER_PEER_UP:
+        expire_up(s, p);
+        break;
+    case SERVER_PEER_LEAVING:
+        if (instant_reached(s->now, p->deadline))
+            server_peer_gone(s, p);
+        break;
+    case SERVER_PEER_GONE:
+        break;
+    }
+    server_peer_settle(s, p);
+}

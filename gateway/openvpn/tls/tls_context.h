@@ -1,0 +1,64 @@
+/*
+ * What all TLS handshakes of one end share: authorities, own certificate and
+ * key, revocation list, versions, cipher suites, groups; parsed once. The
+ * handshakes themselves are tls_session.h. Role-neutral.
+ */
+#ifndef OPENVPN_TLS_TLS_CONTEXT_H
+#define OPENVPN_TLS_TLS_CONTEXT_H
+
+#include <mbedtls/ssl.h>
+
+#include "gateway/openvpn/keys/static_key.h"
+#include "gateway/openvpn/tls/peer_verify.h"
+
+/* Where TLS takes its randomness from; cannot fail. Key shares of TLS 1.3
+ * come from the PSA part of mbedTLS, which asks the system itself. */
+struct tls_random {
+    void *context;
+    void (*fill)(void *context, uint8_t *out, size_t size);
+};
+
+struct tls_context {
+    struct tls_random random;
+    enum openvpn_role role;
+    struct peer_rules rules;
+    mbedtls_ssl_config config;
+    mbedtls_x509_crt authorities;
+    mbedtls_x509_crt own;
+    mbedtls_x509_crl revoked;
+    mbedtls_pk_context key;
+    mbedtls_x509_crt_profile profile;
+    mbedtls_ssl_protocol_version oldest, newest; /* that the profile allows */
+    bool offers_tls_1_3;
+    bool certificate_optional; /* the peer's */
+    int *suites;               /* owned, 0-terminated; NULL: the library's */
+    uint16_t *groups;          /* owned, 0-terminated; NULL: the library's */
+};
+
+/* From the TLS part of a profile, which is borrowed for the context's life.
+ * `key_password` may be NULL. False if something in it cannot be used: the
+ * log says what. To be cleared in either case. */
+MUST_USE bool tls_context_init(struct tls_context *t, enum openvpn_role role,
+                               const struct config *config,
+                               struct bytes key_password,
+                               const struct tls_random *random);
+/* Whether sessions to come offer TLS 1.3; they do at first, if the profile
+ * lets them. False if they must or must not. */
+MUST_USE bool tls_context_offer_tls_1_3(struct tls_context *t, bool offer);
+/* A peer without a certificate is let in; one with a bad one is not. */
+void tls_context_make_certificate_optional(struct tls_context *t);
+/* Another list of revoked certificates, for handshakes from now on. False, and
+ * the one before stays, if it cannot be read; the log says why. */
+MUST_USE bool tls_context_revoke(struct tls_context *t,
+                                 const struct blob *list);
+/* Wipes the key. */
+void tls_context_clear(struct tls_context *t);
+
+/* The PEM of a private key says that it is encrypted. */
+bool tls_context_key_is_encrypted(struct bytes key);
+/* The private key or PKCS#12 container of the profile is encrypted, so that a
+ * password is needed. Tries a container with an empty one: not for the way of
+ * packets. */
+bool tls_context_needs_password(const struct config *config);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * One OpenVPN client in the loop: made of one profile, with the connection
+ * that it asks for and its question to a person. It performs what the client
+ * says; which client there is, is decided in vpn.c.
+ */
+#ifndef VPN_VPN_CLIENT_H
+#define VPN_VPN_CLIENT_H
+
+#include "gateway/base/tunnel.h"
+#include "gateway/event/loop.h"
+#include "gateway/openvpn/client/client.h"
+#include "gateway/packet/burst.h"
+#include "gateway/uplink/uplink.h"
+
+struct vpn_client; /* heap */
+
+/* None of these may free it. */
+struct vpn_client_owner {
+    void *context;
+    /* The tunnel stands, or is another than before. */
+    void (*up)(void *context, struct instant now, const struct tunnel *tunnel);
+    void (*down)(void *context, struct instant now);
+    /* Packets, opened in place; those with a drop reason are none. */
+    void (*received)(void *context, struct instant now, struct burst *burst);
+    /* Something is asked that a person knows: vpn_client_question(). */
+    void (*asks)(void *context);
+    /* It is in another state. */
+    void (*state)(void *context, struct instant now,
+                  const struct client_status *status);
+    /* Nothing more will happen with it. */
+    void (*stopped)(void *context, struct instant now, const char *why);
+};
+
+/* Takes the profile, from the heap, in any case. NULL when memory is short or
+ * its keys cannot be used; the log says why. `owner` is copied. */
+struct vpn_client *vpn_client_new(struct loop *loop, struct config *profile,
+                                  const struct vpn_client_owner *owner);
+/* Says nothing to anybody. */
+void vpn_client_free(struct vpn_client *c);
+
+void vpn_client_start(struct vpn_client *c, struct instant now);
+void vpn_client_reconnect(struct vpn_client *c, struct instant now);
+/* Ends a pause, if there is one. */
+void vpn_client_end_pause(struct vpn_client *c, struct instant now);
+/* Says goodbye; stopped() follows, perhaps from inside. */
+void vpn_client_stop(struct vpn_client *c, struct instant now);
+/* The same without stopped(), to be freed. */
+void vpn_client_retire(struct vpn_client *c, struct instant now);
+/* Its pause does not end by itself any more, or does again. */
+void vpn_client_hold(struct vpn_client *c, bool hold);
+/* Answers the question. */
+void vpn_client_log_in(struct vpn_client *c, struct instant now,
+                       const char *username, const char *password,
+                       const char *response);
+
+struct burst_layout vpn_client_layout(const struct vpn_client *c);
+/* Seals and sends what is in the burst, if the tunnel is up, and empties it
+ * in any case. */
+void vpn_client_send(struct vpn_client *c, struct instant now,
+                     struct burst *burst);
+
+/* Borrowed until the next call. */
+void vpn_client_status(const struct vpn_client *c, struct client_status *out);
+const struct config *vpn_client_profile(const struct vpn_client *c);
+/* What a login would answer, or NULL. */
+const char *vpn_client_question(const struct vpn_client *c);
+/* NULL while there is none. */
+const struct uplink *vpn_client_uplink(const struct vpn_client *c);
+/* What was dropped, but by the client itself: see its status. */
+void vpn_client_add_drops(const struct vpn_client *c,
+                          struct drop_counters *sum);
+
+#endif

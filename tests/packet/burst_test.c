@@ -1,0 +1,156 @@
+#include "gateway/packet/burst.h"
+
+#include "tests/unit.h"
+
+/* What tunnels ask for: AES-GCM with short and long packet numbers, CBC with
+ * SHA1, the same with the swap framing, a stream of nothing. */
+static const struct burst_layout layouts[] = {
+    {.head = 24},
+    {.head = 12, .tail = 16},
+    {.head = 40 + 4, .lead = 4, .block = 16},
+    {.head = 40 + 5, .lead = 5, .block = 16, .tail = 1, .trail = 1},
+    {.head = 28 + 8, .lead = 4, .block = 8, .tail = 3},
+    {0},
+};
+
+enum { LAYOUTS = sizeof layouts / sizeof *layouts };
+
+static void sealed_sizes_are_what_the_ciphers_add(void **state)
+{
+    (void)state;
+    const struct burst_layout gcm = {.head = 8, .tail = 16};
+    assert_int_equal(burst_sealed_size(&gcm, 0), 24);
+    assert_int_equal(burst_sealed_size(&gcm, 1400), 1424);
+
+    /* 4 of number inside the blocks of 16, one byte of padding at least. */
+    const struct burst_layout cbc = {.head = 44, .lead = 4, .block = 16};
+    assert_int_equal(burst_sealed_size(&cbc, 0), 40 + 16);
+    assert_int_equal(burst_sealed_size(&cbc, 11), 40 + 16);
+    assert_int_equal(burst_sealed_size(&cbc, 12), 40 + 32);
+    assert_int_equal(burst_sealed_size(&cbc, 27), 40 + 32);
+    assert_int_equal(burst_sealed_size(&cbc, 28), 40 + 48);
+
+    /* One more behind the packet, and it counts. */
+    const struct burst_layout swap = {
+        .head = 44, .lead = 4, .block = 16, .tail = 1, .trail = 1};
+    assert_int_equal(burst_sealed_size(&swap, 10), 40 + 16);
+    assert_int_equal(burst_sealed_size(&swap, 11), 40 + 32);
+}
+
+static void the_inner_size_is_the_largest_that_fits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LAYOUTS; i++)
+        for (uint32_t sealed = 0; sealed < 2000; sealed++) {
+            uint32_t inner = burst_inner_size(&layouts[i], sealed);
+            assert_true(burst_sealed_size(&layouts[i], inner + 1) > sealed);
+            if (inner > 0)
+                assert_true(burst_sealed_size(&layouts[i], inner) <= sealed);
+        }
+}
+
+static void datagrams_lie_back_to_back(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LAYOUTS; i++) {
+        struct burst *b = malloc(sizeof *b);
+        assert_non_null(b);
+        assert_true(burst_init(b, 100000));
+        uint32_t used = 0;
+        for (uint32_t size = 1; size < 200; size += 13) {
+            struct datagram *d = burst_reserve(b, &layouts[i], size);
+            assert_non_null(d);
+            assert_ptr_equal(d->data, b->memory + used);
+            assert_int_equal(d->size, burst_sealed_size(&layouts[i], size));
+            assert_int_equal(d->inner_offset, layouts[i].head);
+            assert_int_equal(d->inner_size, size);
+            assert_int_equal(d->drop, DROP_NONE);
+            memset(d->data, 0xee, d->size);
+            used += d->size;
+        }
+        assert_int_equal(b->used, used);
+        burst_reset(b);
+        assert_int_equal(b->count, 0);
+        assert_ptr_equal(burst_reserve(b, &layouts[i], 1)->data, b->memory);
+        burst_clear(b);
+        free(b);
+    }
+}
+
+static void a_full_burst_takes_no_more(void **state)
+{
+    (void)state;
+    const struct burst_layout layout = {.head = 8, .tail = 16};
+    struct burst *b = malloc(sizeof *b);
+    assert_non_null(b);
+    assert_true(burst_init(b, 250));
+    assert_non_null(burst_reserve(b, &layout, 100));
+    assert_null(burst_reserve(b, &layout, 103));
+    assert_int_equal(b->used, 124);
+    assert_int_equal(b->count, 1);
+    assert_non_null(burst_reserve(b, &layout, 102));
+    assert_int_equal(b->used, 250);
+    assert_null(burst_reserve(b, &layout, 0));
+    burst_clear(b);
+
+    assert_true(burst_init(b, 100000));
+    for (int i = 0; i < BURST_DATAGRAMS_MAX; i++)
+        assert_non_null(burst_reserve(b, &layout, 1));
+    uint32_t used = b->used;
+    assert_null(burst_reserve(b, &layout, 1));
+    assert_int_equal(b->used, used);
+    burst_clear(b);
+    free(b);
+}
+
+static void what_no_datagram_can_hold_is_refused(void **state)
+{
+    (void)state;
+    const struct burst_layout layout = {.head = 8, .tail = 16};
+    struct burst *b = malloc(sizeof *b);
+    assert_non_null(b);
+    assert_true(burst_init(b, 200000));
+    assert_null(burst_reserve(b, &layout, 65536 - 24));
+    assert_null(burst_reserve(b, &layout, 65536));
+    assert_null(burst_reserve(b, &layout, UINT32_MAX));
+    assert_null(burst_reserve(b, &layout, UINT32_MAX - 23));
+    struct datagram *d = burst_reserve(b, &layout, 65535 - 24);
+    assert_non_null(d);
+    assert_int_equal(d->size, 65535);
+    burst_clear(b);
+    free(b);
+}
+
+static void views_point_where_they_are_told(void **state)
+{
+    (void)state;
+    struct burst *b = malloc(sizeof *b);
+    uint8_t elsewhere[4];
+    assert_non_null(b);
+    assert_true(burst_init(b, 0));
+    for (int i = 0; i < BURST_DATAGRAMS_MAX; i++)
+        assert_true(burst_add_view(b, elsewhere, sizeof elsewhere));
+    assert_false(burst_add_view(b, elsewhere, sizeof elsewhere));
+    assert_int_equal(b->count, BURST_DATAGRAMS_MAX);
+    assert_ptr_equal(b->datagrams[7].data, elsewhere);
+    assert_int_equal(b->datagrams[7].size, 4);
+    assert_int_equal(b->datagrams[7].inner_size, 0);
+    const struct burst_layout layout = {.head = 8, .tail = 16};
+    burst_reset(b);
+    assert_null(burst_reserve(b, &layout, 1)); /* it has no memory */
+    burst_clear(b);
+    free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sealed_sizes_are_what_the_ciphers_add),
+        cmocka_unit_test(the_inner_size_is_the_largest_that_fits),
+        cmocka_unit_test(datagrams_lie_back_to_back),
+        cmocka_unit_test(a_full_burst_takes_no_more),
+        cmocka_unit_test(what_no_datagram_can_hold_is_refused),
+        cmocka_unit_test(views_point_where_they_are_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
