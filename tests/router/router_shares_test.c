@@ -127,6 +127,75 @@ static void the_gateways_own_questions_have_ports(void **state)
     world_free(w);
 }
 
+enum { QUBES = 6, SMALL = 600 };
+
+static const char *const addresses[QUBES] = {"10.137.0.11", "10.137.0.12",
+                                             "10.137.0.13", "10.137.0.14",
+                                             "10.137.0.15", "10.137.0.16"};
+
+static uint32_t flows_of(struct world *w, int qube)
+{
+    struct router_qube_status status;
+    return router_qube_status(w->router, qube, &status) ? status.flows : 0;
+}
+
+/* Some packet of a qube, which may begin something, and perhaps its answer. */
+static void do_something(struct world *w, int qube, const char *address,
+                         uint32_t part)
+{
+    static const uint8_t protocols[] = {6, 6, 17, 17, 17, 1, 47, 50};
+    struct craft c = sample(false, protocols[craft_below(&w->seed, 8)]);
+    bool lacks = flows_of(w, qube) < part;
+    c.source = craft_address(address);
+    c.source_port = (uint16_t)(1024 + craft_below(&w->seed, 400));
+    c.destination.bytes[3] = (uint8_t)craft_below(&w->seed, 4);
+    c.icmp_rest = craft_below(&w->seed, 400) << 16;
+    c.flags = craft_below(&w->seed, 5) ? TCP_SYN : TCP_RST | TCP_ACK;
+    enum drop drop = up(w, qube, craft_packet(&c));
+    assert_true(drop != DROP_PORTS_FULL && drop != DROP_FLOW_RATE);
+    if (lacks)
+        assert_int_not_equal(drop, DROP_FLOWS_FULL);
+    if (drop == DROP_NONE && craft_below(&w->seed, 2)) {
+        struct packet back = echoed(w);
+        if (back.data[9] == 6)
+            back.data[33] = TCP_SYN | TCP_ACK;
+        (void)down(w, back);
+    }
+}
+
+/* Qubes come and go, and whatever they do, the sums are right and each gets
+ * its part. */
+static void random_use_keeps_the_books(void **state)
+{
+    (void)state;
+    struct world *w = world_new(SMALL);
+    int qubes[QUBES];
+    uint32_t there = 2; /* and the world's own two, which do nothing */
+    uint32_t most = 0;
+    memset(qubes, 0xff, sizeof qubes);
+    for (int i = 0; i < 300000; i++) {
+        uint32_t n = craft_below(&w->seed, QUBES);
+        w->now.us += craft_below(&w->seed, 20000);
+        if (qubes[n] < 0 && craft_below(&w->seed, 200) == 0) {
+            qubes[n] = add(w, "somebody", addresses[n]);
+            there++;
+        } else if (qubes[n] >= 0 && craft_below(&w->seed, 2000) == 0) {
+            router_remove_qube(w->router, qubes[n]);
+            qubes[n] = -1;
+            there--;
+        } else if (qubes[n] >= 0) {
+            do_something(w, qubes[n], addresses[n], SMALL / 2 / there);
+        }
+        uint32_t sum = 0;
+        for (int k = 0; k < QUBES; k++)
+            sum += flows_of(w, qubes[k]);
+        assert_int_equal(sum, router_flow_count(w->router));
+        most = sum > most ? sum : most;
+    }
+    assert_true(most > SMALL * 8 / 10); /* it was short */
+    world_free(w);
+}
+
 static const uint8_t without_ports[] = {IP_GRE, IP_ESP, IP_SCTP};
 
 static enum drop want(struct world *w, bool second, uint8_t protocol)
@@ -233,6 +302,7 @@ int main(void)
         cmocka_unit_test(greedy_qubes_leave_identifiers_to_the_others),
         cmocka_unit_test(a_late_qube_has_its_part_of_what_stands),
         cmocka_unit_test(the_gateways_own_questions_have_ports),
+        cmocka_unit_test(random_use_keeps_the_books),
         cmocka_unit_test(a_host_without_ports_is_had_by_turns),
         cmocka_unit_test(what_is_sent_to_one_that_has_gone_reaches_nobody),
         cmocka_unit_test(who_asks_rarely_waits),
