@@ -8,6 +8,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/crypto/pkcs12.h"
+#include "tests/vectors/pki.h"
 
 #define PROFILES "tests/vectors/profiles/"
 #define DEFAULTS "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305"
@@ -409,6 +410,42 @@ static void whether_one_is_usable_is_told_without_warnings(void **state)
                         "0 /nonexistent: error: there is no such file\n");
 }
 
+/* A server's configuration, whole, with a directory of clients' files. */
+static bool serves_with(const char *name, const char *more)
+{
+    char path[PATH_SIZE + 8];
+    struct server_config c;
+    snprintf(path, sizeof path, "%s/s.conf", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file,
+            "server 10.8.0.0 255.255.255.0\ntopology subnet\n<ca>\n%s</ca>\n"
+            "<cert>\n%s</cert>\n<key>\n%s</key>\nclient-config-dir %s\n%s",
+            pki_ca, pki_server_crt, pki_server_key, name, more);
+    fclose(file);
+    log_text[0] = '\0';
+    log_set_sink(keep, NULL);
+    bool usable = profile_load_server(path, &c);
+    log_set_sink(NULL, NULL);
+    server_config_clear(&c);
+    unlink(path);
+    return usable;
+}
+
+/* Where only those come in who have a file, none would. */
+static void a_missing_directory_of_clients_is_told(void **state)
+{
+    (void)state;
+    assert_true(serves_with(".", "ccd-exclusive\n"));
+    assert_string_equal(log_text, "");
+    assert_true(serves_with("nowhere", ""));
+    assert_non_null(strstr(log_text, "warning: `client-config-dir'"));
+    assert_non_null(strstr(log_text, "/nowhere"));
+    assert_false(serves_with("nowhere", "ccd-exclusive\n"));
+    assert_non_null(strstr(log_text, "nobody could come in"));
+    assert_false(serves_with("s.conf", "ccd-exclusive\n")); /* a file */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +460,7 @@ int main(void)
         cmocka_unit_test(unreadable_credentials_are_asked_for),
         cmocka_unit_test(problems_are_logged_with_file_and_line),
         cmocka_unit_test(whether_one_is_usable_is_told_without_warnings),
+        cmocka_unit_test(a_missing_directory_of_clients_is_told),
     };
     if (!mkdtemp(folder))
         return 1;
