@@ -21,10 +21,9 @@
 #include "gateway/process/randomness.h"
 #include "gateway/process/sandbox.h"
 #include "gateway/process/settings.h"
-#include "gateway/serve/password_helper.h"
-#include "gateway/serve/passwords.h"
 #include "gateway/serve/serve_files.h"
 #include "gateway/serve/serve_listeners.h"
+#include "gateway/serve/serve_logins.h"
 #include "gateway/serve/serve_status.h"
 #include "gateway/vpn/profile.h"
 
@@ -48,8 +47,7 @@ struct serve {
     struct control *control;
     struct notify notify;
     struct server *server;
-    struct passwords *passwords;    /* or NULL */
-    struct password_helper *helper; /* or NULL */
+    struct serve_logins *logins;
     struct serve_files *files;
     struct loop_timer timer;
     struct serve_listeners *listeners;
@@ -251,9 +249,7 @@ static enum server_verdict admit(void *context,
                                  const struct server_login *login)
 {
     struct serve *s = context;
-    if (s->helper)
-        return password_helper_ask(s->helper, loop_now(s->loop), login);
-    return s->passwords ? passwords_check(s->passwords, login) : SERVER_ADMIT;
+    return serve_logins_judge(s->logins, loop_now(s->loop), login);
 }
 
 static void judged(void *context, struct instant now, uint64_t client,
@@ -265,22 +261,6 @@ static void judged(void *context, struct instant now, uint64_t client,
     else
         server_admit(s->server, now, client, verdict == SERVER_ADMIT, reason);
     pump(s);
-}
-
-static void checked(void *context, struct instant now, uint64_t client,
-                    enum server_verdict verdict)
-{
-    judged(context, now, client, verdict, NULL);
-}
-
-static bool open_passwords(struct serve *s)
-{
-    const struct server_config *c = s->config;
-    if (c->users)
-        s->passwords = passwords_open(c->users, s->loop, checked, s);
-    if (c->helper)
-        s->helper = password_helper_new(c->helper, s->loop, judged, s);
-    return (!c->users || s->passwords) && (!c->helper || s->helper);
 }
 
 /* --- Orders ----------------------------------------------------------------
@@ -440,7 +420,8 @@ static bool open_parts(struct serve *s, const char *control)
     if (!s->signals_open || !s->server || !open_outside(s))
         return false;
     s->files = serve_files_open(s->config, s->loop, s->server);
-    if (!s->files || !open_passwords(s))
+    s->logins = serve_logins_open(s->config, s->loop, judged, s);
+    if (!s->files || !s->logins)
         return false;
     s->timer = (struct loop_timer){INSTANT_NEVER, due, s, NULL};
     loop_add_timer(s->loop, &s->timer);
@@ -460,8 +441,7 @@ static void close_parts(struct serve *s)
     if (s->tun)
         s->tun->kind->close(s->tun);
     serve_listeners_close(s->listeners);
-    passwords_close(s->passwords);
-    password_helper_free(s->helper);
+    serve_logins_close(s->logins);
     serve_files_close(s->files);
     server_free(s->server);
     if (s->signals_open)
