@@ -4,7 +4,10 @@
  * outside, and what comes out of them is compared byte by byte.
  *
  * The kernel forwards between two TUN devices in a network namespace of this
- * process, which handles each packet before the write of it returns.
+ * process, which handles each packet before the write of it returns: the
+ * devices have no queue, from which another CPU may send later, and no limit
+ * of the kernel's swallows an ICMP error. (An ICMPv6 error of a type in
+ * ratemask counts against a limit of all namespaces, whatever ratelimit is.)
  *
  * Known differences, each taken into account where it is named below:
  *   ttl      the kernel quotes a refused packet with its time to live already
@@ -45,6 +48,8 @@ enum {
 
 static const char *const setup[] = {
     "ip link set lo up",
+    "tc qdisc replace dev qube0 root noqueue",
+    "tc qdisc replace dev out0 root noqueue",
     "ip link set qube0 up mtu 1500",
     "ip link set out0 up mtu 1400",
     "ip address add 10.137.0.1/32 dev qube0",
@@ -80,6 +85,7 @@ static const char *const setup[] = {
     " echo 1 >ipv6/conf/all/forwarding && echo 0 >ipv4/conf/all/rp_filter &&"
     " echo 0 >ipv4/conf/qube0/rp_filter && echo 0 >ipv4/icmp_ratelimit &&"
     " echo 0 >ipv4/icmp_ratemask && echo 0 >ipv6/icmp/ratelimit &&"
+    " echo >ipv6/icmp/ratemask &&"
     " echo 0 >netfilter/nf_conntrack_tcp_loose &&"
     " echo 1 >netfilter/nf_conntrack_checksum",
 };
