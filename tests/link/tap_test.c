@@ -213,7 +213,7 @@ static void start(int i, program *run, int family)
     assert_true(middle.children[i] >= 0);
     if (middle.children[i] != 0)
         return;
-    alarm(20);
+    alarm(200);
     if (setns(middle.sides[i].namespace, CLONE_NEWNET) != 0)
         _exit(9);
     _exit(run(family));
@@ -711,14 +711,19 @@ static void the_interface_may_move_to_another_namespace(void **state)
     (void)state;
     struct raw raw;
     assert_int_equal(setns(middle.sides[0].namespace, CLONE_NEWNET), 0);
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
     pid_t holder = fork();
     assert_true(holder >= 0);
     if (holder == 0) {
-        if (!namespace_enter_new())
+        if (!namespace_enter_new() || write(ready[1], "", 1) != 1)
             _exit(1);
         pause();
     }
-    usleep(50000);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
     namespace_run("ip link set eth0 netns %d", (int)holder);
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/ns/net", (int)holder);

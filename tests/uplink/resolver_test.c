@@ -22,6 +22,7 @@ struct fixture {
     struct loop_watch server;
     struct loop_timer end;
     struct resolver *resolver;
+    char servers[64];
     unsigned queries;
     bool silent;
     bool failing;
@@ -176,7 +177,7 @@ static void ask(struct fixture *f, const char *host, enum address_family family)
     f->answers = 0;
     f->asked_at = loop_now(f->loop);
     resolver_ask(f->resolver, f->asked_at, host, family, answered, f);
-    loop_timer_set(&f->end, instant_after(f->asked_at, duration_seconds(10)));
+    loop_timer_set(&f->end, instant_after(f->asked_at, duration_seconds(60)));
     assert_int_equal(loop_run(f->loop), OK);
 }
 
@@ -196,7 +197,6 @@ static int set_up(void **state)
     struct sockaddr_in name = {.sin_family = AF_INET,
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof name;
-    char servers[64];
     f = (struct fixture){.loop = loop_new(), .last_octet = 1};
     assert_non_null(f.loop);
     f.server = (struct loop_watch){
@@ -212,8 +212,8 @@ static int set_up(void **state)
     loop_add_timer(f.loop, &f.end);
     f.resolver = resolver_new(f.loop);
     assert_non_null(f.resolver);
-    snprintf(servers, sizeof servers, "127.0.0.1:%u", ntohs(name.sin_port));
-    resolver_configure(f.resolver, servers, duration_milliseconds(300));
+    snprintf(f.servers, sizeof f.servers, "127.0.0.1:%u", ntohs(name.sin_port));
+    resolver_configure(f.resolver, f.servers, duration_seconds(30));
     *state = &f;
     return 0;
 }
@@ -311,14 +311,21 @@ static void a_name_longer_than_names_can_be_is_refused(void **state)
     assert_int_equal(f->queries, 0);
 }
 
+/* Patience is short only where it has to end. */
+static void fall_silent(struct fixture *f)
+{
+    f->silent = true;
+    resolver_configure(f->resolver, f->servers, duration_milliseconds(300));
+}
+
 static void silence_ends_after_the_patience(void **state)
 {
     struct fixture *f = *state;
-    f->silent = true;
+    fall_silent(f);
     ask(f, "both.test", ADDRESS_NONE);
     assert_int_equal(f->answers, 1);
     assert_int_equal(f->count, 0);
-    assert_true(f->took.us >= 300000 && f->took.us < 3000000);
+    assert_true(f->took.us >= 300000);
 }
 
 static void the_last_good_answer_is_kept(void **state)
@@ -333,7 +340,7 @@ static void the_last_good_answer_is_kept(void **state)
     assert_int_equal(f->count, 2);
     assert_true(has(f, "192.0.2.1"));
 
-    f->silent = true;
+    fall_silent(f);
     ask(f, "both.test", ADDRESS_NONE);
     assert_int_equal(f->count, 2);
 

@@ -32,7 +32,7 @@ static void turn(struct fixture *f)
  * more. */
 static unsigned turn_until_changed(struct fixture *f)
 {
-    enum { PATIENCE = 50 };
+    enum { PATIENCE = 300 };
     unsigned changed = 0;
     for (int i = 0; i < PATIENCE && changed == 0; i++) {
         turn(f);

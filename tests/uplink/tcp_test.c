@@ -40,7 +40,7 @@ static struct address loopback(void)
 
 static void accept_peer(struct fixture *f)
 {
-    struct timeval patience = {.tv_usec = 500000};
+    struct timeval patience = {.tv_sec = 30};
     f->peer = accept(f->listener, NULL, NULL);
     assert_true(f->peer >= 0);
     setsockopt(f->peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);

@@ -29,7 +29,7 @@ static int bound_socket(int type, uint16_t *port)
     union socket_name name;
     struct endpoint any = {address_ipv4(INADDR_LOOPBACK), 0};
     socklen_t size = socket_name_of(&any, &name);
-    struct timeval patience = {.tv_usec = 200000};
+    struct timeval patience = {.tv_sec = 30};
     int fd = socket(AF_INET, type, 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     assert_int_equal(bind(fd, &name.any, size), 0);

@@ -43,7 +43,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { QUBES = 4, PATIENCE_MS = 5000, TICKS_MIN = 10, RECORDED_MAX = 4096 };
+enum { QUBES = 4, PATIENCE_MS = 60000, TICKS_MIN = 10, RECORDED_MAX = 4096 };
 
 /* What the link's owner sees. */
 struct owned {
@@ -1121,6 +1121,12 @@ static void a_qube_without_pages_holds_up_nobody(void **state)
     assert_true(first_connected());
 }
 
+/* In milliseconds. */
+static unsigned passed(struct instant since)
+{
+    return (unsigned)(instant_since(loop_now(t.loop), since).us / 1000);
+}
+
 /* XSA-332: events that mean nothing are answered ever later. */
 static void an_event_storm_is_slowed_down(void **state)
 {
@@ -1128,15 +1134,15 @@ static void an_event_storm_is_slowed_down(void **state)
     connect(0);
     connect(1);
     settle();
-    unsigned before = xen_double_events(domain_of(0));
-    struct instant end =
-        instant_after(loop_now(t.loop), duration_milliseconds(500));
-    while (instant_before(loop_now(t.loop), end)) {
+    unsigned before = xen_double_events(domain_of(0)), rung = 0;
+    struct instant began = loop_now(t.loop);
+    for (; rung < 100 || passed(began) < 500; rung++) {
         xen_double_ring(domain_of(0));
         (void)comes_true(never, 1);
     }
     /* Eight at once, then after 1, 2, 4, ... 32 ms each. */
-    assert_in_range(xen_double_events(domain_of(0)) - before, 5, 40);
+    unsigned heard = xen_double_events(domain_of(0)) - before;
+    assert_true(heard >= 5 && heard <= 8 + 6 + passed(began) / 32 + 10);
     /* Nobody else is slowed down, and it recovers. */
     send_from(1, 5, 100);
     until_packets(5);
@@ -1155,18 +1161,17 @@ static void a_storm_in_xenstore_is_slowed_down(void **state)
     connect(1);
     settle();
     unsigned before = fake_xenstored_requests(t.xenstored);
-    struct instant end =
-        instant_after(loop_now(t.loop), duration_milliseconds(500));
+    struct instant began = loop_now(t.loop);
     unsigned written = 0;
-    while (instant_before(loop_now(t.loop), end)) {
+    while (written < 1000 || passed(began) < 500) {
         for (int i = 0; i < 20; i++, written++)
             front(domain_of(0), 0, "state", i % 2 ? "4" : "1");
         (void)comes_true(never, 1);
     }
-    assert_true(written > 100);
     /* Sixteen looks, one more each 125 ms, some forty requests a look that
      * connects. */
-    assert_true(fake_xenstored_requests(t.xenstored) - before < 25 * 50);
+    unsigned looks = 16 + passed(began) / 125 + 5;
+    assert_true(fake_xenstored_requests(t.xenstored) - before < looks * 50);
     send_from(1, 5, 100);
     until_packets(5);
     /* In the end it is where its last word leads. */

@@ -16,7 +16,7 @@ void patience_clear(struct patience *p);
 
 void patience_turn(struct patience *p, int64_t milliseconds);
 
-/* Asks again and again; fails the test when it takes ten seconds. */
+/* Asks again and again; fails the test when it takes a minute. */
 void patience_until(struct patience *p, bool (*condition)(void));
 
 #endif
