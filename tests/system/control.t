@@ -97,7 +97,7 @@ again() { [ "$(gateway_field reconnects)" = "$1" ] && gateway_up; }
 ok "reconnect" "$program" reconnect --control "$work/control"
 ok "it does" wait_for 10 again 1
 ok "status --watch: sees it" wait_for 5 watched '"reconnects": 1' 1
-is "a page" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+is "a page" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 
 kill -USR1 "$client_pid"
 ok "SIGUSR1: it does, too" wait_for 10 again 2

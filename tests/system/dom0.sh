@@ -11,7 +11,7 @@ qubesdb_start() { # [LINE]...
     # Subshells have no use of a coprocess' own descriptors.
     exec {orders}>&"${qubesdb[1]}" {answers}<&"${qubesdb[0]}"
     local said
-    read -r -t 5 -u "$answers" said && [ "$said" = ready ]
+    read -r -t 60 -u "$answers" said && [ "$said" = ready ]
 }
 
 # Dies without a word.
@@ -26,7 +26,7 @@ qubesdb_kill() {
 db() { # COMMAND...: prints the answer
     local said
     echo "$*" >&"$orders"
-    read -r -t 5 -u "$answers" said && echo "$said"
+    read -r -t 60 -u "$answers" said && echo "$said"
 }
 
 dom0() { db write "$@" >/dev/null; }

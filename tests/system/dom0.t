@@ -18,8 +18,8 @@ flows+=("udp/$gateway_address/$other_server/$server_port" "udp/$gateway_address/
 field_is() { [ "$(gateway_field "$1")" = "$2" ]; }
 no_problem() { [ "$(gateway_field problems)" = '[]' ]; }
 
-page() { in_qube curl -s --max-time 5 "http://${1:-$web_address}/"; }
-refused() { ! page "$@"; }
+page() { in_qube curl -s --max-time 60 "http://${1:-$web_address}/"; }
+refused() { ! in_qube curl -s --max-time 5 "http://${1:-$web_address}/"; }
 name() { in_qube timeout 5 getent ahostsv4 $site; }
 setting() { # NAME: its value and origin
     "$program" settings --control "$work/control" | sed -n "s/^$1  *//p"
@@ -41,7 +41,7 @@ mkdir "$work/profiles"
 mv "$work"/*.ovpn "$work/profiles"
 printf 'client\nremote\n' >"$work/profiles/broken.ovpn"
 
-server_start tls-crypt 'push "ifconfig-ipv6 fd00:8::2/64 fd00:8::1"'
+server_start tls-crypt 'keepalive 1 60' 'push "ifconfig-ipv6 fd00:8::2/64 fd00:8::1"'
 sed -e 's/tun0/tun1/' -e 's/10\.8\./10.9./' -e "s/^local .*/local $other_server/" "$work/server.conf" >"$work/other.conf"
 : >"$work/other.log"
 spawn "$work/other.log" "$internet" openvpn --config "$work/other.conf"
@@ -74,7 +74,7 @@ set_rules "$accept_web" "$accept_other" 'action=accept specialtarget=dns'
 ok "rules: counted as handled" wait_for 5 handled_more_than 0
 is "what is allowed passes" "You came through the tunnel." page
 is "so does the other" "You came through the tunnel." page $other_web
-ok "names, as allowed" name
+ok "names, as allowed" wait_for 5 name
 is "what is not allowed does not" 0 in_qube perl "$system/udp" ask $web_address 7 1 10
 
 # Two downloads; the rules change under them.
@@ -137,7 +137,7 @@ feature vpn-mtu 9000
 ok "a larger one than the tunnel's opens nothing" wait_for 5 field_is tunnel.mtu "$granted"
 ok "and is not wrong" no_problem
 feature vpn-mtu
-is "without it the server's" "1500  (server)" setting vpn-mtu
+ok "without it the server's" wait_for 5 prints "1500  (server)" setting vpn-mtu
 
 feature vpn-dns 203.0.113.99
 ok "another resolver" wait_for 5 field_is tunnel.resolvers.0 203.0.113.99
@@ -147,15 +147,15 @@ ok "a wrong one is named" wait_for 5 says 'problem .*vpn-dns'
 is "the one before stays" 203.0.113.99 gateway_field tunnel.resolvers.0
 feature vpn-dns
 ok "without it the server's" wait_for 5 field_is tunnel.resolvers.0 $resolver_address
-ok "which answers" name
+ok "which answers" wait_for 5 name
 feature vpn-dns "203.0.113.99 $resolver_address"
 ok "two, of which the first is silent" wait_for 5 field_is tunnel.resolvers.1 $resolver_address
-asks_first() { in_qube timeout 1 busybox nslookup -type=a $site 10.139.1.1; }
+asks_first() { in_qube timeout 3 busybox nslookup -type=a $site 10.139.1.1; }
 ok "the second answers for it" wait_for 15 asks_first
 feature vpn-dns pushed
 ok "the server's, by that word" wait_for 5 field_is tunnel.resolvers.0 $resolver_address
-is "which is shown as such" 'pushed  (vm-config)' setting vpn-dns
-ok "and they answer" name
+ok "which is shown as such" wait_for 5 prints 'pushed  (vm-config)' setting vpn-dns
+ok "and they answer" wait_for 5 name
 feature vpn-dns
 ok "and without it" wait_for 5 field_is tunnel.resolvers.0 $resolver_address
 feature vpn-dns 'not an address'
@@ -178,7 +178,7 @@ ok "log level" wait_for 5 prints 'debug  (vm-config)' setting vpn-log-level
 "$program" log-level warn --control "$work/control"
 is "the order is above it" 'warn  (log-level command)' setting vpn-log-level
 "$program" log-level default --control "$work/control"
-is "until it is taken back" 'debug  (vm-config)' setting vpn-log-level
+ok "until it is taken back" wait_for 5 prints 'debug  (vm-config)' setting vpn-log-level
 feature vpn-log-level
 is "no setting made a new connection" "$connected" connections
 

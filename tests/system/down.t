@@ -6,23 +6,23 @@ start 60
 profile client.ovpn tls-crypt
 gateway_start client.ovpn
 
-unreachable() { # COMMAND...: fails in the qube with that word, and before a person gives up
-    local began printed
-    began=$(milliseconds)
-    printed=$(in_qube timeout 10 "$@" 2>&1) && return 1
-    echo "$printed (after $(($(milliseconds) - began)) ms)"
-    grep -qi unreachable <<<"$printed" && [ $(($(milliseconds) - began)) -lt 3000 ]
+unreachable() { # COMMAND...: fails in the qube with that word, and before the kernel gives up
+    local printed
+    printed=$(in_qube timeout 60 "$@" 2>&1) && return 1
+    echo "$printed"
+    grep -qi unreachable <<<"$printed"
 }
 # Neither shows the error to its user, so it is looked for on the wire.
 told() { # COMMAND...
-    spawn "$work/told.log" "$qube" timeout 10 tcpdump -i eth0 -n -c 1 --immediate-mode \
+    spawn "$work/told.log" "$qube" timeout 300 tcpdump -i eth0 -n -c 1 --immediate-mode \
         "icmp[0] = 3 and icmp[1] = 0"
     wait_for 5 grep -q 'listening on' "$work/told.log"
-    in_qube timeout 5 "$@" >/dev/null 2>&1 || true
-    wait_for 2 grep -q unreachable "$work/told.log" || { cat "$work/told.log"; return 1; }
+    spawn "$work/asked.log" "$qube" timeout 60 "$@"
+    wait_for 5 grep -q unreachable "$work/told.log" || { cat "$work/told.log"; return 1; }
+    end_process TERM "$spawned"
     rm "$work/told.log"
 }
-name() { in_qube timeout 10 getent ahostsv4 $site; }
+name() { in_qube timeout 60 getent ahostsv4 $site; }
 
 ok "no server: not up" not gateway_up
 ok "TCP: the network is unreachable" unreachable bash -c "exec 3<>/dev/tcp/$web_address/80"
@@ -34,12 +34,12 @@ ok "nothing was sealed" prints 0 gateway_field traffic.packets_up
 
 server_start tls-crypt
 ok "the server comes: up, without being asked" wait_for 15 gateway_up
-is "a page" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+is "a page" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 
 server_kill
 ok "the server dies: noticed" wait_for 15 not gateway_up
 ok "TCP: unreachable again" unreachable bash -c "exec 3<>/dev/tcp/$web_address/80"
 server_return
 ok "and it comes again" wait_for 15 gateway_up
-is "the page again" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+is "the page again" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 finish

@@ -11,9 +11,9 @@ ok "up" wait_for 10 gateway_up
 
 traffic() {
     {
-        in_qube curl -s --max-time 20 --limit-rate 20M -o "$work/download" http://$web_address/big &
-        in_qube timeout 20 busybox ping -c 20 -i 0.1 $web_address >"$work/ping" &
-        in_qube timeout 20 perl "$system/udp" ask $web_address 7 400 1300 >"$work/answers" &
+        in_qube curl -s --max-time 300 --limit-rate 5M -o "$work/download" http://$web_address/big &
+        in_qube timeout 300 busybox ping -c 1000 -i 0.1 $web_address >"$work/ping" &
+        in_qube timeout 300 perl "$system/udp" ask $web_address 7 400 1300 >"$work/answers" &
     } 2>/dev/null
     disown -a
 }
@@ -26,5 +26,5 @@ sleep 2
 ok "the qube reaches nothing" not in_qube curl -s --max-time 3 -o /dev/null http://$web_address/
 gateway_start client.ovpn
 ok "started again: up" wait_for 15 gateway_up
-is "a page" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+is "a page" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 finish

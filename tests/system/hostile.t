@@ -4,18 +4,17 @@
 . "$(dirname "$0")/tap.sh" || exit 1
 start 60
 profile client.ovpn tls-crypt
-server_start tls-crypt
+server_start tls-crypt 'keepalive 1 60'
 
 # What the server says, whole, from the first packet of the handshake on.
-spawn "$work/recorder.log" "$internet" timeout 30 tcpdump -i wan -n -Z root --immediate-mode -U -w "$work/said.pcap" \
+spawn "$work/recorder.log" "$internet" tcpdump -i wan -n -Z root --immediate-mode -U -w "$work/said.pcap" \
     "src host $server_address and udp src port $server_port"
 recorder=$spawned
 wait_for 5 grep -q 'listening on' "$work/recorder.log"
 gateway_start client.ovpn
 ok "up" wait_for 10 gateway_up
-ok "100 datagrams" prints 100 in_qube timeout 30 perl "$system/udp" ask $web_address 7 100 1300
-sleep 0.2
-end_process TERM "$recorder"
+ok "100 datagrams" prints 100 in_qube timeout 300 perl "$system/udp" ask $web_address 7 100 1300
+tcpdump_end "$recorder" "$work/recorder.log"
 recorded() { tcpdump -n -Z root -r "$work/said.pcap" "$1" 2>/dev/null | wc -l; }
 data=$(recorded 'udp[8] & 0xf8 = 0x48')
 control=$(recorded 'udp[8] & 0xf8 != 0x48')
@@ -49,5 +48,5 @@ is "1500 datagrams of noise, some of them empty" 1500 \
 ok "each is counted" wait_for 3 counted 1490 .
 ok "still up after it" gateway_up
 ok "the same tunnel as before" prints 0 gateway_field reconnects
-ok "100 datagrams more" prints 100 in_qube timeout 30 perl "$system/udp" ask $web_address 7 100 1300
+ok "100 datagrams more" prints 100 in_qube timeout 300 perl "$system/udp" ask $web_address 7 100 1300
 finish

@@ -33,7 +33,7 @@ client_pid=
 rm "$work/now"
 gateway_start client.ovpn
 ok "the next one is up" wait_for 10 gateway_up
-is "and serves" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+is "and serves" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 gateway_stop
 
 # What all this is worth.

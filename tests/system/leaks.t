@@ -87,7 +87,7 @@ boot_race() {
     server_start tls-crypt
     noise
     wait_for 15 gateway_up || return
-    in_qube curl -s --max-time 5 http://$site/
+    in_qube curl -s --max-time 60 http://$site/
 }
 
 stopped() {
@@ -150,19 +150,25 @@ broken_profile() {
     during_noise kill -HUP "$client_pid"
     # The session ends, and there is nothing to begin another with.
     server_kill
-    sleep 5
+    wait_for 30 tunnel_gone || return
     noise
 }
 
 # The first resolver is taken care of, as in scripts of old; the others are asked as well.
 second_resolver() {
+    local address
     up
     if [ "$client" = openvpn ]; then
         in_gateway nft flush chain ip classic resolvers
         ip -n "$gateway" route add 10.139.1.2/32 via $server_address
     fi
-    in_qube timeout 3 busybox nslookup -type=a $site 10.139.1.2 || [ "$client" = openvpn ]
-    in_qube timeout 3 busybox nslookup -type=a $site 10.139.1.1 || [ "$client" = openvpn ]
+    for address in 10.139.1.2 10.139.1.1; do
+        if [ "$client" = openvpn ]; then
+            in_qube timeout 3 busybox nslookup -type=a $site $address || true
+        else
+            wait_for 10 in_qube timeout 5 busybox nslookup -type=a $site $address || return
+        fi
+    done
 }
 
 # The tunnel is IPv4, the qube and the way out speak IPv6.

@@ -62,7 +62,9 @@ rules_in_force() { # RULE...
     set_rules "$@"
     wait_for 5 handled_more_than "$before"
 }
-forbid_gateway() { rules_in_force "action=drop dst4=$web_address/32" action=accept; }
+# What a flow has on its way is there before the answer to a later question is.
+forbid_gateway() { rules_in_force "action=drop dst4=$web_address/32" action=accept && wait_for 5 answered; }
+answered() { in_qube timeout 5 busybox nslookup -type=a $site 10.139.1.1; }
 # What is open stays open: nobody clears the kernel's table of connections.
 forbid_openvpn() { in_gateway nft "flush chain ip guard rules; add rule ip guard rules ip daddr $web_address drop"; }
 
@@ -100,8 +102,7 @@ seen() { # NAMESPACE INTERFACE FILTER COMMAND...
     local watcher=$spawned
     wait_for 10 grep -q 'listening on' "$work/seen.log"
     "${@:4}" >/dev/null 2>&1 || true
-    sleep 0.2
-    end_process TERM "$watcher"
+    tcpdump_end "$watcher" "$work/seen.log"
     tcpdump -n -Z root -r "$work/seen.pcap" 2>/dev/null | wc -l
 }
 at_the_web() { seen "$internet" tun0 "udp and dst host $web_address" "$@"; }
@@ -139,26 +140,27 @@ for client in gateway openvpn; do
     begin_$client
     ok "$client: up" wait_for 15 gateway_up
     flow_begins
-    ok "$client: a flow that is allowed" wait_for 5 more_than 3 at_the_web sleep 0.5
+    ok "$client: a flow that is allowed" wait_for 5 more_than 0 at_the_web sleep 0.5
     ok "$client: its rule goes" forbid_$client
     if [ $client = gateway ]; then
         is "stale flow: nothing of it is seen any more" 0 at_the_web sleep 1.5
         is "inter-qube: nothing of one is seen at the other" 0 at_the_second visit
     else
-        ok "stale flow: planted, it is found" more_than 3 at_the_web sleep 1.5
-        ok "inter-qube: planted, it is found" more_than 3 at_the_second visit
+        ok "stale flow: planted, it is found" more_than 0 at_the_web sleep 1.5
+        ok "inter-qube: planted, it is found" more_than 0 at_the_second visit
     fi
     end_process TERM "$flow"
+    wait_for 5 answered
     flow_begins
     is "$client: another flow is forbidden" 0 at_the_web sleep 0.5
     if [ $client = gateway ]; then
         is "rebuild: nothing gets through while rules are written anew" 0 at_the_web rebuild_gateway
     else
-        ok "rebuild: planted, it is found" more_than 3 at_the_web rebuild_openvpn
+        ok "rebuild: planted, it is found" more_than 0 at_the_web rebuild_openvpn
     fi
     end_process TERM "$flow"
     ok "$client: everything is allowed" allow_all_$client
-    ok "$client: pings and names pass" more_than 2 at_the_tunnels_end ask_and_ping
+    ok "$client: pings and names pass" wait_for 10 more_than 2 at_the_tunnels_end ask_and_ping
     ok "$client: everything is forbidden" forbid_all_$client
     if [ $client = gateway ]; then
         is "pings and names: nothing of them is seen" 0 at_the_tunnels_end ask_and_ping

@@ -13,8 +13,8 @@ login_scripts() {
 echo "\$name \$password" >>"$work/asked"
 encoded() { printf %s "\$1" | base64; }
 pending() { # METHOD TEXT
-    printf '20\n%s\n%s\n' "\$1" "\$2" >"\$auth_pending_file"
-    for ((turn = 0; turn < 100; turn++)); do
+    printf '600\n%s\n%s\n' "\$1" "\$2" >"\$auth_pending_file"
+    for ((turn = 0; turn < 6000; turn++)); do
         [ ! -e "$work/approved" ] || { echo 1 >"\$auth_control_file" && exit; }
         sleep 0.1
     done >/dev/null 2>&1 &

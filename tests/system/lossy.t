@@ -24,7 +24,7 @@ relay_stop() {
 negotiated() { [ "$(gateway_field negotiations)" -gt "$1" ]; }
 
 none_twice() {
-    in_qube timeout 20 perl "$system/udp" train $web_address 7 300 1000 200 | tee "$work/train"
+    in_qube timeout 300 perl "$system/udp" train $web_address 7 300 1000 200 0.5 | tee "$work/train"
     grep -q ' 0 twice' "$work/train"
 }
 
@@ -55,30 +55,30 @@ inline tls-crypt-v2 v2-client.key >>"$work/client.ovpn"
 bad_path "the client renegotiates, tls-crypt-v2 with a forced cookie" 4 "tls-crypt-v2 $work/v2-server.key force-cookie" \
     'reneg-sec 0'
 
-# Otherwise good, but for eight seconds no renegotiation gets through. The keys before it last for twelve.
+# Otherwise good, but for eight seconds no renegotiation gets through. The keys before it last longer.
 relay_start 5 0 0 0 0
-profile client.ovpn tls-crypt 'reneg-sec 2' 'hand-window 2' 'tran-window 12'
-server_start tls-crypt 'reneg-sec 0' 'hand-window 2' 'tran-window 12'
+profile client.ovpn tls-crypt 'reneg-sec 2' 'hand-window 2' 'tran-window 300'
+server_start tls-crypt 'keepalive 1 60' 'reneg-sec 0' 'hand-window 2' 'tran-window 300'
 gateway_start client.ovpn -v
 ok "no new keys to be had: up" wait_for 10 gateway_up
 kill -USR1 "$relay_pid"
 is "no new keys to be had: the old ones go on, nothing is lost" '0 lost, 0 twice' \
-    in_qube timeout 30 perl "$system/udp" train $web_address 7 1600 1000 200
+    in_qube timeout 300 perl "$system/udp" train $web_address 7 1600 1000 200
 ok "no new keys to be had: there were none" prints 1 gateway_field negotiations
 kill -USR2 "$relay_pid"
 ok "no new keys to be had: then there are" wait_for 15 negotiated 1
 is "no new keys to be had: and they work" '0 lost, 0 twice' \
-    in_qube timeout 30 perl "$system/udp" train $web_address 7 100 1000 200
+    in_qube timeout 300 perl "$system/udp" train $web_address 7 100 1000 200
 gateway_stop
 server_stop
 relay_stop
 
 # Both ends move while they are connected: the server knows the client by its peer-id, the client follows with `float'.
-pages() { prints "You came through the tunnel." in_qube curl -s --max-time 5 http://$web_address/; }
+pages() { prints "You came through the tunnel." in_qube curl -s --max-time 60 http://$web_address/; }
 moved() { [ "$(gateway_field server.address)" = "$server_address:$((relay_port + 1))" ]; }
 relay_start 6 0 0 0 0
 flows+=("udp/$gateway_address/$server_address/$((relay_port + 1))")
-server_start tls-crypt 'verb 4'
+server_start tls-crypt 'keepalive 1 60' 'verb 4'
 profile client.ovpn tls-crypt float
 gateway_start client.ovpn -v
 ok "moves: up" wait_for 10 gateway_up

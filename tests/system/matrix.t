@@ -320,7 +320,7 @@ was_compressed() {
     local sent
     head -c 1M /dev/zero >"$work/www/zeroes"
     sent=$(cat_counter tx_bytes)
-    prints 1048576 eval "in_qube curl -sS --max-time 10 http://$web_address/zeroes | wc -c" || return 1
+    prints 1048576 eval "in_qube curl -sS --max-time 60 http://$web_address/zeroes | wc -c" || return 1
     sent=$(($(cat_counter tx_bytes) - sent))
     echo "$sent bytes for 1 MiB of zeroes"
     [ $sent -lt 524288 ]

@@ -19,7 +19,7 @@ with_password() { # PASSWORD
 with_password correct-horse-battery
 gateway_start client.ovpn -v
 ok "the right password: up" wait_for 10 gateway_up
-is "a page" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+is "a page" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 gateway_stop
 
 with_password wrong-donkey-charger

@@ -17,11 +17,11 @@ mtu() { gateway_field tunnel.mtu; }
 mtu_is() { [ "$(mtu)" = "$1" ]; }
 # Sending makes the gateway look at its way again.
 mtu_becomes() { # BYTES
-    probe() { in_qube perl "$system/udp" ask $web_address 7 1 10 >/dev/null; mtu_is "$1"; }
+    probe() { in_qube perl "$system/udp" ask $web_address 7 1 10 1 1 >/dev/null; mtu_is "$1"; }
     wait_for 10 probe "$1"
 }
 path() { in_qube perl "$system/udp" path "$1" 7 "$2"; }
-asks() { in_qube timeout 30 perl "$system/udp" ask $web_address 7 "$@"; }
+asks() { in_qube timeout 300 perl "$system/udp" ask $web_address 7 "$@"; }
 page_is_whole() { [ "$(file_down big)" = "$(checksum big)" ]; }
 
 kernel "$internet" ipv6/conf/default/disable_ipv6 0 # for the tunnel's interface, which is yet to come
@@ -134,7 +134,7 @@ echo 'tun-mtu 1600' >>"$work/server.conf"
 server_return
 ok "a tunnel of 1600 bytes" wait_for 20 mtu_is 1600
 told() { # the server's kernel is, in that namespace
-    asks 42 1560 >/dev/null
+    asks 42 1560 1 1 >/dev/null
     in_internet ip route get 10.8.0.2 | grep 'mtu 1500'
 }
 ok "who sends a qube too much is told so" wait_for 10 told

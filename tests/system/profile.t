@@ -10,7 +10,7 @@ refused() { # FILE LINE
     for verb in "check $work/$1" "run --profile $work/$1 --downstream tap:qube0,ip=$qube_address --qubesdb none"; do
         code=0
         # shellcheck disable=SC2086 # words of a command
-        in_gateway timeout 5 "$program" $verb >"$work/printed" 2>&1 || code=$?
+        in_gateway timeout 60 "$program" $verb >"$work/printed" 2>&1 || code=$?
         cat "$work/printed"
         cat "$work/printed" >>"$work/gateway.log"
         [ $code = 2 ] || { echo "${verb%% *}: exit $code"; return 1; }

@@ -45,7 +45,7 @@ udp_proxy() { # PORT RELAY-PORT
 
 # It accepts connections.
 proxy_ready() { # ADDRESS PORT
-    wait_for 5 in_internet busybox nc -w 1 "$1" "$2" </dev/null
+    wait_for 5 in_internet busybox nc -w 5 "$1" "$2" </dev/null
 }
 
 # Only the proxies have a way to names.

@@ -9,14 +9,14 @@ web_file big 12M
 openvpn --genkey tls-crypt-v2-server "$work/v2-server.key"
 openvpn --tls-crypt-v2 "$work/v2-server.key" --genkey tls-crypt-v2-client "$work/v2-client.key"
 # The file comes in bursts; where the server's own queues are short they lose some of it and of the train.
-patient=('verb 4' 'txqueuelen 10000' 'tcp-queue-limit 10000')
+patient=('verb 4' 'txqueuelen 10000' 'tcp-queue-limit 10000' 'keepalive 1 60')
 
 enough() { # NUMBER: of negotiations, since the first
     echo "$(gateway_field negotiations) negotiations"
     [ "$(gateway_field negotiations)" -gt "$1" ]
 }
 download() {
-    in_qube curl -sS --max-time 30 --limit-rate 4M http://$web_address/big | sha256sum | cut -d ' ' -f 1 >"$work/download"
+    in_qube curl -sS --max-time 600 --limit-rate 4M http://$web_address/big | sha256sum | cut -d ' ' -f 1 >"$work/download"
 }
 downloaded() { [ -s "$work/download" ]; }
 
@@ -34,7 +34,7 @@ load() { # NAME RENEGOTIATIONS
     disown
     # Four seconds of it.
     is "$1: 2000 datagrams and their answers, none lost, none doubled" "0 lost, 0 twice" \
-        in_qube timeout 30 perl "$system/udp" train $web_address 7 2000 1200 500
+        in_qube timeout 300 perl "$system/udp" train $web_address 7 2000 1200 500
     ok "$1: the file arrives" wait_for 20 downloaded
     is "$1: and is whole" "$(checksum big)" cat "$work/download"
     # The last may still be under way, or wait for what a queue of the server's lost.

@@ -23,7 +23,7 @@ cell() { # NAME ADDRESS IPV6 [OPTION]...
             eval 'echo "$(server_status clients.0.ipv4) $(server_status clients.0.ipv6)"'
         ok "$name, $client: data" moves file
         if [ "$client" = openvpn ]; then
-            ok "$name, $client: reaches the server itself" in_gateway busybox ping -c 1 -W 2 10.8.0.1
+            ok "$name, $client: reaches the server itself" in_gateway busybox ping -c 1 -W 60 10.8.0.1
             for option in "$@"; do ok "$name, $client: $option" pushed "$option"; done
         fi
         gateway_stop

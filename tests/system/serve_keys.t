@@ -14,7 +14,7 @@ kernel "$qube" ipv4/tcp_rmem '4096 65536 65536'
 
 download() {
     rm -f "$work/download"
-    in_qube curl -sS --max-time 30 --limit-rate 4M http://$web_address/big | sha256sum | cut -d ' ' -f 1 >"$work/download"
+    in_qube curl -sS --max-time 600 --limit-rate 4M http://$web_address/big | sha256sum | cut -d ' ' -f 1 >"$work/download"
 }
 start_download() {
     download 2>/dev/null &
@@ -46,12 +46,12 @@ renegotiates() { # NUMBER TRANSPORT WRAP LINE...: so often at least, in the four
     listen=("proto $transport" "local $server_address")
     remotes=("proto ${transport}4" "remote $server_address $server_port")
     profile client.ovpn "$wrap" 'reneg-sec 0'
-    server_start "$wrap" "$@"
+    server_start "$wrap" 'keepalive 1 60' "$@"
     gateway_start client.ovpn
     ok "$name: up" wait_for 10 gateway_up
     start_download
     is "$name: 2000 datagrams and their answers, none lost, none doubled" '0 lost, 0 twice' \
-        in_qube timeout 30 perl "$system/udp" train $web_address 7 2000 1200 500
+        in_qube timeout 300 perl "$system/udp" train $web_address 7 2000 1200 500
     arrives "$name"
     ok "$name: $number generations of keys" wait_for 5 negotiated "$number"
     is "$name: in one session" 1 server_status logins

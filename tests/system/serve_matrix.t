@@ -143,7 +143,7 @@ for who in server client; do
     fi
     judge "the $who renegotiates: up" wait_for 10 gateway_up
     is "the $who renegotiates: 350 datagrams one after the other, none lost" 350 \
-        in_qube timeout 30 perl "$system/udp" ask $web_address 7 350 1000
+        in_qube timeout 300 perl "$system/udp" ask $web_address 7 350 1000
     judge "the $who renegotiates: 30 MB" prints "$(checksum big)" file_down big
     judge "the $who renegotiates: three generations of keys" wait_for 10 generations 3
     gateway_stop
@@ -292,8 +292,8 @@ judge "client-config-dir: without what is removed" not said 'PUSH_REPLY.*dhcp-op
 judge "client-config-dir: data" moves file
 # What lies behind it is reached, and may speak, without any translation of addresses.
 in_gateway nft flush chain ip classic sources
-judge "iroute: the qube's own address" prints 20 in_qube timeout 10 perl "$system/udp" ask $web_address 7 20 1400
-judge "iroute: reached from the server" in_internet busybox ping -c 2 -W 2 -q $qube_address
+judge "iroute: the qube's own address" prints 20 in_qube timeout 300 perl "$system/udp" ask $web_address 7 20 1400
+judge "iroute: reached from the server" in_internet busybox ping -c 2 -W 60 -q $qube_address
 in_status() { grep -E -- "$1" "$work/status.txt"; }
 judge "status: the client" wait_for 5 in_status "^CLIENT_LIST,client,$gateway_address:[0-9]+,10.8.0.77,"
 judge "status: what lies behind it" wait_for 5 in_status '^ROUTING_TABLE,10.137.0.0/24,client,'

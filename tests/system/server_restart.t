@@ -9,7 +9,7 @@ server_start tls-crypt 'explicit-exit-notify 1'
 gateway_start client.ovpn
 ok "up" wait_for 10 gateway_up
 
-download() { in_qube curl -sS --max-time 60 --limit-rate 25M http://$web_address/big | sha256sum >"$work/download"; }
+download() { in_qube curl -sS --max-time 600 --limit-rate 25M http://$web_address/big | sha256sum >"$work/download"; }
 downloaded() { [ -s "$work/download" ]; }
 
 restart() { # VERB: how the server goes
@@ -32,7 +32,7 @@ restart server_stop
 # It comes back and gives the gateway another address: a connection cannot live on, and is told so at once.
 listener() {
     local code=0
-    in_qube curl -s --max-time 60 --limit-rate 100K -o /dev/null http://$web_address/big || code=$?
+    in_qube curl -s --max-time 600 --limit-rate 100K -o /dev/null http://$web_address/big || code=$?
     echo $code >"$work/listener"
 }
 listener 2>/dev/null &
@@ -46,5 +46,5 @@ ok "another address: up again" wait_for 15 gateway_up
 is "another address: which is" '10.9.0.2/24' gateway_field tunnel.ipv4
 was_reset() { [ "$(cat "$work/listener")" = 56 ]; }
 ok "another address: what only listened is reset" wait_for 10 was_reset
-is "another address: a page" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+is "another address: a page" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 finish

@@ -7,11 +7,11 @@ web_file big 100M
 remotes=('proto tcp4-client' "remote $server_address $server_port")
 listen=('proto tcp4-server' "local $server_address")
 flows=("tcp/$gateway_address/$server_address/$server_port")
-answers() { in_qube timeout 30 perl "$system/udp" ask $web_address 7 200 1472; }
+answers() { in_qube timeout 300 perl "$system/udp" ask $web_address 7 200 1472; }
 parallel() {
     local turn parts=()
     for turn in 1 2 3 4 5 6; do
-        in_qube curl -sS --max-time 30 -r "0-$((turn * 1000000 - 1))" http://$web_address/big | wc -c >"$work/part$turn" &
+        in_qube curl -sS --max-time 600 -r "0-$((turn * 1000000 - 1))" http://$web_address/big | wc -c >"$work/part$turn" &
         parts+=($!)
     done
     wait "${parts[@]}"
@@ -38,12 +38,13 @@ for version in 1.3 1.2; do
     server_stop
 done
 
+# Nothing but the end of its connection tells it of the server's.
 profile client.ovpn tls-crypt
-server_start tls-crypt
+server_start tls-crypt 'keepalive 60 300'
 gateway_start client.ovpn
 ok "up once more" wait_for 10 gateway_up
 
-slowly() { in_qube curl -sS --max-time 60 --limit-rate 25M http://$web_address/big | sha256sum >"$work/download"; }
+slowly() { in_qube curl -sS --max-time 600 --limit-rate 25M http://$web_address/big | sha256sum >"$work/download"; }
 downloaded() { [ -s "$work/download" ]; }
 restart() { # VERB: how the server goes
     rm -f "$work/download"
@@ -51,7 +52,7 @@ restart() { # VERB: how the server goes
     disown
     ok "$1: a file is on its way" wait_for 10 under_way
     "$1"
-    ok "$1: noticed at once" wait_for 3 not gateway_up
+    ok "$1: noticed" wait_for 3 not gateway_up
     ok "$1: a refused connection is said" wait_for 5 refused
     ok "$1: the file is not there yet" not downloaded
     server_return
@@ -62,6 +63,10 @@ restart() { # VERB: how the server goes
 refused() { [ "$(gateway_field last_error)" = 'Connection refused' ]; }
 restart server_kill
 restart server_stop
+server_stop
+wait_for 10 not gateway_up
+server_start tls-crypt
+ok "up with pings each second" wait_for 15 gateway_up
 
 # Nobody answers, not even with a refusal: the connection's own keepalive has to find out.
 silence() { in_internet nft "add table inet silence; add chain inet silence in { type filter hook input priority 0; }
@@ -70,5 +75,5 @@ silence
 ok "silence is noticed" wait_for 15 not gateway_up
 in_internet nft delete table inet silence
 ok "and its end as well" wait_for 30 gateway_up
-is "a page" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+is "a page" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 finish

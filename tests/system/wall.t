@@ -23,7 +23,7 @@ wall_gone() {
 # Exit code of a gateway that starts where it should not.
 refusal() {
     local code=0
-    in_gateway timeout 5 "$program" run --profile "$work/client.ovpn" --downstream "tap:qube0,ip=$qube_address" \
+    in_gateway timeout 60 "$program" run --profile "$work/client.ovpn" --downstream "tap:qube0,ip=$qube_address" \
         --qubesdb none --control "$work/control" --require-wall 2>"$work/refusal" || code=$?
     cat "$work/refusal"
     return $((code != 1))
@@ -53,7 +53,7 @@ is "there is one" 1 sh -c "ip netns exec $gateway nft list tables inet | grep -c
 gateway_start client.ovpn --require-wall
 ok "up, as a user of its own" wait_for 10 gateway_up
 is "which it is" $user stat -c %u "$work/control"
-is "a page through the tunnel" "You came through the tunnel." in_qube curl -s --max-time 10 http://$site/
+is "a page through the tunnel" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 for other in 0 65534; do
     ok "no page for user $other of the gateway VM" not page_of $other
     ok "no name for user $other" not question_of $other
@@ -94,7 +94,7 @@ ok "root does not" not ask 0
 touch "$work/services/vpn-gateway-no-dns"
 ok "with vpn-gateway-no-dns" wall
 ok "the gateway's user does not, either" not ask $user
-ok "but has its way to the server" page_of $user
+ok "but has its way to the server" wait_for 5 page_of $user
 
 # --- Strangers --------------------------------------------------------------------------------------------------------
 
