@@ -46,6 +46,11 @@ ok "UDP where TCP is the VPN: leak" verdict 1 plain_to_the_port
 ok "TCP to another port: leak" verdict 1 in_gateway curl -s --max-time 1 http://$server_address:81/
 ok "TCP to the server's port: no leak" verdict 0 in_gateway curl -s --max-time 1 http://$server_address:$server_port/
 ok "an empty capture: no verdict" verdict 2 true
+late() { in_internet perl "$system/udp" garbage $server_address "$1" $gateway_address 9 5; } # PORT
+flows=("static+4/$gateway_address/$server_address/1195" "dns/$gateway_address/$server_address/53")
+ok "what comes from a peer with a static key when the socket is gone: no leak" verdict 0 late 1195
+ok "an answer about a name when the socket is gone: no leak" verdict 0 late 53
+ok "from another port: leak" verdict 1 late 54
 ok "IPv6 beside ND: leak" verdict 1 six
 echo "1..$test_number"
 exit $test_failed
