@@ -184,7 +184,8 @@ XEN_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/xen/*.c)))
 NANO_TESTS := tests/nano/template.t tests/xen/nano.t tests/xen/nano_template.t
 XEN_TESTS := $(filter-out $(NANO_TESTS),$(sort $(wildcard tests/xen/*.t)))
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*_bench.c)))
-FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c))) \
+    $(addprefix $(BUILD)/tests/fuzz/plain/,client_fuzz server_fuzz)
 
 # What one folder's tests share with another's.
 CRAFT := tests/packet/craft.c
@@ -212,6 +213,13 @@ $(call programs,$(1)): $(BUILD)/tests/$(1)/%: $(BUILD)/tests/$(1)/%.o $(call hel
 	$$(Q)$$(LINK) -o $$@ $$^ $(call libraries,$(1)) $($(1)_MORE_LIBS) $(CMOCKA_LIBS)
 endef
 $(foreach folder,$(PROGRAM_FOLDERS),$(if $(call programs,$(folder)),$(eval $(call test_rule,$(folder)))))
+
+# The same target once more, where TLS is none: an input is inside of it after microseconds.
+PLAIN_OBJECTS := $(call objects,$(wildcard tests/fuzz/plain/*.c))
+$(BUILD)/tests/fuzz/plain/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(PLAIN_OBJECTS) $$(call helpers,fuzz) \
+    $$(call archives,fuzz)
+	@echo '  LINK  $@'
+	$(Q)$(LINK) -o $@ $^ $(call libraries,fuzz)
 
 # Loaded into the other end of a system test, which is no place for our sanitizers.
 $(BUILD)/tests/system/preload/%.so: tests/system/preload/%.c $(BUILD)/flags
