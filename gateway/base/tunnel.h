@@ -25,7 +25,6 @@ struct tunnel {
                                     address keeps its host bits */
     struct address ipv4_gateway; /* or family NONE */
     struct prefix ipv6;
-    struct address ipv6_gateway;
     uint16_t mtu;       /* largest inner packet, bytes */
     uint16_t mss_mtu;   /* mssfix: TCP segments in packets of at most this */
     uint16_t path_mtu;  /* larger ones need outer fragments; 0: none do */

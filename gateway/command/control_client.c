@@ -285,6 +285,13 @@ static bool is_wanted(const json_t *status, const char *name)
     return false;
 }
 
+/* The server said that an answer is no secret. */
+static bool is_shown(const json_t *status, const char *name)
+{
+    return strcmp(name, "response") == 0 &&
+           json_is_true(json_object_get(status, "response_shown"));
+}
+
 /* What is wanted, each in a line; an empty one leaves it as it was. */
 static json_t *read_answers(const json_t *status)
 {
@@ -293,8 +300,9 @@ static json_t *read_answers(const json_t *status)
     for (size_t i = 0; i < ANSWERS; i++) {
         if (!is_wanted(status, answers[i].name))
             continue;
+        bool secret = answers[i].secret && !is_shown(status, answers[i].name);
         bool taken =
-            prompt(answers[i].prompt, answers[i].secret, line, sizeof line) &&
+            prompt(answers[i].prompt, secret, line, sizeof line) &&
             (*line == 0 || json_object_set_new(order, answers[i].name,
                                                json_string(line)) == 0);
         secret_wipe(line, sizeof line);

@@ -215,6 +215,7 @@ json_t *status_json(const struct status_source *s)
     json_object_set_new(o, "last_error", json_text(c.last_error));
     json_object_set_new(o, "question", json_text(question_of(s)));
     json_object_set_new(o, "wanted", wanted_json(&c));
+    json_object_set_new(o, "response_shown", json_boolean(c.response_shown));
     json_object_set_new(o, "profile", json_text(s->vpn.path));
     json_object_set_new(o, "problems", problems_json(s));
     json_object_set_new(o, "qubesdb", json_string(s->qubesdb));

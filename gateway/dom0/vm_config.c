@@ -484,7 +484,6 @@ void vm_config_limit(const struct vm_config *c, struct tunnel *tunnel)
     if (c->states[VM_CONFIG_IPV6] == VM_CONFIG_WRONG ||
         (vm_config_in_force(c, VM_CONFIG_IPV6) && !v->ipv6)) {
         tunnel->ipv6 = (struct prefix){0};
-        tunnel->ipv6_gateway = (struct address){0};
         tunnel->redirect_ipv6 = false;
         tunnel->block_ipv6 = true;
     }

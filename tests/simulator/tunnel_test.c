@@ -233,6 +233,27 @@ static void a_silent_server_is_given_up_and_found_again(void **state)
     world_free(w);
 }
 
+/* Alone it takes the place of the two minutes that a client has by itself. */
+static void a_ping_exit_counts_like_a_ping_restart(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.server.push = "ping-exit 4";
+    struct world *w = world_new(&o);
+    w->server.config.ping_restart = 0;
+    w->server.config.ping = 1;
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    world_run(w, duration_seconds(30));
+    assert_int_equal(w->downs, 0);
+    w->server.silent = true;
+    world_run(w, duration_milliseconds(5500));
+    assert_int_equal(w->downs, 1);
+    assert_non_null(strstr(w->text, "silent for 4 s"));
+    w->server.silent = false;
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    world_free(w);
+}
+
 static void a_restarted_server_is_noticed(void **state)
 {
     (void)state;
@@ -390,6 +411,34 @@ static void a_token_takes_the_passwords_place(void **state)
     world_free(w);
 }
 
+static void with_a_persons_password(struct config *c)
+{
+    c->auth_user_pass = true;
+}
+
+/* Without flag P a password is forgotten, unless nothing is said at all. */
+static void a_restart_may_cost_a_password(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.change_config = with_a_persons_password;
+    struct world *w = world_new(&o);
+    client_credentials(w->client, w->now, "anna", "typed", NULL);
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    static const char *const harmless[] = {"RESTART", "RESTART,[P]soon",
+                                           "RESTART,[N,P]"};
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
+        assert_true(server_end_say(&w->server, w->now, harmless[i]));
+        world_run(w, duration_seconds(5));
+        assert_true(world_run_until(w, duration_seconds(30), CLIENT_UP));
+    }
+    assert_int_equal(w->asks, 1);
+    assert_true(server_end_say(&w->server, w->now, "RESTART,[N]"));
+    assert_true(
+        world_run_until(w, duration_seconds(30), CLIENT_AWAIT_CREDENTIALS));
+    world_free(w);
+}
+
 static void hold_back(struct world *w, const char *text)
 {
     w->server.options.refuse = text;
@@ -405,9 +454,26 @@ static void a_question_before_the_push_is_answered(void **state)
     struct world *w = world_new(&o);
     hold_back(w, "INFO_PRE,CR_TEXT:R,E:Your code?");
     assert_string_equal(w->text, "Your code?");
+    assert_true(world_status(w).wants_response);
+    assert_true(world_status(w).response_shown);
     client_credentials(w->client, w->now, NULL, NULL, "123456");
     world_run(w, duration_milliseconds(200));
     assert_string_equal(w->server.response, "MTIzNDU2");
+    w->server.options.refuse = NULL;
+    assert_true(world_run_until(w, duration_seconds(10), CLIENT_UP));
+    world_free(w);
+}
+
+/* Without flag R its text is only to be read. */
+static void what_needs_no_answer_is_not_asked_for_one(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = world_new(&o);
+    hold_back(w, "INFO_PRE,CR_TEXT::Touch your key");
+    assert_string_equal(w->text, "Touch your key");
+    assert_int_equal(w->asks, 1);
+    assert_false(world_status(w).wants_response);
     w->server.options.refuse = NULL;
     assert_true(world_run_until(w, duration_seconds(10), CLIENT_UP));
     world_free(w);
@@ -547,6 +613,9 @@ int main(void)
         cmocka_unit_test(key_ids_go_round),
         cmocka_unit_test(pings_keep_an_idle_tunnel_up),
         cmocka_unit_test(a_silent_server_is_given_up_and_found_again),
+        cmocka_unit_test(a_ping_exit_counts_like_a_ping_restart),
+        cmocka_unit_test(a_restart_may_cost_a_password),
+        cmocka_unit_test(what_needs_no_answer_is_not_asked_for_one),
         cmocka_unit_test(a_restarted_server_is_noticed),
         cmocka_unit_test(restart_means_connecting_again),
         cmocka_unit_test(halt_means_the_end),

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/openvpn/client_state.h"
 #include "tests/simulator/quiet.h"
 #include "tests/simulator/world.h"
 #include "tests/unit.h"
@@ -202,6 +203,87 @@ static void what_is_approved_late_comes_up(void **state)
     world_free(w);
 }
 
+static void refuse(struct world *w, int times)
+{
+    for (int i = 0; i < times; i++)
+        client_refused(w->client, w->now);
+}
+
+/* A server that died between its certificate and its options. */
+static struct world *held_back(void)
+{
+    struct world_options o = world_usual(1);
+    hand_window = 60;
+    reneg_seconds = 3600;
+    o.change_config = with_windows;
+    o.server.refuse = "AUTH_PENDING";
+    struct world *w = world_new(&o);
+    assert_true(
+        world_run_until(w, duration_seconds(5), CLIENT_AWAIT_PUSH_REPLY));
+    world_run(w, duration_milliseconds(500));
+    return w;
+}
+
+static void refusals_and_silence_are_reason_enough_to_go_on(void **state)
+{
+    (void)state;
+    struct world *w = held_back();
+    w->server.silent = true;
+    refuse(w, CLIENT_REFUSALS);
+    world_run(w, duration_milliseconds(9900));
+    assert_int_equal(world_status(w).state, CLIENT_AWAIT_PUSH_REPLY);
+    world_run(w, duration_milliseconds(200));
+    assert_int_equal(world_status(w).state, CLIENT_PAUSING);
+    assert_non_null(strstr(world_status(w).last_error, "refuses"));
+    assert_int_equal(world_status(w).rounds, 1);
+    world_free(w);
+}
+
+/* ICMP may be forged. */
+static void neither_alone_is_reason_enough(void **state)
+{
+    (void)state;
+    struct world *w = held_back();
+    w->server.silent = true;
+    refuse(w, CLIENT_REFUSALS - 1);
+    world_run(w, duration_seconds(30));
+    assert_int_equal(world_status(w).state, CLIENT_AWAIT_PUSH_REPLY);
+    world_free(w);
+
+    struct world_options o = world_usual(1);
+    w = world_new(&o);
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    for (int i = 0; i < 120; i++) {
+        refuse(w, CLIENT_REFUSALS);
+        world_run(w, duration_seconds(1));
+        assert_true(world_server_sends(w));
+    }
+    refuse(w, CLIENT_REFUSALS);
+    world_run(w, duration_seconds(1));
+    assert_true(world_server_sends(w));
+    world_run(w, duration_seconds(15));
+    assert_int_equal(w->downs, 0);
+    world_free(w);
+}
+
+static void a_tunnel_ends_so_too(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    struct world *w = world_new(&o);
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    world_run(w, duration_seconds(1));
+    w->server.silent = true;
+    refuse(w, CLIENT_REFUSALS);
+    world_run(w, duration_seconds(9));
+    assert_int_equal(w->downs, 0);
+    world_run(w, duration_seconds(2));
+    assert_int_equal(w->downs, 1);
+    w->server.silent = false;
+    assert_true(world_run_until(w, duration_seconds(5), CLIENT_UP));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +293,9 @@ int main(void)
         cmocka_unit_test(being_sent_away_is_a_failure),
         cmocka_unit_test(a_challenge_out_of_place_is_a_refusal),
         cmocka_unit_test(what_is_approved_late_comes_up),
+        cmocka_unit_test(refusals_and_silence_are_reason_enough_to_go_on),
+        cmocka_unit_test(neither_alone_is_reason_enough),
+        cmocka_unit_test(a_tunnel_ends_so_too),
     };
     return cmocka_run_group_tests_name("verdict", tests, quiet, NULL);
 }

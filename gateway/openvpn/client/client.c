@@ -124,6 +124,12 @@ void client_failed(struct client *c, struct instant now, const char *why)
     }
 }
 
+void client_refused(struct client *c, struct instant now)
+{
+    c->now = now;
+    client_state_refused(c);
+}
+
 void client_reconnect(struct client *c, struct instant now)
 {
     c->now = now;
@@ -257,6 +263,7 @@ void client_expire(struct client *c, struct instant now)
     if (c->session_open)
         session_expire(&c->session, now);
     client_event_settle(c);
+    client_state_leave_refused(c);
     switch (c->state) {
     case CLIENT_CONNECTING:
         if (instant_reached(now, c->deadline))
@@ -289,6 +296,7 @@ void client_expire(struct client *c, struct instant now)
 struct instant client_deadline(const struct client *c)
 {
     struct instant t = instant_earlier(c->deadline, c->repeat);
+    t = instant_earlier(t, client_state_refusal_limit(c));
     if (c->session_open)
         t = instant_earlier(t, session_deadline(&c->session));
     if (c->state == CLIENT_UP) {
@@ -495,6 +503,12 @@ static unsigned wanted_answer(const struct client *c)
                : 0;
 }
 
+static bool shows_response(const struct client *c)
+{
+    return c->challenged ? c->challenge_echo
+                         : credentials_shows_response(&c->credentials);
+}
+
 void client_status(const struct client *c, struct client_status *out)
 {
     bool up = c->state == CLIENT_UP, pausing = c->state == CLIENT_PAUSING;
@@ -515,6 +529,7 @@ void client_status(const struct client *c, struct client_status *out)
         .wants_username = wanted & CREDENTIALS_USERNAME,
         .wants_password = wanted & CREDENTIALS_PASSWORD,
         .wants_response = wanted & CREDENTIALS_RESPONSE,
+        .response_shown = wanted & CREDENTIALS_RESPONSE && shows_response(c),
         .tunnel = up ? &c->push.tunnel : NULL,
         .packets_sealed = c->packets_sealed,
         .packets_opened = c->packets_opened,

@@ -90,6 +90,9 @@ void client_connected(struct client *c, struct instant now,
 /* The path's MTU is another now; where the tunnel is up, UP follows. */
 void client_path_changed(struct client *c, struct instant now,
                          uint16_t outer_mtu);
+/* ICMP said once more that nobody listens at the server's port. One such
+ * message proves nothing; several, and silence, are a reason to go on. */
+void client_refused(struct client *c, struct instant now);
 /* It could not be opened, or broke; `why` for the log. */
 void client_failed(struct client *c, struct instant now, const char *why);
 /* A timer: call at or after client_deadline(). */
@@ -136,6 +139,7 @@ struct client_status {
     const char *last_error;              /* why it is not up, or NULL */
     bool wants_username, wants_password; /* in answer to ASK */
     bool wants_response;                 /* to a challenge */
+    bool response_shown;                 /* while it is typed; else secret */
     const struct tunnel *tunnel;         /* or NULL */
     uint64_t packets_sealed, packets_opened;
     uint64_t bytes_sealed, bytes_opened; /* inner bytes */

@@ -160,10 +160,8 @@ static bool establish(struct client *c)
 
 static void start_timers(struct client *c)
 {
-    uint32_t restart = c->push.ping_restart;
-    if (restart == 0)
-        restart = c->push.ping_exit;
-    keepalive_init(&c->session.keepalive, c->now, c->push.ping, restart);
+    keepalive_init(&c->session.keepalive, c->now, c->push.ping,
+                   c->push.ping_restart);
     c->idle_since = c->now;
     c->idle_bytes = 0;
 }
@@ -278,7 +276,7 @@ static void take_auth_failed(struct client *c, struct bytes rest)
     }
     struct remote_list_advice stay = {.advance = REMOTE_LIST_STAY,
                                       .keep = true};
-    switch (credentials_refused(&c->credentials, rest)) {
+    switch (credentials_refused(&c->credentials, &failed)) {
     case CREDENTIALS_AGAIN:
         client_state_retry(c, REMOTE_LIST_LOST, &stay,
                            "the server no longer accepts the session's token");
@@ -327,9 +325,12 @@ static void take_info(struct client *c, struct bytes rest)
         log_info("openvpn: the server says: %s", log_quote(quoted, info.text));
         return;
     }
-    c->challenged = info.kind == CONTROL_INFO_CHALLENGE;
+    c->challenged =
+        info.kind == CONTROL_INFO_CHALLENGE && info.response_required;
+    c->challenge_echo = info.echo;
     snprintf(c->question, sizeof c->question, "%s%.*s",
-             c->challenged ? "" : "Log in with a browser: ",
+             info.kind == CONTROL_INFO_CHALLENGE ? ""
+                                                 : "Log in with a browser: ",
              (int)info.text.size, (const char *)info.text.data);
     c->tell_ask = true;
 }
@@ -343,6 +344,8 @@ static void take_signal(struct client *c, bool halt, struct bytes rest)
     struct remote_list_advice advice = {
         .advance = s.advance ? REMOTE_LIST_NEXT_REMOTE : REMOTE_LIST_STAY,
         .keep = true};
+    if (!s.preserve_credentials)
+        credentials_forget(&c->credentials);
     if (halt)
         client_state_stop(c, "the server ended the session for good: %s",
                           reason);

@@ -172,6 +172,47 @@ void client_state_retry(struct client *c, enum remote_list_end end,
                          1000000));
 }
 
+/* Where it was never heard its silence is waited for, and is enough. */
+static bool may_be_refused(const struct client *c)
+{
+    return c->session_open && session_heard(&c->session);
+}
+
+static bool was_heard_since(const struct client *c, struct instant when)
+{
+    return instant_reached(c->session.keepalive.last_received, when);
+}
+
+void client_state_refused(struct client *c)
+{
+    if (!may_be_refused(c))
+        return;
+    if (c->refusals == 0 || was_heard_since(c, c->refused)) {
+        c->refusals = 0;
+        c->refused = c->now;
+    }
+    c->refusals++;
+}
+
+struct instant client_state_refusal_limit(const struct client *c)
+{
+    bool refused = may_be_refused(c) && c->refusals >= CLIENT_REFUSALS &&
+                   !was_heard_since(c, c->refused);
+    return refused
+               ? instant_after(c->refused, duration_seconds(CLIENT_REFUSED_FOR))
+               : INSTANT_NEVER;
+}
+
+void client_state_leave_refused(struct client *c)
+{
+    if (instant_reached(c->now, client_state_refusal_limit(c)))
+        client_state_retry(c, REMOTE_LIST_FAILED, NULL,
+                           "%s refuses what is sent to port %u, and has been "
+                           "silent for %d s",
+                           c->remote->host, c->remote->port,
+                           CLIENT_REFUSED_FOR);
+}
+
 /* Starting a connection. */
 
 void client_state_ask(struct client *c)
@@ -295,7 +336,7 @@ void client_state_negotiate(struct client *c)
                            "no session can be opened");
         return;
     }
-    c->lines = 0;
+    c->lines = c->refusals = 0;
     client_state_become(c, CLIENT_NEGOTIATING, client_state_silence_limit(c));
     if (c->remote->protocol == CONFIG_UDP)
         c->repeat = client_state_in_seconds(c, CLIENT_HELLO_EVERY);

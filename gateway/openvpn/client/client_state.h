@@ -16,11 +16,13 @@
 #include "gateway/openvpn/tls/tls_context.h"
 
 enum {
-    CLIENT_HELLO_EVERY = 1, /* s; the first packet over UDP, until it is
-                               answered: a server that comes back is found
-                               within this */
-    CLIENT_PARTING_MAX = 4, /* datagrams on the way out */
-    CLIENT_LINES_MAX = 100, /* in the log, of a connection's server */
+    CLIENT_HELLO_EVERY = 1,  /* s; the first packet over UDP, until it is
+                                answered: a server that comes back is found
+                                within this */
+    CLIENT_REFUSALS = 3,     /* by ICMP, and then */
+    CLIENT_REFUSED_FOR = 10, /* s of silence, since the first of them */
+    CLIENT_PARTING_MAX = 4,  /* datagrams on the way out */
+    CLIENT_LINES_MAX = 100,  /* in the log, of a connection's server */
     CLIENT_ERROR_SIZE = 1024,
     CLIENT_TLS_TEXT_SIZE = 96,
     CLIENT_QUESTION_SIZE = CONTROL_MESSAGE_MAX + 64,
@@ -43,7 +45,9 @@ struct client {
     struct remote_list remotes;
     const struct config_remote *remote; /* while there is an attempt */
     uint16_t outer_overhead, outer_mtu;
-    uint32_t static_began; /* the last count with a static key, or 0 */
+    unsigned refusals;      /* by ICMP, since the server was last heard */
+    struct instant refused; /* the first of them */
+    uint32_t static_began;  /* the last count with a static key, or 0 */
     struct credentials credentials;
     bool tls_ready;
     bool without_tls_1_3; /* the next attempt */
@@ -51,6 +55,7 @@ struct client {
     bool push_open;
     bool waiting_for_rest;               /* a push in several messages */
     bool challenged;                     /* a CR_TEXT waits for its answer */
+    bool challenge_echo;                 /* which may be shown */
     unsigned lines;                      /* in the log, that the server made */
     char question[CLIENT_QUESTION_SIZE]; /* of the server; "" if none */
     char peer_cipher[DATA_NEGOTIATION_CIPHER_SIZE];
@@ -94,6 +99,12 @@ void client_state_retry(struct client *c, enum remote_list_end end,
                         const struct remote_list_advice *advice,
                         const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* What ICMP says of the port: several such messages and silence are a reason to
+ * try the next; the second function says when, the third does it then. */
+void client_state_refused(struct client *c);
+struct instant client_state_refusal_limit(const struct client *c);
+void client_state_leave_refused(struct client *c);
 
 /* Asks a person. */
 void client_state_ask(struct client *c);

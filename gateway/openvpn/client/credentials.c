@@ -108,6 +108,11 @@ unsigned credentials_wanted(const struct credentials *c)
     return wanted;
 }
 
+bool credentials_shows_response(const struct credentials *c)
+{
+    return c->challenged ? c->challenge_echo : c->config->static_challenge_echo;
+}
+
 void credentials_answer(struct credentials *c, const char *new_username,
                         const char *new_password, const char *response)
 {
@@ -206,33 +211,32 @@ void credentials_token(struct credentials *c, const char *new_username,
         drop_token(c);
 }
 
-/* "CRV1:flags:state:base64 name:text" */
-static bool take_challenge(struct credentials *c, struct bytes reason)
+static bool take_challenge(struct credentials *c,
+                           const struct control_auth_failed *f)
 {
-    struct bytes rest = reason, word, flags, state, name;
     size_t size;
-    if (!text_cut(&rest, ':', &word) || !text_equal(word, "CRV1") ||
-        !text_cut(&rest, ':', &flags) || !text_cut(&rest, ':', &state) ||
-        !text_cut(&rest, ':', &name))
-        return false;
-    if (!text_copy(c->challenge_state, sizeof c->challenge_state, state) ||
-        !text_from_base64(name, (uint8_t *)c->challenge_username,
+    if (f->failure != CONTROL_AUTH_CHALLENGE ||
+        !text_copy(c->challenge_state, sizeof c->challenge_state,
+                   f->state_id) ||
+        !text_from_base64(f->username_base64, (uint8_t *)c->challenge_username,
                           sizeof c->challenge_username - 1, &size) ||
-        !text_copy(c->challenge_text, sizeof c->challenge_text, rest))
+        !text_copy(c->challenge_text, sizeof c->challenge_text, f->reason))
         return false;
     c->challenge_username[size] = 0;
+    c->challenge_echo = f->echo;
     c->challenged = true;
     drop(&c->response);
     return true;
 }
 
-enum credentials_verdict credentials_refused(struct credentials *c,
-                                             struct bytes reason)
+enum credentials_verdict
+credentials_refused(struct credentials *c,
+                    const struct control_auth_failed *failed)
 {
     /* Without a password nobody is asked for anything. */
     if (!c->config->auth_user_pass)
         return CREDENTIALS_LATER;
-    if (take_challenge(c, reason)) {
+    if (take_challenge(c, failed)) {
         drop_token(c);
         return CREDENTIALS_ASK;
     }
@@ -251,4 +255,11 @@ enum credentials_verdict credentials_refused(struct credentials *c,
     drop(&c->password);
     c->refused = true;
     return CREDENTIALS_ASK;
+}
+
+void credentials_forget(struct credentials *c)
+{
+    drop(&c->password);
+    drop(&c->response);
+    c->challenged = false;
 }

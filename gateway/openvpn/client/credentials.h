@@ -8,6 +8,7 @@
 #define OPENVPN_CLIENT_CREDENTIALS_H
 
 #include "gateway/openvpn/config/config.h"
+#include "gateway/openvpn/control/control_message.h"
 #include "gateway/openvpn/session/key_exchange.h"
 
 enum {
@@ -27,6 +28,7 @@ struct credentials {
     char challenge_state[CREDENTIALS_TEXT_SIZE];
     char challenge_username[CREDENTIALS_TEXT_SIZE];
     char challenge_text[CREDENTIALS_TEXT_SIZE];
+    bool challenge_echo;
     unsigned refusals; /* in a row */
     bool refused;      /* what the profile has will not do */
     char line[KEY_EXCHANGE_CREDENTIAL_MAX + 1]; /* the password as sent */
@@ -45,6 +47,8 @@ enum credentials_part {
     CREDENTIALS_RESPONSE = 1 << 2, /* to a challenge */
 };
 unsigned credentials_wanted(const struct credentials *c);
+/* The answer to a challenge may be shown while it is typed. */
+bool credentials_shows_response(const struct credentials *c);
 /* The answer, copied. Any of them may be NULL. */
 void credentials_answer(struct credentials *c, const char *username,
                         const char *password, const char *response);
@@ -70,8 +74,12 @@ enum credentials_verdict {
     CREDENTIALS_LATER, /* with a pause, unchanged */
     CREDENTIALS_ASK,   /* a person must be asked */
 };
-/* The server refused; `reason` is what followed "AUTH_FAILED,". */
-enum credentials_verdict credentials_refused(struct credentials *c,
-                                             struct bytes reason);
+/* The server refused. */
+enum credentials_verdict
+credentials_refused(struct credentials *c,
+                    const struct control_auth_failed *failed);
+/* The server wants the password to be given again: a person is asked. What the
+ * profile says stays, and so does a token (openvpn: ssl.c, ssl_purge_auth). */
+void credentials_forget(struct credentials *c);
 
 #endif

@@ -27,7 +27,7 @@ enum config_tls_version {
 };
 
 /* OpenVPN's default is legacy, and so is ours: old providers' chains must go
- * on working. `cert_profile_set` tells whether the profile asked for it. */
+ * on working. */
 enum config_cert_profile {
     CONFIG_PROFILE_LEGACY,    /* SHA-1, RSA 1024: old providers' chains */
     CONFIG_PROFILE_PREFERRED, /* SHA-2, RSA 2048, P-256 */
@@ -134,7 +134,6 @@ struct config {
     size_t fingerprint_count;
     enum config_tls_version tls_version_min, tls_version_max;
     enum config_cert_profile cert_profile;
-    bool cert_profile_set;
     char *tls_cipher, *tls_ciphersuites, *tls_groups; /* colon lists */
     bool remote_cert_tls_server;
     bool remote_cert_tls_client; /* of a server */
@@ -183,7 +182,7 @@ struct config {
     char **options; /* ifconfig, route, dhcp-option, ... lines of the profile,
                        tokenised later like pushed ones */
     size_t option_count;
-    uint32_t ping, ping_restart, ping_exit; /* s, 0: off */
+    uint32_t ping, ping_restart; /* s, 0: off */
     bool ping_restart_set;
     uint32_t inactive; /* s */
     uint64_t inactive_bytes;

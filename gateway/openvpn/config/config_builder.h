@@ -49,14 +49,13 @@ struct config_builder {
 
     /* Lines whose meaning depends on others. */
     unsigned secret_line; /* of `secret`, or 0 */
-    bool client, tls_client, said_dev, said_dev_type, said_data_ciphers;
+    bool client, tls_client, said_dev, said_dev_type;
     bool refused_mode; /* it was said why this is no client's profile */
     bool cut_short;    /* a block swallowed the rest of the file */
     bool failed_ca, failed_cert, failed_key; /* was there, but no good */
     bool no_client_certificate;
     bool protocol_forced;
     enum config_protocol forced_protocol;
-    bool said_identity_check;
     char *ignorable[CONFIG_IGNORABLE_MAX]; /* ignore-unknown-option */
     size_t ignorable_count;
 };

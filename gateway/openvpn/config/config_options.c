@@ -284,7 +284,7 @@ static const struct config_option table[] = {
     /* timers */
     NUMBER("ping", ping, 0, DAY),
     CALL("ping-restart", 1, 1, 0, ping_restart),
-    NUMBER("ping-exit", ping_exit, 0, DAY),
+    CALL("ping-exit", 1, 1, 0, ping_restart),
     CALL("keepalive", 2, 2, 0, keepalive),
     CALL("inactive", 1, 2, 0, inactive),
     NUMBER("session-timeout", session_timeout, 0, UINT32_MAX),

@@ -227,7 +227,6 @@ static void add_fingerprint(struct config_builder *b, struct bytes text)
 HANDLER(peer_fingerprint)
 {
     (void)option;
-    b->said_identity_check = true;
     if (!line->is_inline) {
         add_fingerprint(b, bytes_of_text(config_builder_argument(line, 1)));
         return;
@@ -255,7 +254,6 @@ HANDLER(remote_cert_tls)
         return;
     }
     b->config->remote_cert_tls_server = true;
-    b->said_identity_check = true;
 }
 
 HANDLER(ns_cert_type)
@@ -268,7 +266,6 @@ HANDLER(ns_cert_type)
         return;
     }
     b->config->ns_cert_type_server = true;
-    b->said_identity_check = true;
 }
 
 static bool parse_key_usage(const char *text, uint16_t *out)
@@ -309,8 +306,7 @@ HANDLER(remote_cert_eku)
 {
     (void)option;
     const char *usage = config_builder_argument(line, 1);
-    if (config_builder_text(b, &b->config->remote_cert_eku, usage))
-        b->said_identity_check = true;
+    (void)!config_builder_text(b, &b->config->remote_cert_eku, usage);
 }
 
 HANDLER(verify_x509_name)
@@ -335,10 +331,8 @@ HANDLER(verify_x509_name)
                                 "subject, name, name-prefix");
         return;
     }
-    if (config_builder_text(b, &b->config->name, name)) {
+    if (config_builder_text(b, &b->config->name, name))
         b->config->name_type = type;
-        b->said_identity_check = true;
-    }
 }
 
 /* --- TLS --- */
@@ -400,7 +394,6 @@ HANDLER(tls_cert_profile)
     for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
         if (!strcmp(name, profiles[i])) {
             b->config->cert_profile = (enum config_cert_profile)i;
-            b->config->cert_profile_set = true;
             return;
         }
     }

@@ -142,7 +142,6 @@ HANDLER(data_ciphers)
         return;
     }
     memcpy(b->config->data_ciphers, list, sizeof list);
-    b->said_data_ciphers = true;
 }
 
 static const struct cipher_name *find_cipher(struct config_builder *b,
@@ -285,6 +284,8 @@ HANDLER(reneg_limit)
     *limit = strtoull(text, NULL, 10);
 }
 
+/* And ping-exit: a gateway has no other use for its end than to connect anew.
+ * The one said last counts (openvpn: options.c, ping_rec_timeout). */
 HANDLER(ping_restart)
 {
     (void)option;

@@ -156,7 +156,6 @@ static bool read_challenge(struct bytes rest, struct control_auth_failed *f)
     f->failure = CONTROL_AUTH_CHALLENGE;
     f->reason = rest;
     f->echo = has_flag(flags, "E");
-    f->response_required = has_flag(flags, "R");
     f->state_id = state_id;
     f->username_base64 = username;
     return true;
@@ -182,10 +181,12 @@ void control_message_auth_failed(struct bytes rest,
 void control_message_signal(struct bytes rest, struct control_signal *out)
 {
     struct bytes flags = {NULL, 0};
+    bool is_bare = rest.size == 0;
     bool flagged = take_brackets(&rest, &flags);
     *out = (struct control_signal){
         .preserve_credentials =
-            flagged && flags.size && memchr(flags.data, 'P', flags.size),
+            is_bare ||
+            (flagged && flags.size && memchr(flags.data, 'P', flags.size)),
         .advance = flagged && flags.size && memchr(flags.data, 'N', flags.size),
         .reason = rest,
     };
@@ -217,7 +218,6 @@ void control_message_info(struct bytes rest, struct control_info *out)
     if (!(web || challenge) || !text_cut(&after, ':', &flags) || !after.data)
         return;
     out->kind = web ? CONTROL_INFO_WEB_AUTH : CONTROL_INFO_CHALLENGE;
-    out->flags = flags;
     out->text = after;
     out->echo = challenge && has_flag(flags, "E");
     out->response_required = challenge && has_flag(flags, "R");

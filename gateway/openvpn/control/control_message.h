@@ -66,8 +66,8 @@ struct control_auth_failed {
     uint32_t backoff; /* s, 0 if not said; any size */
     enum control_advance advance;
     /* CHALLENGE */
-    bool echo; /* the answer may be shown while it is typed */
-    bool response_required;
+    bool echo; /* the answer may be shown while it is typed. Of flag R, that
+                  there must be one, nothing is read: OpenVPN asks without */
     struct bytes state_id;
     struct bytes username_base64;
 };
@@ -77,7 +77,8 @@ void control_message_auth_failed(struct bytes rest,
 
 /* RESTART and HALT. */
 struct control_signal {
-    bool preserve_credentials; /* flag P; else forget the password */
+    bool preserve_credentials; /* flag P, or nothing is said at all (openvpn:
+                                  forward.c); else forget the password */
     bool advance;              /* flag N: go on to the next remote */
     struct bytes reason;
 };
@@ -97,10 +98,9 @@ enum control_info_kind {
 
 struct control_info {
     enum control_info_kind kind;
-    struct bytes flags; /* WEB_AUTH, CHALLENGE; separated by commas */
     struct bytes text;
-    bool echo; /* CHALLENGE */
-    bool response_required;
+    bool echo;              /* CHALLENGE: as above */
+    bool response_required; /* CHALLENGE; else its text is only to be read */
 };
 
 void control_message_info(struct bytes rest, struct control_info *out);

@@ -22,8 +22,6 @@ void push_options_init(struct push_options *o, const struct config *config,
         /* OpenVPN has a limit of its own only where it pulls. */
         .ping_restart =
             config->pull || config->ping_restart_set ? config->ping_restart : 0,
-        .ping_exit = config->ping_exit,
-        .ping_restart_set = config->ping_restart_set,
         .inactive = config->inactive,
         .inactive_bytes = config->inactive_bytes,
         .session_timeout = config->session_timeout,

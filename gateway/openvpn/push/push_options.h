@@ -26,8 +26,7 @@ struct push_options {
     bool tls_ekm, dyn_tls_crypt, cc_exit, aead_epoch;
     bool compression_set;
     enum config_compression compression;
-    uint32_t ping, ping_restart, ping_exit; /* s, 0: off */
-    bool ping_set, ping_restart_set;
+    uint32_t ping, ping_restart; /* s, 0: off */
     uint32_t inactive;
     uint64_t inactive_bytes;
     uint32_t session_timeout;

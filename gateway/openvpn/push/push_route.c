@@ -60,7 +60,6 @@ bool push_route_ifconfig_ipv6(struct push_route *r,
         (argument(t, 2) && !parse_as(argument(t, 2), ADDRESS_IPV6, &remote)))
         return false;
     r->local6 = local;
-    r->remote6 = remote;
     return true;
 }
 
@@ -280,10 +279,8 @@ bool push_route_finish(const struct push_route *r, struct tunnel *tunnel,
         return false;
     }
     finish_ipv4(r, tunnel);
-    if (r->local6.bits) {
+    if (r->local6.bits)
         tunnel->ipv6 = r->local6;
-        tunnel->ipv6_gateway = r->remote6;
-    }
     finish_routes(r, tunnel);
     tunnel->redirect_ipv4 = r->redirect_ipv4;
     tunnel->redirect_ipv6 = r->redirect_ipv6;

@@ -23,9 +23,8 @@ struct push_route {
     enum push_topology topology;
     struct address local, remote_or_mask; /* of ifconfig */
     struct prefix local6;                 /* keeps its host bits */
-    struct address remote6;
-    struct address gateway; /* route-gateway */
-    uint32_t metric;        /* route-metric */
+    struct address gateway;               /* route-gateway */
+    uint32_t metric;                      /* route-metric */
     bool redirect_ipv4, redirect_ipv6, block_ipv6;
     uint16_t count;
     struct push_route_entry entries[TUNNEL_ROUTES_MAX];

@@ -185,25 +185,14 @@ OPTION(comp_lzo)
 OPTION(ping)
 {
     (void)s;
-    if (!parse_number(t, 1, DAY, &o->ping))
-        return false;
-    o->ping_set = true;
-    return true;
+    return parse_number(t, 1, DAY, &o->ping);
 }
 
+/* And ping-exit, as in a profile. */
 OPTION(ping_restart)
 {
     (void)s;
-    if (!parse_number(t, 1, DAY, &o->ping_restart))
-        return false;
-    o->ping_restart_set = true;
-    return true;
-}
-
-OPTION(ping_exit)
-{
-    (void)s;
-    return parse_number(t, 1, DAY, &o->ping_exit);
+    return parse_number(t, 1, DAY, &o->ping_restart);
 }
 
 OPTION(inactive)
@@ -311,7 +300,7 @@ static const struct push_table_option table[] = {
 
     {"ping", 1, 1, PUSH_PUSHED, PUSH_GROUP_NONE, ping},
     {"ping-restart", 1, 1, PUSH_PUSHED, PUSH_GROUP_NONE, ping_restart},
-    {"ping-exit", 1, 1, PUSH_PUSHED, PUSH_GROUP_NONE, ping_exit},
+    {"ping-exit", 1, 1, PUSH_PUSHED, PUSH_GROUP_NONE, ping_restart},
     {"inactive", 1, 2, PUSH_PUSHED, PUSH_GROUP_NONE, inactive},
     {"session-timeout", 1, 1, PUSH_PUSHED, PUSH_GROUP_NONE, session_timeout},
     {"explicit-exit-notify", 0, 1, PUSH_PUSHED, PUSH_GROUP_NONE,

@@ -40,7 +40,9 @@ static void sends(struct trial *t, const char *username, const char *password)
 
 static enum credentials_verdict refuse(struct trial *t, const char *reason)
 {
-    return credentials_refused(&t->c, bytes_of_text(reason));
+    struct control_auth_failed failed;
+    control_message_auth_failed(bytes_of_text(reason), &failed);
+    return credentials_refused(&t->c, &failed);
 }
 
 static void nothing_is_sent_that_nobody_wants(void **state)
@@ -129,6 +131,41 @@ static void a_dynamic_challenge_takes_the_passwords_place(void **state)
     credentials_answer(&t->c, NULL, NULL, "this");
     sends(t, "bob", "CRV1::state::this");
     credentials_accepted(&t->c);
+    sends(t, "anna", "pw");
+    end(t);
+}
+
+static void who_may_see_an_answer_is_the_questions_matter(void **state)
+{
+    (void)state;
+    struct trial *t = begin("anna", "pw");
+    assert_false(credentials_shows_response(&t->c));
+    (void)refuse(t, "CRV1:R,E:state:Ym9i:Which one?");
+    assert_true(credentials_shows_response(&t->c));
+    (void)refuse(t, "CRV1:R:state:Ym9i:The secret one?");
+    assert_false(credentials_shows_response(&t->c));
+    end(t);
+    t = begin("anna", "pw");
+    t->config.static_challenge_echo = true;
+    assert_true(credentials_shows_response(&t->c));
+    end(t);
+}
+
+static void a_server_may_have_a_password_forgotten(void **state)
+{
+    (void)state;
+    struct trial *t = begin("anna", NULL);
+    credentials_answer(&t->c, NULL, "typed", NULL);
+    assert_null(credentials_question(&t->c));
+    credentials_forget(&t->c);
+    assert_non_null(credentials_question(&t->c));
+    credentials_answer(&t->c, NULL, "typed", NULL);
+    credentials_token(&t->c, "", "token");
+    credentials_forget(&t->c);
+    assert_null(credentials_question(&t->c));
+    end(t);
+    t = begin("anna", "pw");
+    credentials_forget(&t->c);
     sends(t, "anna", "pw");
     end(t);
 }
@@ -242,6 +279,8 @@ int main(void)
         cmocka_unit_test(only_what_is_missing_is_wanted),
         cmocka_unit_test(a_static_challenge_is_sent_in_either_form),
         cmocka_unit_test(a_dynamic_challenge_takes_the_passwords_place),
+        cmocka_unit_test(who_may_see_an_answer_is_the_questions_matter),
+        cmocka_unit_test(a_server_may_have_a_password_forgotten),
         cmocka_unit_test(who_has_no_password_is_not_challenged),
         cmocka_unit_test(malformed_challenges_are_plain_refusals),
         cmocka_unit_test(what_was_sent_is_forgotten),
