@@ -89,6 +89,7 @@ static bool is_from_icmp(int number)
 static void note_icmp(struct udp *udp, int number)
 {
     char server[ENDPOINT_TEXT_SIZE];
+    udp->uplink.refusals += number == ECONNREFUSED;
     if (udp->icmp_errors++ == 0)
         log_info("udp: %s: %s; going on, for ICMP may be forged",
                  endpoint_format(&udp->uplink.server, server),

@@ -41,6 +41,7 @@ struct uplink {
     uint16_t overhead; /* outer IP and transport bytes of each datagram */
     uint16_t mtu;      /* of the outer path, as far as it is known; may change
                           while something is sent; 0: it does not matter */
+    uint64_t refusals; /* ICMP says that nobody listens there; may be forged */
     struct drop_counters drops;
 };
 

@@ -18,6 +18,7 @@ struct vpn_client {
     struct burst control; /* one control datagram */
     char *question;       /* or NULL */
     uint16_t told_mtu;    /* of the outer path */
+    uint64_t told_refusals;
     enum client_state told;
     uint64_t told_reconnects;
     bool held, retiring;
@@ -42,12 +43,18 @@ static bool path_changed(const struct vpn_client *c)
     return uplink && uplink->mtu != c->told_mtu;
 }
 
-/* That the path is another is seen while packets are sent, which is no time
- * to change the tunnel in. */
+static bool was_refused(const struct vpn_client *c)
+{
+    const struct uplink *uplink = connection_uplink(c->connection);
+    return uplink && uplink->refusals != c->told_refusals;
+}
+
+/* That the path is another, or refused, is seen while packets are sent, which
+ * is no time to change the tunnel in. */
 static void update_timer(struct vpn_client *c)
 {
     struct instant deadline = client_deadline(c->client);
-    if (path_changed(c))
+    if (path_changed(c) || was_refused(c))
         deadline = instant_earlier(deadline, loop_now(c->loop));
     loop_timer_set(&c->timer, c->held ? INSTANT_NEVER : deadline);
 }
@@ -130,6 +137,10 @@ static void due(void *context, struct instant now)
         c->told_mtu = connection_uplink(c->connection)->mtu;
         client_path_changed(c->client, now, c->told_mtu);
     }
+    if (was_refused(c)) {
+        c->told_refusals = connection_uplink(c->connection)->refusals;
+        client_refused(c->client, now);
+    }
     client_expire(c->client, now);
     pump(c, now);
 }
@@ -141,6 +152,7 @@ static void connected(void *context, struct instant now)
     struct vpn_client *c = context;
     const struct uplink *uplink = connection_uplink(c->connection);
     c->told_mtu = uplink->mtu;
+    c->told_refusals = uplink->refusals;
     client_connected(c->client, now, uplink->overhead, uplink->mtu);
     pump(c, now);
 }

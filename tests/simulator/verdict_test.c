@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/openvpn/client_state.h"
+#include "gateway/openvpn/client/client_state.h"
 #include "tests/simulator/quiet.h"
 #include "tests/simulator/world.h"
 #include "tests/unit.h"
