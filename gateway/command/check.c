@@ -33,16 +33,21 @@ static void print_problem(void *context, enum config_severity severity,
                           unsigned line, const char *text)
 {
     struct check *c = context;
-    bool is_error = severity == CONFIG_ERROR;
-    if (is_error)
-        c->errors++;
-    else
-        c->warnings++;
+    static const struct {
+        const char *word;
+        enum colour colour;
+    } kinds[] = {
+        [CONFIG_ERROR] = {"error", RED},
+        [CONFIG_WARNING] = {"warning", YELLOW},
+        [CONFIG_NOTE] = {"note", BOLD},
+    };
+    c->errors += severity == CONFIG_ERROR;
+    c->warnings += severity == CONFIG_WARNING;
     fprintf(c->out, "%s:", c->file);
     if (line)
         fprintf(c->out, "%u:", line);
-    fprintf(c->out, " %s%s:%s %s\n", colour(c, is_error ? RED : YELLOW),
-            is_error ? "error" : "warning", colour(c, PLAIN), text);
+    fprintf(c->out, " %s%s:%s %s\n", colour(c, kinds[severity].colour),
+            kinds[severity].word, colour(c, PLAIN), text);
 }
 
 /* --- Certificates and keys, as `run` would take them --- */

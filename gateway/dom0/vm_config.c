@@ -34,6 +34,16 @@ static bool next_word(struct bytes *rest, struct bytes *word)
     return false;
 }
 
+/* A name in one directory or below, and nothing that leads out of it. */
+static bool is_below(struct bytes name)
+{
+    struct bytes part;
+    bool below = name.data[name.size - 1] != '/';
+    while (below && text_cut(&name, '/', &part))
+        below = part.size > 0 && part.data[0] != '.';
+    return below;
+}
+
 static bool parse_profile(struct vm_config_values *v, struct bytes text,
                           const char **why)
 {
@@ -44,13 +54,11 @@ static bool parse_profile(struct vm_config_values *v, struct bytes text,
             *why = "these are too many profiles";
             return false;
         }
-        /* A name in one directory and nothing that leads out of it. */
-        if (word.data[0] == '.' || memchr(word.data, '/', word.size) ||
-            !all_plain(word) ||
+        if (!is_below(word) || !all_plain(word) ||
             !text_copy(v->profiles[v->profile_count], VM_CONFIG_FILE_SIZE,
                        word)) {
-            *why = "a profile is the name of a file in the configuration's "
-                   "directory";
+            *why = "a profile is the name of a file in the directory of "
+                   "profiles, or in one below it: work.ovpn, work/work.ovpn";
             return false;
         }
         v->profile_count++;

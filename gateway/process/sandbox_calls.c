@@ -99,6 +99,7 @@ static const struct call calls[] = {
     IF(openat, BITS(2, OPEN_KIND, O_RDWR)),
     IF(open, BITS(1, OPEN_KIND, O_RDONLY)),
     IF(open, BITS(1, OPEN_KIND, O_RDWR)),
+    ALWAYS(getdents64), /* profiles beside the one that is read */
     ALWAYS(pread64),
     ALWAYS(lseek),
     ALWAYS(ftruncate), /* a server's files, which were opened before */

@@ -10,12 +10,11 @@
 #include "gateway/openvpn/config/config_parser.h"
 #include "gateway/openvpn/server/server_config_parser.h"
 
-enum {
-    PROFILE_FILE_MAX = 1 << 20, /* bytes, each file */
-    PROFILE_WHY_SIZE = 512,
-};
+enum { PROFILE_WHY_SIZE = 512 };
 
-/* Reads and parses. True if the profile is usable; false with one error
+/* Reads and parses. Each file that is read is noted, with where its content
+ * goes, and one that a profile beside this one uses as well is warned of
+ * (profile_files.h). True if the profile is usable; false with one error
  * reported at least. The caller clears *out in both cases. */
 MUST_USE bool profile_read(const char *path, config_report *report,
                            void *context, struct config *out);

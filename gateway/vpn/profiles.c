@@ -3,7 +3,10 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+
+#include "gateway/vpn/profile_directory.h"
 
 void profiles_init(struct profiles *p, const char *fixed, const char *directory)
 {
@@ -83,11 +86,19 @@ static void set_why(struct profiles_entry *e, const char *why)
 }
 
 /* False, with a reason; `broken` where other settings would not help. */
-static bool read_and_fit(struct profiles_entry *e,
+static bool read_and_fit(struct profiles_entry *e, const char *directory,
                          const struct vm_config *settings,
                          struct config *profile)
 {
     const char *why;
+    e->broken =
+        directory && e->path[0] &&
+        !profile_directory_holds(directory, e->path + strlen(directory) + 1);
+    if (e->broken) {
+        set_why(e, "it lies outside of the directory of profiles; copy it "
+                   "there");
+        return false;
+    }
     e->broken = !profile_load(e->path, profile, e->why);
     if (e->broken)
         return false;
@@ -97,8 +108,9 @@ static bool read_and_fit(struct profiles_entry *e,
     return false;
 }
 
-static bool offer(struct profiles_entry *e, const struct vm_config *settings,
-                  profiles_take *take, void *context)
+static bool offer(struct profiles_entry *e, const char *directory,
+                  const struct vm_config *settings, profiles_take *take,
+                  void *context)
 {
     /* Before it is read: a change under way is one for the next look. */
     struct profiles_stamp stamp = stamp_of(e->path);
@@ -111,7 +123,7 @@ static bool offer(struct profiles_entry *e, const struct vm_config *settings,
         set_why(e, "out of memory");
         return false;
     }
-    if (!read_and_fit(e, settings, profile)) {
+    if (!read_and_fit(e, directory, settings, profile)) {
         config_clear(profile);
         free(profile);
         return false;
@@ -130,7 +142,8 @@ enum profiles_outcome profiles_pick(struct profiles *p,
 {
     for (size_t i = 0; i < p->count; i++) {
         size_t at = (from + i) % p->count;
-        if (offer(&p->entries[at], settings, take, context)) {
+        if (offer(&p->entries[at], p->fixed ? NULL : p->directory, settings,
+                  take, context)) {
             p->position = at;
             return PROFILES_TAKEN;
         }

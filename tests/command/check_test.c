@@ -139,7 +139,10 @@ static void the_summary_is_for_a_person(void **state)
     static const char expected[] = PROFILES
         "company_windows.ovpn:40: warning: `status' is ignored: a "
         "profile may not say what is written where\n" PROFILES
-        "company_windows.ovpn: usable, 0 errors, 1 warning\n"
+        "company_windows.ovpn:24: note: `test-proxy.txt' is read for "
+        "`http-proxy-user-pass': the name and password in it are sent, "
+        "readable on the way, to the proxy (proxy.corp.example port "
+        "3128)\n" PROFILES "company_windows.ovpn: usable, 0 errors, 1 warning\n"
         "  remote             vpn1.corp.example:1194 UDP\n"
         "  remote             vpn2.corp.example:443 TCP through HTTP proxy "
         "proxy.corp.example:3128\n"

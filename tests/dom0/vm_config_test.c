@@ -36,6 +36,8 @@ static void good_values_are_read(void **state)
 {
     (void)state;
     struct vm_config c = {0};
+    assert_true(set(&c, VM_CONFIG_PROFILE, "work/work.ovpn"));
+    assert_string_equal(c.values.profiles[0], "work/work.ovpn");
     assert_true(set(&c, VM_CONFIG_PROFILE, "work.ovpn  home.ovpn "));
     assert_true(set(&c, VM_CONFIG_REMOTE,
                     "vpn.example.com:443/tcp 192.0.2.1 [2001:db8::1]:1195 "
@@ -84,7 +86,10 @@ static void wrong_values_are_named(void **state)
         {VM_CONFIG_PROFILE, "../etc/passwd"},
         {VM_CONFIG_PROFILE, "/rw/config/work.ovpn"},
         {VM_CONFIG_PROFILE, ".hidden"},
-        {VM_CONFIG_PROFILE, "work.ovpn sub/home.ovpn"},
+        {VM_CONFIG_PROFILE, "work.ovpn sub/../home.ovpn"},
+        {VM_CONFIG_PROFILE, "sub/.hidden"},
+        {VM_CONFIG_PROFILE, "sub//home.ovpn"},
+        {VM_CONFIG_PROFILE, "sub/"},
         {VM_CONFIG_PROFILE, "caf\xc3\xa9.ovpn"},
         {VM_CONFIG_PROFILE, "a b c d e f g h i"},
         {VM_CONFIG_REMOTE, "host:0"},

@@ -23,10 +23,12 @@ static void report(void *context, enum config_severity severity, unsigned line,
 }
 
 /* Every file that is named holds what it is named. */
-static const char *read_file(void *context, const char *path, struct blob *out)
+static const char *read_file(void *context,
+                             const struct config_reference *reference,
+                             struct blob *out)
 {
     (void)context;
-    return blob_set(out, bytes_of_text(path)) ? NULL : "no memory";
+    return blob_set(out, bytes_of_text(reference->path)) ? NULL : "no memory";
 }
 
 static void summarise(void *context, const char *topic, const char *text)

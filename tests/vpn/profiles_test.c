@@ -145,6 +145,25 @@ static void the_next_is_looked_for_round_the_end(void **state)
     assert_int_equal(f->profiles.position, 0);
 }
 
+static void a_profile_may_have_a_directory_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    char command[192];
+    snprintf(command, sizeof command,
+             "mkdir %s/work; ln -s /etc/hostname %s/out; ln -s /etc %s/etc",
+             f->directory, f->directory, f->directory);
+    assert_int_equal(system(command), 0);
+    put(f, "work/work.ovpn", GOOD, "work.example");
+    set(f, VM_CONFIG_PROFILE, "out etc/hostname ../work/work.ovpn");
+    assert_false(profiles_want(&f->profiles, &f->settings));
+    set(f, VM_CONFIG_PROFILE, "out etc/hostname work/work.ovpn");
+    assert_true(profiles_want(&f->profiles, &f->settings));
+    assert_int_equal(pick(f, 0), PROFILES_TAKEN);
+    assert_string_equal(f->taken, "work.example");
+    assert_non_null(strstr(why(f, 0), "outside of the directory"));
+    assert_non_null(strstr(why(f, 1), "outside of the directory"));
+}
+
 static void a_broken_file_is_read_again_when_it_is_another(void **state)
 {
     struct fixture *f = *state;
@@ -261,6 +280,7 @@ int main(void)
         TEST(without_a_name_none_is_wanted),
         TEST(the_first_usable_one_is_taken),
         TEST(the_next_is_looked_for_round_the_end),
+        TEST(a_profile_may_have_a_directory_of_its_own),
         TEST(a_broken_file_is_read_again_when_it_is_another),
         TEST(a_file_that_comes_into_being_is_noticed),
         TEST(refused_keys_make_it_broken_until_all_is_forgotten),

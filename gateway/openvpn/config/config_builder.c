@@ -155,9 +155,11 @@ static bool read_content(struct config_builder *b,
         return false;
     }
     struct blob read = {0};
-    const char *problem = b->env->read_file
-                              ? b->env->read_file(b->env->context, path, &read)
-                              : "files are not read";
+    const struct config_reference reference = {path, line->name, b->line};
+    const char *problem =
+        b->env->read_file
+            ? b->env->read_file(b->env->context, &reference, &read)
+            : "files are not read";
     if (problem) {
         char quoted[LOG_QUOTE_SIZE];
         log_quote(quoted, bytes_of_text(path));

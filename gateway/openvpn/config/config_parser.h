@@ -8,17 +8,28 @@
 
 #include "gateway/openvpn/config/config.h"
 
-enum config_severity { CONFIG_ERROR, CONFIG_WARNING };
+enum config_severity {
+    CONFIG_ERROR,
+    CONFIG_WARNING,
+    CONFIG_NOTE, /* nothing is wrong */
+};
 
 /* `line` is 0 for what concerns the whole profile. `text` is one sentence
  * without a line feed, valid during the call. */
 typedef void config_report(void *context, enum config_severity severity,
                            unsigned line, const char *text);
 
+/* Where a profile names a file. */
+struct config_reference {
+    const char *path, *option;
+    unsigned line;
+};
+
 /* Reads the file that the profile refers to, relative to it; the caller owns
  * *out (heap). Injected so that this folder does no I/O. NULL, or a phrase
  * that says why it cannot be read. */
-typedef const char *config_read_file(void *context, const char *path,
+typedef const char *config_read_file(void *context,
+                                     const struct config_reference *reference,
                                      struct blob *out);
 
 /* Whether a line of the kind that a server may push as well (ifconfig, route,

@@ -22,11 +22,12 @@ static void note(void *context, enum config_severity severity, unsigned line,
     snprintf(r->text, sizeof r->text, "%s", text);
 }
 
-static const char *read_known_file(void *context, const char *path,
+static const char *read_known_file(void *context,
+                                   const struct config_reference *reference,
                                    struct blob *out)
 {
     const struct config_trial *t = context;
-    if (!t->file_name || strcmp(path, t->file_name) != 0)
+    if (!t->file_name || strcmp(reference->path, t->file_name) != 0)
         return "there is no such file";
     return blob_set(out, bytes_of_text(t->file_content)) ? NULL : "no memory";
 }

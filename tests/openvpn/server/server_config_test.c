@@ -27,9 +27,12 @@ static void note(void *context, enum config_severity severity, unsigned line,
     snprintf(t->text, sizeof t->text, "%s", text);
 }
 
-static const char *read_file(void *context, const char *path, struct blob *out)
+static const char *read_file(void *context,
+                             const struct config_reference *reference,
+                             struct blob *out)
 {
     (void)context;
+    const char *path = reference->path;
     const char *content = !strcmp(path, "ca.crt")       ? pki_ca
                           : !strcmp(path, "server.crt") ? pki_server_crt
                           : !strcmp(path, "server.key") ? pki_server_key

@@ -62,10 +62,12 @@ static const char *content_of(const char *path)
     return NULL;
 }
 
-static const char *read_file(void *context, const char *path, struct blob *out)
+static const char *read_file(void *context,
+                             const struct config_reference *reference,
+                             struct blob *out)
 {
     (void)context;
-    const char *content = content_of(path);
+    const char *content = content_of(reference->path);
     if (!content)
         return "there is no such file";
     return blob_set(out, bytes_of_text(content)) ? NULL : "no memory";
