@@ -40,4 +40,16 @@ static inline void turn_for(struct loop *loop, int64_t milliseconds)
     assert_int_equal(error, OK);
 }
 
+/* Until it holds, however busy the machine is. */
+static inline void turn_until(struct loop *loop,
+                              bool (*holds)(const void *context),
+                              const void *context)
+{
+    enum { SLICE = 5, PATIENCE = 30000 /* ms */ };
+    for (int waited = 0; !holds(context); waited += SLICE) {
+        assert_true(waited < PATIENCE);
+        turn_for(loop, SLICE);
+    }
+}
+
 #endif
