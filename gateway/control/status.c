@@ -201,6 +201,8 @@ json_t *status_json(const struct status_source *s)
     };
     if (s->vpn.client)
         vpn_client_status(s->vpn.client, &c);
+    if (!instant_is_never(s->vpn.next_try))
+        c.next_try = s->vpn.next_try;
     json_t *o = json_object();
 
     json_object_set_new(o, "clock_seconds", json_real((double)s->now.us / 1e6));

@@ -397,6 +397,7 @@ struct vpn_view vpn_view(const struct vpn *v)
         .client = v->client,
         .blocked = v->client ? NULL : v->blocked,
         .since = v->since,
+        .next_try = vpn_retry_deadline(&v->retry),
         .path = v->client ? v->path : NULL,
         .profiles = &v->profiles,
         .drops = &v->drops,

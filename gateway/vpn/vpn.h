@@ -91,6 +91,7 @@ struct vpn_view {
     const struct vpn_client *client; /* or NULL: nothing is connected to */
     const char *blocked;             /* why not, or NULL */
     struct instant since;            /* that it is so */
+    struct instant next_try;         /* other than the client's; or NEVER */
     const char *path;                /* of the profile in force, or NULL */
     const struct profiles *profiles;
     const struct drop_counters *drops; /* of clients gone by */

@@ -35,6 +35,7 @@ busy)
     printf 'TEMP[backoff 1,advance no]:come back soon' >"\$auth_failed_reason_file"
     exit 1
     ;;
+patient) exit 2 ;;
 browser) pending webauth WEB_AUTH::https://login.example.net/q ;;
 text) pending crtext 'CR_TEXT:R,E:The number on your card?' ;;
 *) exit 1 ;;

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh" || exit 1
 # shellcheck source=tests/system/login.sh
 . "$system/login.sh"
-start 120
+start 160
 secrets=(correct-horse-battery wrong-donkey-charger 271828 tell-me-the-key)
 
 login_scripts
@@ -75,10 +75,31 @@ touch "$work/approved"
 is_up "browser"
 finished
 
+# It would wait a minute for what nobody pushes any more.
+server
+gateway_with patient correct-horse-battery
+held_back() { prints 'awaiting push reply' gateway_field state; }
+refused() { gateway_field last_error | grep -q 'refuses what is sent to port'; }
+ok "a server that lets nobody in yet" wait_for 10 held_back
+server_kill
+ok "it dies, and its host refuses: left" wait_for 40 refused
+gateway_stop
+
 server
 gateway_with busy correct-horse-battery
 ok "told to come back: does, and is let in" wait_for 10 gateway_up
 is "told to come back: was asked twice" 2 asked
+finished
+
+# In a file, which another profile names as well: read in the sandbox.
+server
+printf '%s\n' plain correct-horse-battery >"$work/login.pass"
+profile other.ovpn tls-crypt 'auth-user-pass login.pass'
+gateway_with '' '' 'auth-user-pass ./login.pass'
+is_up "a file"
+ok "a file: the log says where its content goes" grep 'login.pass. is read .*sent to the server' "$work/gateway.log"
+ok "a file: and who else uses it" grep 'is used by the profile .other.ovpn. as well' "$work/gateway.log"
+rm "$work/other.ovpn"
 finished
 
 server 'auth-gen-token'

@@ -288,6 +288,57 @@ static void the_next_profiles_turn_comes(void **state)
     assert_string_equal(in_force(f), "dead");
 }
 
+static unsigned brought_forward;
+
+static void count_wishes(void *context, enum log_level level, const char *line)
+{
+    (void)context, (void)level;
+    brought_forward += strstr(line, "brought forward") != NULL;
+}
+
+static uint64_t reconnects(const struct fixture *f)
+{
+    struct client_status status;
+    vpn_client_status(vpn_view(f->vpn).client, &status);
+    return status.reconnects;
+}
+
+static bool has_failed(const void *context)
+{
+    return reconnects(context) > 0;
+}
+
+static bool has_failed_again(const void *context)
+{
+    return reconnects(context) > 1;
+}
+
+/* Its pause is longer than the least that the profile says. */
+static void a_packet_of_a_qube_ends_a_pause(void **state)
+{
+    struct fixture *f = *state;
+    char text[512];
+    snprintf(text, sizeof text,
+             "client\ndev tun\nremote 127.0.0.1 %u tcp\nconnect-retry 1 60\n"
+             "auth-retry nointeract\n"
+             "peer-fingerprint 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
+             "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\n"
+             "<auth-user-pass>\nanna\nsecret\n</auth-user-pass>\n",
+             f->closed_port);
+    put(f, "slow", text);
+    start(f, "slow");
+    turn_until(f->loop, has_failed, f);
+    brought_forward = 0;
+    log_set_sink(count_wishes, NULL);
+    assert_true(instant_is_never(vpn_view(f->vpn).next_try));
+    vpn_wanted(f->vpn, loop_now(f->loop));
+    vpn_wanted(f->vpn, loop_now(f->loop));
+    log_set_sink(quiet, NULL);
+    assert_int_equal(brought_forward, 1);
+    assert_false(instant_is_never(vpn_view(f->vpn).next_try));
+    turn_until(f->loop, has_failed_again, f);
+}
+
 static void one_in_a_directory_of_its_own_is_taken(void **state)
 {
     struct fixture *f = *state;
@@ -324,6 +375,7 @@ int main(void)
         TEST(settings_that_go_with_no_profile_block),
         TEST(a_server_of_dom0s_takes_the_profiles_place),
         TEST(the_next_profiles_turn_comes),
+        TEST(a_packet_of_a_qube_ends_a_pause),
         TEST(one_in_a_directory_of_its_own_is_taken),
         TEST(stopping_ends_in_any_state),
     };
