@@ -3,10 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "gateway/base/secret.h"
@@ -14,6 +13,7 @@
 enum {
     /* A pipe without a writer must not stop us. */
     READ_FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+    LINKS_MOST = 40, /* as the kernel's */
 };
 
 void profile_directory_open(struct profile_directory *d, const char *file,
@@ -55,14 +55,96 @@ static const char *below(const struct profile_directory *d, const char *path)
     return path;
 }
 
-/* Opens below the profile's directory, or sets errno. */
+/* A path while it is walked: what is known to be no link, from the directory
+ * on, and what is still to come. */
+struct walk {
+    char done[PATH_MAX], rest[PATH_MAX];
+    unsigned links; /* so far */
+};
+
+static int refuse(int number)
+{
+    errno = number;
+    return -1;
+}
+
+/* Takes the first part of the rest. */
+static const char *next_part(struct walk *w, char part[NAME_MAX + 1])
+{
+    size_t slashes = strspn(w->rest, "/");
+    size_t size = strcspn(w->rest + slashes, "/");
+    if (size == 0 || size > NAME_MAX)
+        return NULL;
+    memcpy(part, w->rest + slashes, size);
+    part[size] = '\0';
+    memmove(w->rest, w->rest + slashes + size,
+            strlen(w->rest + slashes + size) + 1);
+    return part;
+}
+
+static int go_up(struct walk *w)
+{
+    char *last = strrchr(w->done, '/');
+    if (!last)
+        return refuse(EXDEV);
+    *last = '\0';
+    return 0;
+}
+
+/* The target of a link takes its place in front of the rest. */
+static int follow(struct walk *w, const char *target, size_t size)
+{
+    char rest[PATH_MAX];
+    if (++w->links > LINKS_MOST || target[0] == '/')
+        return refuse(EXDEV);
+    if (snprintf(rest, sizeof rest, "%.*s/%s", (int)size, target, w->rest) >=
+        (int)sizeof rest)
+        return refuse(ENAMETOOLONG);
+    memcpy(w->rest, rest, sizeof rest);
+    return go_up(w);
+}
+
+static int go_down(const struct profile_directory *d, struct walk *w,
+                   const char *part)
+{
+    char target[PATH_MAX];
+    size_t used = strlen(w->done);
+    if (snprintf(w->done + used, sizeof w->done - used, "/%s", part) >=
+        (int)(sizeof w->done - used))
+        return refuse(ENAMETOOLONG);
+    ssize_t size = readlinkat(d->fd, w->done + 1, target, sizeof target - 1);
+    if (size >= 0)
+        return follow(w, target, (size_t)size);
+    return errno == EINVAL ? 0 : -1; /* no link */
+}
+
+/* Opens below the profile's directory, or sets errno: EXDEV for what leads out
+ * of it. Part by part, because the sandbox has no openat2(), whose flags no
+ * filter can see. Who could change the directory meanwhile needs no profile. */
 static int open_below(const struct profile_directory *d, const char *path)
 {
-    const struct open_how how = {
-        .flags = READ_FLAGS,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-    };
-    return (int)syscall(SYS_openat2, d->fd, path, &how, sizeof how);
+    struct walk w = {.links = 0};
+    char part[NAME_MAX + 1];
+    size_t size = strlen(path);
+    if (path[0] == '/')
+        return refuse(EXDEV);
+    if (size == 0 || path[size - 1] == '/')
+        return refuse(ENOENT);
+    if (size >= sizeof w.rest)
+        return refuse(ENAMETOOLONG);
+    memcpy(w.rest, path, size + 1);
+    while (next_part(&w, part)) {
+        int step = 0;
+        if (strcmp(part, "..") == 0)
+            step = go_up(&w);
+        else if (strcmp(part, ".") != 0)
+            step = go_down(d, &w, part);
+        if (step < 0)
+            return -1;
+    }
+    if (w.rest[strspn(w.rest, "/")])
+        return refuse(ENAMETOOLONG);
+    return openat(d->fd, w.done[0] ? w.done + 1 : ".", READ_FLAGS | O_NOFOLLOW);
 }
 
 /* Profiles that were written for one machine name files by their place there,
@@ -129,12 +211,10 @@ const char *profile_directory_why(int number)
     case EACCES:
     case EPERM:
         return "permission denied";
-    case EXDEV: /* openat2: the path leaves the directory */
+    case EXDEV: /* open_below(): the path leaves the directory */
     case ELOOP:
         return "it lies outside of the profile's directory; copy it there, or "
                "put it into the profile";
-    case ENOSYS:
-        return "this kernel cannot confine paths to a directory";
     case ENAMETOOLONG:
         return "the path is too long";
     default:
