@@ -160,6 +160,15 @@ contents() {
             "$build/nano/CONTENTS")" && [ -s "$build/nano/copyright/linux" ]
 }
 
+# Which no list of linked libraries would tell: init has QubesDB over a vchan.
+vchan_loaded() {
+    unsquashfs -quiet -no-progress -d "$work/inside" "$build/nano/initramfs" >/dev/null || return
+    # It ends because there is no Xen.
+    unshare --map-root-user --net chroot "$work/inside" /bin/vpn-gateway run -v --qubesdb vchan --downstream xen \
+        --profiles / >"$work/said" 2>&1 || true
+    grep 'libxenvchan.* is loaded' "$work/said" || { cat "$work/said"; return 1; }
+}
+
 lint() { is '' "$(rpmlint -c rpm/template/rpmlint.toml "$package" | grep -E '^[^ ]+: [EW]:')"; }
 
 again() {
@@ -184,6 +193,7 @@ ok "the disk has kernel, image and GRUB's configuration" disk
 ok "the kernel directory" directory
 ok "the state of salt, and README's commands, are of this version" instructions
 ok "everything inside has its package, version, sources and licence" contents
+ok "the program loads libxenvchan in there" vchan_loaded
 ok "rpmlint is silent" lint
 ok "made once more it is the same" again
 echo "1..$number"
