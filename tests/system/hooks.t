@@ -3,7 +3,7 @@
 # chooses the entry of the menu.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
-start 60
+start 300
 profile client.ovpn tls-crypt
 
 # The hooks see a /run of their own, with the mark of a gateway qube or without, and the program under the name that they

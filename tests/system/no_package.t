@@ -4,7 +4,7 @@
 # earlier start with the package left in the private volume, each by itself.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
-begin 120
+begin 300
 topology
 services
 outer_ipv6

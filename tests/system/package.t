@@ -3,7 +3,7 @@
 # starts and does to the machine what it should.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
-begin 400
+begin 900
 
 root=$work/root
 version=$(sed -n 's/^Version: *//p' rpm/qubes-vpn-gateway.spec)

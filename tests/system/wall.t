@@ -3,7 +3,7 @@
 # start where the wall is not. What it holds back does leak without it.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
-start 60
+start 300
 profile client.ovpn tls-crypt
 server_start tls-crypt
 
