@@ -106,8 +106,8 @@ static bool is_redirected(const struct flow *flow)
                   sizeof flow->key[0].remote) != 0;
 }
 
-static bool is_resolver(const struct firewall *f, uint8_t family,
-                        const uint8_t *bytes)
+bool firewall_state_is_resolver(const struct firewall *f, uint8_t family,
+                                const uint8_t *bytes)
 {
     for (size_t i = 0; i < f->resolver_count; i++) {
         const struct address *a = &f->resolvers[i];
@@ -199,8 +199,9 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
             next = flow->in[FLOW_ALL].next;
             if (ends_with(f, flow, tunnel, routes) ||
                 (is_redirected(flow) &&
-                 !is_resolver(f, flow->key[0].family,
-                              flow->key[FLOW_SIDE_TUNNEL].remote)))
+                 !firewall_state_is_resolver(
+                     f, flow->key[0].family,
+                     flow->key[FLOW_SIDE_TUNNEL].remote)))
                 firewall_state_end_flow(f, firewall_state_second(now), i);
         }
     }
@@ -210,6 +211,7 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
     f->mss_size = f->mtu;
     if (tunnel->mss_mtu > 0 && tunnel->mss_mtu < f->mss_size)
         f->mss_size = tunnel->mss_mtu;
+    firewall_state_judge_all(f, now);
 }
 
 void firewall_expire(struct firewall *f, struct instant now)
@@ -222,7 +224,8 @@ void firewall_expire(struct firewall *f, struct instant now)
 
 struct instant firewall_deadline(const struct firewall *f)
 {
-    return flow_deadline(&f->flows);
+    return instant_earlier(flow_deadline(&f->flows),
+                           rule_names_expiry(&f->rule_sets.names));
 }
 
 uint32_t firewall_flow_count(const struct firewall *f)
@@ -235,105 +238,7 @@ uint32_t firewall_qube_flow_count(const struct firewall *f, uint16_t qube)
     return f->flows.qubes[qube][FLOW_ALL].count;
 }
 
-/* --- Rules ---------------------------------------------------------------- */
-
-/* Questions for names go by IPv4. */
-static bool resolves_names(const struct firewall *f)
-{
-    for (size_t i = 0; i < f->resolver_count; i++)
-        if (f->resolvers[i].family == ADDRESS_IPV4)
-            return f->ipv4.family == ADDRESS_IPV4;
-    return false;
-}
-
-/* By the keys that a flow has, or would have: then it may be refused until
- * names are resolved, if there is somebody who does. */
-static enum drop judge(const struct firewall *f, struct instant now,
-                       const struct flow_key *qube,
-                       const struct flow_key *tunnel, bool stands)
-{
-    const struct firewall_qube *q = &f->qubes[qube->qube];
-    bool v4 = qube->family == ADDRESS_IPV4;
-    const struct rules *rules = v4 ? q->rules4 : q->rules6;
-    if (!rules && f->accept_unruled)
-        return DROP_NONE;
-    struct rules_question question = {
-        .family = qube->family,
-        .protocol = qube->protocol,
-        .icmp_type = v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST,
-        .port = tunnel->remote_port,
-        .destination = address_from_bytes(qube->family, tunnel->remote),
-        .asked = address_from_bytes(qube->family, qube->remote),
-        .to_resolver = is_resolver(f, tunnel->family, tunnel->remote),
-        .may_wait = !stands && resolves_names(f),
-    };
-    return rules_judge(rules, &f->rule_sets.names, now, &question);
-}
-
-static void end_forbidden(struct firewall *f, struct instant now, uint16_t qube,
-                          enum address_family family)
-{
-    uint32_t next, i = f->flows.qubes[qube][FLOW_ALL].first;
-    for (; i != FLOW_NONE; i = next) {
-        const struct flow *flow = &f->flows.flows[i];
-        next = flow->in[FLOW_ALL].next;
-        if (flow->key[0].family == family &&
-            judge(f, now, &flow->key[0], &flow->key[1], true) != DROP_NONE)
-            firewall_state_end_flow(f, firewall_state_second(now), i);
-    }
-}
-
-/* Tells the qube with that address, if there is one. */
-static void apply(struct firewall *f, struct instant now,
-                  const struct address *source, const struct rules *rules)
-{
-    for (uint16_t i = 0; i < FIREWALL_QUBES_MAX; i++) {
-        struct firewall_qube *q = &f->qubes[i];
-        bool v4 = address_equal(&q->ipv4, source);
-        if (!q->present || (!v4 && !address_equal(&q->ipv6, source)))
-            continue;
-        *(v4 ? &q->rules4 : &q->rules6) = rules;
-        end_forbidden(f, now, i, source->family);
-    }
-}
-
-void firewall_forget_rules(struct firewall *f, struct instant now,
-                           const struct address *source)
-{
-    struct rules *old;
-    bool swapped = rule_sets_swap(&f->rule_sets, source, NULL, &old);
-    assert(swapped);
-    apply(f, now, source, NULL);
-    rules_free(old, &f->rule_sets.names);
-}
-
-enum error firewall_set_rules(struct firewall *f, struct instant now,
-                              const struct address *source,
-                              const struct rules_entry *entries, size_t count,
-                              char problem[RULES_PROBLEM_SIZE])
-{
-    struct rule_names *names = &f->rule_sets.names;
-    struct rules *old, *rules = rules_parse(source, entries, count, names);
-    if (!rules) {
-        firewall_forget_rules(f, now, source);
-        return ERROR_MEMORY;
-    }
-    if (!rule_sets_swap(&f->rule_sets, source, rules, &old)) {
-        rules_free(rules, names);
-        return ERROR_BUSY;
-    }
-    memcpy(problem, rules->problem, RULES_PROBLEM_SIZE);
-    apply(f, now, source, rules);
-    rules_free(old, names);
-    return rules->bad ? ERROR_INVALID : OK;
-}
-
-const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
-                                   enum address_family family)
-{
-    const struct firewall_qube *q = &f->qubes[qube];
-    return family == ADDRESS_IPV4 ? q->rules4 : q->rules6;
-}
+/* --- Ports of our own --------------------------------------------------- */
 
 uint64_t firewall_random(struct firewall *f)
 {
@@ -363,11 +268,6 @@ void firewall_return_port(struct firewall *f, struct instant now,
     mapping_release(&f->mappings, port->mapping, firewall_state_second(now));
 }
 
-struct rule_names *firewall_names(struct firewall *f)
-{
-    return &f->rule_sets.names;
-}
-
 /* --- A first packet ------------------------------------------------------- */
 
 enum drop firewall_open(struct firewall *f, struct instant now,
@@ -381,7 +281,9 @@ enum drop firewall_open(struct firewall *f, struct instant now,
     tunnel.qube = FLOW_TUNNEL_SIDE;
     if (redirect)
         memcpy(tunnel.remote, redirect->bytes, sizeof tunnel.remote);
-    enum drop drop = judge(f, now, &qube, &tunnel, false);
+    struct rules_verdict verdict =
+        firewall_state_judge(f, now, &qube, &tunnel, RULES_NO_RULE);
+    enum drop drop = verdict.drop;
     if (drop == DROP_NONE)
         drop = conntrack_open(&track, ip);
     if (drop == DROP_NONE &&
@@ -406,6 +308,7 @@ enum drop firewall_open(struct firewall *f, struct instant now,
     assert(*flow != FLOW_NONE);
     f->flows.flows[*flow].mapping = mapping;
     f->flows.flows[*flow].track = track;
+    f->flows.flows[*flow].accepted_by = (unsigned)verdict.rule & RULES_NO_RULE;
     flow_tracked(&f->flows, *flow);
     quota_take(&f->quota, packet->qube);
     return DROP_NONE;

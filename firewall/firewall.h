@@ -73,8 +73,18 @@ void firewall_forget_rules(struct firewall *f, struct instant now,
 const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
                                    enum address_family family);
 
-/* The host names of all rules, for whoever resolves them. */
+/* The host names of all rules, for the resolver that the caller has. */
 struct rule_names *firewall_names(struct firewall *f);
+/* To be called after each change to them, and before packets are taken in.
+ * Flows that the names' addresses forbid now end; those that may be forbidden,
+ * because a name is unknown, are withheld until it is known. True where
+ * anything changed. */
+bool firewall_judge_names(struct firewall *f, struct instant now);
+/* Of a qube, see rules_describe_wait(). */
+enum rule_name_state firewall_describe_wait(const struct firewall *f,
+                                            struct instant now, uint16_t qube,
+                                            const char *unasked,
+                                            char out[RULES_WAIT_SIZE]);
 
 /* A UDP port of the tunnel's IPv4 address for the gateway's own use. */
 struct firewall_port {

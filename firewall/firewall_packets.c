@@ -88,6 +88,8 @@ enum drop firewall_send(struct firewall *f, struct instant now, uint32_t flow,
                         struct packet *packet, struct ip_packet *ip)
 {
     struct flow *known = &f->flows.flows[flow];
+    if (known->withheld)
+        return DROP_NAME_UNKNOWN;
     if (ip->protocol == IP_TCP && conntrack_reopens(&known->track, ip)) {
         firewall_state_limit_half_open(f, firewall_state_second(now),
                                        packet->qube);
@@ -133,6 +135,8 @@ enum drop firewall_send_error(struct firewall *f, struct packet *packet,
     if (index == FLOW_NONE)
         return DROP_ICMP_EMBEDDED;
     const struct flow *flow = &f->flows.flows[index];
+    if (flow->withheld)
+        return DROP_NAME_UNKNOWN;
     /* It must have gone to this qube, and its error goes to its sender. */
     if (!same_address(ip_destination(&quoted), ip_source(ip), ip) ||
         !same_address(ip_source(&quoted), ip_destination(ip), ip) ||
@@ -157,6 +161,8 @@ static enum drop receive_error(struct firewall *f, uint32_t now,
     if (index == FLOW_NONE)
         return DROP_ICMP_EMBEDDED;
     const struct flow *flow = &f->flows.flows[index];
+    if (flow->withheld)
+        return DROP_NAME_UNKNOWN;
     if (!same_address(ip_source(&quoted), ip_destination(ip), ip) ||
         conntrack_is_silent(&flow->track, now) ||
         !quote_fits(flow, &quoted, FLOW_SIDE_QUBE))
@@ -200,6 +206,8 @@ enum drop firewall_receive(struct firewall *f, struct instant now,
     if (index == FLOW_NONE)
         return DROP_NO_FLOW;
     const struct flow *flow = &f->flows.flows[index];
+    if (flow->withheld)
+        return DROP_NAME_UNKNOWN;
     enum drop drop =
         track(f, firewall_state_second(now), index, ip, FLOW_SIDE_TUNNEL);
     if (drop != DROP_NONE)

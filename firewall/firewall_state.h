@@ -49,6 +49,7 @@ struct firewall {
     struct firewall_qube qubes[FIREWALL_QUBES_MAX];
 };
 
+static_assert((int)RULES_MAX < (int)RULES_NO_RULE, "a flow can name its rule");
 static_assert((int)FIREWALL_QUBES_MAX == (int)FLOW_QUBES_MAX,
               "as many lists of flows as qubes");
 
@@ -71,6 +72,18 @@ firewall_state_internal(const struct firewall *f, const struct flow *flow)
     const struct firewall_qube *q = &f->qubes[flow->key[FLOW_SIDE_QUBE].qube];
     return flow->key[0].family == ADDRESS_IPV4 ? &q->visible : &q->ipv6;
 }
+
+bool firewall_state_is_resolver(const struct firewall *f, uint8_t family,
+                                const uint8_t *bytes);
+
+/* By the keys that a flow has, or would have. */
+struct rules_verdict firewall_state_judge(const struct firewall *f,
+                                          struct instant now,
+                                          const struct flow_key *qube,
+                                          const struct flow_key *tunnel,
+                                          uint16_t accepted_by);
+/* Names or resolvers are others now, the rules are the same. */
+void firewall_state_judge_all(struct firewall *f, struct instant now);
 
 void firewall_state_end_flow(struct firewall *f, uint32_t second,
                              uint32_t index);

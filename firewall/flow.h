@@ -58,7 +58,9 @@ struct flow {
     uint32_t deadline; /* second */
     uint32_t mapping;  /* of its external port, or NONE */
     uint16_t wheel_slot;
-    bool half_open; /* it is in that order */
+    bool half_open : 1;        /* it is in that order */
+    bool withheld : 1;         /* until a rule's host name is known */
+    unsigned accepted_by : 14; /* the place of a rule, or RULES_NO_RULE */
     struct conntrack track;
 };
 

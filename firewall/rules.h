@@ -14,6 +14,8 @@ enum {
     RULES_MAX = 4096, /* of one address */
     RULES_PROBLEM_SIZE = 160,
     RULES_TEXT_SIZE = 256,
+    RULES_WAIT_SIZE = 400,
+    RULES_NO_RULE = 0x3fff, /* as the place of one */
 };
 
 enum rule_action { RULE_DROP, RULE_ACCEPT };
@@ -37,12 +39,13 @@ struct rules {
     struct address source;
     uint8_t policy; /* enum rule_action */
     bool bad;
+    bool drops_by_name;               /* one of them does */
     char problem[RULES_PROBLEM_SIZE]; /* where it is bad: what is wrong */
     uint16_t count;
     struct rule rules[];
 };
 
-/* What a flow would be: judged once, when it begins. */
+/* What a flow would be, or is. */
 struct rules_question {
     uint8_t family, protocol;
     uint8_t icmp_type;
@@ -50,17 +53,35 @@ struct rules_question {
     struct address destination; /* that really gets it */
     struct address asked;       /* the same, or a virtual resolver */
     bool to_resolver;           /* it is a resolver of the tunnel */
-    bool may_wait;              /* until names are resolved */
+    /* The place of the rule that accepted the flow when it began, or NO_RULE:
+     * what a rule has accepted by a host name goes on when the name gets other
+     * addresses. */
+    uint16_t accepted_by;
 };
 
-/* DROP_NONE, DROP_RULE, DROP_BAD_RULES, or DROP_NO_RULES for NULL. */
-MUST_USE enum drop rules_judge(const struct rules *rules,
-                               const struct rule_names *names,
-                               struct instant now,
-                               const struct rules_question *question);
+struct rules_verdict {
+    enum drop drop; /* NONE, RULE, NAME_UNKNOWN, BAD_RULES, or NO_RULES */
+    uint16_t rule;  /* the place of the one that decided, or NO_RULE */
+};
+
+/* By the first rule that matches, else by the policy. A rule that drops a host
+ * name matches every destination while the name is not known (NAME_UNKNOWN):
+ * any could be the one that it is to refuse. `rules` may be NULL. */
+MUST_USE struct rules_verdict
+rules_judge(const struct rules *rules, const struct rule_names *names,
+            struct instant now, const struct rules_question *question);
 
 /* What they are, for people; of NULL what it means to have none. */
 void rules_describe(const struct rules *rules, bool accept_unruled,
                     char out[RULES_TEXT_SIZE]);
+
+/* The first rule that waits for its host name, and why it has to, for people:
+ * `unasked` is the reason where no question was answered yet. The name's state;
+ * KNOWN, and "", where no rule waits. */
+enum rule_name_state rules_describe_wait(const struct rules *rules,
+                                         const struct rule_names *names,
+                                         struct instant now,
+                                         const char *unasked,
+                                         char out[RULES_WAIT_SIZE]);
 
 #endif

@@ -230,6 +230,8 @@ static bool add_rule(struct rules *rules, const struct rules_entry *entry,
         wrong = parse_rule(&d, entry->value, &culprit);
     /* In the set even if it is wrong: its name is given back with the rest. */
     rules->rules[rules->count++] = d.rule;
+    if (d.rule.action == RULE_DROP && d.rule.name != RULE_NAMES_NONE)
+        rules->drops_by_name = true;
     if (wrong)
         complain(rules, entry->key, wrong, culprit);
     return !wrong;

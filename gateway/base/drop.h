@@ -41,6 +41,7 @@
     X(FRAGMENT_TIMEOUT, "firewall: fragments that never became whole")         \
     X(FRAGMENT_CROWDED, "firewall: fragments that gave way to others")         \
     X(RULE, "firewall: a rule says drop")                                      \
+    X(NAME_UNKNOWN, "firewall: a rule says drop, its host name is unknown")    \
     X(NO_RULES, "firewall: no rules for the qube yet")                         \
     X(BAD_RULES, "firewall: the qube's rules do not parse")                    \
     X(NO_FLOW, "firewall: belongs to no known flow")                           \

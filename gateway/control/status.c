@@ -86,14 +86,16 @@ static json_t *qubes_json(const struct router *router)
         status_add_drops(drops, q.drops);
         json_array_append_new(
             qubes,
-            json_pack(
-                "{s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "name",
-                json_text(q.name), "ipv4", address_json(&q.ipv4), "ipv6",
-                address_json(&q.ipv6), "visible_ipv4", address_json(&q.visible),
-                "rules", json_text(q.rules), "flows", (json_int_t)q.flows,
-                "packets_up", (json_int_t)q.packets_up, "packets_down",
-                (json_int_t)q.packets_down, "bytes_up", (json_int_t)q.bytes_up,
-                "bytes_down", (json_int_t)q.bytes_down, "drops", drops));
+            json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:o}",
+                      "name", json_text(q.name), "ipv4", address_json(&q.ipv4),
+                      "ipv6", address_json(&q.ipv6), "visible_ipv4",
+                      address_json(&q.visible), "rules", json_text(q.rules),
+                      "rule_waits", q.wait[0] ? json_text(q.wait) : json_null(),
+                      "flows", (json_int_t)q.flows, "packets_up",
+                      (json_int_t)q.packets_up, "packets_down",
+                      (json_int_t)q.packets_down, "bytes_up",
+                      (json_int_t)q.bytes_up, "bytes_down",
+                      (json_int_t)q.bytes_down, "drops", drops));
     }
     return qubes;
 }

@@ -134,6 +134,8 @@ static void print_qube(const json_t *qube, FILE *out)
             text_of(qube, "ipv6") ? ", " : "",
             text_of(qube, "ipv6") ? text_of(qube, "ipv6") : "");
     fprintf(out, "  rules   %s\n", text_of(qube, "rules"));
+    if (text_of(qube, "rule_waits"))
+        fprintf(out, "          %s\n", text_of(qube, "rule_waits"));
     fprintf(out, "  flows   %" PRId64 "\n", number_of(qube, "flows"));
     fprintf(out, "  up      ");
     print_bytes(out, number_of(qube, "bytes_up"));

@@ -10,7 +10,8 @@ enum {
     TYPE_AAAA = 28,
     HEADER_SIZE = 12,
     FLAG_RESPONSE = 0x80, /* of the third byte */
-    CODE_MASK = 0x0f,     /* of the fourth */
+    FLAG_TRUNCATED = 0x02,
+    CODE_MASK = 0x0f, /* of the fourth */
     CODE_NO_ERROR = 0,
     CODE_NO_NAME = 3,
     QUESTION_TAIL = 4, /* type and class behind the name */
@@ -63,45 +64,50 @@ static void add(struct dns_message_answer *a, enum address_family family,
         a->ttl = seconds;
 }
 
-static int parse_addresses(struct bytes message, enum address_family family,
-                           struct dns_message_answer *out)
+/* c-ares follows aliases. One address more than there is room for tells that
+ * the answer has more. */
+static enum dns_message_outcome parse_addresses(struct bytes message,
+                                                enum address_family family,
+                                                struct dns_message_answer *out)
 {
-    struct ares_addrttl v4[DNS_MESSAGE_ADDRESSES_MAX];
-    struct ares_addr6ttl v6[DNS_MESSAGE_ADDRESSES_MAX];
-    int count = DNS_MESSAGE_ADDRESSES_MAX, status;
-    *out = (struct dns_message_answer){.ttl = UINT32_MAX};
+    struct ares_addrttl v4[DNS_MESSAGE_ADDRESSES_MAX + 1];
+    struct ares_addr6ttl v6[DNS_MESSAGE_ADDRESSES_MAX + 1];
+    int count = DNS_MESSAGE_ADDRESSES_MAX + 1, status;
     if (family == ADDRESS_IPV6)
         status = ares_parse_aaaa_reply(message.data, (int)message.size, NULL,
                                        v6, &count);
     else
         status = ares_parse_a_reply(message.data, (int)message.size, NULL, v4,
                                     &count);
+    if (status == ARES_ENODATA || (status == ARES_SUCCESS && count <= 0))
+        return DNS_MESSAGE_NO_ADDRESS;
     if (status != ARES_SUCCESS)
-        return status;
-    for (int i = 0; i < count; i++)
+        return DNS_MESSAGE_FAILURE;
+    for (int i = 0; i < count && i < DNS_MESSAGE_ADDRESSES_MAX; i++)
         if (family == ADDRESS_IPV6)
             add(out, family, &v6[i].ip6addr, v6[i].ttl);
         else
             add(out, family, &v4[i].ipaddr, v4[i].ttl);
-    return status;
+    return count > DNS_MESSAGE_ADDRESSES_MAX ? DNS_MESSAGE_TOO_MANY
+                                             : DNS_MESSAGE_ADDRESSES;
 }
 
 bool dns_message_parse(struct bytes message, struct bytes query,
-                       enum address_family family, bool *usable,
+                       enum address_family family,
                        struct dns_message_answer *out)
 {
     if (!answers(message, query))
         return false;
     uint8_t code = message.data[3] & CODE_MASK;
-    *usable = code == CODE_NO_ERROR || code == CODE_NO_NAME;
-    if (!*usable)
-        return true;
-    struct dns_message_answer answer;
-    int status = parse_addresses(message, family, &answer);
-    *usable = status == ARES_SUCCESS || status == ARES_ENODATA ||
-              code == CODE_NO_NAME;
-    if (status != ARES_SUCCESS)
-        answer = (struct dns_message_answer){.ttl = DNS_MESSAGE_NO_NAME_TTL};
+    struct dns_message_answer answer = {.ttl = UINT32_MAX};
+    if (code == CODE_NO_NAME)
+        answer.outcome = DNS_MESSAGE_NO_NAME;
+    else if (code == CODE_NO_ERROR)
+        answer.outcome = parse_addresses(message, family, &answer);
+    else
+        answer.outcome = DNS_MESSAGE_FAILURE;
+    if (message.data[2] & FLAG_TRUNCATED)
+        answer.outcome = DNS_MESSAGE_TRUNCATED;
     *out = answer;
     return true;
 }

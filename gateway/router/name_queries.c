@@ -30,17 +30,19 @@ static void fail(struct name_queries *q, struct instant now,
 {
     struct rule_names *names = firewall_names(q->firewall);
     if (still_wanted(names, query))
-        rule_names_failed(names, now, query->name, query->family);
+        rule_names_failed(names, now, query->name, query->family,
+                          (enum rule_name_state)query->why);
     forget(q, now, query);
 }
 
-void name_queries_restart(struct name_queries *q, struct instant now)
+void name_queries_restart(struct name_queries *q, struct instant now,
+                          bool other_resolvers)
 {
     for (size_t i = 0; i < NAME_QUERIES_MAX; i++) {
         if (q->queries[i].asked)
             fail(q, now, &q->queries[i]);
     }
-    rule_names_hurry(firewall_names(q->firewall), now);
+    rule_names_hurry(firewall_names(q->firewall), now, other_resolvers);
 }
 
 /* --- Asking --------------------------------------------------------------- */
@@ -99,7 +101,7 @@ static bool start(struct name_queries *q, struct instant now,
     struct instant again = instant_after(
         now, duration_seconds(NAME_QUERIES_ATTEMPTS * NAME_QUERIES_PATIENCE +
                               NAME_QUERIES_PATIENCE));
-    *query = (struct name_query){0};
+    *query = (struct name_query){.why = RULE_NAME_SILENT};
     if (!rule_names_next(names, now, again, &query->name, &query->family))
         return false;
     uint16_t id = (uint16_t)firewall_random(q->firewall);
@@ -109,7 +111,8 @@ static bool start(struct name_queries *q, struct instant now,
     query->asked =
         query->size > 0 && firewall_lend_port(q->firewall, now, &query->port);
     if (!query->asked)
-        rule_names_failed(names, now, query->name, query->family);
+        rule_names_failed(names, now, query->name, query->family,
+                          RULE_NAME_SILENT);
     return true;
 }
 
@@ -179,19 +182,43 @@ bool name_queries_await(const struct name_queries *q,
     return false;
 }
 
+static enum rule_name_state state_after(enum dns_message_outcome outcome)
+{
+    static const enum rule_name_state states[DNS_MESSAGE_OUTCOMES] = {
+        [DNS_MESSAGE_ADDRESSES] = RULE_NAME_KNOWN,
+        [DNS_MESSAGE_TRUNCATED] = RULE_NAME_TRUNCATED,
+        [DNS_MESSAGE_TOO_MANY] = RULE_NAME_TOO_MANY,
+        [DNS_MESSAGE_NO_NAME] = RULE_NAME_NO_NAME,
+        [DNS_MESSAGE_NO_ADDRESS] = RULE_NAME_NO_ADDRESS,
+        [DNS_MESSAGE_FAILURE] = RULE_NAME_FAILURE,
+    };
+    return states[outcome];
+}
+
+/* A resolver that cannot tell, or not in a datagram, is passed over for the
+ * other one, at once. */
 static void take(struct name_queries *q, struct instant now,
-                 struct name_query *query, bool usable,
-                 const struct dns_message_answer *answer)
+                 struct name_query *query, const struct dns_message_answer *a)
 {
     struct rule_names *names = firewall_names(q->firewall);
-    if (usable) {
-        if (still_wanted(names, query))
-            rule_names_answer(names, now, query->name, query->family,
-                              answer->addresses, answer->count, answer->ttl);
+    if (!still_wanted(names, query)) {
         forget(q, now, query);
-    } else {
-        query->deadline = now; /* ask the other one at once */
+        return;
     }
+    if (a->outcome == DNS_MESSAGE_ADDRESSES) {
+        rule_names_answer(names, now, query->name, query->family, a->addresses,
+                          a->count, a->ttl);
+        forget(q, now, query);
+        return;
+    }
+    rule_names_learn(names, now, query->name, query->family, a->addresses,
+                     a->count, a->ttl);
+    query->why = (uint8_t)state_after(a->outcome);
+    if (a->outcome == DNS_MESSAGE_FAILURE ||
+        a->outcome == DNS_MESSAGE_TRUNCATED)
+        query->deadline = now;
+    else
+        fail(q, now, query);
 }
 
 bool name_queries_receive(struct name_queries *q, struct instant now,
@@ -207,12 +234,11 @@ bool name_queries_receive(struct name_queries *q, struct instant now,
     for (size_t i = 0; i < NAME_QUERIES_MAX; i++) {
         struct name_query *query = &q->queries[i];
         struct dns_message_answer answer;
-        bool usable;
         if (!is_for(query, ip) || !checksum_is_right(packet, ip) ||
             !dns_message_parse(message, bytes_of(query->message, query->size),
-                               query->family, &usable, &answer))
+                               query->family, &answer))
             continue;
-        take(q, now, query, usable, &answer);
+        take(q, now, query, &answer);
         return true;
     }
     return false;

@@ -22,6 +22,7 @@ struct name_query {
     uint16_t name;
     enum address_family family;
     uint8_t attempts;
+    uint8_t why; /* enum rule_name_state: what the last answer lacks */
     struct firewall_port port;
     struct address resolver;
     struct instant deadline;
@@ -52,8 +53,10 @@ MUST_USE bool name_queries_receive(struct name_queries *q, struct instant now,
                                    const struct packet *packet,
                                    const struct ip_packet *ip);
 
-/* The tunnel is another one, or gone: forgets what is asked, and asks anew. */
-void name_queries_restart(struct name_queries *q, struct instant now);
+/* The tunnel is another one, or gone: forgets what is asked, and asks anew what
+ * has failed; everything where it has other resolvers. */
+void name_queries_restart(struct name_queries *q, struct instant now,
+                          bool other_resolvers);
 
 struct instant name_queries_deadline(const struct name_queries *q);
 

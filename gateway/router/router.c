@@ -78,6 +78,39 @@ static void describe_rules(struct router *r, uint16_t qube)
                  text6);
 }
 
+static bool can_resolve(const struct router *r)
+{
+    return r->up && r->tunnel.ipv4.address.family != ADDRESS_NONE &&
+           r->dns.resolvers[0].family != ADDRESS_NONE;
+}
+
+/* A rule that just waits for its name's first answer is no news. */
+static void describe_wait(struct router *r, struct instant now, uint16_t qube)
+{
+    struct router_qube *q = &r->qubes[qube];
+    char before[RULES_WAIT_SIZE];
+    const char *unasked = !r->up            ? "the tunnel is down"
+                          : !can_resolve(r) ? "the tunnel has no resolver that "
+                                              "IPv4 reaches"
+                                            : "an answer is awaited";
+    memcpy(before, q->wait, sizeof before);
+    enum rule_name_state state =
+        firewall_describe_wait(r->firewall, now, qube, unasked, q->wait);
+    bool news = can_resolve(r) ? state != RULE_NAME_UNASKED : r->up;
+    if (q->wait[0] && news && strcmp(before, q->wait) != 0)
+        log_warn("firewall: %s: %s", q->name, q->wait);
+}
+
+/* To be called after each change to names, and to what resolves them. */
+static void judge_names(struct router *r, struct instant now, bool describe)
+{
+    if (!firewall_judge_names(r->firewall, now) && !describe)
+        return;
+    for (uint16_t i = 0; i < r->limit; i++)
+        if (r->qubes[i].present)
+            describe_wait(r, now, i);
+}
+
 static void show_addresses(struct router *r, struct instant now, uint16_t qube)
 {
     struct router_qube *q = &r->qubes[qube];
@@ -108,6 +141,7 @@ int router_add_qube(struct router *r, struct instant now, const char *name,
         firewall_add_qube(r->firewall, i, ipv4, ipv6);
         show_addresses(r, now, i);
         describe_rules(r, i);
+        describe_wait(r, now, i);
         return i;
     }
     return -1;
@@ -148,11 +182,14 @@ void router_set_gateway_address(struct router *r, const struct address *address)
         r->gateway6 = *address;
 }
 
-static void redescribe(struct router *r, const struct address *source)
+static void redescribe(struct router *r, struct instant now,
+                       const struct address *source)
 {
     for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++)
-        if (has_address(&r->qubes[i], source))
+        if (has_address(&r->qubes[i], source)) {
             describe_rules(r, i);
+            describe_wait(r, now, i);
+        }
 }
 
 void router_set_rules(struct router *r, struct instant now,
@@ -166,14 +203,14 @@ void router_set_rules(struct router *r, struct instant now,
         log_warn("firewall: all packets from %s are dropped: %s",
                  address_format(source, text),
                  error == ERROR_INVALID ? problem : error_text(error));
-    redescribe(r, source);
+    redescribe(r, now, source);
 }
 
 void router_forget_rules(struct router *r, struct instant now,
                          const struct address *source)
 {
     firewall_forget_rules(r->firewall, now, source);
-    redescribe(r, source);
+    redescribe(r, now, source);
 }
 
 bool router_load_rules(struct router *r, struct instant now, struct bytes text,
@@ -213,22 +250,33 @@ bool router_reset_flows(struct router *r, struct instant now,
     return firewall_reset_flows(r->firewall, now, &next, &routes, replies);
 }
 
+static bool same_resolvers(const struct address a[2], const struct address b[2])
+{
+    return address_equal(&a[0], &b[0]) && address_equal(&a[1], &b[1]);
+}
+
 void router_tunnel_up(struct router *r, struct instant now,
                       const struct tunnel *t)
 {
     const struct firewall_routes routes = {&r->routes, carries};
+    struct address resolvers[2];
+    memcpy(resolvers, r->dns.resolvers, sizeof resolvers);
+    r->now = now;
     r->up = true;
     r->tunnel = usable(t);
     route_table_build(&r->routes, &r->tunnel);
     dns_set_tunnel(&r->dns, &r->tunnel);
     firewall_set_tunnel(r->firewall, now, &r->tunnel, &routes);
-    name_queries_restart(&r->names, now);
+    name_queries_restart(&r->names, now,
+                         !same_resolvers(resolvers, r->dns.resolvers));
+    judge_names(r, now, true);
 }
 
 void router_tunnel_down(struct router *r, struct instant now)
 {
     r->now = now;
     r->up = false;
+    judge_names(r, now, true);
 }
 
 /* --- Time and drops ------------------------------------------------------- */
@@ -263,6 +311,7 @@ static void expire_fragments(struct router *r, struct instant now)
 static void begin(struct router *r, struct instant now)
 {
     r->now = now;
+    judge_names(r, now, false);
     firewall_expire(r->firewall, now);
     expire_fragments(r, now);
     fragments_release(r->fragments);
@@ -271,14 +320,9 @@ static void begin(struct router *r, struct instant now)
 void router_expire(struct router *r, struct instant now)
 {
     r->now = now;
+    judge_names(r, now, false);
     firewall_expire(r->firewall, now);
     expire_fragments(r, now);
-}
-
-static bool can_resolve(const struct router *r)
-{
-    return r->up && r->tunnel.ipv4.address.family != ADDRESS_NONE &&
-           r->dns.resolvers[0].family != ADDRESS_NONE;
 }
 
 void router_own_packets(struct router *r, struct instant now,
@@ -287,6 +331,7 @@ void router_own_packets(struct router *r, struct instant now,
     uint16_t i = out->count;
     if (can_resolve(r))
         name_queries_ask(&r->names, now, &r->dns, &r->tunnel.ipv4.address, out);
+    judge_names(r, now, false);
     for (; i < out->count; i++)
         out->packets[i].qube = ROUTER_NO_QUBE;
 }
@@ -358,6 +403,8 @@ static void judge_from_tunnel(struct router *r, struct instant now,
                              ROUTER_QUBE_MTU, replies);
         }
     }
+    if (drop == DROP_ANSWERED)
+        judge_names(r, now, false);
     p->drop = (uint8_t)drop;
     if (drop != DROP_NONE) {
         count(&r->drops, drop);
@@ -391,6 +438,7 @@ bool router_qube_status(const struct router *r, int qube,
         .ipv6 = q->ipv6,
         .visible = q->visible,
         .rules = q->rules,
+        .wait = q->wait,
         .flows = firewall_qube_flow_count(r->firewall, (uint16_t)qube),
         .packets_up = q->packets_up,
         .packets_down = q->packets_down,

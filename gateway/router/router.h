@@ -139,6 +139,8 @@ struct router_qube_status {
     struct address visible; /* which IPv4 address it sees as its own */
     const char *rules; /* "accept (no rules configured)", "12 rules", or what is
                           wrong with them */
+    const char *wait;  /* the rule that refuses more than it says, because its
+                          host name is unknown, and why; or "" */
     uint32_t flows;
     uint64_t packets_up, packets_down, bytes_up, bytes_down;
     const struct drop_counters *drops;

@@ -34,6 +34,7 @@ struct router_qube {
     struct address visible;      /* which IPv4 address it sees as its own */
     struct address gateway;      /* and which as ours */
     char rules[RULES_TEXT_SIZE]; /* what they are, for people */
+    char wait[RULES_WAIT_SIZE];  /* which of them waits for a name, or "" */
     struct token_bucket answers;
     struct drop_counters drops;
     uint64_t packets_up, packets_down, bytes_up, bytes_down;

@@ -200,6 +200,7 @@ static struct rules_question question(const char *destination, uint8_t protocol,
         .port = port,
         .destination = a,
         .asked = a,
+        .accepted_by = RULES_NO_RULE,
     };
 }
 
@@ -207,7 +208,7 @@ static enum drop judge(const struct set *s, const char *destination,
                        uint8_t protocol, uint16_t port)
 {
     struct rules_question q = question(destination, protocol, port);
-    return rules_judge(s->rules, s->names, now, &q);
+    return rules_judge(s->rules, s->names, now, &q).drop;
 }
 
 static void the_first_match_decides_by_number(void **state)
@@ -237,8 +238,9 @@ static void the_first_match_decides_by_number(void **state)
     assert_int_equal(judge(&s, "192.0.2.1", IP_ICMP, 0), DROP_NONE);
     assert_int_equal(judge(&s, "192.0.2.7", 132, 80), DROP_RULE);
     free_set(&s);
-    assert_int_equal(rules_judge(NULL, NULL, now, &(struct rules_question){0}),
-                     DROP_NO_RULES);
+    assert_int_equal(
+        rules_judge(NULL, NULL, now, &(struct rules_question){0}).drop,
+        DROP_NO_RULES);
 }
 
 static void ipv6_rules_are_for_ipv6(void **state)
@@ -268,24 +270,24 @@ static void dns_is_a_target_of_its_own(void **state)
     struct rules_question q = question("9.9.9.9", IP_UDP, 53);
     q.asked = craft_address("10.139.1.1");
     q.to_resolver = true;
-    assert_int_equal(rules_judge(s.rules, s.names, now, &q), DROP_NONE);
+    assert_int_equal(rules_judge(s.rules, s.names, now, &q).drop, DROP_NONE);
     q.protocol = IP_TCP;
-    assert_int_equal(rules_judge(s.rules, s.names, now, &q), DROP_RULE);
+    assert_int_equal(rules_judge(s.rules, s.names, now, &q).drop, DROP_RULE);
     q.protocol = IP_UDP;
     q.port = 54;
-    assert_int_equal(rules_judge(s.rules, s.names, now, &q), DROP_RULE);
+    assert_int_equal(rules_judge(s.rules, s.names, now, &q).drop, DROP_RULE);
     q.port = 53;
     q.to_resolver = false;
-    assert_int_equal(rules_judge(s.rules, s.names, now, &q), DROP_RULE);
+    assert_int_equal(rules_judge(s.rules, s.names, now, &q).drop, DROP_RULE);
     free_set(&s);
     s = parse("10.137.0.5", "policy", "drop", "0000",
               "action=accept dst4=10.139.1.1", NULL);
     q.to_resolver = true;
-    assert_int_equal(rules_judge(s.rules, s.names, now, &q), DROP_NONE);
+    assert_int_equal(rules_judge(s.rules, s.names, now, &q).drop, DROP_NONE);
     free_set(&s);
     s = parse("10.137.0.5", "policy", "drop", "0000",
               "action=accept specialtarget=dns dstports=54", NULL);
-    assert_int_equal(rules_judge(s.rules, s.names, now, &q), DROP_RULE);
+    assert_int_equal(rules_judge(s.rules, s.names, now, &q).drop, DROP_RULE);
     free_set(&s);
 }
 
@@ -312,9 +314,9 @@ static void a_name_matches_once_it_is_known(void **state)
     assert_int_equal(rule_names_deadline(s.names).us, now.us + 100000000);
     struct rules_question q = question("192.0.2.1", IP_TCP, 1);
     struct instant then = {now.us + 699999999};
-    assert_int_equal(rules_judge(s.rules, s.names, then, &q), DROP_NONE);
+    assert_int_equal(rules_judge(s.rules, s.names, then, &q).drop, DROP_NONE);
     then.us++;
-    assert_int_equal(rules_judge(s.rules, s.names, then, &q), DROP_RULE);
+    assert_int_equal(rules_judge(s.rules, s.names, then, &q).drop, DROP_RULE);
     free_set(&s);
 }
 
@@ -326,11 +328,11 @@ static void failures_are_asked_again_less_and_less(void **state)
     static const int pauses[] = {2, 4, 8, 16, 32, 60, 60, 60};
     struct instant t = now;
     for (size_t i = 0; i < 8; i++) {
-        rule_names_failed(n, t, name, ADDRESS_IPV6);
+        rule_names_failed(n, t, name, ADDRESS_IPV6, RULE_NAME_SILENT);
         assert_int_equal(rule_names_deadline(n).us, t.us + pauses[i] * 1000000);
         t = rule_names_deadline(n);
     }
-    rule_names_hurry(n, t);
+    rule_names_hurry(n, t, false);
     assert_int_equal(rule_names_deadline(n).us, t.us);
     rule_names_drop_use(n, name);
     assert_true(instant_is_never(rule_names_deadline(n)));
@@ -342,15 +344,16 @@ static void many_addresses_push_out_the_oldest(void **state)
     (void)state;
     struct rule_names *n = calloc(1, sizeof *n);
     uint16_t name = rule_names_use(n, bytes_of_text("cdn.net"), ADDRESS_IPV4);
-    for (uint32_t i = 0; i < 100; i++) {
+    for (uint32_t i = 0; i < 200; i++) {
         struct address a = address_ipv4(0x0a000000 + i);
         rule_names_answer(n, (struct instant){(int64_t)i * 1000000}, name,
-                          ADDRESS_IPV4, &a, 1, 60);
+                          ADDRESS_IPV4, &a, 1, 600);
     }
-    for (uint32_t i = 0; i < 100; i++) {
+    struct instant last = {199 * 1000000};
+    for (uint32_t i = 0; i < 200; i++) {
         struct address a = address_ipv4(0x0a000000 + i);
-        assert_int_equal(rule_names_has(n, name, &a, now),
-                         i >= 100 - RULE_NAMES_ADDRESSES);
+        assert_int_equal(rule_names_has(n, name, &a, last),
+                         i >= 200 - RULE_NAMES_ADDRESSES);
     }
     free(n);
 }

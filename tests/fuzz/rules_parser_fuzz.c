@@ -31,9 +31,14 @@ static void parse(const struct rules_file_source *s, struct rule_names *names)
         .port = 443,
         .destination = s->source,
         .asked = s->source,
+        .accepted_by = RULES_NO_RULE,
     };
-    enum drop drop = rules_judge(rules, names, (struct instant){0}, &q);
-    check(drop == DROP_NONE || drop == DROP_RULE || drop == DROP_BAD_RULES);
+    struct rules_verdict verdict =
+        rules_judge(rules, names, (struct instant){0}, &q);
+    enum drop drop = verdict.drop;
+    check(drop == DROP_NONE || drop == DROP_RULE || drop == DROP_NAME_UNKNOWN ||
+          drop == DROP_BAD_RULES);
+    check(verdict.rule < rules->count || verdict.rule == RULES_NO_RULE);
     check((drop == DROP_BAD_RULES) == rules->bad);
     rules_free(rules, names);
 }

@@ -33,21 +33,18 @@ static void a_query_is_what_the_rfc_says(void **state)
     assert_int_equal(dns_message_query(out, label, ADDRESS_IPV4, 1), 0);
 }
 
-static bool parse(struct bytes message, bool *usable,
-                  struct dns_message_answer *out)
+static bool parse(struct bytes message, struct dns_message_answer *out)
 {
     return dns_message_parse(message, bytes_of(known_query, sizeof known_query),
-                             ADDRESS_IPV4, usable, out);
+                             ADDRESS_IPV4, out);
 }
 
 static void an_answer_gives_addresses_and_the_least_ttl(void **state)
 {
     (void)state;
     struct dns_message_answer a;
-    bool usable;
-    assert_true(
-        parse(bytes_of(known_answer, sizeof known_answer), &usable, &a));
-    assert_true(usable);
+    assert_true(parse(bytes_of(known_answer, sizeof known_answer), &a));
+    assert_int_equal(a.outcome, DNS_MESSAGE_ADDRESSES);
     assert_int_equal(a.count, 1);
     struct address expected = craft_address("192.0.2.33");
     assert_true(address_equal(&a.addresses[0], &expected));
@@ -59,10 +56,9 @@ static void every_truncation_is_refused_or_unusable(void **state)
     (void)state;
     for (size_t size = 0; size < sizeof known_answer; size++) {
         struct dns_message_answer a;
-        bool usable = false;
         uint8_t *copy = exact_copy(known_answer, size);
-        assert_false(parse(bytes_of(copy, size), &usable, &a) && usable &&
-                     a.count > 0);
+        assert_false(parse(bytes_of(copy, size), &a) &&
+                     a.outcome == DNS_MESSAGE_ADDRESSES);
         free(copy);
     }
 }
@@ -71,36 +67,42 @@ static void what_answers_another_question_is_refused(void **state)
 {
     (void)state;
     struct dns_message_answer a;
-    bool usable;
     uint8_t m[sizeof known_answer];
     static const size_t places[] = {0, 1, 2, 5, 14, 20, 30, 32};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         memcpy(m, known_answer, sizeof m);
         m[places[i]] ^= 0x80;
-        assert_false(parse(bytes_of(m, sizeof m), &usable, &a));
+        assert_false(parse(bytes_of(m, sizeof m), &a));
     }
+}
+
+static enum dns_message_outcome outcome(const uint8_t *message, size_t size)
+{
+    struct dns_message_answer a;
+    assert_true(parse(bytes_of(message, size), &a));
+    return a.outcome;
 }
 
 static void failures_and_missing_names_are_told_apart(void **state)
 {
     (void)state;
-    struct dns_message_answer a;
-    bool usable;
     uint8_t m[sizeof known_answer];
     memcpy(m, known_answer, sizeof m);
+    m[2] |= 2; /* truncated */
+    assert_int_equal(outcome(m, sizeof m), DNS_MESSAGE_TRUNCATED);
+    m[2] &= 0xfd;
     m[3] = 0x82; /* server failure */
-    assert_true(parse(bytes_of(m, sizeof m), &usable, &a));
-    assert_false(usable);
+    assert_int_equal(outcome(m, sizeof m), DNS_MESSAGE_FAILURE);
+    m[3] = 0x80;
+    m[7] = 1; /* an alias of nothing that is told */
+    assert_int_equal(outcome(m, 33 + 18), DNS_MESSAGE_NO_ADDRESS);
+    m[7] = 0; /* a name, but no such address */
+    assert_int_equal(outcome(m, 33), DNS_MESSAGE_NO_ADDRESS);
     m[3] = 0x83; /* no such name */
-    m[7] = 0;
-    assert_true(parse(bytes_of(m, 33), &usable, &a));
-    assert_true(usable);
-    assert_int_equal(a.count, 0);
-    assert_int_equal(a.ttl, DNS_MESSAGE_NO_NAME_TTL);
-    m[3] = 0x80; /* a name, but no such address */
-    assert_true(parse(bytes_of(m, 33), &usable, &a));
-    assert_true(usable);
-    assert_int_equal(a.count, 0);
+    assert_int_equal(outcome(m, 33), DNS_MESSAGE_NO_NAME);
+    m[3] = 0x80;
+    m[7] = 2; /* more than it has */
+    assert_int_equal(outcome(m, 33), DNS_MESSAGE_FAILURE);
 }
 
 int main(void)

@@ -1,0 +1,158 @@
+/* The rules of all source addresses, and what they say of the flows. */
+#include "firewall/firewall_state.h"
+#include "gateway/packet/icmp.h"
+
+struct rules_verdict firewall_state_judge(const struct firewall *f,
+                                          struct instant now,
+                                          const struct flow_key *qube,
+                                          const struct flow_key *tunnel,
+                                          uint16_t accepted_by)
+{
+    const struct firewall_qube *q = &f->qubes[qube->qube];
+    bool v4 = qube->family == ADDRESS_IPV4;
+    const struct rules *rules = v4 ? q->rules4 : q->rules6;
+    if (!rules && f->accept_unruled)
+        return (struct rules_verdict){DROP_NONE, RULES_NO_RULE};
+    struct rules_question question = {
+        .family = qube->family,
+        .protocol = qube->protocol,
+        .icmp_type = v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST,
+        .port = tunnel->remote_port,
+        .destination = address_from_bytes(qube->family, tunnel->remote),
+        .asked = address_from_bytes(qube->family, qube->remote),
+        .to_resolver =
+            firewall_state_is_resolver(f, tunnel->family, tunnel->remote),
+        .accepted_by = accepted_by,
+    };
+    return rules_judge(rules, &f->rule_sets.names, now, &question);
+}
+
+/* --- Flows that stand ------------------------------------------------------
+ */
+
+/* The flow ends, or is withheld, or goes on. */
+static void judge_flow(struct firewall *f, struct instant now, uint32_t index,
+                       bool new_rules)
+{
+    struct flow *flow = &f->flows.flows[index];
+    struct rules_verdict verdict = firewall_state_judge(
+        f, now, &flow->key[FLOW_SIDE_QUBE], &flow->key[FLOW_SIDE_TUNNEL],
+        new_rules ? RULES_NO_RULE : flow->accepted_by);
+    flow->withheld = verdict.drop == DROP_NAME_UNKNOWN;
+    if (verdict.drop == DROP_NONE)
+        flow->accepted_by = (unsigned)verdict.rule & RULES_NO_RULE;
+    else if (!flow->withheld)
+        firewall_state_end_flow(f, firewall_state_second(now), index);
+    else if (new_rules)
+        flow->accepted_by = RULES_NO_RULE;
+}
+
+static void judge_flows(struct firewall *f, struct instant now, uint16_t qube,
+                        enum address_family family, bool new_rules)
+{
+    uint32_t next, i = f->flows.qubes[qube][FLOW_ALL].first;
+    for (; i != FLOW_NONE; i = next) {
+        next = f->flows.flows[i].in[FLOW_ALL].next;
+        if (f->flows.flows[i].key[0].family == family)
+            judge_flow(f, now, i, new_rules);
+    }
+}
+
+void firewall_state_judge_all(struct firewall *f, struct instant now)
+{
+    for (uint16_t i = 0; i < FIREWALL_QUBES_MAX; i++) {
+        if (!f->qubes[i].present)
+            continue;
+        judge_flows(f, now, i, ADDRESS_IPV4, false);
+        judge_flows(f, now, i, ADDRESS_IPV6, false);
+    }
+}
+
+bool firewall_judge_names(struct firewall *f, struct instant now)
+{
+    rule_names_expire(&f->rule_sets.names, now);
+    if (!rule_names_take_change(&f->rule_sets.names))
+        return false;
+    for (uint16_t i = 0; i < FIREWALL_QUBES_MAX; i++) {
+        const struct firewall_qube *q = &f->qubes[i];
+        if (q->present && q->rules4 && q->rules4->drops_by_name)
+            judge_flows(f, now, i, ADDRESS_IPV4, false);
+        if (q->present && q->rules6 && q->rules6->drops_by_name)
+            judge_flows(f, now, i, ADDRESS_IPV6, false);
+    }
+    return true;
+}
+
+/* --- Rules coming and going ------------------------------------------------
+ */
+
+/* Tells the qube with that address, if there is one. */
+static void apply(struct firewall *f, struct instant now,
+                  const struct address *source, const struct rules *rules)
+{
+    for (uint16_t i = 0; i < FIREWALL_QUBES_MAX; i++) {
+        struct firewall_qube *q = &f->qubes[i];
+        bool v4 = address_equal(&q->ipv4, source);
+        if (!q->present || (!v4 && !address_equal(&q->ipv6, source)))
+            continue;
+        *(v4 ? &q->rules4 : &q->rules6) = rules;
+        judge_flows(f, now, i, source->family, true);
+    }
+}
+
+void firewall_forget_rules(struct firewall *f, struct instant now,
+                           const struct address *source)
+{
+    struct rules *old;
+    bool swapped = rule_sets_swap(&f->rule_sets, source, NULL, &old);
+    assert(swapped);
+    apply(f, now, source, NULL);
+    rules_free(old, &f->rule_sets.names);
+}
+
+enum error firewall_set_rules(struct firewall *f, struct instant now,
+                              const struct address *source,
+                              const struct rules_entry *entries, size_t count,
+                              char problem[RULES_PROBLEM_SIZE])
+{
+    struct rule_names *names = &f->rule_sets.names;
+    struct rules *old, *rules = rules_parse(source, entries, count, names);
+    if (!rules) {
+        firewall_forget_rules(f, now, source);
+        return ERROR_MEMORY;
+    }
+    if (!rule_sets_swap(&f->rule_sets, source, rules, &old)) {
+        rules_free(rules, names);
+        return ERROR_BUSY;
+    }
+    memcpy(problem, rules->problem, RULES_PROBLEM_SIZE);
+    apply(f, now, source, rules);
+    rules_free(old, names);
+    return rules->bad ? ERROR_INVALID : OK;
+}
+
+const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
+                                   enum address_family family)
+{
+    const struct firewall_qube *q = &f->qubes[qube];
+    return family == ADDRESS_IPV4 ? q->rules4 : q->rules6;
+}
+
+struct rule_names *firewall_names(struct firewall *f)
+{
+    return &f->rule_sets.names;
+}
+
+enum rule_name_state firewall_describe_wait(const struct firewall *f,
+                                            struct instant now, uint16_t qube,
+                                            const char *unasked,
+                                            char out[RULES_WAIT_SIZE])
+{
+    const struct firewall_qube *q = &f->qubes[qube];
+    const struct rule_names *names = &f->rule_sets.names;
+    enum rule_name_state state =
+        rules_describe_wait(q->rules4, names, now, unasked, out);
+    if (state == RULE_NAME_KNOWN)
+        state = rules_describe_wait(q->rules6, names, now, unasked, out);
+    return state;
+}
