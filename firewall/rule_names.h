@@ -28,7 +28,7 @@ enum {
     RULE_NAMES_REMEMBER = 600, /* an address, beyond the time to live */
     RULE_NAMES_GRACE = 30, /* a name stays known so long while it is asked for
                               again */
-    RULE_NAMES_TTL_MIN = 30,
+    RULE_NAMES_TTL_MIN = 5,
     RULE_NAMES_TTL_MAX = 3600,
     RULE_NAMES_RETRY_MIN = 2, /* doubled with each failure */
     RULE_NAMES_RETRY_MAX = 60,

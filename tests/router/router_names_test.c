@@ -264,6 +264,24 @@ static void what_a_name_has_accepted_goes_on(void **state)
     world_free(w);
 }
 
+static void a_short_time_to_live_is_kept(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    set_rule(w, "10.137.0.5", "accept", "action=drop dsthost=a.b");
+    const struct reply old = {.count = 1, .ttl = 2, .first = "198.51.100.7"};
+    const struct reply other = {.count = 1, .ttl = 0, .first = "198.51.100.9"};
+    struct craft c = sample(false, 17);
+    resolve(w, false, &old);
+    assert_int_equal(up_to(w, &c, "198.51.100.9"), DROP_NONE);
+    seconds_pass(w, 4);
+    assert_int_equal(resolve(w, false, &other), 0);
+    seconds_pass(w, 1);
+    assert_int_equal(resolve(w, false, &other), 1);
+    assert_int_equal(up_to(w, &c, "198.51.100.9"), DROP_RULE);
+    world_free(w);
+}
+
 /* --- What is refused -------------------------------------------------------
  */
 
@@ -628,6 +646,7 @@ int main(void)
         cmocka_unit_test(names_in_rules_are_resolved_through_the_tunnel),
         cmocka_unit_test(a_name_nobody_answers_for_blocks_only_its_rule),
         cmocka_unit_test(what_a_name_has_accepted_goes_on),
+        cmocka_unit_test(a_short_time_to_live_is_kept),
         cmocka_unit_test(known_names_refuse_their_addresses_alone),
         cmocka_unit_test(whatever_the_resolver_says_the_unknown_is_refused),
         cmocka_unit_test(without_an_answer_the_unknown_is_refused),
