@@ -66,9 +66,14 @@ enum error firewall_set_rules(struct firewall *f, struct instant now,
                               const struct address *source,
                               const struct rules_entry *entries, size_t count,
                               char problem[RULES_PROBLEM_SIZE]);
-/* It has none any more. */
+/* It has none any more, but for those of a file. */
 void firewall_forget_rules(struct firewall *f, struct instant now,
                            const struct address *source);
+/* The rules of a file, each of another address, none of them bad, instead of
+ * all that the file before had. An address that firewall_set_rules() has given
+ * rules keeps those. Takes the sets: parsed with firewall_names(). */
+void firewall_take_file(struct firewall *f, struct instant now,
+                        struct rules *const *sets, size_t count);
 /* The rules of a qube's address of that family, or NULL. */
 const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
                                    enum address_family family);

@@ -100,8 +100,8 @@ static void apply(struct firewall *f, struct instant now,
     }
 }
 
-void firewall_forget_rules(struct firewall *f, struct instant now,
-                           const struct address *source)
+static void forget(struct firewall *f, struct instant now,
+                   const struct address *source)
 {
     struct rules *old;
     bool swapped = rule_sets_swap(&f->rule_sets, source, NULL, &old);
@@ -110,25 +110,60 @@ void firewall_forget_rules(struct firewall *f, struct instant now,
     rules_free(old, &f->rule_sets.names);
 }
 
+void firewall_forget_rules(struct firewall *f, struct instant now,
+                           const struct address *source)
+{
+    const struct rules *known = rule_sets_find(&f->rule_sets, source);
+    if (known && known->file == 0)
+        forget(f, now, source);
+}
+
+static enum error take(struct firewall *f, struct instant now,
+                       struct rules *rules)
+{
+    struct rules *old;
+    if (!rule_sets_swap(&f->rule_sets, &rules->source, rules, &old)) {
+        rules_free(rules, &f->rule_sets.names);
+        return ERROR_BUSY;
+    }
+    apply(f, now, &rules->source, rules);
+    rules_free(old, &f->rule_sets.names);
+    return rules->bad ? ERROR_INVALID : OK;
+}
+
 enum error firewall_set_rules(struct firewall *f, struct instant now,
                               const struct address *source,
                               const struct rules_entry *entries, size_t count,
                               char problem[RULES_PROBLEM_SIZE])
 {
-    struct rule_names *names = &f->rule_sets.names;
-    struct rules *old, *rules = rules_parse(source, entries, count, names);
+    struct rules *rules =
+        rules_parse(source, entries, count, &f->rule_sets.names);
     if (!rules) {
-        firewall_forget_rules(f, now, source);
+        forget(f, now, source);
         return ERROR_MEMORY;
     }
-    if (!rule_sets_swap(&f->rule_sets, source, rules, &old)) {
-        rules_free(rules, names);
-        return ERROR_BUSY;
-    }
     memcpy(problem, rules->problem, RULES_PROBLEM_SIZE);
-    apply(f, now, source, rules);
-    rules_free(old, names);
-    return rules->bad ? ERROR_INVALID : OK;
+    return take(f, now, rules);
+}
+
+void firewall_take_file(struct firewall *f, struct instant now,
+                        struct rules *const *sets, size_t count)
+{
+    struct rule_sets *all = &f->rule_sets;
+    f->file++;
+    for (size_t i = 0; i < count; i++) {
+        const struct rules *known = rule_sets_find(all, &sets[i]->source);
+        sets[i]->file = f->file;
+        if (known && known->file == 0)
+            rules_free(sets[i], &all->names);
+        else
+            (void)take(f, now, sets[i]);
+    }
+    for (size_t i = all->count; i-- > 0;) {
+        const struct address source = all->sets[i]->source;
+        if (all->sets[i]->file != 0 && all->sets[i]->file != f->file)
+            forget(f, now, &source);
+    }
 }
 
 const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,

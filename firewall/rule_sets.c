@@ -28,7 +28,7 @@ bool rule_sets_swap(struct rule_sets *s, const struct address *source,
     size_t place = place_of(s, source);
     *old = place < s->count ? s->sets[place] : NULL;
     if (rules) {
-        if (place == RULE_SETS_MAX)
+        if (place == RULES_SOURCES_MAX)
             return false;
         if (!*old)
             s->count++;

@@ -4,12 +4,10 @@
 
 #include "firewall/rules_parser.h"
 
-enum { RULE_SETS_MAX = 2048 }; /* Qubes keeps those of halted qubes too */
-
 struct rule_sets {
     struct rule_names names;
     size_t count;
-    struct rules *sets[RULE_SETS_MAX];
+    struct rules *sets[RULES_SOURCES_MAX];
 };
 
 void rule_sets_clear(struct rule_sets *s);

@@ -11,7 +11,8 @@
 #include "gateway/packet/ip_packet.h"
 
 enum {
-    RULES_MAX = 4096, /* of one address */
+    RULES_MAX = 4096,         /* of one address */
+    RULES_SOURCES_MAX = 2048, /* addresses; Qubes keeps those of halted qubes */
     RULES_PROBLEM_SIZE = 160,
     RULES_TEXT_SIZE = 256,
     RULES_WAIT_SIZE = 400,
@@ -40,6 +41,8 @@ struct rules {
     uint8_t policy; /* enum rule_action */
     bool bad;
     bool drops_by_name;               /* one of them does */
+    uint32_t file;                    /* which file has them; 0: none */
+    size_t culprit;                   /* where they are bad: which entry */
     char problem[RULES_PROBLEM_SIZE]; /* where it is bad: what is wrong */
     uint16_t count;
     struct rule rules[];

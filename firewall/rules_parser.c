@@ -243,7 +243,8 @@ static int by_number(const void *left, const void *right)
     return (int)a->number - (int)b->number;
 }
 
-static void sort(struct rules *rules)
+/* In their order; false where a number is given twice. */
+static bool sort(struct rules *rules)
 {
     qsort(rules->rules, rules->count, sizeof rules->rules[0], by_number);
     for (size_t i = 1; i < rules->count; i++)
@@ -252,7 +253,19 @@ static void sort(struct rules *rules)
             snprintf(key, sizeof key, "%04u", rules->rules[i].number);
             complain(rules, bytes_of_text(key), "given twice",
                      (struct bytes){0});
+            return false;
         }
+    return true;
+}
+
+/* The last entry with the number that is given twice. */
+static size_t find_second(const struct rules_entry *entries, size_t count)
+{
+    for (size_t i = count; i-- > 0;)
+        for (size_t j = 0; j < i; j++)
+            if (bytes_equal(entries[i].key, entries[j].key))
+                return i;
+    return 0;
 }
 
 static void give_names_back(struct rules *rules, struct rule_names *names)
@@ -276,15 +289,18 @@ struct rules *rules_parse(const struct address *source,
         return NULL;
     rules->source = *source;
     bool good = !too_many, has_policy = false;
-    for (size_t i = 0; good && i < count; i++)
+    for (size_t i = 0; good && i < count; i++) {
         good = text_equal(entries[i].key, "policy")
                    ? add_policy(rules, entries[i].value, &has_policy)
                    : add_rule(rules, &entries[i], names);
+        rules->culprit = i;
+    }
     if (too_many)
         complain(rules, bytes_of_text("4097"), "too many", (struct bytes){0});
     else if (good && !has_policy)
         complain(rules, bytes_of_text("policy"), "missing", (struct bytes){0});
-    sort(rules);
+    else if (good && !sort(rules))
+        rules->culprit = find_second(entries, count);
     if (rules->bad)
         give_names_back(rules, names);
     return rules;

@@ -47,6 +47,7 @@ struct gateway {
     struct loop_timer patience; /* with dom0 */
     int ordered_level;          /* of the log; or NO_LEVEL */
     struct router *router;
+    struct rules_option rules;
     struct traffic *traffic;
     bool up;
     struct tunnel granted; /* by the server */
@@ -220,13 +221,25 @@ static void slept(void *context, struct instant now, struct duration length)
     vpn_slept(g->vpn, now);
 }
 
+/* The rules first: they are in force when the tunnel is back. */
+static void reload(struct gateway *g, struct instant now)
+{
+    if (g->rules.path && rules_option_load(&g->rules, g->router, now)) {
+        log_info("rules: %s was read again", g->rules.path);
+        traffic_router_changed(g->traffic);
+    } else if (g->rules.path) {
+        log_warn("rules: what was read before stays in force");
+    }
+    vpn_reload(g->vpn, now);
+}
+
 static void signalled(void *context, struct instant now, int number)
 {
     struct gateway *g = context;
     if (number == SIGUSR1)
         reconnect(g, now);
     else if (number == SIGHUP)
-        vpn_reload(g->vpn, now);
+        reload(g, now);
     else
         vpn_stop(g->vpn, now);
 }
@@ -244,6 +257,7 @@ static json_t *report(struct gateway *g, struct instant now)
                    : dom0_in_contact(g->dom0) ? "in contact"
                                               : "no answer",
         .router = g->router,
+        .rules_problem = g->rules.problem,
         .links = g->links,
         .link_count = g->link_count,
     });
@@ -401,8 +415,9 @@ static bool open_vpn(struct gateway *g)
 
 static bool open_rules(struct gateway *g)
 {
-    return !g->settings->rules ||
-           rules_option_load(g->settings->rules, g->router, loop_now(g->loop));
+    g->rules.path = g->settings->rules;
+    return !g->rules.path ||
+           rules_option_load(&g->rules, g->router, loop_now(g->loop));
 }
 
 static bool open_parts(struct gateway *g)

@@ -64,7 +64,7 @@ static bool enter_sandbox(const struct settings *s, struct sandbox *out)
     return sandbox_enter(
         &(struct sandbox_options){
             .off = s->no_sandbox,
-            .read = (const char *const[]){profiles, NULL},
+            .read = (const char *const[]){profiles, s->rules, NULL},
             .remove = (const char *const[]){s->control, NULL},
         },
         out);

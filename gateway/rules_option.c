@@ -6,13 +6,23 @@
 
 #include "gateway/base/log.h"
 
-/* The whole of it, from the heap; NULL after saying why not. */
-static char *read_file(const char *path, size_t *size)
+static void complain(struct rules_option *o, size_t line, const char *why)
 {
-    FILE *file = fopen(path, "re");
+    if (line > 0)
+        snprintf(o->problem, sizeof o->problem, "%s:%zu: error: %s", o->path,
+                 line, why);
+    else
+        snprintf(o->problem, sizeof o->problem, "%s: error: %s", o->path, why);
+    log_error("rules: %s", o->problem);
+}
+
+/* The whole of it, from the heap; NULL after saying why not. */
+static char *read_file(struct rules_option *o, size_t *size)
+{
+    FILE *file = fopen(o->path, "re");
     char *text = file ? malloc(RULES_OPTION_FILE_MAX) : NULL;
     if (!text) {
-        log_error("rules: %s: %s", path, strerror(errno));
+        complain(o, 0, strerror(errno));
         if (file)
             fclose(file);
         return NULL;
@@ -25,24 +35,25 @@ static char *read_file(const char *path, size_t *size)
     fclose(file);
     if (!why)
         return text;
-    log_error("rules: %s: %s", path, why);
+    complain(o, 0, why);
     free(text);
     return NULL;
 }
 
-bool rules_option_load(const char *path, struct router *router,
+bool rules_option_load(struct rules_option *option, struct router *router,
                        struct instant now)
 {
-    size_t size = 0, line = 0;
-    char *text = read_file(path, &size);
+    size_t size = 0;
+    struct router_rules_problem problem;
+    char *text = read_file(option, &size);
     if (!text)
         return false;
-    bool loaded = router_load_rules(router, now, bytes_of(text, size), &line);
-    if (!loaded && line == 0)
-        log_error("rules: out of memory");
-    else if (!loaded)
-        log_error("%s:%zu: error: a line is /qubes-firewall/ADDRESS/KEY VALUE",
-                  path, line);
+    bool loaded =
+        router_load_rules(router, now, bytes_of(text, size), &problem);
+    if (loaded)
+        option->problem[0] = 0;
+    else
+        complain(option, problem.line, problem.text);
     free(text);
     return loaded;
 }

@@ -156,6 +156,8 @@ static void add_strangers(json_t *problems, const struct status_source *s)
 static json_t *problems_json(const struct status_source *s)
 {
     json_t *problems = json_array();
+    if (s->rules_problem && s->rules_problem[0])
+        json_array_append_new(problems, json_text(s->rules_problem));
     if (s->dom0)
         add_strangers(problems, s);
     for (unsigned key = 0; key < VM_CONFIG_KEY_COUNT; key++) {

@@ -23,6 +23,7 @@ struct status_source {
     const char *qubesdb;     /* "none", "in contact", "no answer" */
     const struct dom0 *dom0; /* NULL: none */
     const struct router *router;
+    const char *rules_problem; /* of the rules' file, or "" */
     struct link *const *links;
     size_t link_count;
 };

@@ -6,7 +6,6 @@
 
 #include "gateway/base/log.h"
 #include "gateway/router/router_state.h"
-#include "gateway/router/rules_file.h"
 #include "gateway/router/verdict.h"
 
 struct router *router_new(const struct router_options *options)
@@ -47,68 +46,12 @@ void router_free(struct router *r)
 
 /* --- Qubes and tunnel ----------------------------------------------------- */
 
-static bool has_address(const struct router_qube *q, const struct address *a)
-{
-    return q->present && a->family != ADDRESS_NONE &&
-           (address_equal(&q->ipv4, a) || address_equal(&q->ipv6, a));
-}
-
 bool router_state_is_qube(const struct router *r, const struct address *a)
 {
     for (size_t i = 0; i < r->limit; i++)
-        if (has_address(&r->qubes[i], a))
+        if (router_state_has_address(&r->qubes[i], a))
             return true;
     return false;
-}
-
-static void describe_rules(struct router *r, uint16_t qube)
-{
-    struct router_qube *q = &r->qubes[qube];
-    const struct rules *rules4 =
-        firewall_rules(r->firewall, qube, ADDRESS_IPV4);
-    rules_describe(rules4, r->accept_unruled, q->rules);
-    if (q->ipv6.family == ADDRESS_NONE)
-        return;
-    char text4[RULES_TEXT_SIZE], text6[RULES_TEXT_SIZE];
-    memcpy(text4, q->rules, sizeof text4);
-    rules_describe(firewall_rules(r->firewall, qube, ADDRESS_IPV6),
-                   r->accept_unruled, text6);
-    if (strcmp(text4, text6) != 0)
-        snprintf(q->rules, sizeof q->rules, "%.110s; IPv6: %.110s", text4,
-                 text6);
-}
-
-static bool can_resolve(const struct router *r)
-{
-    return r->up && r->tunnel.ipv4.address.family != ADDRESS_NONE &&
-           r->dns.resolvers[0].family != ADDRESS_NONE;
-}
-
-/* A rule that just waits for its name's first answer is no news. */
-static void describe_wait(struct router *r, struct instant now, uint16_t qube)
-{
-    struct router_qube *q = &r->qubes[qube];
-    char before[RULES_WAIT_SIZE];
-    const char *unasked = !r->up            ? "the tunnel is down"
-                          : !can_resolve(r) ? "the tunnel has no resolver that "
-                                              "IPv4 reaches"
-                                            : "an answer is awaited";
-    memcpy(before, q->wait, sizeof before);
-    enum rule_name_state state =
-        firewall_describe_wait(r->firewall, now, qube, unasked, q->wait);
-    bool news = can_resolve(r) ? state != RULE_NAME_UNASKED : r->up;
-    if (q->wait[0] && news && strcmp(before, q->wait) != 0)
-        log_warn("firewall: %s: %s", q->name, q->wait);
-}
-
-/* To be called after each change to names, and to what resolves them. */
-static void judge_names(struct router *r, struct instant now, bool describe)
-{
-    if (!firewall_judge_names(r->firewall, now) && !describe)
-        return;
-    for (uint16_t i = 0; i < r->limit; i++)
-        if (r->qubes[i].present)
-            describe_wait(r, now, i);
 }
 
 static void show_addresses(struct router *r, struct instant now, uint16_t qube)
@@ -140,8 +83,7 @@ int router_add_qube(struct router *r, struct instant now, const char *name,
             r->limit = (uint16_t)(i + 1);
         firewall_add_qube(r->firewall, i, ipv4, ipv6);
         show_addresses(r, now, i);
-        describe_rules(r, i);
-        describe_wait(r, now, i);
+        router_state_describe(r, now, i);
         return i;
     }
     return -1;
@@ -180,50 +122,6 @@ void router_set_gateway_address(struct router *r, const struct address *address)
         r->gateway4 = *address;
     else if (address->family == ADDRESS_IPV6)
         r->gateway6 = *address;
-}
-
-static void redescribe(struct router *r, struct instant now,
-                       const struct address *source)
-{
-    for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++)
-        if (has_address(&r->qubes[i], source)) {
-            describe_rules(r, i);
-            describe_wait(r, now, i);
-        }
-}
-
-void router_set_rules(struct router *r, struct instant now,
-                      const struct address *source,
-                      const struct rules_entry *entries, size_t count)
-{
-    char problem[RULES_PROBLEM_SIZE], text[ADDRESS_TEXT_SIZE];
-    enum error error =
-        firewall_set_rules(r->firewall, now, source, entries, count, problem);
-    if (error != OK)
-        log_warn("firewall: all packets from %s are dropped: %s",
-                 address_format(source, text),
-                 error == ERROR_INVALID ? problem : error_text(error));
-    redescribe(r, now, source);
-}
-
-void router_forget_rules(struct router *r, struct instant now,
-                         const struct address *source)
-{
-    firewall_forget_rules(r->firewall, now, source);
-    redescribe(r, now, source);
-}
-
-bool router_load_rules(struct router *r, struct instant now, struct bytes text,
-                       size_t *line)
-{
-    struct rules_file *file = rules_file_parse(text, line);
-    if (!file)
-        return false;
-    const struct rules_file_source *s;
-    for (size_t i = 0; (s = rules_file_source(file, i)) != NULL; i++)
-        router_set_rules(r, now, &s->source, s->entries, s->count);
-    rules_file_free(file);
-    return true;
 }
 
 /* A server that blocks IPv6 gives none, whatever else it says. */
@@ -269,14 +167,14 @@ void router_tunnel_up(struct router *r, struct instant now,
     firewall_set_tunnel(r->firewall, now, &r->tunnel, &routes);
     name_queries_restart(&r->names, now,
                          !same_resolvers(resolvers, r->dns.resolvers));
-    judge_names(r, now, true);
+    router_state_judge_names(r, now, true);
 }
 
 void router_tunnel_down(struct router *r, struct instant now)
 {
     r->now = now;
     r->up = false;
-    judge_names(r, now, true);
+    router_state_judge_names(r, now, true);
 }
 
 /* --- Time and drops ------------------------------------------------------- */
@@ -311,7 +209,7 @@ static void expire_fragments(struct router *r, struct instant now)
 static void begin(struct router *r, struct instant now)
 {
     r->now = now;
-    judge_names(r, now, false);
+    router_state_judge_names(r, now, false);
     firewall_expire(r->firewall, now);
     expire_fragments(r, now);
     fragments_release(r->fragments);
@@ -320,7 +218,7 @@ static void begin(struct router *r, struct instant now)
 void router_expire(struct router *r, struct instant now)
 {
     r->now = now;
-    judge_names(r, now, false);
+    router_state_judge_names(r, now, false);
     firewall_expire(r->firewall, now);
     expire_fragments(r, now);
 }
@@ -329,9 +227,9 @@ void router_own_packets(struct router *r, struct instant now,
                         struct packet_batch *out)
 {
     uint16_t i = out->count;
-    if (can_resolve(r))
+    if (router_state_can_resolve(r))
         name_queries_ask(&r->names, now, &r->dns, &r->tunnel.ipv4.address, out);
-    judge_names(r, now, false);
+    router_state_judge_names(r, now, false);
     for (; i < out->count; i++)
         out->packets[i].qube = ROUTER_NO_QUBE;
 }
@@ -340,7 +238,7 @@ struct instant router_deadline(const struct router *r)
 {
     struct instant deadline = instant_earlier(firewall_deadline(r->firewall),
                                               fragments_deadline(r->fragments));
-    if (can_resolve(r))
+    if (router_state_can_resolve(r))
         deadline = instant_earlier(deadline, name_queries_deadline(&r->names));
     return deadline;
 }
@@ -404,7 +302,7 @@ static void judge_from_tunnel(struct router *r, struct instant now,
         }
     }
     if (drop == DROP_ANSWERED)
-        judge_names(r, now, false);
+        router_state_judge_names(r, now, false);
     p->drop = (uint8_t)drop;
     if (drop != DROP_NONE) {
         count(&r->drops, drop);

@@ -73,14 +73,22 @@ void router_set_gateway_address(struct router *r,
 void router_set_rules(struct router *r, struct instant now,
                       const struct address *source,
                       const struct rules_entry *entries, size_t count);
-/* The address has no rules any more. */
+/* The address has no rules any more, but for those of a file. */
 void router_forget_rules(struct router *r, struct instant now,
                          const struct address *source);
-/* The same from a file's text, a line "/qubes-firewall/<source>/<key> <value>"
- * each; empty lines and those that begin with # are skipped. False, and
- * nothing is changed, where a line is not of that form: *line is its number. */
+/* Why a file's rules are not taken. */
+struct router_rules_problem {
+    size_t line; /* from 1; 0: no line's fault */
+    char text[RULES_PROBLEM_SIZE + ADDRESS_TEXT_SIZE];
+};
+/* Rules of many addresses from a file's text, a line
+ * "/qubes-firewall/<source>/<key> <value>" each; empty lines and those that
+ * begin with # are skipped. They are taken as a whole, in place of those of
+ * the file before; an address that router_set_rules() has given rules keeps
+ * them. False, and nothing is changed, where anything is wrong with them. */
 MUST_USE bool router_load_rules(struct router *r, struct instant now,
-                                struct bytes text, size_t *line);
+                                struct bytes text,
+                                struct router_rules_problem *problem);
 
 /* To be called before router_tunnel_up(), until it is true: TCP connections
  * that cannot survive that change are reset, by packets to their qubes, each

@@ -93,6 +93,22 @@ static inline const struct address *router_state_own(const struct router *r,
                                   : &r->tunnel.ipv6.address;
 }
 
+static inline bool router_state_has_address(const struct router_qube *q,
+                                            const struct address *a)
+{
+    return q->present && a->family != ADDRESS_NONE &&
+           (address_equal(&q->ipv4, a) || address_equal(&q->ipv6, a));
+}
+
+/* Can the tunnel's resolvers be asked? */
+bool router_state_can_resolve(const struct router *r);
+/* The texts about a qube's rules are made anew. */
+void router_state_describe(struct router *r, struct instant now, uint16_t qube);
+/* To be called after each change to names, and to what resolves them; with
+ * `describe` even where no name has changed. */
+void router_state_judge_names(struct router *r, struct instant now,
+                              bool describe);
+
 /* Is it an address of a qube that is there? */
 bool router_state_is_qube(const struct router *r, const struct address *a);
 

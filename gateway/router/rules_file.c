@@ -17,6 +17,7 @@ struct rules_file {
     size_t source_count;
     struct rules_file_source *sources;
     struct rules_entry *entries;
+    size_t *lines;
 };
 
 static bool parse_line(struct bytes text, struct line *out)
@@ -74,15 +75,17 @@ static bool group(struct rules_file *file, const struct line *lines,
                   size_t count)
 {
     file->entries = calloc(count + 1, sizeof *file->entries);
+    file->lines = calloc(count + 1, sizeof *file->lines);
     file->sources = calloc(count + 1, sizeof *file->sources);
-    if (!file->entries || !file->sources)
+    if (!file->entries || !file->lines || !file->sources)
         return false;
     for (size_t i = 0; i < count; i++) {
         file->entries[i] = lines[i].entry;
+        file->lines[i] = lines[i].number;
         struct rules_file_source *s = &file->sources[file->source_count];
         if (i == 0 || !address_equal(&lines[i].source, &s[-1].source)) {
             *s = (struct rules_file_source){lines[i].source, &file->entries[i],
-                                            0};
+                                            &file->lines[i], 0};
             file->source_count++;
         }
         file->sources[file->source_count - 1].count++;
@@ -116,7 +119,13 @@ void rules_file_free(struct rules_file *file)
         return;
     free(file->sources);
     free(file->entries);
+    free(file->lines);
     free(file);
+}
+
+size_t rules_file_count(const struct rules_file *file)
+{
+    return file->source_count;
 }
 
 const struct rules_file_source *rules_file_source(const struct rules_file *file,

@@ -10,6 +10,7 @@ struct rules_file;
 struct rules_file_source {
     struct address source;
     const struct rules_entry *entries; /* views of the text */
+    const size_t *lines;               /* of each entry, from 1 */
     size_t count;
 };
 
@@ -18,6 +19,7 @@ struct rules_file_source {
 struct rules_file *rules_file_parse(struct bytes text, size_t *line);
 void rules_file_free(struct rules_file *file);
 
+size_t rules_file_count(const struct rules_file *file);
 /* The addresses in the file, one after another; NULL behind the last. */
 const struct rules_file_source *rules_file_source(const struct rules_file *file,
                                                   size_t index);

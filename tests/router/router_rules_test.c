@@ -110,11 +110,17 @@ static void without_rules_nothing_passes_where_rules_are_expected(void **state)
     world_free(w);
 }
 
+static bool load(struct world *w, const char *text,
+                 struct router_rules_problem *problem)
+{
+    return router_load_rules(w->router, w->now, bytes_of_text(text), problem);
+}
+
 static void rules_come_from_a_file_too(void **state)
 {
     (void)state;
     struct world *w = world_new(64);
-    size_t line;
+    struct router_rules_problem problem;
     static const char text[] =
         "# of two qubes, mixed\n"
         "/qubes-firewall/10.137.0.5/policy drop\n"
@@ -123,28 +129,108 @@ static void rules_come_from_a_file_too(void **state)
         "/qubes-firewall/10.137.0.5/0001 action=accept proto=udp\n"
         "/qubes-firewall/10.137.0.6/0000 action=drop\n"
         "/qubes-firewall/10.137.0.5/0000 action=drop dst4=192.0.2.1\n";
-    assert_true(
-        router_load_rules(w->router, w->now, bytes_of_text(text), &line));
+    assert_true(load(w, text, &problem));
     assert_string_equal(rules_text(w, w->second), "1 rule, else drop");
     struct craft c = sample(false, 17);
     assert_int_equal(up_to(w, &c, "192.0.2.2"), DROP_NONE);
     assert_int_equal(up_to(w, &c, "192.0.2.1"), DROP_RULE);
-    static const char *const wrong[] = {
-        "/qubes-firewall/10.137.0.5/policy",
-        "/qubes-firewall/10.137.0.5 drop",
-        "/qubes-firewall/10.137.0/policy drop",
-        "/qubes-firewall/ drop",
-        "/other/10.137.0.5/policy drop",
-        "x",
+    world_free(w);
+}
+
+#define FILE_LINE "/qubes-firewall/10.137.0.5/"
+
+/* A file that is not right is not taken, not even in part, and the line is
+ * told. */
+static void a_broken_file_changes_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t line;
+        const char *why;
+    } cases[] = {
+        {"\n\n" FILE_LINE "policy\n", 3, "a line is"},
+        {"\n\n/qubes-firewall/10.137.0.5 drop\n", 3, "a line is"},
+        {"\n/qubes-firewall/10.137.0/policy drop\n", 2, "a line is"},
+        {"/qubes-firewall/ drop\n", 1, "a line is"},
+        {"/other/10.137.0.5/policy drop\n", 1, "a line is"},
+        {"#\nx", 2, "a line is"},
+        {FILE_LINE "policy accept\n" FILE_LINE "0000 action=allow\n"
+                   "/qubes-firewall/10.137.0.6/policy accept\n",
+         2, "10.137.0.5: rule 0000: bad value: action=allow"},
+        {"/qubes-firewall/10.137.0.6/policy accept\n" FILE_LINE
+         "0000 action=accept\n" FILE_LINE "0001 action=accept\n",
+         3, "10.137.0.5: rule policy: missing"},
+        {FILE_LINE "0000 action=accept\n" FILE_LINE
+                   "0001 action=accept\n" FILE_LINE
+                   "0000 action=accept\n" FILE_LINE "policy drop\n",
+         3, "10.137.0.5: rule 0000: given twice"},
+        {FILE_LINE "policy drop\n" FILE_LINE "policy drop\n", 2,
+         "10.137.0.5: rule policy: given twice"},
     };
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        char lines[100] = "\n\n";
-        strcat(lines, wrong[i]);
-        assert_false(
-            router_load_rules(w->router, w->now, bytes_of_text(lines), &line));
-        assert_int_equal(line, 3);
+    struct world *w = world_new(64);
+    struct router_rules_problem problem;
+    struct craft c = sample(false, 17);
+    assert_true(load(w,
+                     FILE_LINE "policy accept\n" FILE_LINE
+                               "0000 action=drop dst4=192.0.2.1\n",
+                     &problem));
+    open_flow(w, &c);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_false(load(w, cases[i].text, &problem));
+        assert_int_equal(problem.line, cases[i].line);
+        assert_non_null(strstr(problem.text, cases[i].why));
+        assert_int_equal(router_flow_count(w->router), 1);
+        assert_non_null(
+            strstr(rules_text(w, w->first), "1 rule, else accept;"));
+        assert_string_equal(rules_text(w, w->second),
+                            "accept (no rules configured)");
     }
-    assert_string_equal(rules_text(w, w->second), "1 rule, else drop");
+    world_free(w);
+}
+
+static void a_file_may_be_read_again(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct router_rules_problem problem;
+    struct craft c = sample(false, 17), other = sample(false, 17);
+    other.source = craft_address("10.137.0.6");
+    assert_true(load(w,
+                     FILE_LINE "policy accept\n"
+                               "/qubes-firewall/10.137.0.6/policy drop\n",
+                     &problem));
+    open_flow(w, &c);
+    assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_RULE);
+
+    /* Flows are judged again; what is not in the file any more is gone. */
+    assert_true(load(w, FILE_LINE "policy drop\n", &problem));
+    assert_int_equal(router_flow_count(w->router), 0);
+    assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_RULE);
+    assert_string_equal(rules_text(w, w->second),
+                        "accept (no rules configured)");
+
+    /* What dom0 says of an address counts, before and after. */
+    set_rules(w, "10.137.0.5", "accept", "");
+    assert_true(load(w,
+                     FILE_LINE "policy drop\n"
+                               "/qubes-firewall/10.137.0.6/policy accept\n",
+                     &problem));
+    assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NONE);
+    assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
+    set_rules(w, "10.137.0.6", "drop", "");
+    assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_RULE);
+    assert_true(load(w, "", &problem));
+    assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NONE);
+    /* And it takes back only what it has said. */
+    assert_true(load(w,
+                     "/qubes-firewall/10.137.0.7/policy drop\n"
+                     "/qubes-firewall/10.137.0.5/policy drop\n",
+                     &problem));
+    struct address a = craft_address("10.137.0.7");
+    router_forget_rules(w->router, w->now, &a);
+    int third = router_add_qube(w->router, w->now, "third", &a, NULL);
+    assert_string_equal(rules_text(w, third), "0 rules, else drop");
     world_free(w);
 }
 
@@ -155,6 +241,8 @@ int main(void)
         cmocka_unit_test(bad_rules_drop_everything_and_are_named),
         cmocka_unit_test(without_rules_nothing_passes_where_rules_are_expected),
         cmocka_unit_test(rules_come_from_a_file_too),
+        cmocka_unit_test(a_broken_file_changes_nothing),
+        cmocka_unit_test(a_file_may_be_read_again),
     };
     return cmocka_run_group_tests_name("router_rules", tests, NULL, NULL);
 }
