@@ -336,6 +336,8 @@ static bool open_link(struct gateway *g, const struct downstream *d)
     struct link *link = NULL;
     enum error error;
 
+    if (address_is_set(&d->gateway))
+        router_set_qube_gateway(g->router, &d->ipv4, &d->gateway);
     switch (d->kind) {
     case DOWNSTREAM_TAP:
         link = open_tap(g, d, &owner);

@@ -32,7 +32,7 @@ static const char usage[] =
     "          serve qubes through the VPN of the profile, or of that in DIR\n"
     "          which dom0 names; SPEC is xen, or for one qube\n"
     "          tap:IFNAME or vchan:DOMID:PATH, and\n"
-    "          ,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]\n"
+    "          ,ip=ADDRESS[,ip6=ADDRESS][,gw=ADDRESS][,mac=MAC]\n"
     "  attach DOMID:PATH IFNAME [--no-sandbox] [-v]\n"
     "          in a qube: its network card over a vchan to that gateway\n"
     "  serve --config FILE [--control SOCKET] [--no-sandbox] [-v]\n"

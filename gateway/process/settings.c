@@ -42,11 +42,15 @@ static bool parse_qube_field(struct bytes field, struct downstream *out,
         *why = "--downstream: ip6= takes an IPv6 address";
         return parse_address(value, ADDRESS_IPV6, &out->ipv6);
     }
+    if (text_equal(key, "gw")) {
+        *why = "--downstream: gw= takes an IPv4 address";
+        return parse_address(value, ADDRESS_IPV4, &out->gateway);
+    }
     if (text_equal(key, "mac")) {
         *why = "--downstream: mac= takes six pairs of hexadecimal digits";
         return parse_mac(value, out->mac);
     }
-    *why = "--downstream: the fields of a qube are ip, ip6 and mac";
+    *why = "--downstream: the fields of a qube are ip, ip6, gw and mac";
     return false;
 }
 
@@ -85,7 +89,7 @@ bool settings_parse_downstream(const char *spec, struct downstream *out,
         return true;
     }
     *why = "--downstream: SPEC is xen, tap:IFNAME or vchan:DOMID:PATH, the "
-           "last two with ,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]";
+           "last two with ,ip=ADDRESS[,ip6=ADDRESS][,gw=ADDRESS][,mac=MAC]";
     if (!text_cut(&rest, ':', &kind) || !text_cut(&rest, ',', &part) ||
         !parse_name(kind, part, &d, why))
         return false;
@@ -95,6 +99,10 @@ bool settings_parse_downstream(const char *spec, struct downstream *out,
     }
     if (!address_is_set(&d.ipv4)) {
         *why = "--downstream: ip= is missing, the qube's address";
+        return false;
+    }
+    if (address_equal(&d.ipv4, &d.gateway)) {
+        *why = "--downstream: gw= is the gateway's address, not the qube's own";
         return false;
     }
     *out = d;

@@ -23,8 +23,9 @@ struct downstream {
     uint32_t domain;                         /* of a vchan's qube */
     char path[VCHAN_PATH_SIZE];              /* below its home in xenstore */
     struct address ipv4;
-    struct address ipv6; /* or unset */
-    uint8_t mac[6];      /* all zero: learnt */
+    struct address ipv6;    /* or unset */
+    struct address gateway; /* as the qube knows us; or unset */
+    uint8_t mac[6];         /* all zero: learnt */
 };
 
 struct settings {
@@ -51,7 +52,8 @@ bool settings_name_vchan(const struct settings *s);
 /* Where Xen's grant device is, "xen" is the default. */
 #define SETTINGS_XEN_DEVICE "/dev/xen/gntdev"
 
-/* "tap:IFNAME,ip=A[,ip6=A][,mac=M]", "vchan:DOMID:PATH,ip=A..." or "xen". */
+/* "tap:IFNAME,ip=A[,ip6=A][,gw=A][,mac=M]", "vchan:DOMID:PATH,ip=A..." or
+ * "xen". */
 MUST_USE bool settings_parse_downstream(const char *spec,
                                         struct downstream *out,
                                         const char **why);

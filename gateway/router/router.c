@@ -60,6 +60,7 @@ static void show_addresses(struct router *r, struct instant now, uint16_t qube)
     struct shown_address_entry shown = shown_address_find(&r->mapped, &q->ipv4);
     q->visible = address_is_set(&shown.visible) ? shown.visible : q->ipv4;
     q->gateway = shown.gateway;
+    q->true_gateway = shown_address_find(&r->gateways, &q->ipv4).gateway;
     firewall_show_address(r->firewall, now, qube, &q->visible);
 }
 
@@ -114,6 +115,18 @@ void router_show_addresses(struct router *r, struct instant now,
     for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++)
         if (r->qubes[i].present && address_equal(&r->qubes[i].ipv4, real))
             show_addresses(r, now, i);
+}
+
+void router_set_qube_gateway(struct router *r, const struct address *real,
+                             const struct address *gateway)
+{
+    const struct shown_address_entry entry = {.real = *real,
+                                              .gateway = *gateway};
+    bool room = shown_address_set(&r->gateways, &entry);
+    assert(room); /* one for each --downstream */
+    for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++)
+        if (r->qubes[i].present && address_equal(&r->qubes[i].ipv4, real))
+            show_addresses(r, r->now, i);
 }
 
 void router_set_gateway_address(struct router *r, const struct address *address)

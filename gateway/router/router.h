@@ -63,6 +63,11 @@ void router_show_addresses(struct router *r, struct instant now,
 void router_set_gateway_address(struct router *r,
                                 const struct address *address);
 
+/* The same for the qube with this real IPv4 address alone, which may come
+ * later; it has IPv6 as before. */
+void router_set_qube_gateway(struct router *r, const struct address *real,
+                             const struct address *gateway);
+
 /*
  * The rules of a source address from now on, in the text of QubesDB: what
  * stands below /qubes-firewall/<source>/ ("policy", "0000", ...). They take

@@ -32,7 +32,8 @@ struct router_qube {
     char name[ROUTER_NAME_SIZE];
     struct address ipv4, ipv6;
     struct address visible;      /* which IPv4 address it sees as its own */
-    struct address gateway;      /* and which as ours */
+    struct address gateway;      /* and which as ours; unset: the true one */
+    struct address true_gateway; /* which is ours; unset: that of all qubes */
     char rules[RULES_TEXT_SIZE]; /* what they are, for people */
     char wait[RULES_WAIT_SIZE];  /* which of them waits for a name, or "" */
     struct token_bucket answers;
@@ -51,6 +52,7 @@ struct router {
     struct dns dns;
     struct name_queries names;
     struct shown_address mapped;
+    struct shown_address gateways;     /* true ones, not that of all qubes */
     struct address gateway4, gateway6; /* as qubes know us */
     struct icmp_replies answers;
     struct icmp_replies outside; /* to who sends through the tunnel */
@@ -66,6 +68,13 @@ static_assert((int)ROUTER_QUBES_MAX == (int)FIREWALL_QUBES_MAX,
 static_assert((int)ROUTER_SHARES == (int)FRAGMENTS_SHARES,
               "each share is counted");
 
+static inline const struct address *
+router_state_true_gateway(const struct router *r, const struct router_qube *q)
+{
+    return q->true_gateway.family == ADDRESS_IPV4 ? &q->true_gateway
+                                                  : &r->gateway4;
+}
+
 /* As which the qube knows us. */
 static inline const struct address *
 router_state_gateway(const struct router *r, const struct router_qube *q,
@@ -73,7 +82,8 @@ router_state_gateway(const struct router *r, const struct router_qube *q,
 {
     if (family == ADDRESS_IPV6)
         return &r->gateway6;
-    return q->gateway.family == ADDRESS_IPV4 ? &q->gateway : &r->gateway4;
+    return q->gateway.family == ADDRESS_IPV4 ? &q->gateway
+                                             : router_state_true_gateway(r, q);
 }
 
 /* Is either of the addresses that it is shown not as it is? */
@@ -82,7 +92,7 @@ static inline bool router_state_is_fooled(const struct router *r,
 {
     return !address_equal(&q->visible, &q->ipv4) ||
            !address_equal(router_state_gateway(r, q, ADDRESS_IPV4),
-                          &r->gateway4);
+                          router_state_true_gateway(r, q));
 }
 
 /* Our own in the tunnel. */

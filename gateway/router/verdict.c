@@ -42,7 +42,8 @@ static bool is_hidden(const struct router *r, const struct router_qube *q,
                       const struct address *a)
 {
     return router_state_is_fooled(r, q) &&
-           (address_equal(a, &r->gateway4) || address_equal(a, &q->ipv4));
+           (address_equal(a, router_state_true_gateway(r, q)) ||
+            address_equal(a, &q->ipv4));
 }
 
 static bool is_tunnel_end(const struct router *r, const struct address *a)

@@ -24,7 +24,7 @@ static void a_whole_command_line_is_read(void **state)
     (void)state;
     struct settings s;
     assert_true(PARSE(&s, "--profile", "work.ovpn", "--downstream",
-                      "tap:qube0,ip=10.137.0.10,ip6=fd09::a,"
+                      "tap:qube0,ip=10.137.0.10,ip6=fd09::a,gw=10.138.1.7,"
                       "mac=00:16:3e:5E:6c:00",
                       "--downstream", "tap:qube1,ip=10.137.0.11", "--qubesdb",
                       "none", "--control", "/tmp/c", "-v"));
@@ -36,6 +36,8 @@ static void a_whole_command_line_is_read(void **state)
     assert_string_equal(s.downstreams[0].interface, "qube0");
     assert_int_equal(address_to_ipv4(&s.downstreams[0].ipv4), 0x0a89000a);
     assert_int_equal(s.downstreams[0].ipv6.family, ADDRESS_IPV6);
+    assert_int_equal(address_to_ipv4(&s.downstreams[0].gateway), 0x0a8a0107);
+    assert_false(address_is_set(&s.downstreams[1].gateway));
     assert_int_equal(s.downstreams[0].mac[3], 0x5e);
     assert_false(address_is_set(&s.downstreams[1].ipv6));
 }
@@ -139,6 +141,9 @@ static void a_broken_downstream_is_refused(void **state)
         "tap:q,ip=192.0.2.256",
         "tap:q,ip=fd00::1",
         "tap:q,ip=192.0.2.1,ip6=192.0.2.2",
+        "tap:q,ip=192.0.2.1,gw=fd00::1",
+        "tap:q,ip=192.0.2.1,gw=192.0.2.1",
+        "tap:q,ip=192.0.2.1,gw",
         "tap:q,ip=192.0.2.1,mac=00:11:22:33:44",
         "tap:q,ip=192.0.2.1,mac=00:11:22:33:44:55:66",
         "tap:q,ip=192.0.2.1,mac=0:11:22:33:44:55",

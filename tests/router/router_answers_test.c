@@ -399,6 +399,37 @@ static void the_gateway_answers_ping(void **state)
     world_free(w);
 }
 
+/* What is said of one qube's gateway leaves the others and IPv6 alone, and
+ * what dom0 lets the qube see instead counts before it. */
+static void a_qube_may_know_the_gateway_by_an_address_of_its_own(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    struct address real = craft_address("10.137.0.5"),
+                   own = craft_address("10.138.0.1"),
+                   shown = craft_address("192.168.1.1"), unset = {0};
+    struct craft ping = sample(false, 1), c6 = sample(true, 17),
+                 other = sample(false, 1), udp = sample(false, 17);
+    router_set_qube_gateway(w->router, &real, &own);
+    assert_int_equal(up_to(w, &ping, "10.138.0.1"), DROP_ANSWERED);
+    assert_int_equal(up_to(w, &udp, "10.138.0.1"), DROP_GATEWAY_SERVICE);
+    expect_error(w, 3, 3);
+    assert_memory_equal(w->replies.packets[0].data + 12, own.bytes, 4);
+    assert_int_equal(up_to(w, &ping, "10.139.1.1"), DROP_ANSWERED);
+    assert_int_equal(up(w, w->first, craft_packet(&c6)), DROP_NONE);
+    other.source = craft_address("10.137.0.6");
+    other.destination = own;
+    assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
+
+    router_show_addresses(w->router, w->now, &real, &unset, &shown);
+    assert_int_equal(up_to(w, &ping, "192.168.1.1"), DROP_ANSWERED);
+    assert_true(up_to(w, &ping, "10.138.0.1") != DROP_ANSWERED);
+    router_show_addresses(w->router, w->now, &real, &unset, &own);
+    assert_int_equal(up_to(w, &ping, "10.138.0.1"), DROP_ANSWERED);
+    assert_int_equal(up(w, w->first, craft_packet(&c6)), DROP_NONE);
+    world_free(w);
+}
+
 /* Qubes' net.fake-ip: nothing that the qube sees tells where it is. */
 static void a_qube_may_be_shown_other_addresses(void **state)
 {
@@ -635,6 +666,7 @@ int main(void)
         cmocka_unit_test(what_a_qube_says_to_its_link_is_not_spoofing),
         cmocka_unit_test(what_is_lost_behind_the_router_is_counted),
         cmocka_unit_test(the_gateway_answers_ping),
+        cmocka_unit_test(a_qube_may_know_the_gateway_by_an_address_of_its_own),
         cmocka_unit_test(a_qube_may_be_shown_other_addresses),
         cmocka_unit_test(answers_are_limited_in_rate),
         cmocka_unit_test(a_connection_from_before_is_reset),
