@@ -199,8 +199,8 @@ enum drop firewall_receive(struct firewall *f, struct instant now,
 {
     if (icmp_is_error(ip))
         return receive_error(f, firewall_state_second(now), packet, ip);
-    if (icmp_is(ip) && !icmp_is_echo_reply(ip))
-        return icmp_is_echo_request(ip) ? DROP_NO_FLOW : DROP_ICMP_TYPE;
+    if (icmp_is(ip) && !icmp_is_reply(ip))
+        return icmp_is_request(ip) ? DROP_NO_FLOW : DROP_ICMP_TYPE;
     struct flow_key key = flow_key_of(ip, FLOW_TUNNEL_SIDE, true);
     uint32_t index = flow_find(&f->flows, &key);
     if (index == FLOW_NONE)

@@ -1,6 +1,5 @@
 /* The rules of all source addresses, and what they say of the flows. */
 #include "firewall/firewall_state.h"
-#include "gateway/packet/icmp.h"
 
 struct rules_verdict firewall_state_judge(const struct firewall *f,
                                           struct instant now,
@@ -16,7 +15,7 @@ struct rules_verdict firewall_state_judge(const struct firewall *f,
     struct rules_question question = {
         .family = qube->family,
         .protocol = qube->protocol,
-        .icmp_type = v4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST,
+        .icmp_type = (uint8_t)tunnel->remote_port, /* where it is ICMP */
         .port = tunnel->remote_port,
         .destination = address_from_bytes(qube->family, tunnel->remote),
         .asked = address_from_bytes(qube->family, qube->remote),

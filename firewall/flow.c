@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "gateway/packet/icmp.h"
+
 /* What is hashed has no holes, and a flow is two cache lines. */
 static_assert(sizeof(struct flow_key) == 24, "holes in the key");
 static_assert(sizeof(struct flow) <= 128, "a flow has grown");
@@ -289,9 +291,10 @@ struct flow_key flow_key_of(const struct ip_packet *ip, uint16_t qube,
         .protocol = ip->protocol,
         .family = ip->family,
     };
-    /* An identifier is the asking side's alone. */
+    /* An identifier is the asking side's alone, and each kind of question has
+     * its own. */
     if (ip->protocol == IP_ICMP || ip->protocol == IP_ICMPV6)
-        k.remote_port = 0;
+        k.remote_port = icmp_request_type(ip);
     memcpy(k.remote, reversed ? ip_source(ip) : ip_destination(ip),
            ip_address_size(ip));
     return k;

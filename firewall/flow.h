@@ -30,10 +30,10 @@ enum {
 #define FLOW_NONE UINT32_MAX
 
 struct flow_key {
-    uint8_t remote[16]; /* IPv4: the rest is zero */
-    uint16_t remote_port;
-    uint16_t local_port; /* the qube's, or the external one */
-    uint16_t qube;       /* or FLOW_TUNNEL_SIDE */
+    uint8_t remote[16];   /* IPv4: the rest is zero */
+    uint16_t remote_port; /* of ICMP the type of the request */
+    uint16_t local_port;  /* the qube's, or the external one */
+    uint16_t qube;        /* or FLOW_TUNNEL_SIDE */
     uint8_t protocol;
     uint8_t family;
 };

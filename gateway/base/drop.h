@@ -30,7 +30,8 @@
     /* firewall */                                                             \
     X(IP_MALFORMED, "firewall: malformed IP packet")                           \
     X(IP_CHECKSUM, "firewall: wrong IP header checksum")                       \
-    X(IP_OPTIONS, "firewall: IP options or extension headers not allowed")     \
+    X(IP_OPTIONS, "firewall: IP options or extension headers not passed")      \
+    X(PORT_ZERO, "firewall: to or from port 0")                                \
     X(TRANSPORT_MALFORMED, "firewall: malformed TCP, UDP or ICMP header")      \
     X(TRANSPORT_CHECKSUM, "firewall: wrong TCP, UDP or ICMP checksum")         \
     X(PROTOCOL, "firewall: protocol not supported")                            \

@@ -21,6 +21,32 @@ bool icmp_is_echo_reply(const struct ip_packet *ip)
                                                         : ICMPV6_ECHO_REPLY);
 }
 
+static bool is_timestamp(const struct ip_packet *ip, enum icmp_type type)
+{
+    return ip->family == ADDRESS_IPV4 && icmp_is(ip) && ip->icmp_code == 0 &&
+           ip->icmp_type == type;
+}
+
+bool icmp_is_request(const struct ip_packet *ip)
+{
+    return icmp_is_echo_request(ip) || is_timestamp(ip, ICMP_TIMESTAMP_REQUEST);
+}
+
+bool icmp_is_reply(const struct ip_packet *ip)
+{
+    return icmp_is_echo_reply(ip) || is_timestamp(ip, ICMP_TIMESTAMP_REPLY);
+}
+
+uint8_t icmp_request_type(const struct ip_packet *ip)
+{
+    if (ip->family == ADDRESS_IPV6)
+        return ICMPV6_ECHO_REQUEST;
+    return ip->icmp_type == ICMP_TIMESTAMP_REQUEST ||
+                   ip->icmp_type == ICMP_TIMESTAMP_REPLY
+               ? ICMP_TIMESTAMP_REQUEST
+               : ICMP_ECHO_REQUEST;
+}
+
 bool icmp_is_error(const struct ip_packet *ip)
 {
     if (!icmp_is(ip))
@@ -76,8 +102,7 @@ enum drop icmp_find_quoted(const struct packet *packet,
         quoted->family != ip->family)
         return DROP_ICMP_EMBEDDED;
     /* RFC 1122 3.2.2: no error is answered by an error. */
-    if (icmp_is(quoted) && !icmp_is_echo_request(quoted) &&
-        !icmp_is_echo_reply(quoted))
+    if (icmp_is(quoted) && !icmp_is_request(quoted) && !icmp_is_reply(quoted))
         return DROP_ICMP_EMBEDDED;
     return DROP_NONE;
 }

@@ -19,6 +19,10 @@ enum icmp_type {
     ICMP_ECHO_REQUEST = 8,
     ICMP_TIME_EXCEEDED = 11,
     ICMP_PARAMETER_PROBLEM = 12,
+    ICMP_TIMESTAMP_REQUEST = 13,
+    ICMP_TIMESTAMP_REPLY = 14,
+    ICMP_INFORMATION_REQUEST = 15,
+    ICMP_MASK_REQUEST = 17,
 
     ICMPV6_UNREACHABLE = 1,
     ICMPV6_PACKET_TOO_BIG = 2,
@@ -26,6 +30,7 @@ enum icmp_type {
     ICMPV6_PARAMETER_PROBLEM = 4,
     ICMPV6_ECHO_REQUEST = 128,
     ICMPV6_ECHO_REPLY = 129,
+    ICMPV6_INFORMATIONAL = 0x80, /* the bit of all that are no errors */
 };
 
 /* Codes of UNREACHABLE. */
@@ -49,6 +54,11 @@ enum {
 bool icmp_is(const struct ip_packet *ip);
 bool icmp_is_echo_request(const struct ip_packet *ip);
 bool icmp_is_echo_reply(const struct ip_packet *ip);
+/* The queries that pass, and what answers them: echo, and timestamp. */
+bool icmp_is_request(const struct ip_packet *ip);
+bool icmp_is_reply(const struct ip_packet *ip);
+/* The type of the request in a flow, of either. */
+uint8_t icmp_request_type(const struct ip_packet *ip);
 /* One of the errors that pass: unreachable, too big, time exceeded,
  * parameter problem. */
 bool icmp_is_error(const struct ip_packet *ip);

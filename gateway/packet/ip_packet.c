@@ -112,7 +112,7 @@ static bool parse_tcp(struct ip_packet *ip, const uint8_t *t, size_t size)
     ip->destination_port = load_u16(t + 2);
     ip->tcp_flags = t[TCP_FLAGS];
     ip->payload = (uint16_t)(ip->transport + header_size);
-    return ip->source_port && ip->destination_port;
+    return true;
 }
 
 static bool parse_udp(struct ip_packet *ip, const uint8_t *t, size_t size,
@@ -133,7 +133,7 @@ static bool parse_udp(struct ip_packet *ip, const uint8_t *t, size_t size,
     ip->source_port = load_u16(t);
     ip->destination_port = load_u16(t + 2);
     ip->payload = (uint16_t)(ip->transport + UDP_HEADER_SIZE);
-    return ip->source_port && ip->destination_port;
+    return true;
 }
 
 static bool parse_icmp(struct ip_packet *ip, const uint8_t *t, size_t size)

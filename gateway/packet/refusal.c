@@ -14,12 +14,24 @@ static bool is_group(const struct ip_packet *ip, const uint8_t *address)
 {
     if (ip->family == ADDRESS_IPV6)
         return address[0] == 0xff;
-    return address[0] >= 224; /* multicast, reserved, broadcast */
+    return address[0] >> 4 == 14 || load_u32(address) == UINT32_MAX;
+}
+
+/* Its sender asks for something, so that an error tells it that it waits in
+ * vain. Neighbour discovery and the like, below and above, are of the link. */
+static bool is_query(const struct ip_packet *ip)
+{
+    if (ip->family == ADDRESS_IPV6)
+        return ip->icmp_type & ICMPV6_INFORMATIONAL;
+    return ip->icmp_type == ICMP_ECHO_REQUEST ||
+           ip->icmp_type == ICMP_TIMESTAMP_REQUEST ||
+           ip->icmp_type == ICMP_INFORMATION_REQUEST ||
+           ip->icmp_type == ICMP_MASK_REQUEST;
 }
 
 bool refusal_must_not_answer(const struct ip_packet *ip)
 {
-    if (icmp_is(ip) && !icmp_is_echo_request(ip))
+    if (icmp_is(ip) && !is_query(ip))
         return true;
     return ip->fragment_offset > 0 ||
            is_zero(ip_source(ip), ip_address_size(ip)) ||

@@ -1,6 +1,7 @@
 #include "gateway/router/verdict.h"
 
 #include "gateway/packet/icmp.h"
+#include "gateway/packet/ip_options.h"
 #include "gateway/router/scope.h"
 
 /* Collects fragments; DROP_NONE when the packet is whole, and *ip is it. */
@@ -37,7 +38,8 @@ static bool is_gateway(const struct router *r, const struct router_qube *q,
            address_equal(a, &r->link_local) || dns_is_virtual(&r->dns, a);
 }
 
-/* Where it is, a qube that is shown other addresses cannot find out. */
+/* Where it is, a qube that is shown other addresses cannot find out: its own
+ * real address looks like a neighbour's. */
 static bool is_hidden(const struct router *r, const struct router_qube *q,
                       const struct address *a)
 {
@@ -92,9 +94,10 @@ static enum drop judge_destination(const struct router *r,
     struct address to = address_from_bytes(ip->family, ip_destination(ip));
     if (is_gateway(r, q, &to))
         return to_gateway(r, now, ip, &to, redirect);
-    if (scope_is_martian(&to) || is_hidden(r, q, &to))
+    if (scope_is_martian(&to))
         return DROP_MARTIAN;
-    if (router_state_is_qube(r, &to) || address_equal(&to, &q->visible))
+    if (router_state_is_qube(r, &to) || address_equal(&to, &q->visible) ||
+        is_hidden(r, q, &to))
         return DROP_QUBE_TO_QUBE;
     if (!r->up)
         return DROP_TUNNEL_DOWN;
@@ -105,13 +108,14 @@ static enum drop judge_destination(const struct router *r,
 
 /* IPv4 without DF may be cut to the tunnel's MTU: a plain packet or a UDP
  * super-packet's segments into fragments, a TCP super-packet into smaller
- * segments. What came in fragments leaves so. */
+ * segments. What came in fragments leaves so. What has options is not cut. */
 static bool is_too_big(const struct router *r, const struct packet *p,
                        const struct ip_packet *ip)
 {
     uint32_t size =
         p->fragment_size > 0 ? p->fragment_size : ip_largest_segment(ip, p);
-    return ip->dont_fragment && size > tunnel_mtu(&r->tunnel, ip->family);
+    return (ip->dont_fragment || ip->options) &&
+           size > tunnel_mtu(&r->tunnel, ip->family);
 }
 
 /* Those without ports are told apart by their ends alone; only such pass whose
@@ -121,6 +125,19 @@ static bool is_known_protocol(const struct ip_packet *ip)
     return ip->protocol == IP_TCP || ip->protocol == IP_UDP || icmp_is(ip) ||
            ip->protocol == IP_GRE || ip->protocol == IP_ESP ||
            ip->protocol == IP_SCTP;
+}
+
+/* Fragments are put together without them. */
+static bool may_have_options(const struct ip_packet *ip)
+{
+    return !ip->options || (!ip_is_fragment(ip) && ip_options_are_harmless(ip));
+}
+
+/* A port that nothing listens on, and that no answer can be sent to. */
+static bool has_port_zero(const struct ip_packet *ip)
+{
+    return (ip->protocol == IP_TCP || ip->protocol == IP_UDP) &&
+           (ip->source_port == 0 || ip->destination_port == 0);
 }
 
 enum drop verdict_from_qube(struct router *r, struct instant now,
@@ -134,7 +151,7 @@ enum drop verdict_from_qube(struct router *r, struct instant now,
         return DROP_SPOOFED;
     if (ip->family == ADDRESS_IPV6 && router_state_is_fooled(r, q))
         return DROP_NO_IPV6;
-    if (ip->options)
+    if (!may_have_options(ip))
         return DROP_IP_OPTIONS;
     if (ip_is_fragment(ip)) {
         const struct fragments_owner owner = {p->qube, p->qube};
@@ -147,8 +164,10 @@ enum drop verdict_from_qube(struct router *r, struct instant now,
             return DROP_TUNNEL_DOWN;
         return ip->ttl > 1 ? firewall_send_error(r->firewall, p, ip) : DROP_TTL;
     }
-    if (icmp_is(ip) && !icmp_is_echo_request(ip))
+    if (icmp_is(ip) && !icmp_is_request(ip))
         return DROP_ICMP_TYPE;
+    if (has_port_zero(ip))
+        return DROP_PORT_ZERO;
 
     uint32_t flow = FIREWALL_NO_FLOW;
     const struct address *redirect = NULL;
@@ -238,7 +257,7 @@ enum drop verdict_from_tunnel(struct router *r, struct instant now,
     if (own->family == ADDRESS_NONE ||
         memcmp(own->bytes, ip_destination(ip), ip_address_size(ip)) != 0)
         return DROP_MARTIAN;
-    if (ip->options)
+    if (!may_have_options(ip))
         return DROP_IP_OPTIONS;
     if (ip_is_fragment(ip))
         drop = reassemble_inbound(r, now, p, ip);
