@@ -229,7 +229,7 @@ void rule_names_hurry(struct rule_names *n, struct instant now, bool all)
             if (all || q->failures > 0)
                 q->due = instant_earlier(q->due, now);
             q->failures = 0;
-            if (q->wanted && q->state != RULE_NAME_KNOWN)
+            if (q->wanted && (all || q->state != RULE_NAME_KNOWN))
                 become(n, q, RULE_NAME_UNASKED);
         }
 }

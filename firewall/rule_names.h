@@ -119,8 +119,9 @@ void rule_names_answer(struct rule_names *n, struct instant now, uint16_t name,
 void rule_names_failed(struct rule_names *n, struct instant now, uint16_t name,
                        enum address_family family, enum rule_name_state why);
 
-/* The tunnel is back: asks again at once what has failed; with `all`, because
- * it has other resolvers, everything. */
+/* The tunnel is back: asks again at once what has failed. With `all`, because
+ * it is another one, everything is asked again, and unknown until then: what
+ * one resolver said is no answer of another's. */
 void rule_names_hurry(struct rule_names *n, struct instant now, bool all);
 
 /* Names whose time is over are known no longer. To be called at

@@ -36,13 +36,13 @@ static void fail(struct name_queries *q, struct instant now,
 }
 
 void name_queries_restart(struct name_queries *q, struct instant now,
-                          bool other_resolvers)
+                          bool other_tunnel)
 {
     for (size_t i = 0; i < NAME_QUERIES_MAX; i++) {
         if (q->queries[i].asked)
             fail(q, now, &q->queries[i]);
     }
-    rule_names_hurry(firewall_names(q->firewall), now, other_resolvers);
+    rule_names_hurry(firewall_names(q->firewall), now, other_tunnel);
 }
 
 /* --- Asking --------------------------------------------------------------- */

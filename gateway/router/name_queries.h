@@ -54,9 +54,9 @@ MUST_USE bool name_queries_receive(struct name_queries *q, struct instant now,
                                    const struct ip_packet *ip);
 
 /* The tunnel is another one, or gone: forgets what is asked, and asks anew what
- * has failed; everything where it has other resolvers. */
+ * has failed; everything where it is not the same. */
 void name_queries_restart(struct name_queries *q, struct instant now,
-                          bool other_resolvers);
+                          bool other_tunnel);
 
 struct instant name_queries_deadline(const struct name_queries *q);
 

@@ -161,25 +161,28 @@ bool router_reset_flows(struct router *r, struct instant now,
     return firewall_reset_flows(r->firewall, now, &next, &routes, replies);
 }
 
-static bool same_resolvers(const struct address a[2], const struct address b[2])
+/* Would its resolvers say the same of a name? */
+static bool is_same(const struct router *r, const struct dns *dns,
+                    const struct address *own)
 {
-    return address_equal(&a[0], &b[0]) && address_equal(&a[1], &b[1]);
+    return address_equal(own, &r->tunnel.ipv4.address) &&
+           address_equal(&dns->resolvers[0], &r->dns.resolvers[0]) &&
+           address_equal(&dns->resolvers[1], &r->dns.resolvers[1]);
 }
 
 void router_tunnel_up(struct router *r, struct instant now,
                       const struct tunnel *t)
 {
     const struct firewall_routes routes = {&r->routes, carries};
-    struct address resolvers[2];
-    memcpy(resolvers, r->dns.resolvers, sizeof resolvers);
+    const struct dns dns = r->dns;
+    const struct address own = r->tunnel.ipv4.address;
     r->now = now;
     r->up = true;
     r->tunnel = usable(t);
     route_table_build(&r->routes, &r->tunnel);
     dns_set_tunnel(&r->dns, &r->tunnel);
     firewall_set_tunnel(r->firewall, now, &r->tunnel, &routes);
-    name_queries_restart(&r->names, now,
-                         !same_resolvers(resolvers, r->dns.resolvers));
+    name_queries_restart(&r->names, now, !is_same(r, &dns, &own));
     router_state_judge_names(r, now, true);
 }
 
