@@ -23,7 +23,7 @@ page() { in_qube curl -s --max-time 5 "http://$1/"; }
 came() { [ "$(page $web_address)" = "You came through the tunnel." ]; }
 refused() { ! page $web_address; }
 
-write_rules action=accept
+write_rules action=accept action=accept
 downstream=tap:qube0,ip=$qube_address,gw=$qube_router
 gateway_start client.ovpn --rules "$rules"
 ok "there is no tunnel: the gateway answers pings to its address all the same" in_qube busybox ping -c 1 -W 2 $qube_router
@@ -61,12 +61,26 @@ kill -HUP "$client_pid"
 ok "a better file is taken" wait_for 10 came
 ok "and nothing is left of the problem" not says problem
 
+# A rule that drops a host name.
+unknown_name() { says 'rule 0000 refuses more than it says.*nobody\.example\.net.*no such name'; }
+write_rules action=drop\ dsthost=nobody.example.net action=accept
+kill -HUP "$client_pid"
+ok "a name that does not exist is to be refused: status says that the rule is closed" wait_for 15 unknown_name
+ok "up again with it" wait_for 15 gateway_up
+ok "and the qube gets nowhere" refused
+write_rules "action=drop dsthost=$site proto=tcp" action=accept
+kill -HUP "$client_pid"
+known_name() { says 'rules +2 rules, else drop' && not says 'refuses more' && gateway_up; }
+ok "a name that exists: the rule is open once it is resolved" wait_for 15 known_name
+ok "its address is refused" refused
+ok "what the rule does not mean passes" asks
+
 echo "nonsense" >>"$rules"
 not_started() {
     ip netns exec "$gateway" timeout 20 "$program" run --profile "$work/client.ovpn" --qubesdb none --rules "$rules" \
         --downstream tap:qube1,ip=10.137.0.99 --control "$work/control2" >"$work/second.log" 2>&1 && return 1
     cat "$work/second.log"
-    grep -q "/rules:3: error: a line is" "$work/second.log"
+    grep -q "/rules:[0-9]*: error: a line is" "$work/second.log"
 }
 ok "with a broken file it does not start, and says why" not_started
 finish
