@@ -354,7 +354,7 @@ static void remove_directory(struct vif *vif)
     become(vif, VIF_GONE);
 }
 
-/* The toolstack wrote another description where one was. */
+/* Nothing was offered for this description: it may be another one. */
 static void begin_anew(struct vif *vif)
 {
     disconnect(vif);
@@ -443,7 +443,6 @@ static struct instant follow(struct vif *vif, struct instant now)
 
 struct instant vif_look(struct vif *vif, struct instant now)
 {
-    uint32_t before = vif->told;
     if (xenstore_read_number(vif->host->xenstore, vif->backend, "state",
                              XENBUS_RECONFIGURED,
                              &vif->told) == XENSTORE_ABSENT) {
@@ -451,7 +450,7 @@ struct instant vif_look(struct vif *vif, struct instant now)
         become(vif, VIF_GONE);
         return INSTANT_NEVER;
     }
-    if (vif->told == XENBUS_INITIALISING && before > XENBUS_INITIALISING)
+    if (vif->told == XENBUS_INITIALISING)
         begin_anew(vif);
     if (vif->state != VIF_LEAVING)
         return follow(vif, now);

@@ -276,6 +276,26 @@ static void an_offer_that_could_not_be_written_is_written_later(void **state)
     assert_backend_says("2");
 }
 
+/* Another one, that was not seen to be another. */
+static void what_was_described_before_the_offer_is_read_again(void **state)
+{
+    (void)state;
+    struct address wanted;
+    fake_xenstored_disturb(t.xenstored, 1000);
+    attach();
+    look();
+    assert_backend_says("1");
+    fake_xenstored_disturb(t.xenstored, 0);
+    fake_xenstored_lock(t.xenstored);
+    fake_xenstored_remove(t.xenstored, fake_card_back(QUBE, 0, ""));
+    fake_card_attach(t.xenstored, QUBE, 0, "10.137.0.99");
+    fake_xenstored_unlock(t.xenstored);
+    look_after(1000);
+    assert_backend_says("2");
+    assert_true(address_parse(bytes_of_text("10.137.0.99"), &wanted));
+    assert_true(address_equal(&t.table.vifs[0]->ipv4, &wanted));
+}
+
 static void
 a_detached_card_is_closed_at_once_and_gone_when_that_was_seen(void **state)
 {
@@ -395,6 +415,7 @@ int main(void)
         UNIT(a_frontend_in_a_hurry_is_connected_when_the_offer_has_stood),
         UNIT(a_card_that_is_made_anew_is_offered_anew),
         UNIT(an_offer_that_could_not_be_written_is_written_later),
+        UNIT(what_was_described_before_the_offer_is_read_again),
         UNIT(a_detached_card_is_closed_at_once_and_gone_when_that_was_seen),
         UNIT(a_closed_card_leaves_whatever_its_frontend_says),
         UNIT(the_next_process_removes_what_left),
