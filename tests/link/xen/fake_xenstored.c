@@ -2,11 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -453,6 +455,15 @@ void fake_xenstored_disturb(struct fake_xenstored *x, unsigned count)
     fake_xenstored_lock(x);
     x->disturbances = count;
     fake_xenstored_unlock(x);
+}
+
+bool fake_xenstored_unread(struct fake_xenstored *x)
+{
+    int bytes = 0;
+    fake_xenstored_lock(x);
+    bool known = x->client >= 0 && ioctl(x->client, SIOCOUTQ, &bytes) == 0;
+    fake_xenstored_unlock(x);
+    return known && bytes > 0;
 }
 
 unsigned fake_xenstored_watches(struct fake_xenstored *x)
