@@ -197,7 +197,8 @@ openvpn/data_BORROWS := tests/crypto/vectors.c
 openvpn/session_BORROWS := tests/crypto/vectors.c tests/openvpn/data/channel_pair.c
 openvpn/client_BORROWS := tests/crypto/vectors.c tests/openvpn/config/config_trial.c
 simulator_BORROWS := tests/fuzz/true_server.c
-fuzz_BORROWS := $(CRAFT) tests/link/xen/fake_frontend.c tests/nano/tar.c
+fuzz_BORROWS := $(CRAFT) tests/link/xen/fake_frontend.c tests/link/xen/fake_card.c \
+    tests/link/xen/xen_double.c tests/nano/tar.c
 bench_BORROWS := $(CRAFT)
 gateway_BORROWS := $(CRAFT)
 xen_BORROWS := tests/qubesdb/daemon.c
