@@ -4,5 +4,5 @@
 # LAB_CASES="cards ends" tests/xen/gateway.t runs these groups of cases alone.
 # shellcheck source=tests/xen/lab.sh
 . "$(dirname "$0")/lab.sh" || exit 1
-cases=${LAB_CASES:-basics cards program qubesdb ends}
+cases=${LAB_CASES:-basics cards program suspend qubesdb ends}
 lab_boot gateway 400 gateway "lab.cases=${cases// /+}"

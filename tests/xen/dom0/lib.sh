@@ -47,6 +47,9 @@ card_state() { # NAME: the frontend's word and the backend's
     echo "$(xenstore-read "$frontend/state") $(xenstore-read "$(xenstore-read "$frontend/backend")/state")"
 }
 
+# Linux' driver closes a card that comes while the one before is still leaving.
+red_has_no_card() { not in_domain red 'test -e /sys/class/net/eth0'; }
+
 backend_nodes() { # BACKEND NAME: how many cards the backend has of a domain
     xenstore-list "$(home_of "$1")/backend/vif/$(<"/run/$2.id")" 2>/dev/null | wc -l
 }
@@ -174,6 +177,19 @@ load_goes_on() { # NAME: two more files from now on
     files=$(in_domain "$1" 'cat /tmp/count') && wait_for 60 loaded "$1" $((files + 2))
 }
 load_end() { in_domain "$1" 'touch /tmp/stop' && answer "$1"; }
+
+# As dom0 suspends domains: each stops in the middle of its work, all of its memory is read, and it goes on. Two qubes fetch
+# files meanwhile, and none breaks off for it.
+suspended() { # NAME...
+    local name job jobs=() status=0
+    load_start red && load_start blue || return
+    for name in "$@"; do
+        xl save -c "$name" /dev/null &
+        jobs+=($!)
+    done
+    for job in "${jobs[@]}"; do wait "$job" || status=1; done
+    load_goes_on red && load_goes_on blue && load_end red && load_end blue && [ $status = 0 ]
+}
 
 # --- The outer link ---------------------------------------------------------------------------------------------------
 
