@@ -145,14 +145,12 @@ static const struct call calls[] = {
     ALWAYS(sched_yield),
     ALWAYS(getrusage),
     /* Threads: libxenstore makes one for each connection with a watch, and a
-     * pipe to it. No process. Signals; the end, be it an assert's. */
+     * pipe for its watches when they are first waited for: that is after a
+     * loss, or where dom0's QubesDB is late. No process. Signals; the end, be
+     * it an assert's. */
     ALWAYS(pipe),
     ALWAYS(pipe2),
     IF(clone, BITS(0, CLONE_THREAD, CLONE_THREAD)),
-    /* Its watches come through a pipe, made when they are first waited for:
-     * that is after a loss, or where dom0's QubesDB is late. */
-    ALWAYS(pipe),
-    ALWAYS(pipe2),
     ALWAYS(futex),
     ALWAYS(set_robust_list),
     ALWAYS(rseq),

@@ -30,8 +30,9 @@ enum {
     ACCESS_DEVICE = LANDLOCK_ACCESS_FS_READ_FILE |
                     LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_IOCTL_DEV,
     ACCESS_REMOVE = LANDLOCK_ACCESS_FS_REMOVE_FILE,
+    /* Cut as well: a file that can no longer be replaced is rewritten. */
     ACCESS_REPLACE = LANDLOCK_ACCESS_FS_MAKE_REG |
-                     LANDLOCK_ACCESS_FS_WRITE_FILE |
+                     LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE |
                      LANDLOCK_ACCESS_FS_REMOVE_FILE,
 };
 

@@ -2,12 +2,14 @@
 
 #include <crypt.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/base/log.h"
@@ -43,21 +45,35 @@ struct passwords {
     struct job jobs[LOGIN_QUEUE_PLACES]; /* by place */
 };
 
-/* --- In the thread ---------------------------------------------------------
- */
+/* NULL after a report. A pipe without a writer must not stop us. */
+static FILE *open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat status;
+    FILE *file = NULL;
+    if (fd >= 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
+        log_error("serve: %s: it is not a regular file", path);
+    else if (fd < 0 || !(file = fdopen(fd, "r")))
+        log_error("serve: %s: %s", path, strerror(errno));
+    if (fd >= 0 && !file)
+        close(fd);
+    return file;
+}
+
+/* --- In the thread -------------------------------------------------------- */
 
 static bool find_hash(const char *path, struct user_hashes *h)
 {
     char line[LINE_MAX_SIZE];
-    FILE *file = fopen(path, "re");
-    bool good = file != NULL;
-    while (good && fgets(line, sizeof line, file))
+    FILE *file = open_file(path);
+    if (!file)
+        return false;
+    while (fgets(line, sizeof line, file))
         user_hashes_take(h, bytes_of_text(line));
-    good = good && !ferror(file);
+    bool good = !ferror(file);
     if (!good)
         log_error("serve: %s: %s", path, strerror(errno));
-    if (file)
-        fclose(file);
+    fclose(file);
     secret_wipe(line, sizeof line);
     return good;
 }
@@ -120,8 +136,7 @@ static void *work(void *context)
     return NULL;
 }
 
-/* --- In the loop ------------------------------------------------------------
- */
+/* --- In the loop ---------------------------------------------------------- */
 
 static bool take_answer(struct passwords *p, uint64_t *client,
                         enum server_verdict *verdict)
@@ -194,12 +209,11 @@ enum server_verdict passwords_check(struct passwords *p,
 struct passwords *passwords_open(const char *path, struct loop *loop,
                                  passwords_answer *answer, void *context)
 {
-    struct passwords *p = calloc(1, sizeof *p);
-    if (access(path, R_OK) != 0) {
-        log_error("serve: %s: %s", path, strerror(errno));
-        free(p);
+    FILE *file = open_file(path);
+    if (!file)
         return NULL;
-    }
+    fclose(file);
+    struct passwords *p = calloc(1, sizeof *p);
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!p || fd < 0)
         goto failed;

@@ -35,11 +35,7 @@ bool written_file_open(struct written_file *f, const char *path, bool replace)
     if (f->fd < 0)
         return false;
     f->path = realpath(path, NULL);
-    if (!f->path) {
-        written_file_close(f);
-        return false;
-    }
-    if (replace && can_be_replaced(f) &&
+    if (f->path && replace && can_be_replaced(f) &&
         asprintf(&f->fresh, "%s.new", f->path) < 0)
         f->fresh = NULL;
     return true;
@@ -110,11 +106,12 @@ static bool write_anew(struct written_file *f, struct bytes text)
     return false;
 }
 
-/* Only the directory refuses: then the file itself is still ours. */
+/* Only the directory refuses, or somebody has the place of the new one: then
+ * the file itself is still ours. */
 static bool is_refused(int number)
 {
     return number == EACCES || number == EPERM || number == EROFS ||
-           number == EBUSY;
+           number == EBUSY || number == EEXIST || number == ENAMETOOLONG;
 }
 
 bool written_file_write(struct written_file *f, struct bytes text)

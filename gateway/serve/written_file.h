@@ -10,7 +10,7 @@
 
 struct written_file {
     int fd;      /* -1: closed */
-    char *path;  /* owned, without symbolic links */
+    char *path;  /* owned, without symbolic links; NULL: it has no name */
     char *fresh; /* owned: what is renamed to it; NULL: in place */
 };
 

@@ -345,7 +345,8 @@ static int replace_a_file(void)
             &sandbox))
         return NO_ANSWER;
     int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (fd < 0 || fchmod(fd, 0640) || rename(fresh, whole) || unlink(whole))
+    if (fd < 0 || fchmod(fd, 0640) || rename(fresh, whole) ||
+        ftruncate(fd, 0) || unlink(whole))
         return errno;
     if (!sandbox.files)
         return 0; /* a kernel without Landlock */

@@ -3,6 +3,7 @@
 
 #include <crypt.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/base/log.h"
@@ -127,6 +128,17 @@ static void without_the_file_nobody_is_judged(void **state)
     judged(f, "anna", "correct-horse", SERVER_ADMIT);
 }
 
+/* A pipe without a writer would keep the thread, and with it the end. */
+static void what_is_no_file_holds_nobody_up(void **state)
+{
+    struct fixture *f = *state;
+    unlink(f->path);
+    assert_int_equal(mkfifo(f->path, 0600), 0);
+    judged(f, "anna", "correct-horse", SERVER_BUSY);
+    assert_null(passwords_open(f->path, f->loop, answered, f));
+    assert_null(passwords_open("/tmp", f->loop, answered, f));
+}
+
 static void what_no_hash_is_of_is_refused_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -169,6 +181,7 @@ int main(void)
         TEST(right_and_wrong_are_told_apart),
         TEST(the_file_is_read_for_each),
         TEST(without_the_file_nobody_is_judged),
+        TEST(what_is_no_file_holds_nobody_up),
         TEST(what_no_hash_is_of_is_refused_at_once),
         TEST(a_flood_does_not_keep_others_out),
     };

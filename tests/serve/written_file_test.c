@@ -129,6 +129,54 @@ static void a_device_stays_one(void **state)
     assert_true(S_ISCHR(s.st_mode));
 }
 
+/* As /dev/stdout is one, where that is a pipe: its name leads nowhere. */
+static void what_has_no_name_is_written_as_it_is(void **state)
+{
+    (void)state;
+    struct written_file f;
+    char path[32], content[16] = "";
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", ends[1]);
+    assert_true(written_file_open(&f, path, true));
+    assert_null(written_file_directory(&f));
+    put(&f, "text");
+    assert_int_equal(read(ends[0], content, sizeof content - 1), 4);
+    assert_string_equal(content, "text");
+    written_file_close(&f);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* Anybody may have put it there: /tmp is a usual place of status files. */
+static void where_the_new_one_cannot_be_made_it_is_in_place(void **state)
+{
+    struct fixture *x = *state;
+    struct written_file f;
+    char taken[80];
+    snprintf(taken, sizeof taken, "%s.new", x->path);
+    assert_true(written_file_open(&f, x->path, true));
+    put(&f, "before");
+    assert_int_equal(mkdir(taken, 0700), 0);
+    put(&f, "then");
+    holds(x->path, "then");
+    written_file_close(&f);
+    assert_int_equal(rmdir(taken), 0);
+}
+
+static void a_long_name_is_in_place(void **state)
+{
+    struct fixture *x = *state;
+    struct written_file f;
+    char path[300];
+    snprintf(path, sizeof path, "%s/%0255d", x->folder, 0);
+    assert_true(written_file_open(&f, path, true));
+    put(&f, "text");
+    holds(path, "text");
+    written_file_close(&f);
+    unlink(path);
+}
+
 static void a_full_disk_leaves_the_old_one(void **state)
 {
     struct fixture *x = *state;
@@ -166,6 +214,9 @@ int main(void)
         TEST(in_place_a_shorter_text_leaves_nothing_of_the_longer),
         TEST(a_link_is_followed),
         TEST(a_device_stays_one),
+        TEST(what_has_no_name_is_written_as_it_is),
+        TEST(where_the_new_one_cannot_be_made_it_is_in_place),
+        TEST(a_long_name_is_in_place),
         TEST(a_full_disk_leaves_the_old_one),
         TEST(what_cannot_be_opened_is_told),
     };
