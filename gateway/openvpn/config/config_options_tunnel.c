@@ -412,13 +412,16 @@ static void warn(void *context, const char *text)
 }
 
 /* Kept as it stands, for the code that reads pushed options; that code is
- * asked now whether it will understand the line. */
+ * asked now whether it will understand the line. Where a server's would be
+ * left out with a word, the profile's is, too. */
 HANDLER(tunnel_option)
 {
     (void)option;
+    char quoted[LOG_QUOTE_SIZE];
     config_try_line *try_line = b->env->try_line;
     if (try_line && !try_line(line->text, warn, b))
-        config_builder_error(b, "`%s' is malformed", line->name);
+        config_builder_warn(b, "`%s' is malformed and ignored",
+                            log_quote(quoted, line->text));
     else
         (void)!config_builder_append(b, &b->config->options,
                                      &b->config->option_count, line->text);

@@ -30,6 +30,29 @@ static bool is_domain(const char *text)
     return true;
 }
 
+/* As helpers write one: "~corp" only says what a resolver is asked for, ".corp"
+ * is corp and all below it, "." or "~." is everything. */
+struct domain {
+    const char *name;
+    bool everything;
+    bool searched; /* names without a dot are looked for in it */
+};
+
+static bool parse_domain(const char *text, struct domain *out)
+{
+    bool only_asked = text[0] == '~';
+    text += only_asked;
+    bool everything = !strcmp(text, ".");
+    if (text[0] == '.' && !everything)
+        text++;
+    *out = (struct domain){
+        .name = text,
+        .everything = everything,
+        .searched = !only_asked && !everything,
+    };
+    return everything || is_domain(text);
+}
+
 static bool parse_address(const char *text, struct address *out)
 {
     return address_parse(bytes_of_text(text), out);
@@ -115,10 +138,25 @@ static bool add_addresses(struct push_dns_server *server,
 
 static bool all_domains(const struct config_tokens *t, size_t first)
 {
+    struct domain domain;
     for (size_t i = first; i < t->count; i++)
-        if (!is_domain(t->token[i]))
+        if (!parse_domain(t->token[i], &domain))
             return false;
     return t->count > first;
+}
+
+static bool set_split(struct push_dns_server *server,
+                      const struct config_tokens *t)
+{
+    struct domain domain = {0};
+    bool everything = false;
+    for (size_t i = 4; i < t->count; i++) {
+        if (!parse_domain(t->token[i], &domain))
+            return false;
+        everything = everything || domain.everything;
+    }
+    server->split = !everything;
+    return t->count > 4;
 }
 
 static bool set_transport(struct push_dns_server *server, const char *name,
@@ -151,8 +189,7 @@ static bool add_server(struct push_dns *d, const struct config_tokens *t,
     if (is_word(what, "address")) {
         good = add_addresses(server, t, note);
     } else if (is_word(what, "resolve-domains")) {
-        good = all_domains(t, 4);
-        server->split = true;
+        good = set_split(server, t);
     } else if (is_word(what, "dnssec")) {
         good = is_word(value, "yes") || is_word(value, "no") ||
                is_word(value, "optional");
@@ -168,10 +205,12 @@ static bool add_server(struct push_dns *d, const struct config_tokens *t,
 
 static bool set_domain(char domain[PUSH_DNS_DOMAIN_SIZE], const char *text)
 {
+    struct domain d;
+    if (!parse_domain(text, &d))
+        return false;
     /* The first one said is the one that is used. */
-    return is_domain(text) &&
-           (domain[0] ||
-            text_copy(domain, PUSH_DNS_DOMAIN_SIZE, bytes_of_text(text)));
+    return domain[0] || !d.searched ||
+           text_copy(domain, PUSH_DNS_DOMAIN_SIZE, bytes_of_text(d.name));
 }
 
 bool push_dns_add(struct push_dns *d, const struct config_tokens *t,
@@ -191,12 +230,16 @@ void push_dns_clear_servers(struct push_dns *d)
 
 /* --- dhcp-option --- */
 
+/* "ADDRESS", or "ADDRESS#NAME", where the name is for TLS. */
 static bool add_resolver(struct push_dns *d, const char *text,
                          const char **note)
 {
     struct address address;
-    if (!parse_address(text, &address))
+    struct bytes rest = bytes_of_text(text), host;
+    if (!text_cut(&rest, '#', &host) || !address_parse(host, &address))
         return false;
+    if (rest.data)
+        *note = "a resolver with a name for TLS is asked without TLS";
     for (size_t i = 0; i < d->resolver_count; i++)
         if (address_equal(&d->resolvers[i], &address))
             return true;
@@ -218,7 +261,7 @@ bool push_dns_add_dhcp(struct push_dns *d, const struct config_tokens *t,
         is_word(type, "DOMAIN-SEARCH"))
         return set_domain(d->dhcp_domain, value);
     if (is_word(type, "DOMAIN-ROUTE"))
-        return is_domain(value);
+        return parse_domain(value, &(struct domain){0});
     /* WINS, NTP, proxies: nothing here would use them. */
     return true;
 }

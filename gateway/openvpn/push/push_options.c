@@ -44,8 +44,12 @@ bool push_options_add_line(struct push_options *o, struct bytes line,
     if (!config_tokenize(line, &t) || t.count == 0)
         return false;
     const struct push_table_option *option = push_table_find(t.token[0]);
-    return option && (option->flags & PUSH_PROFILE) &&
-           push_table_apply(o, option, &t, &s);
+    if (!option || !(option->flags & PUSH_PROFILE))
+        return false;
+    /* The profile's reader has told that the rest of the line is ignored. */
+    if (t.count > option->most + 1u)
+        t.count = option->most + 1u;
+    return push_table_apply(o, option, &t, &s);
 }
 
 bool push_options_try_line(struct bytes line, config_note *report,

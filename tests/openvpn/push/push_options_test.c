@@ -320,6 +320,15 @@ static void resolvers_come_from_either_directive(void **state)
         {"dhcp-option DOMAIN a.example,dhcp-option DOMAIN-SEARCH b.example", "",
          "a.example"},
         {"dhcp-option ADAPTER_DOMAIN_SUFFIX a.example", "", "a.example"},
+        {"dhcp-option DOMAIN ~.,dhcp-option DOMAIN .,dhcp-option DOMAIN "
+         "~b.example,dhcp-option DOMAIN-ROUTE .,dhcp-option DOMAIN .a.example",
+         "", "a.example"},
+        {"dhcp-option DNS 1.1.1.1#dns.example", "1.1.1.1", ""},
+        /* A resolver for every name is no split. */
+        {"dns server 1 address 10.8.0.1,dns server 1 resolve-domains "
+         "corp.example .,dns server 2 address 10.8.0.2",
+         "10.8.0.1 10.8.0.2", ""},
+        {"dns search-domains ~. .a.example", "", ""},
         {"dhcp-option NTP 1.2.3.4,dhcp-option WINS 1.2.3.4,dhcp-option "
          "DISABLE-NBT,dhcp-option PROXY_HTTP h 3128,dhcp-option DOMAIN-ROUTE "
          "x.example",
@@ -372,7 +381,9 @@ static void malformed_dns_is_ignored_and_told(void **state)
         "dhcp-option DOMAIN",
         "dhcp-option DOMAIN $(reboot)",
         "dhcp-option DOMAIN a..b",
-        "dhcp-option DOMAIN .a",
+        "dhcp-option DOMAIN ..a",
+        "dhcp-option DOMAIN ~",
+        "dhcp-option DNS #name",
         "dhcp-option DOMAIN \"a b\"",
         "dhcp-option DOMAIN 'a;b'",
         "dhcp-option DOMAIN b\xc3\xbc.example",
