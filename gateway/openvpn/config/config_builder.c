@@ -120,6 +120,57 @@ bool config_builder_number(struct config_builder *b,
     return false;
 }
 
+/* False, and `most`, if it is more than that. */
+static bool read_at_most(const char *digits, uint64_t most, uint64_t *out)
+{
+    *out = 0;
+    for (; *digits; digits++) {
+        uint64_t digit = (uint64_t)(*digits - '0');
+        if (digit > most || *out > (most - digit) / 10) {
+            *out = most;
+            return false;
+        }
+        *out = *out * 10 + digit;
+    }
+    return true;
+}
+
+bool config_builder_limit(struct config_builder *b,
+                          const struct config_line *line, size_t argument,
+                          uint64_t least, uint64_t most, uint64_t *out)
+{
+    const char *text = config_builder_argument(line, argument);
+    bool negative = text && *text == '-';
+    const char *digits = text ? text + negative : "";
+    bool number = *digits && digits[strspn(digits, "0123456789")] == '\0';
+    uint64_t value = 0;
+    bool exact = number && !negative && read_at_most(digits, most, &value);
+    if (!number || value < least) {
+        config_builder_warn(b,
+                            "`%s' wants a number from %llu to %llu; what "
+                            "stands there is ignored",
+                            line->name, (unsigned long long)least,
+                            (unsigned long long)most);
+        return false;
+    }
+    if (!exact)
+        config_builder_warn(b, "`%s' is read as %llu", line->name,
+                            (unsigned long long)value);
+    *out = value;
+    return true;
+}
+
+bool config_builder_limit32(struct config_builder *b,
+                            const struct config_line *line, size_t argument,
+                            uint32_t least, uint32_t most, uint32_t *out)
+{
+    uint64_t value;
+    if (!config_builder_limit(b, line, argument, least, most, &value))
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
 bool config_builder_text(struct config_builder *b, char **field,
                          const char *text)
 {

@@ -48,7 +48,8 @@ struct config_builder {
     struct config_draft *block; /* the <connection> that is being read */
 
     /* Lines whose meaning depends on others. */
-    unsigned secret_line; /* of `secret`, or 0 */
+    unsigned secret_line;       /* of `secret`, or 0 */
+    unsigned unknown_auth_line; /* of an `auth` that names no digest, or 0 */
     bool client, tls_client, said_dev, said_dev_type;
     bool refused_mode; /* it was said why this is no client's profile */
     bool cut_short;    /* a block swallowed the rest of the file */
@@ -100,6 +101,18 @@ MUST_USE bool config_builder_number(struct config_builder *b,
                                     const struct config_line *line,
                                     size_t argument, uint32_t least,
                                     uint32_t most, uint32_t *out);
+/* A number that limits or times something, where openvpn takes anything: what
+ * is above `most` is that, and what is below zero is zero. A warning says so,
+ * or, with false, that what stands there is ignored. */
+MUST_USE bool config_builder_limit(struct config_builder *b,
+                                   const struct config_line *line,
+                                   size_t argument, uint64_t least,
+                                   uint64_t most, uint64_t *out);
+/* The same for what 32 bits hold. */
+MUST_USE bool config_builder_limit32(struct config_builder *b,
+                                     const struct config_line *line,
+                                     size_t argument, uint32_t least,
+                                     uint32_t most, uint32_t *out);
 /* Stores; an error when memory is short. */
 MUST_USE bool config_builder_text(struct config_builder *b, char **field,
                                   const char *text);

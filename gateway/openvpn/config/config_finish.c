@@ -201,6 +201,31 @@ static void settle_ciphers(struct config_builder *b)
                                 "packets would not be authenticated");
 }
 
+static bool has_wrap(const struct config *c, enum config_wrap wrap)
+{
+    for (size_t i = 0; i < c->remote_count; i++)
+        if (c->remotes[i].wrap == wrap)
+            return true;
+    return false;
+}
+
+/* A digest that nothing would use may have any name. */
+static void check_digest(struct config_builder *b)
+{
+    const struct config *c = b->config;
+    static const char text[] = "the digest of `auth' is not known here";
+    if (!b->unknown_auth_line)
+        return;
+    b->line = b->unknown_auth_line;
+    if (b->secret_line || has_wrap(c, CONFIG_WRAP_TLS_AUTH) ||
+        list_has_class(c->data_ciphers, CIPHER_CBC) ||
+        list_has_class(c->data_ciphers_fallback, CIPHER_CBC))
+        config_builder_error(b, "%s, and a cipher or tls-auth needs it", text);
+    else
+        config_builder_warn(b, "%s; nothing uses it", text);
+    b->line = 0;
+}
+
 /* --- What is missing --- */
 
 static bool has_server_check(const struct config *c)
@@ -253,15 +278,9 @@ static void check_tls(struct config_builder *b)
     if (c->tls_version_max != CONFIG_TLS_ANY &&
         c->tls_version_min > c->tls_version_max)
         config_builder_error(b, "`tls-version-min' is above `tls-version-max'");
-    if (strcmp(c->auth, "NONE") != 0)
-        return;
-    for (size_t i = 0; i < c->remote_count; i++) {
-        if (c->remotes[i].wrap == CONFIG_WRAP_TLS_AUTH) {
-            config_builder_error(b, "`tls-auth' needs a digest, and `auth' "
-                                    "says none");
-            return;
-        }
-    }
+    if (!strcmp(c->auth, "NONE") && has_wrap(c, CONFIG_WRAP_TLS_AUTH))
+        config_builder_error(b, "`tls-auth' needs a digest, and `auth' says "
+                                "none");
 }
 
 /* --- Who is given nothing --- */
@@ -331,6 +350,7 @@ void config_finish(struct config_builder *b)
     if (b->refused_mode)
         return; /* it was said; what else is missing follows from it */
     if (b->secret_line) {
+        check_digest(b);
         finish_static(b);
         return;
     }
@@ -345,6 +365,7 @@ void config_finish(struct config_builder *b)
         config_builder_error(b, "without `client' or `pull' no address comes "
                                 "from the server, and there is no `ifconfig'");
     settle_ciphers(b);
+    check_digest(b);
     check_server_identity(b);
     check_own_identity(b);
     check_tls(b);

@@ -16,8 +16,8 @@ static void set_number(struct config_builder *b,
 {
     void *field = (char *)b->config + option->field;
     uint32_t *number = field;
-    (void)!config_builder_number(b, line, 1, option->first, option->last,
-                                 number);
+    (void)!config_builder_limit32(b, line, 1, option->first, option->last,
+                                  number);
 }
 
 static void set_number16(struct config_builder *b,
@@ -25,7 +25,8 @@ static void set_number16(struct config_builder *b,
                          const struct config_line *line)
 {
     uint32_t value;
-    if (!config_builder_number(b, line, 1, option->first, option->last, &value))
+    if (!config_builder_limit32(b, line, 1, option->first, option->last,
+                                &value))
         return;
     void *field = (char *)b->config + option->field;
     uint16_t *number = field;
@@ -209,8 +210,7 @@ static const struct config_option table[] = {
     REFUSE("tls-remote", "it was removed from OpenVPN; write "
                          "`verify-x509-name NAME name'"),
     REFUSE("capath", "a directory of authorities is not supported; use `ca'"),
-    REFUSE("x509-username-field", "other fields than the common name are not "
-                                  "looked at"),
+    CALL("x509-username-field", 1, ANY, 0, x509_username_field),
 
     /* TLS */
     CALL("tls-version-min", 1, 2, 0, tls_version_min),
@@ -409,8 +409,9 @@ static const struct config_option table[] = {
     SCRIPT("dns-updown"),
     SCRIPT("iproute"),
     PLUGIN("plugin"),
-    PLUGIN("engine"),
-    PLUGIN("providers"),
+    IGNORE("engine", "this program loads no foreign code"),
+    IGNORE("providers", "they are OpenSSL's, and this program uses another "
+                        "library"),
     PLUGIN("pkcs11-providers"),
     PLUGIN("pkcs11-id"),
     PLUGIN("pkcs11-id-management"),

@@ -67,7 +67,8 @@ config_option_handler config_options_ca, config_options_cert,
     config_options_tls_cipher, config_options_tls_ciphersuites,
     config_options_tls_groups, config_options_remote_cert_tls,
     config_options_remote_cert_ku, config_options_remote_cert_eku,
-    config_options_ns_cert_type, config_options_verify_x509_name;
+    config_options_ns_cert_type, config_options_verify_x509_name,
+    config_options_x509_username_field;
 
 /* config_options_tunnel.c: ciphers, credentials, and what is in the tunnel */
 config_option_handler config_options_client, config_options_mode,

@@ -6,6 +6,8 @@
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
+#include "gateway/openvpn/config/service_names.h"
+#include "gateway/openvpn/control/tls_crypt_v2.h"
 #include "gateway/openvpn/keys/static_key.h"
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(config_options_##verb)
@@ -49,6 +51,9 @@ static bool set_host(struct config_builder *b, const struct config_line *line,
 static bool set_port(struct config_builder *b, const struct config_line *line,
                      size_t argument, uint16_t *port)
 {
+    const char *text = config_builder_argument(line, argument);
+    if (text && service_names_find(text, port))
+        return true;
     uint32_t value;
     if (!config_builder_number(b, line, argument, 1, 65535, &value))
         return false;
@@ -130,8 +135,7 @@ HANDLER(port)
 HANDLER(local_port)
 {
     (void)option;
-    uint32_t port;
-    if (config_builder_number(b, line, 1, 0, 65535, &port) && port)
+    if (strcmp(config_builder_argument(line, 1), "0") != 0)
         config_builder_warn(
             b, "`lport' is ignored: a port of the system's choice is used");
 }
@@ -175,8 +179,8 @@ HANDLER(connect_timeout)
 {
     (void)option;
     struct config_draft *draft = config_builder_draft(b);
-    if (config_builder_number(b, line, 1, 1, 86400,
-                              &draft->remote.connect_timeout))
+    if (config_builder_limit32(b, line, 1, 1, 86400,
+                               &draft->remote.connect_timeout))
         draft->said |= CONFIG_SAID_TIMEOUT;
 }
 
@@ -185,11 +189,11 @@ HANDLER(connect_retry)
     (void)option;
     struct config *c = b->config;
     uint32_t pause, most = c->connect_retry_max;
-    if (!config_builder_number(b, line, 1, 1, 86400, &pause))
+    if (!config_builder_limit32(b, line, 1, 1, 86400, &pause))
         return;
     if (config_builder_argument(line, 2) &&
-        !config_builder_number(b, line, 2, 1, 86400, &most))
-        return;
+        !config_builder_limit32(b, line, 2, 1, 86400, &most))
+        most = 0;
     c->connect_retry = pause;
     c->connect_retry_max = most && most < pause ? pause : most;
 }
@@ -201,8 +205,8 @@ HANDLER(connect_retry_max)
     if (!strcmp(text, "infinite") || !strcmp(text, "unlimited"))
         b->config->connect_cycles_max = 0;
     else
-        (void)!config_builder_number(b, line, 1, 0, UINT32_MAX,
-                                     &b->config->connect_cycles_max);
+        (void)!config_builder_limit32(b, line, 1, 0, UINT32_MAX,
+                                      &b->config->connect_cycles_max);
 }
 
 HANDLER(explicit_exit_notify)
@@ -210,7 +214,7 @@ HANDLER(explicit_exit_notify)
     (void)option;
     uint32_t times = 1;
     if (config_builder_argument(line, 1) &&
-        !config_builder_number(b, line, 1, 0, 100, &times))
+        !config_builder_limit32(b, line, 1, 0, 100, &times))
         return;
     struct config_draft *draft = config_builder_draft(b);
     draft->remote.explicit_exit_notify = times > 0;
@@ -247,7 +251,7 @@ HANDLER(mssfix)
     }
     uint32_t size = 0;
     bool has_size = config_builder_argument(line, 1) != NULL;
-    if (has_size && !config_builder_number(b, line, 1, 0, 65535, &size))
+    if (has_size && !config_builder_limit32(b, line, 1, 0, 65535, &size))
         return;
     draft->remote.mssfix = has_size ? (int32_t)size : -1;
     draft->remote.mssfix_with_outer = how && !strcmp(how, "mtu");
@@ -427,6 +431,20 @@ static bool holds(const struct blob *blob, const char *text)
     return memmem(blob->data, blob->size, text, strlen(text)) != NULL;
 }
 
+/* Whether it will be taken when it is needed. */
+static bool is_whole_key(const struct blob *blob, enum config_wrap kind)
+{
+    struct bytes text = bytes_of(blob->data, blob->size);
+    struct tls_crypt_v2_client_key wrapped;
+    struct static_key key;
+    bool whole = kind == CONFIG_WRAP_TLS_CRYPT_V2
+                     ? tls_crypt_v2_parse_client(text, &wrapped)
+                     : static_key_parse(text, &key);
+    secret_wipe(&wrapped, sizeof wrapped);
+    secret_wipe(&key, sizeof key);
+    return whole;
+}
+
 static bool set_wrap(struct config_builder *b, const struct config_line *line,
                      enum config_wrap kind, const char *start)
 {
@@ -439,15 +457,20 @@ static bool set_wrap(struct config_builder *b, const struct config_line *line,
     struct blob content;
     if (!config_builder_content(b, line, &content))
         return false;
-    bool right = holds(&content, start);
-    if (right) {
+    bool there = holds(&content, start);
+    if (there && is_whole_key(&content, kind)) {
         blob_free(&draft->remote.wrap_key);
         draft->remote.wrap_key = content;
         draft->remote.wrap = kind;
         draft->said |= CONFIG_SAID_WRAP;
         return true;
     }
-    if (holds(&content, server_key_start))
+    if (there)
+        config_builder_error(b,
+                             "the key in `%s' is damaged: a part is missing, "
+                             "or does not belong there",
+                             line->name);
+    else if (holds(&content, server_key_start))
         config_builder_error(b,
                              "`%s' holds the server's key; a client's is "
                              "made from it",

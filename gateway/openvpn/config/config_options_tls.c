@@ -18,20 +18,46 @@ static bool is_only_blank(const struct blob *blob)
     return text_trim(bytes_of(blob->data, blob->size)).size == 0;
 }
 
-/* A block may be indented, but PEM knows no blanks at the start of a line. */
-static void unindent(struct blob *blob)
+static void shorten(struct blob *blob, size_t size)
 {
+    secret_wipe(blob->data + size, blob->size - size);
+    blob->size = size;
+}
+
+/* A block may be indented, and editors leave blanks behind lines, but PEM
+ * knows neither. */
+static void trim_lines(struct blob *blob)
+{
+    struct bytes rest = bytes_of(blob->data, blob->size), line;
     size_t kept = 0;
-    bool at_start = true;
-    for (size_t i = 0; i < blob->size; i++) {
-        uint8_t c = blob->data[i];
-        if (at_start && (c == ' ' || c == '\t'))
-            continue;
-        at_start = c == '\n';
-        blob->data[kept++] = c;
+    while (rest.size && text_cut(&rest, '\n', &line)) {
+        bool last = rest.data == NULL;
+        line = text_trim(line);
+        memmove(blob->data + kept, line.data, line.size);
+        kept += line.size;
+        if (!last)
+            blob->data[kept++] = '\n';
     }
-    secret_wipe(blob->data + kept, blob->size - kept);
-    blob->size = kept;
+    shorten(blob, kept);
+}
+
+/* Takes a word out of both lines around each certificate. */
+static void drop_word(struct blob *blob, const char *label, size_t word_size)
+{
+    size_t size = strlen(label);
+    uint8_t *at;
+    while ((at = memmem(blob->data, blob->size, label, size)) != NULL) {
+        uint8_t *end = blob->data + blob->size;
+        memmove(at, at + word_size, (size_t)(end - at) - word_size);
+        shorten(blob, blob->size - word_size);
+    }
+}
+
+/* Older names for the same. */
+static void name_certificates(struct blob *blob)
+{
+    drop_word(blob, "X509 CERTIFICATE-----", strlen("X509 "));
+    drop_word(blob, "TRUSTED CERTIFICATE-----", strlen("TRUSTED "));
 }
 
 /* Takes the content if it holds `mark`; an empty block is as good as none.
@@ -42,7 +68,8 @@ static bool set_pem(struct config_builder *b, const struct config_line *line,
     struct blob content;
     if (!config_builder_content(b, line, &content))
         return false;
-    unindent(&content);
+    trim_lines(&content);
+    name_certificates(&content);
     if (memmem(content.data, content.size, mark, strlen(mark))) {
         blob_free(field);
         *field = content;
@@ -270,13 +297,14 @@ HANDLER(ns_cert_type)
 
 static bool parse_key_usage(const char *text, uint16_t *out)
 {
-    uint32_t value = 0;
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+        text += 2;
     size_t n = strlen(text);
-    if (n == 0 || n > 4 || strspn(text, "0123456789abcdefABCDEF") != n)
+    if (n == 0 || n > 8 || strspn(text, "0123456789abcdefABCDEF") != n)
         return false;
-    value = (uint32_t)strtoul(text, NULL, 16);
+    unsigned long value = strtoul(text, NULL, 16);
     *out = (uint16_t)value;
-    return true;
+    return value <= UINT16_MAX;
 }
 
 HANDLER(remote_cert_ku)
@@ -333,6 +361,16 @@ HANDLER(verify_x509_name)
     }
     if (config_builder_text(b, &b->config->name, name))
         b->config->name_type = type;
+}
+
+HANDLER(x509_username_field)
+{
+    (void)option;
+    if (line->tokens->count != 2 ||
+        strcmp(config_builder_argument(line, 1), "CN") != 0)
+        config_builder_error(b, "`x509-username-field' is refused: other "
+                                "fields than the common name (CN) are not "
+                                "looked at");
 }
 
 /* --- TLS --- */
@@ -402,55 +440,91 @@ HANDLER(tls_cert_profile)
                          "and insecure");
 }
 
-/* Keeps the plain names of a colon list. OpenSSL's own words (DEFAULT, !aNULL,
- * @SECLEVEL=0) mean nothing to another library: its defaults stay. */
-static void set_list(struct config_builder *b, const struct config_line *line,
-                     char **field)
+/* --- Lists --- */
+
+struct list {
+    char text[CONFIG_LINE_MAX];
+    struct writer w;
+    bool has_default, foreign;
+};
+
+static void list_add(struct list *l, struct bytes word)
 {
-    char kept[CONFIG_LINE_MAX] = "";
-    struct writer w = writer_of(kept, sizeof kept - 1);
-    struct bytes rest = bytes_of_text(config_builder_argument(line, 1)), part;
-    bool dropped = false;
-    while (text_cut(&rest, ':', &part)) {
-        if (part.size == 0)
-            continue;
-        if (memchr("!+-@", part.data[0], 4) || text_equal(part, "DEFAULT") ||
-            text_equal(part, "ALL") || text_equal(part, "HIGH")) {
-            dropped = true;
-            continue;
-        }
-        if (w.size)
-            write_u8(&w, ':');
-        write_bytes(&w, part);
+    if (l->w.size)
+        write_u8(&l->w, ':');
+    write_bytes(&l->w, word);
+}
+
+static bool is_suite(struct bytes word)
+{
+    return memchr(word.data, '-', word.size) ||
+           memchr(word.data, '_', word.size);
+}
+
+/* OpenSSL's own words mean nothing to another library. What takes away or
+ * sorts (!aNULL, @STRENGTH) is dropped; what names a group (DEFAULT, ECDHE,
+ * EECDH+AESGCM, TLSv1.2) becomes DEFAULT, this program's own list. */
+static void list_add_word(struct list *l, struct bytes word, bool of_suites)
+{
+    struct bytes rest = word;
+    if (word.size == 0)
+        return;
+    /* DEFAULT@SECLEVEL=0 */
+    l->foreign = text_cut(&rest, '@', &word) && (l->foreign || rest.data);
+    bool group = text_equal(word, "DEFAULT") || text_equal(word, "ALL") ||
+                 text_equal(word, "HIGH") || (of_suites && !is_suite(word));
+    if (word.size == 0 || memchr("!+-", word.data[0], 3)) {
+        l->foreign = true;
+    } else if (group) {
+        l->foreign = true;
+        if (!l->has_default)
+            list_add(l, bytes_of_text("DEFAULT"));
+        l->has_default = true;
+    } else {
+        list_add(l, word);
     }
-    if (!writer_ok(&w)) {
+}
+
+/* Separated as OpenSSL has it. */
+static void set_list(struct config_builder *b, const struct config_line *line,
+                     char **field, bool of_suites)
+{
+    struct list l = {0};
+    l.w = writer_of(l.text, sizeof l.text - 1);
+    for (const char *at = config_builder_argument(line, 1); *at;) {
+        size_t size = strcspn(at, ":,; ");
+        list_add_word(&l, bytes_of(at, size), of_suites);
+        at += size + (at[size] != '\0');
+    }
+    if (!writer_ok(&l.w)) {
         config_builder_error(b, "the list of `%s' is too long", line->name);
         return;
     }
-    if (dropped)
+    if (l.foreign)
         config_builder_warn(b,
-                            "OpenSSL's words in `%s' are ignored: this "
-                            "program uses another library",
+                            "OpenSSL's words in `%s' are not understood: this "
+                            "program uses another library, and its own list "
+                            "in their place",
                             line->name);
-    kept[w.size] = '\0';
-    if (w.size)
-        (void)!config_builder_text(b, field, kept);
+    l.text[l.w.size] = '\0';
+    if (l.w.size)
+        (void)!config_builder_text(b, field, l.text);
 }
 
 HANDLER(tls_cipher)
 {
     (void)option;
-    set_list(b, line, &b->config->tls_cipher);
+    set_list(b, line, &b->config->tls_cipher, true);
 }
 
 HANDLER(tls_ciphersuites)
 {
     (void)option;
-    set_list(b, line, &b->config->tls_ciphersuites);
+    set_list(b, line, &b->config->tls_ciphersuites, true);
 }
 
 HANDLER(tls_groups)
 {
     (void)option;
-    set_list(b, line, &b->config->tls_groups);
+    set_list(b, line, &b->config->tls_groups, false);
 }

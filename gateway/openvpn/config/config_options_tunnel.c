@@ -167,14 +167,16 @@ static const struct cipher_name *find_cipher(struct config_builder *b,
 HANDLER(cipher)
 {
     (void)option;
-    const struct cipher_name *cipher = find_cipher(b, line);
-    if (!cipher)
-        return;
-    if (!is_usable(cipher))
+    struct bytes name = bytes_of_text(config_builder_argument(line, 1));
+    const struct cipher_name *cipher = cipher_names_find(name);
+    char quoted[LOG_QUOTE_SIZE];
+    if (!cipher || !is_usable(cipher))
         config_builder_warn(b,
                             "`cipher %s' will never be used: the server "
                             "must agree on a better one",
-                            cipher->name);
+                            cipher ? cipher->name : log_quote(quoted, name));
+    if (!cipher || cipher->class == CIPHER_NONE)
+        return;
     (void)!text_copy(b->config->cipher, sizeof b->config->cipher,
                      bytes_of_text(cipher->name));
 }
@@ -203,11 +205,8 @@ HANDLER(auth)
     struct bytes name = bytes_of_text(config_builder_argument(line, 1));
     size_t size;
     const char *digest = digest_find(name, &size);
-    char quoted[LOG_QUOTE_SIZE];
-    if (!digest)
-        config_builder_error(b, "`%s' is not a digest that is known here",
-                             log_quote(quoted, name));
-    else
+    b->unknown_auth_line = digest ? 0 : b->line;
+    if (digest)
         (void)!text_copy(b->config->auth, sizeof b->config->auth,
                          bytes_of_text(digest));
 }
@@ -267,21 +266,15 @@ HANDLER(replay_window)
 HANDLER(reneg_sec)
 {
     (void)option;
-    (void)!config_builder_number(b, line, 1, 0, UINT32_MAX,
-                                 &b->config->reneg_seconds);
+    (void)!config_builder_limit32(b, line, 1, 0, UINT32_MAX,
+                                  &b->config->reneg_seconds);
 }
 
 HANDLER(reneg_limit)
 {
-    const char *text = config_builder_argument(line, 1);
-    size_t n = strlen(text);
-    if (n == 0 || n > 18 || strspn(text, "0123456789") != n) {
-        config_builder_error(b, "`%s' wants a number", line->name);
-        return;
-    }
     void *field = (char *)b->config + option->field;
     uint64_t *limit = field;
-    *limit = strtoull(text, NULL, 10);
+    (void)!config_builder_limit(b, line, 1, 0, INT64_MAX, limit);
 }
 
 /* And ping-exit: a gateway has no other use for its end than to connect anew.
@@ -289,7 +282,7 @@ HANDLER(reneg_limit)
 HANDLER(ping_restart)
 {
     (void)option;
-    if (config_builder_number(b, line, 1, 0, 86400, &b->config->ping_restart))
+    if (config_builder_limit32(b, line, 1, 0, 86400, &b->config->ping_restart))
         b->config->ping_restart_set = true;
 }
 
@@ -297,8 +290,8 @@ HANDLER(keepalive)
 {
     (void)option;
     uint32_t ping, restart;
-    if (!config_builder_number(b, line, 1, 0, 86400, &ping) ||
-        !config_builder_number(b, line, 2, 0, 86400, &restart))
+    if (!config_builder_limit32(b, line, 1, 0, 86400, &ping) ||
+        !config_builder_limit32(b, line, 2, 0, 86400, &restart))
         return;
     b->config->ping = ping;
     b->config->ping_restart = restart;
@@ -311,12 +304,13 @@ HANDLER(keepalive)
 HANDLER(inactive)
 {
     (void)option;
-    uint32_t seconds, bytes = 0;
-    if (!config_builder_number(b, line, 1, 0, UINT32_MAX, &seconds))
+    uint32_t seconds;
+    uint64_t bytes = 0;
+    if (!config_builder_limit32(b, line, 1, 0, UINT32_MAX, &seconds))
         return;
     if (config_builder_argument(line, 2) &&
-        !config_builder_number(b, line, 2, 0, UINT32_MAX, &bytes))
-        return;
+        !config_builder_limit(b, line, 2, 0, INT64_MAX, &bytes))
+        bytes = 0;
     b->config->inactive = seconds;
     b->config->inactive_bytes = bytes;
 }
@@ -359,9 +353,8 @@ HANDLER(auth_retry)
 HANDLER(static_challenge)
 {
     (void)option;
-    uint32_t echo;
-    if (!config_builder_number(b, line, 2, 0, 1, &echo))
-        return;
+    uint32_t echo = 0;
+    (void)!config_builder_limit32(b, line, 2, 0, 1, &echo);
     bool concat = is_word(line, 3, "concat");
     if (config_builder_argument(line, 3) && !concat &&
         !is_word(line, 3, "scrv1")) {

@@ -64,6 +64,22 @@ static struct bytes behind_word(struct bytes text)
 static void apply_setenv(struct config_builder *b, struct bytes text,
                          const struct config_tokens *tokens);
 
+/* "ca [inline]" announces a block that stands elsewhere; "tls-auth [inline] 1"
+ * tells its direction. */
+static void apply_announcement(struct config_builder *b,
+                               const struct config_tokens *tokens)
+{
+    static const char name[] = "key-direction";
+    if (tokens->count < 3)
+        return;
+    struct config_tokens words = {.count = 2,
+                                  .token = {name, tokens->token[2]}};
+    struct config_line line = {.tokens = &words};
+    if (!strcmp(tokens->token[0], "tls-auth") ||
+        !strcmp(tokens->token[0], "secret"))
+        config_options_apply(b, config_options_find(name), &line);
+}
+
 static void apply_text(struct config_builder *b, struct bytes text,
                        bool unknown_is_fine)
 {
@@ -82,9 +98,10 @@ static void apply_text(struct config_builder *b, struct bytes text,
     const char *name = tokens.token[0];
     const struct config_option *option = config_options_find(name);
     struct config_line line = {.tokens = &tokens, .text = text};
-    /* "ca [inline]" announces a block that stands elsewhere. */
-    if (tokens.count == 2 && !strcmp(tokens.token[1], "[inline]"))
+    if (tokens.count > 1 && !strcmp(tokens.token[1], "[inline]")) {
+        apply_announcement(b, &tokens);
         return;
+    }
     if (option)
         config_options_apply(b, option, &line);
     else if (!strcmp(name, "setenv"))

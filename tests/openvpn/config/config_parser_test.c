@@ -12,9 +12,7 @@
 /* The profile of config_trial_with() has these lines before its own. */
 enum { FIRST_LINE = 4 };
 
-#define STATIC_KEY                                                             \
-    "-----BEGIN OpenVPN Static key V1-----\n00\n"                              \
-    "-----END OpenVPN Static key V1-----\n"
+#define STATIC_KEY  CONFIG_TRIAL_STATIC_KEY
 #define CERTIFICATE CONFIG_TRIAL_CERTIFICATE
 #define PRIVATE_KEY                                                            \
     "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
@@ -324,8 +322,6 @@ static void what_runs_code_or_weakens_is_refused_by_name(void **state)
         "tls-crypt-v2-verify",
         "dns-updown",
         "plugin",
-        "engine",
-        "providers",
         "pkcs11-providers",
         "pkcs11-id",
         "cryptoapicert",
@@ -877,11 +873,35 @@ static void openssls_words_leave_the_librarys_defaults(void **state)
     config_trial_with(&t, "tls-cipher \"DEFAULT:@SECLEVEL=0\"");
     assert_true(t.usable);
     assert_int_equal(t.warnings, 1);
-    assert_null(t.config.tls_cipher);
+    assert_string_equal(t.config.tls_cipher, "DEFAULT");
     config_trial_clear(&t);
-    config_trial_with(&t, "tls-cipher A:!aNULL:B::C");
+    config_trial_with(&t, "tls-cipher A-1:!aNULL:B-2::C-3");
     assert_true(t.usable);
-    assert_string_equal(t.config.tls_cipher, "A:B:C");
+    assert_string_equal(t.config.tls_cipher, "A-1:B-2:C-3");
+    config_trial_clear(&t);
+    static const char *const groups[] = {
+        "DEFAULT@SECLEVEL=0",
+        "ECDHE",
+        "AESGCM",
+        "PSK",
+        "EECDH+AESGCM:EDH+AESGCM:AES256+EECDH",
+        "TLSv1.2:!aNULL",
+        "ECDHE,DHE",
+        "\"HIGH !aNULL\"",
+    };
+    for (size_t i = 0; i < COUNT(groups); i++) {
+        char line[96];
+        snprintf(line, sizeof line, "tls-cipher %s", groups[i]);
+        config_trial_with(&t, line);
+        assert_true(t.usable);
+        assert_true(config_trial_said(&t, CONFIG_WARNING, FIRST_LINE,
+                                      "OpenSSL's words"));
+        assert_string_equal(t.config.tls_cipher, "DEFAULT");
+        config_trial_clear(&t);
+    }
+    accept(&t, "tls-ciphersuites TLS_AES_256_GCM_SHA384");
+    config_trial_clear(&t);
+    accept(&t, "tls-groups X25519:secp256r1");
     config_trial_clear(&t);
 }
 

@@ -29,6 +29,15 @@ enum { CONFIG_TRIAL_REPORTS = 64 };
     "RZEE59i/huhGVvo//mAy\n"                                                   \
     "-----END X509 CRL-----\n"
 
+#define CONFIG_TRIAL_KEY_LINE "000102030405060708090a0b0c0d0e0f\n"
+#define CONFIG_TRIAL_KEY_LINES                                                 \
+    CONFIG_TRIAL_KEY_LINE CONFIG_TRIAL_KEY_LINE CONFIG_TRIAL_KEY_LINE          \
+        CONFIG_TRIAL_KEY_LINE
+#define CONFIG_TRIAL_STATIC_KEY                                                \
+    "-----BEGIN OpenVPN Static key V1-----\n" CONFIG_TRIAL_KEY_LINES           \
+        CONFIG_TRIAL_KEY_LINES CONFIG_TRIAL_KEY_LINES CONFIG_TRIAL_KEY_LINES   \
+    "-----END OpenVPN Static key V1-----\n"
+
 struct config_trial_report {
     enum config_severity severity;
     unsigned line;
