@@ -343,33 +343,66 @@ static bool is_version_1_3(int suite)
     return suite >= 0x1301 && suite <= 0x1305;
 }
 
-/* "DEFAULT:@SECLEVEL=0" and the like of OpenSSL mean: the library's own. */
-static bool is_openssl_keyword(struct bytes word)
-{
-    return word.size > 0 &&
-           (memchr("@!+-", word.data[0], 4) || text_equal(word, "DEFAULT") ||
-            text_equal(word, "ALL") || text_equal(word, "HIGH"));
-}
+/* What openvpn offers with OpenSSL: forward secrecy, and a cipher that is
+ * still thought well of. Others have to be named by the profile. */
+static const int default_suites[] = {
+    MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
+    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
+    MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    MBEDTLS_TLS_DHE_RSA_WITH_AES_256_GCM_SHA384,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    MBEDTLS_TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    MBEDTLS_TLS_DHE_RSA_WITH_AES_128_GCM_SHA256,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384,
+    MBEDTLS_TLS_DHE_RSA_WITH_AES_256_CBC_SHA256,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
+    MBEDTLS_TLS_DHE_RSA_WITH_AES_128_CBC_SHA256,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+    MBEDTLS_TLS_DHE_RSA_WITH_AES_256_CBC_SHA,
+    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
+    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+    MBEDTLS_TLS_DHE_RSA_WITH_AES_128_CBC_SHA,
+};
 
-/* Appends what `list` names, or the library's suites of that version. */
-static size_t add_suites(int *out, const char *list, bool version_1_3)
+enum { DEFAULT_SUITES = sizeof default_suites / sizeof *default_suites };
+
+static size_t add_default_suites(int *out, bool version_1_3)
 {
     size_t count = 0;
-    bool library = list == NULL;
-    struct bytes rest = bytes_of_text(list ? list : ""), word;
+    for (size_t i = 0; i < DEFAULT_SUITES; i++)
+        if (is_version_1_3(default_suites[i]) == version_1_3)
+            out[count++] = default_suites[i];
+    return count;
+}
+
+/* Appends what `list` names of that version; DEFAULT is our own list, which
+ * no list means, too. Where it names nothing that we have, openvpn would have
+ * had something. */
+static size_t add_suites(int *out, const char *option, const char *list,
+                         bool version_1_3)
+{
+    size_t count = 0;
+    struct bytes rest = bytes_of_text(list ? list : "DEFAULT"), word;
     while (text_cut(&rest, ':', &word)) {
         int suite = find_suite(word, version_1_3);
-        if (is_openssl_keyword(word))
-            library = true;
+        if (text_equal(word, "DEFAULT"))
+            count += add_default_suites(out + count, version_1_3);
         else if (suite != 0 && is_version_1_3(suite) == version_1_3)
             out[count++] = suite;
     }
-    if (library) {
-        const int *known = mbedtls_ssl_list_ciphersuites();
-        for (; *known; known++) {
-            if (is_version_1_3(*known) == version_1_3)
-                out[count++] = *known;
-        }
+    if (count == 0) {
+        log_warn("openvpn: %s names nothing that this program has: its own "
+                 "list is used",
+                 option);
+        count = add_default_suites(out, version_1_3);
     }
     return count;
 }
@@ -384,24 +417,16 @@ static size_t count_words(const char *list)
 
 static bool set_suites(struct tls_context *t, const struct config *config)
 {
-    if (!config->tls_cipher && !config->tls_ciphersuites)
-        return true;
-    size_t most =
-        count_words(config->tls_cipher) + count_words(config->tls_ciphersuites);
-    for (const int *known = mbedtls_ssl_list_ciphersuites(); *known; known++)
-        most++;
+    /* Each word may be DEFAULT. */
+    size_t most = DEFAULT_SUITES * (count_words(config->tls_cipher) +
+                                    count_words(config->tls_ciphersuites));
     t->suites = calloc(most + 1, sizeof *t->suites);
     if (!t->suites)
         return false;
-    size_t newer = add_suites(t->suites, config->tls_ciphersuites, true);
-    size_t older = add_suites(t->suites + newer, config->tls_cipher, false);
-    if (newer == 0)
-        log_warn("openvpn: tls-ciphersuites names nothing that this program "
-                 "has");
-    if (older == 0)
-        log_warn("openvpn: tls-cipher names nothing that this program has");
-    if (newer + older == 0)
-        return false;
+    size_t newer = add_suites(t->suites, "tls-ciphersuites",
+                              config->tls_ciphersuites, true);
+    (void)add_suites(t->suites + newer, "tls-cipher", config->tls_cipher,
+                     false);
     mbedtls_ssl_conf_ciphersuites(&t->config, t->suites);
     return true;
 }
@@ -450,13 +475,15 @@ static bool set_groups(struct tls_context *t, const struct config *config)
         if (group)
             t->groups[count++] = group;
     }
-    if (count == 0) {
-        log_error("openvpn: tls-groups names nothing that this program has");
-        return false;
-    }
-    mbedtls_ssl_conf_groups(&t->config, t->groups);
+    if (count == 0)
+        log_warn("openvpn: tls-groups names nothing that this program has: "
+                 "its own list is used");
+    else
+        mbedtls_ssl_conf_groups(&t->config, t->groups);
     return true;
 }
+
+enum { DH_BITS_LEAST = 2048 };
 
 static bool set_defaults(struct tls_context *t)
 {
@@ -481,6 +508,8 @@ static bool set_defaults(struct tls_context *t)
                                      MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
     if (t->role == OPENVPN_SERVER)
         mbedtls_ssl_conf_new_session_tickets(&t->config, 0);
+    /* A server's own group has as many. */
+    mbedtls_ssl_conf_dhm_min_bitlen(&t->config, DH_BITS_LEAST);
     return true;
 }
 

@@ -428,24 +428,89 @@ static void cipher_suites_are_known_by_all_their_names(void **state)
                "TLSv1.3 TLS1-3-CHACHA20-POLY1305-SHA256");
 }
 
-static void lists_of_nothing_known_are_refused(void **state)
+static void lists_of_nothing_known_leave_the_default(void **state)
 {
     (void)state;
     struct config c = config_with(pki_client_crt, pki_client_key);
     assert_true(config_set_text(&c.tls_groups, bytes_of_text("X25519:P-384")));
     assert_true(context_takes(&c, ""));
+    assert_string_equal(logged, "");
     assert_true(config_set_text(&c.tls_groups, bytes_of_text("no:such")));
-    assert_false(context_takes(&c, ""));
+    assert_true(context_takes(&c, ""));
+    assert_non_null(strstr(logged, "tls-groups names nothing"));
     config_clear(&c);
-    c = config_with(pki_client_crt, pki_client_key);
-    assert_true(config_set_text(&c.tls_cipher, bytes_of_text("RC4-MD5")));
-    assert_true(config_set_text(&c.tls_ciphersuites, bytes_of_text("")));
-    assert_false(context_takes(&c, ""));
-    config_clear(&c);
-    c = config_with(pki_client_crt, pki_client_key);
+    suites_are("RC4-MD5", NULL,
+               "TLSv1.2 TLS-ECDHE-ECDSA-WITH-AES-256-GCM-SHA384");
+    assert_non_null(strstr(logged, "tls-cipher names nothing"));
+    suites_are("RC4-MD5", "TLS_NO_SUCH", "TLSv1.3 TLS1-3-AES-256-GCM-SHA384");
+    assert_non_null(strstr(logged, "tls-ciphersuites names nothing"));
+}
+
+static void versions_that_are_not_spoken_are_refused(void **state)
+{
+    (void)state;
+    struct config c = config_with(pki_client_crt, pki_client_key);
     c.tls_version_max = CONFIG_TLS_1_1;
     assert_false(context_takes(&c, ""));
     config_clear(&c);
+}
+
+/* The suites of a ClientHello: record and handshake headers, version, random,
+ * session id, then they. */
+static struct bytes offered_suites(const struct tls_session *t)
+{
+    struct reader r = reader_of(tls_session_output(t));
+    (void)read_bytes(&r, 5 + 4 + 2 + 32);
+    (void)read_bytes(&r, read_u8(&r));
+    struct bytes suites = read_bytes(&r, read_u16(&r));
+    assert_true(reader_ok(&r));
+    return suites;
+}
+
+static void only_suites_with_forward_secrecy_are_offered(void **state)
+{
+    (void)state;
+    /* static RSA, static ECDH, CCM-8, Camellia, ARIA */
+    static const uint16_t unwanted[] = {0x002f, 0x0035, 0x003c, 0x009c, 0x009d,
+                                        0xc004, 0xc00e, 0xc02d, 0xc0ae, 0xc0a2,
+                                        0xc076, 0xc072, 0xc05c, 0x1305};
+    struct pair p;
+    pair_configure(&p);
+    pair_open(&p);
+    tls_session_advance(&p.client);
+    struct reader r = reader_of(offered_suites(&p.client));
+    size_t count = 0;
+    while (r.left) {
+        uint16_t suite = read_u16(&r);
+        for (size_t i = 0; i < sizeof unwanted / sizeof *unwanted; i++)
+            assert_int_not_equal(suite, unwanted[i]);
+        count += suite != 0x00ff; /* says: no renegotiation */
+    }
+    assert_int_equal(count, 24);
+    pair_close(&p);
+}
+
+/* One end names a suite that is not on the list: the other has to, too. */
+static void a_suite_beside_the_default_must_be_named(void **state)
+{
+    (void)state;
+    static const char suite[] = "TLS-ECDHE-ECDSA-WITH-AES-128-CCM-8";
+    for (int named = 0; named <= 3; named++) {
+        struct pair p;
+        pair_configure(&p);
+        p.client_config.tls_version_max = CONFIG_TLS_1_2;
+        if (named & 1)
+            assert_true(config_set_text(&p.client_config.tls_cipher,
+                                        bytes_of_text(suite)));
+        if (named & 2)
+            assert_true(config_set_text(&p.server_config.tls_cipher,
+                                        bytes_of_text(suite)));
+        pair_open(&p);
+        shake_hands(&p, 1200);
+        bool expected = named == 0 || named == 3;
+        assert_int_equal(p.client.state == TLS_ESTABLISHED, expected);
+        pair_close(&p);
+    }
 }
 
 int main(void)
@@ -471,7 +536,11 @@ int main(void)
         cmocka_unit_test_setup(what_is_no_certificate_is_refused, begin),
         cmocka_unit_test_setup(cipher_suites_are_known_by_all_their_names,
                                begin),
-        cmocka_unit_test_setup(lists_of_nothing_known_are_refused, begin),
+        cmocka_unit_test_setup(lists_of_nothing_known_leave_the_default, begin),
+        cmocka_unit_test_setup(versions_that_are_not_spoken_are_refused, begin),
+        cmocka_unit_test_setup(only_suites_with_forward_secrecy_are_offered,
+                               begin),
+        cmocka_unit_test_setup(a_suite_beside_the_default_must_be_named, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
