@@ -18,6 +18,10 @@ struct fragments *fragments_new(void)
     for (uint16_t i = 0; i < FRAGMENTS_CHUNKS; i++)
         f->chunks[i].next =
             i + 1 < FRAGMENTS_CHUNKS ? (uint16_t)(i + 1) : FRAGMENTS_NONE;
+    for (uint16_t i = 0; i < FRAGMENTS_SHARES; i++)
+        f->shares[i] = (struct share){FRAGMENTS_NONE, FRAGMENTS_NONE, 0, 0, 0};
+    for (uint16_t i = 0; i < FRAGMENTS_PACKETS; i++)
+        f->held[i].next = (uint16_t)(i + 1);
     f->free_count = FRAGMENTS_CHUNKS;
     f->lent = FRAGMENTS_NONE;
     return f;
@@ -120,9 +124,10 @@ static struct held *find(struct fragments *f, uint16_t source,
     write_ends(ip, ends);
     for (size_t i = 0; f->count > 0 && i < FRAGMENTS_PACKETS; i++) {
         struct held *h = &f->held[i];
+        if (f->ids[i] != ip->fragment_id)
+            continue;
         /* In IPv6 only the first one's next header means anything. */
-        if (h->present && h->source == source && h->id == ip->fragment_id &&
-            h->family == ip->family &&
+        if (h->present && h->source == source && h->family == ip->family &&
             (h->protocol == ip->protocol || h->family == ADDRESS_IPV6) &&
             memcmp(h->ends, ends, sizeof ends) == 0)
             return h;
@@ -135,27 +140,18 @@ static struct held *begin(struct fragments *f, struct instant now,
                           const struct ip_packet *ip)
 {
     fragments_state_make_room_for_packet(f, owner->share);
-    struct held *h = f->held;
-    while (h->present)
-        h++;
+    bool first = f->count == 0;
+    struct held *h = fragments_state_add(f, owner->share);
     int64_t seconds = ip->family == ADDRESS_IPV4 ? FRAGMENTS_IPV4_TIMEOUT
                                                  : FRAGMENTS_IPV6_TIMEOUT;
-    *h = (struct held){
-        .present = true,
-        .source = owner->source,
-        .share = owner->share,
-        .family = ip->family,
-        .protocol = ip->protocol,
-        .id = ip->fragment_id,
-        .deadline = instant_after(now, duration_seconds(seconds)),
-    };
-    memset(h->chunks, 0xff, sizeof h->chunks);
+    f->ids[h - f->held] = ip->fragment_id;
+    h->source = owner->source;
+    h->family = ip->family;
+    h->protocol = ip->protocol;
+    h->deadline = instant_after(now, duration_seconds(seconds));
     write_ends(ip, h->ends);
-    if (f->count == 0)
-        f->earliest = h->deadline;
-    f->earliest = instant_earlier(f->earliest, h->deadline);
-    f->shares[h->share].packets++;
-    f->count++;
+    f->earliest =
+        first ? h->deadline : instant_earlier(f->earliest, h->deadline);
     return h;
 }
 
@@ -377,8 +373,7 @@ struct instant fragments_deadline(const struct fragments *f)
 
 void fragments_forget(struct fragments *f, uint16_t share)
 {
-    for (size_t i = 0; f->count > 0 && i < FRAGMENTS_PACKETS; i++)
-        if (f->held[i].present && f->held[i].share == share)
-            fragments_state_end(f, &f->held[i]);
+    while (f->shares[share].first != FRAGMENTS_NONE)
+        fragments_state_end(f, &f->held[f->shares[share].first]);
     f->shares[share].gave_way = 0;
 }

@@ -41,11 +41,61 @@ void fragments_state_clear(struct fragments *f, struct held *h)
     fragments_state_let_go(f, h);
 }
 
+/* --- Packets -------------------------------------------------------------- */
+
+static uint16_t place_of(const struct fragments *f, const struct held *h)
+{
+    return (uint16_t)(h - f->held);
+}
+
+static void append(struct fragments *f, struct held *h, uint16_t share)
+{
+    struct share *s = &f->shares[share];
+    h->share = share;
+    h->next = FRAGMENTS_NONE;
+    h->previous = s->last;
+    if (s->last == FRAGMENTS_NONE)
+        s->first = place_of(f, h);
+    else
+        f->held[s->last].next = place_of(f, h);
+    s->last = place_of(f, h);
+    s->packets++;
+    s->chunks = (uint16_t)(s->chunks + h->chunk_count);
+}
+
+static void detach(struct fragments *f, struct held *h)
+{
+    struct share *s = &f->shares[h->share];
+    if (h->previous == FRAGMENTS_NONE)
+        s->first = h->next;
+    else
+        f->held[h->previous].next = h->next;
+    if (h->next == FRAGMENTS_NONE)
+        s->last = h->previous;
+    else
+        f->held[h->next].previous = h->previous;
+    s->packets--;
+    s->chunks = (uint16_t)(s->chunks - h->chunk_count);
+}
+
+struct held *fragments_state_add(struct fragments *f, uint16_t share)
+{
+    struct held *h = &f->held[f->free_place];
+    f->free_place = h->next;
+    f->count++;
+    *h = (struct held){.present = true};
+    memset(h->chunks, 0xff, sizeof h->chunks);
+    append(f, h, share);
+    return h;
+}
+
 void fragments_state_end(struct fragments *f, struct held *h)
 {
     fragments_state_clear(f, h);
-    f->shares[h->share].packets--;
+    detach(f, h);
     h->present = false;
+    h->next = f->free_place;
+    f->free_place = place_of(f, h);
     f->count--;
 }
 
@@ -59,41 +109,33 @@ static uint32_t weight(const struct share *s)
 /* The share that holds most, but for a packet; or FRAGMENTS_NONE. */
 static uint16_t heaviest(const struct fragments *f, const struct held *except)
 {
-    uint16_t share = FRAGMENTS_NONE;
-    for (size_t i = 0; i < FRAGMENTS_PACKETS; i++) {
-        const struct held *h = &f->held[i];
-        if (h->present && h != except &&
-            (share == FRAGMENTS_NONE ||
-             weight(&f->shares[h->share]) > weight(&f->shares[share])))
-            share = h->share;
+    uint16_t heaviest = FRAGMENTS_NONE;
+    for (uint16_t i = 0; i < FRAGMENTS_SHARES; i++) {
+        const struct share *s = &f->shares[i];
+        bool has_others = s->packets > (except && except->share == i);
+        if (has_others && (heaviest == FRAGMENTS_NONE ||
+                           weight(s) > weight(&f->shares[heaviest])))
+            heaviest = i;
     }
-    return share;
+    return heaviest;
 }
 
-/* Of a share the packets, but for one. */
-static size_t members(struct fragments *f, uint16_t share,
-                      const struct held *except,
-                      struct held *out[FRAGMENTS_SHARE_PACKETS])
-{
-    size_t count = 0;
-    for (size_t i = 0; i < FRAGMENTS_PACKETS && count < FRAGMENTS_SHARE_PACKETS;
-         i++) {
-        struct held *h = &f->held[i];
-        if (h->present && h != except && h->share == share)
-            out[count++] = h;
-    }
-    return count;
-}
+/* What all packets of the same ends hold of a share, told with the oldest of
+ * them. */
+struct weighed {
+    struct held *oldest;
+    uint32_t weight;
+};
 
-/* What the ends of a packet hold of its share. */
-static uint32_t weight_of_ends(const struct held *h,
-                               struct held *const *members, size_t count)
+static void weigh(struct held *h, struct weighed *all, size_t *count)
 {
-    uint32_t sum = 0;
-    for (size_t i = 0; i < count; i++)
-        if (memcmp(members[i]->ends, h->ends, sizeof h->ends) == 0)
-            sum += 1U + members[i]->chunk_count;
-    return sum;
+    size_t i = 0;
+    while (i < *count &&
+           memcmp(all[i].oldest->ends, h->ends, sizeof h->ends) != 0)
+        i++;
+    if (i == *count)
+        all[(*count)++] = (struct weighed){.oldest = h};
+    all[i].weight += 1U + h->chunk_count;
 }
 
 /* Ends the oldest packet of those ends that hold most of a share; false where
@@ -101,23 +143,22 @@ static uint32_t weight_of_ends(const struct held *h,
 static bool make_way(struct fragments *f, uint16_t share,
                      const struct held *except)
 {
-    struct held *all[FRAGMENTS_SHARE_PACKETS], *chosen = NULL;
-    size_t count = share == FRAGMENTS_NONE ? 0 : members(f, share, except, all);
-    uint32_t most = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t holds = weight_of_ends(all[i], all, count);
-        if (holds > most ||
-            (holds == most &&
-             instant_before(all[i]->deadline, chosen->deadline))) {
-            chosen = all[i];
-            most = holds;
-        }
-    }
-    if (!chosen)
+    struct weighed all[FRAGMENTS_SHARE_PACKETS], most = {0};
+    size_t count = 0;
+    if (share == FRAGMENTS_NONE)
         return false;
-    f->shares[share].gave_way += chosen->fragments;
+    for (uint16_t i = f->shares[share].first; i != FRAGMENTS_NONE;
+         i = f->held[i].next)
+        if (&f->held[i] != except)
+            weigh(&f->held[i], all, &count);
+    for (size_t i = 0; i < count; i++)
+        if (all[i].weight > most.weight)
+            most = all[i];
+    if (!most.oldest)
+        return false;
+    f->shares[share].gave_way += most.oldest->fragments;
     f->some_gave_way = true;
-    fragments_state_end(f, chosen);
+    fragments_state_end(f, most.oldest);
     return true;
 }
 
@@ -150,11 +191,7 @@ bool fragments_state_make_room(struct fragments *f, const struct held *h,
 
 void fragments_state_move(struct fragments *f, struct held *h, uint16_t share)
 {
-    struct share *from = &f->shares[h->share], *to = &f->shares[share];
     keep_below_limit(f, share, h);
-    from->packets--;
-    from->chunks = (uint16_t)(from->chunks - h->chunk_count);
-    to->packets++;
-    to->chunks = (uint16_t)(to->chunks + h->chunk_count);
-    h->share = share;
+    detach(f, h);
+    append(f, h, share);
 }

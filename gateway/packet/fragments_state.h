@@ -8,7 +8,7 @@
 #include "gateway/packet/fragments.h"
 
 enum {
-    FRAGMENTS_NONE = UINT16_MAX, /* no chunk, no share */
+    FRAGMENTS_NONE = UINT16_MAX, /* no chunk, no share, no place */
     UNIT = 8,                    /* bytes in which offsets are counted */
     WORD_UNITS = 64,
     CHUNK_WORDS = FRAGMENTS_CHUNK_SIZE / UNIT / WORD_UNITS,
@@ -28,11 +28,11 @@ struct chunk {
 };
 
 struct held {
+    uint16_t next, previous; /* in its share, the oldest first; or the free */
     bool present;
     bool dead; /* its fragments overlapped: what still comes is refused */
     uint16_t source, share;
     uint8_t family, protocol;
-    uint32_t id;
     uint8_t ends[32]; /* source and destination address */
     struct instant deadline;
     uint16_t fragments; /* that came */
@@ -47,6 +47,7 @@ struct held {
 };
 
 struct share {
+    uint16_t first, last; /* of its packets */
     uint16_t packets, chunks;
     uint32_t gave_way; /* fragments, not told yet */
 };
@@ -58,11 +59,14 @@ struct fragments {
     uint16_t lent; /* chunks of whole packets */
     uint16_t lent_pieces;
     uint16_t count;
+    uint16_t free_place; /* in `held` */
     bool some_gave_way;
     struct instant earliest; /* no deadline is before it */
     struct chunk chunks[FRAGMENTS_CHUNKS];
     struct bytes pieces[FRAGMENTS_CHUNKS];
     struct share shares[FRAGMENTS_SHARES];
+    uint32_t ids[FRAGMENTS_PACKETS]; /* of `held`, close together: each
+                                        fragment is looked for in them */
     struct held held[FRAGMENTS_PACKETS];
 };
 
@@ -76,6 +80,8 @@ void fragments_state_give_back(struct fragments *f, uint16_t chunk);
 
 /* --- Packets --- */
 
+/* A new one, the youngest of its share; there is a place for it. */
+struct held *fragments_state_add(struct fragments *f, uint16_t share);
 /* It has no chunks any more: they are somebody else's from now on. */
 void fragments_state_let_go(struct fragments *f, struct held *h);
 /* Its chunks are free. */
