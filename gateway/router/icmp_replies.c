@@ -62,20 +62,16 @@ static bool write_answer(const struct address *from, const struct packet *p,
                                capacity);
 }
 
-void icmp_replies_add(struct icmp_replies *a, struct token_bucket *sender,
-                      const struct address *from, struct instant now,
-                      const struct packet *packet, const struct ip_packet *ip,
-                      enum drop drop, uint16_t mtu,
+void icmp_replies_add(struct token_bucket *sender, const struct address *from,
+                      struct instant now, const struct packet *packet,
+                      const struct ip_packet *ip, enum drop drop, uint16_t mtu,
                       struct packet_batch *replies)
 {
     bool told = table[drop].told || drop == DROP_ANSWERED ||
                 (drop == DROP_NO_FLOW && ip->protocol == IP_TCP);
     if (!told || refusal_must_not_answer(ip) ||
         replies->count == replies->capacity ||
-        !token_bucket_take(sender, now, ICMP_REPLIES_RATE,
-                           ICMP_REPLIES_BURST) ||
-        !token_bucket_take(&a->all, now, ICMP_REPLIES_RATE_ALL,
-                           ICMP_REPLIES_BURST_ALL))
+        !token_bucket_take(sender, now, ICMP_REPLIES_RATE, ICMP_REPLIES_BURST))
         return;
     struct packet *out = packet_batch_add(replies);
     out->qube = packet->qube;

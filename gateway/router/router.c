@@ -277,10 +277,9 @@ static void judge_from_qube(struct router *r, struct instant now,
         if (drop == DROP_NONE) {
             drop = verdict_from_qube(r, now, p, &ip);
             if (drop != DROP_NONE)
-                icmp_replies_add(&r->answers, &q->answers,
-                                 router_state_gateway(r, q, ip.family), now, p,
-                                 &ip, drop, tunnel_mtu(&r->tunnel, ip.family),
-                                 replies);
+                icmp_replies_add(
+                    &q->answers, router_state_gateway(r, q, ip.family), now, p,
+                    &ip, drop, tunnel_mtu(&r->tunnel, ip.family), replies);
         }
     }
     p->drop = (uint8_t)drop;
@@ -312,7 +311,7 @@ static void judge_from_tunnel(struct router *r, struct instant now,
         drop = verdict_from_tunnel(r, now, p, &ip);
         if (drop == DROP_TOO_BIG) {
             p->qube = ROUTER_NO_QUBE;
-            icmp_replies_add(&r->outside, &r->outside_answers,
+            icmp_replies_add(&r->outside_answers,
                              router_state_own(r, ip.family), now, p, &ip, drop,
                              ROUTER_QUBE_MTU, replies);
         }

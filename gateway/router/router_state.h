@@ -52,12 +52,10 @@ struct router {
     struct dns dns;
     struct name_queries names;
     struct shown_address mapped;
-    struct shown_address gateways;     /* true ones, not that of all qubes */
-    struct address gateway4, gateway6; /* as qubes know us */
-    struct icmp_replies answers;
-    struct icmp_replies outside; /* to who sends through the tunnel */
-    struct token_bucket outside_answers;
-    struct address link_local; /* of fe:ff:ff:ff:ff:ff */
+    struct shown_address gateways;       /* true ones, not that of all qubes */
+    struct address gateway4, gateway6;   /* as qubes know us */
+    struct token_bucket outside_answers; /* to who sends through the tunnel */
+    struct address link_local;           /* of fe:ff:ff:ff:ff:ff */
     struct drop_counters drops;
     uint16_t limit; /* places of qubes at and above it were never used */
     struct router_qube qubes[ROUTER_QUBES_MAX];

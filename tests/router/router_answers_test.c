@@ -513,6 +513,26 @@ static void answers_are_limited_in_rate(void **state)
     world_free(w);
 }
 
+static void floods_of_many_qubes_leave_answers_to_the_others(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    router_tunnel_down(w->router, w->now);
+    struct craft c = sample(false, 17);
+    for (uint8_t k = 1; k <= 20; k++) {
+        char name[] = {'g', 'r', 'e', 'e', 'd', 'y', (char)('a' + k), 0};
+        c.source = craft_address("10.137.1.0");
+        c.source.bytes[3] = k;
+        int qube = router_add_qube(w->router, w->now, name, &c.source, NULL);
+        for (int i = 0; i < 60; i++)
+            assert_int_equal(up(w, qube, craft_packet(&c)), DROP_TUNNEL_DOWN);
+    }
+    c = sample(false, 17);
+    assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_TUNNEL_DOWN);
+    assert_int_equal(w->replies.count, 1);
+    world_free(w);
+}
+
 static void a_connection_from_before_is_reset(void **state)
 {
     (void)state;
@@ -668,6 +688,7 @@ int main(void)
         cmocka_unit_test(a_qube_may_know_the_gateway_by_an_address_of_its_own),
         cmocka_unit_test(a_qube_may_be_shown_other_addresses),
         cmocka_unit_test(answers_are_limited_in_rate),
+        cmocka_unit_test(floods_of_many_qubes_leave_answers_to_the_others),
         cmocka_unit_test(a_connection_from_before_is_reset),
         cmocka_unit_test(dns_goes_to_the_tunnels_resolvers_only),
         cmocka_unit_test(one_resolver_serves_both_from_the_same_port),
