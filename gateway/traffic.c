@@ -9,7 +9,7 @@
 enum {
     OUT_BYTES = 128 * 1024, /* stays in the second-level cache */
     REPLIES = 64,
-    REPLY_BYTES = PACKET_HEADROOM + 1500, /* the answer to a full-size ping */
+    REPLY_BYTES = PACKET_HEADROOM + 2048, /* a ping's, but for its pieces */
     INBOUND_PACKETS = 128,
 };
 

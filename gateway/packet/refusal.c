@@ -149,21 +149,30 @@ bool refusal_write_reset(const struct ip_packet *about, struct packet *out,
     return refusal_write_ending(&e, out, capacity);
 }
 
+/* The request turned round, with all its headers: so what came in fragments
+ * leaves in fragments. */
 bool refusal_write_echo_reply(const struct ip_packet *about,
                               const struct packet *packet, struct packet *out,
                               size_t capacity)
 {
-    size_t headers =
-        about->family == ADDRESS_IPV4 ? IPV4_HEADER_SIZE : IPV6_HEADER_SIZE;
-    size_t size = about->total - about->transport;
-    if (packet->piece_count > 0 || headers + size > capacity)
+    if (packet->size > capacity)
         return false;
-    struct ip_packet ip =
-        write_header(out, about->family, about->protocol, ip_destination(about),
-                     ip_source(about), size);
+    bool v4 = about->family == ADDRESS_IPV4;
+    struct ip_packet ip = *about;
+    ip.data = out->data;
+    out->size = packet->size;
+    out->pieces = packet->pieces;
+    out->piece_count = packet->piece_count;
+    out->piece_bytes = packet->piece_bytes;
+    out->fragment_size = packet->fragment_size;
+    out->checksum = packet->checksum;
+    memcpy(ip.data, about->data, packet->size);
+    memcpy(ip_source(&ip), ip_destination(about), ip_address_size(about));
+    memcpy(ip_destination(&ip), ip_source(about), ip_address_size(about));
+    ip.data[v4 ? IPV4_TTL : IPV6_HOP_LIMIT] = REFUSAL_TTL;
+    ip_write_checksum(&ip);
     uint8_t *t = ip_transport(&ip);
-    memcpy(t, ip_transport(about), size);
-    t[0] = about->family == ADDRESS_IPV4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
+    t[0] = v4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY;
     /* Only type 8 or 128 becomes 0 or 129: a wrong checksum stays wrong. */
     uint16_t request = (uint16_t)(about->icmp_type << 8 | about->icmp_code);
     uint32_t change = checksum_change(request, load_u16(t));

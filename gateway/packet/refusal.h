@@ -44,7 +44,8 @@ struct refusal_ending {
 MUST_USE bool refusal_write_ending(const struct refusal_ending *ending,
                                    struct packet *out, size_t capacity);
 
-/* The reply to an echo request. Its checksum is patched, not judged. */
+/* The reply to an echo request, as long as that one is there: it shares its
+ * pieces. Its checksum is patched, not judged. */
 MUST_USE bool refusal_write_echo_reply(const struct ip_packet *about,
                                        const struct packet *packet,
                                        struct packet *out, size_t capacity);

@@ -1,6 +1,7 @@
 #include "gateway/router/icmp_replies.h"
 
 #include "gateway/packet/refusal.h"
+#include "gateway/router/router.h"
 
 /* What a sender is told about a drop; nothing where `told` is false. */
 struct answer {
@@ -49,8 +50,10 @@ static bool write_answer(const struct address *from, const struct packet *p,
     const struct answer *entry = &table[drop];
     bool v4 = ip->family == ADDRESS_IPV4;
     uint32_t rest = 0;
+    /* A card may send more at once than it takes. */
+    bool fits = p->fragment_size > 0 || ip->total <= ROUTER_QUBE_MTU;
     if (drop == DROP_ANSWERED)
-        return refusal_write_echo_reply(ip, p, out, capacity);
+        return fits && refusal_write_echo_reply(ip, p, out, capacity);
     if (drop == DROP_NO_FLOW)
         return refusal_write_reset(ip, out, capacity);
     if (drop == DROP_TOO_BIG)

@@ -19,7 +19,7 @@ enum {
     SENT_MAX = 16, /* datagrams that are remembered, to be answered */
     TUNNEL_MTU = 1400,
     CARD_MTU = 1500,
-    REPLY_BYTES = PACKET_HEADROOM + CARD_MTU, /* as in traffic.c */
+    REPLY_BYTES = PACKET_HEADROOM + 2048, /* as in traffic.c */
     ID_WINDOW = 4096, /* datagrams in which no identification repeats */
     TRAIN_MAX = 8,
     INBOUND = 8, /* packets in a batch */
@@ -199,9 +199,8 @@ static void pass_up(struct packet *p)
     router_from_qubes(w.router, w.now, &batch, &w.replies);
     check(w.replies.count == 0 || p->drop != DROP_NONE);
     for (size_t i = 0; i < w.replies.count; i++) {
-        struct packet *reply = &w.replies.packets[i];
-        check(reply->qube == p->qube);
-        check_for_qube(reply->data, reply->size, reply->qube);
+        check(w.replies.packets[i].qube == p->qube);
+        arrive(&w.replies.packets[i]);
     }
     if (p->drop == DROP_NONE)
         leave(p, p->checksum == PACKET_CHECKSUM_PARTIAL);

@@ -164,6 +164,10 @@ bool craft_checksums_right(const uint8_t *data, size_t size)
     uint8_t protocol = v4 ? data[9] : data[6];
     if (v4 && add_up(data, header) != 0xffff)
         return false;
+    if (!v4 && protocol == 44) { /* of a whole packet, it stands for nothing */
+        protocol = data[40];
+        header += 8;
+    }
     const uint8_t *t = data + header;
     size_t left = size - header;
     if (protocol == 17 && v4 && t[6] == 0 && t[7] == 0)

@@ -99,6 +99,55 @@ static void fragments_pass_as_the_packet_they_are_of(void **state)
     world_free(w);
 }
 
+/* Of any size, and no fragment of the answer is larger than those asked by. */
+static void the_gateway_answers_pings_in_fragments(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1600, 1900, 4000, 65000};
+    struct world *w = world_new(64);
+    struct burst *b = calloc(1, sizeof *b);
+    assert_true(burst_init(b, 1 << 20));
+    for (size_t i = 0; i < 8; i++) {
+        bool v6 = i % 2;
+        size_t header = v6 ? 48 : 20;
+        struct packet out;
+        struct craft c = sample(v6, v6 ? 58 : 1);
+        c.destination =
+            craft_address(v6 ? "fe80::fcff:ffff:feff:ffff" : "10.139.1.1");
+        c.dont_fragment = false;
+        c.payload = bytes_of(w->payload, sizes[i / 2] - 64);
+        struct packet plain = craft_packet(&c);
+        struct packet whole = v6 ? craft_fragmentable(&plain, 7) : plain;
+        cut(&whole, 1280, b);
+        for (size_t k = 0; k + 1 < b->count; k++)
+            assert_int_equal(pass(w, true, nth_of(b, k), &out), DROP_HELD);
+        struct packet last = nth_of(b, b->count - 1u);
+        assert_int_equal(pass(w, true, last, &out), DROP_ANSWERED);
+        assert_int_equal(w->replies.count, 1);
+
+        const struct packet *reply = &w->replies.packets[0];
+        uint8_t *flat = flatten(reply);
+        assert_int_equal(reply->qube, w->first);
+        assert_int_equal(packet_total(reply), whole.size);
+        assert_true(craft_checksums_right(flat, packet_total(reply)));
+        assert_int_equal(flat[header], v6 ? 129 : 0);
+        assert_memory_equal(flat + source_at(flat), c.destination.bytes,
+                            address_bytes(flat));
+        assert_memory_equal(flat + header + 4, whole.data + header + 4,
+                            whole.size - header - 4);
+        size_t asked = b->count;
+        cut(reply, 1500, b);
+        assert_int_equal(b->count, asked);
+        free(flat);
+        if (v6)
+            free(plain.data);
+        free(whole.data);
+    }
+    burst_clear(b);
+    free(b);
+    world_free(w);
+}
+
 static void a_qube_s_fragments_are_its_own(void **state)
 {
     (void)state;
@@ -522,6 +571,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fragments_pass_as_the_packet_they_are_of),
+        cmocka_unit_test(the_gateway_answers_pings_in_fragments),
         cmocka_unit_test(a_qube_s_fragments_are_its_own),
         cmocka_unit_test(overlaps_are_dropped_and_counted),
         cmocka_unit_test(fragments_leave_no_larger_than_they_came),
