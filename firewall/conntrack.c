@@ -175,11 +175,15 @@ enum drop conntrack_open(struct conntrack *track, const struct ip_packet *ip)
     return DROP_NONE;
 }
 
-/* Unanswered it may begin again as well, but that is no other connection. */
+/* Unanswered it may begin again as well, but that is no other connection; and
+ * while it is being answered its SYN may come once more. */
 bool conntrack_reopens(const struct conntrack *track,
                        const struct ip_packet *ip)
 {
-    return !conntrack_is_half_open(track) && is_pure_syn(ip);
+    if (!is_pure_syn(ip) || track->state == CONNTRACK_TCP_OPENING)
+        return false;
+    return track->state != CONNTRACK_TCP_ANSWERED ||
+           numbers_of(ip).end != track->ends[FLOW_SIDE_QUBE].end;
 }
 
 /* Scaling counts only where both offered it, and never in a SYN. */

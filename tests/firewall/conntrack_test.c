@@ -356,6 +356,33 @@ static void a_syn_begins_anew_where_the_old_one_is_over(void **state)
 }
 
 /* Brings a connection to one of its states. */
+/* An answer was forged, or came too late: the qube has given up since, and
+ * goes on from the same port. */
+static void a_qube_may_begin_again_where_an_answer_came(void **state)
+{
+    (void)state;
+    static const uint8_t answers[] = {TCP_SYN | TCP_ACK, TCP_SYN};
+    for (size_t i = 0; i < sizeof answers; i++) {
+        struct connection c;
+        assert_int_equal(begin_with(&c, TCP_SYN), DROP_NONE);
+        say(&c, FLOW_SIDE_QUBE, TCP_SYN, 0);
+        say(&c, FLOW_SIDE_TUNNEL, answers[i], 0);
+        assert_int_equal(c.track.state, CONNTRACK_TCP_ANSWERED);
+        struct craft syn = tcp(&c, FLOW_SIDE_QUBE, TCP_SYN, 0);
+        syn.sequence--;
+        struct packet p = craft_packet(&syn);
+        struct ip_packet ip;
+        assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
+        assert_false(conntrack_reopens(&c.track, &ip)); /* it is repeated */
+        free(p.data);
+        syn.sequence += 0x12345678;
+        p = craft_packet(&syn);
+        assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
+        assert_true(conntrack_reopens(&c.track, &ip));
+        free(p.data);
+    }
+}
+
 static void reach(struct connection *c, enum conntrack_state state)
 {
     establish(c);
@@ -617,6 +644,7 @@ int main(void)
         cmocka_unit_test(impossible_flags_are_refused),
         cmocka_unit_test(scaled_windows_are_counted),
         cmocka_unit_test(a_syn_begins_anew_where_the_old_one_is_over),
+        cmocka_unit_test(a_qube_may_begin_again_where_an_answer_came),
         cmocka_unit_test(a_syn_from_outside_opens_nothing),
         cmocka_unit_test(nobody_outside_holds_a_place),
         cmocka_unit_test(a_qube_alone_makes_no_connection),
