@@ -84,6 +84,26 @@ static void renew_id(struct firewall *f, const struct packet *packet,
     *id = (uint16_t)(*id + segment_count(packet, ip, f->mtu));
 }
 
+/* Another connection along the same flow: the rules are asked as for any new
+ * one. What a host name has accepted they may refuse now. */
+static enum drop reopen(struct firewall *f, struct instant now, uint32_t index,
+                        const struct ip_packet *ip)
+{
+    struct flow *flow = &f->flows.flows[index];
+    const struct flow_key *qube = &flow->key[FLOW_SIDE_QUBE];
+    uint32_t second = firewall_state_second(now);
+    struct rules_verdict verdict = firewall_state_judge(
+        f, now, qube, &flow->key[FLOW_SIDE_TUNNEL], RULES_NO_RULE);
+    if (verdict.drop != DROP_NONE) {
+        firewall_state_end_flow(f, second, index);
+        return verdict.drop;
+    }
+    flow->accepted_by = (unsigned)verdict.rule & RULES_NO_RULE;
+    if (!flow->half_open)
+        firewall_state_limit_half_open(f, second, qube->qube);
+    return conntrack_open(&flow->track, ip);
+}
+
 enum drop firewall_send(struct firewall *f, struct instant now, uint32_t flow,
                         struct packet *packet, struct ip_packet *ip)
 {
@@ -91,9 +111,7 @@ enum drop firewall_send(struct firewall *f, struct instant now, uint32_t flow,
     if (known->withheld)
         return DROP_NAME_UNKNOWN;
     if (ip->protocol == IP_TCP && conntrack_reopens(&known->track, ip)) {
-        firewall_state_limit_half_open(f, firewall_state_second(now),
-                                       packet->qube);
-        enum drop drop = conntrack_open(&known->track, ip);
+        enum drop drop = reopen(f, now, flow, ip);
         if (drop != DROP_NONE)
             return drop;
     }

@@ -264,6 +264,31 @@ static void what_a_name_has_accepted_goes_on(void **state)
     world_free(w);
 }
 
+/* From the same port it is a new connection all the same. */
+static void a_connection_that_begins_anew_is_judged_anew(void **state)
+{
+    (void)state;
+    struct world *w = world_new(64);
+    const struct reply old = {.count = 1, .ttl = 60, .first = "198.51.100.7"};
+    const struct reply other = {.count = 1, .ttl = 60, .first = "198.51.100.9"};
+    set_rule(w, "10.137.0.5", "drop", "action=accept dsthost=a.b");
+    assert_int_equal(resolve(w, false, &old), 1);
+    struct craft c = sample(false, 6);
+    establish(w, &c);
+    for (int i = 0; i < 12; i++) {
+        seconds_pass(w, 60);
+        assert_int_equal(resolve(w, false, &other), 1);
+        assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NONE);
+    }
+    c.flags = TCP_SYN;
+    c.acknowledgement = 0;
+    assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_RULE);
+    assert_int_equal(router_flow_count(w->router), 0);
+    assert_int_equal(up_to(w, &c, "198.51.100.9"), DROP_NONE);
+    assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NONE);
+    world_free(w);
+}
+
 static void a_short_time_to_live_is_kept(void **state)
 {
     (void)state;
@@ -651,6 +676,7 @@ int main(void)
         cmocka_unit_test(names_in_rules_are_resolved_through_the_tunnel),
         cmocka_unit_test(a_name_nobody_answers_for_blocks_only_its_rule),
         cmocka_unit_test(what_a_name_has_accepted_goes_on),
+        cmocka_unit_test(a_connection_that_begins_anew_is_judged_anew),
         cmocka_unit_test(a_short_time_to_live_is_kept),
         cmocka_unit_test(known_names_refuse_their_addresses_alone),
         cmocka_unit_test(whatever_the_resolver_says_the_unknown_is_refused),
