@@ -140,10 +140,11 @@ static bool has_port_zero(const struct ip_packet *ip)
            (ip->source_port == 0 || ip->destination_port == 0);
 }
 
-enum drop verdict_from_qube(struct router *r, struct instant now,
-                            struct packet *p, struct ip_packet *ip)
+/* What a fragment has as well: its sender, and options. */
+static enum drop judge_header(const struct router *r,
+                              const struct router_qube *q,
+                              const struct ip_packet *ip)
 {
-    const struct router_qube *q = &r->qubes[p->qube];
     bool own = is_own_source(q, ip);
     if (scope_is_link(ip) && (own || scope_needs_no_address(ip)))
         return DROP_LINK_LOCAL;
@@ -151,14 +152,19 @@ enum drop verdict_from_qube(struct router *r, struct instant now,
         return DROP_SPOOFED;
     if (ip->family == ADDRESS_IPV6 && router_state_is_fooled(r, q))
         return DROP_NO_IPV6;
-    if (!may_have_options(ip))
-        return DROP_IP_OPTIONS;
-    if (ip_is_fragment(ip)) {
-        const struct fragments_owner owner = {p->qube, p->qube};
-        enum drop drop = reassemble(r, now, &owner, p, ip);
-        if (drop != DROP_NONE)
-            return drop;
-    }
+    return may_have_options(ip) ? DROP_NONE : DROP_IP_OPTIONS;
+}
+
+enum drop verdict_from_qube(struct router *r, struct instant now,
+                            struct packet *p, struct ip_packet *ip)
+{
+    const struct router_qube *q = &r->qubes[p->qube];
+    const struct fragments_owner owner = {p->qube, p->qube};
+    enum drop drop = judge_header(r, q, ip);
+    if (drop == DROP_NONE && ip_is_fragment(ip))
+        drop = reassemble(r, now, &owner, p, ip);
+    if (drop != DROP_NONE)
+        return drop;
     if (icmp_is_error(ip)) {
         if (!r->up)
             return DROP_TUNNEL_DOWN;
@@ -171,7 +177,6 @@ enum drop verdict_from_qube(struct router *r, struct instant now,
 
     uint32_t flow = FIREWALL_NO_FLOW;
     const struct address *redirect = NULL;
-    enum drop drop = DROP_NONE;
     if (r->up)
         flow = firewall_find(r->firewall, p, ip);
     if (flow == FIREWALL_NO_FLOW)
