@@ -2,7 +2,7 @@
  * Datagrams of the tunnel, back to back in memory: the shape in which
  * UDP_SEGMENT sends and UDP_GRO receives them.
  *
- * Going out, firewall/segment reserves each datagram at its sealed size and
+ * Going out, packet/segment reserves each datagram at its sealed size and
  * writes the IP packet at `inner_offset`; client_seal() encrypts in place.
  * Coming in, the uplink adds views of what it received and client_open()
  * sets `inner_offset` and `inner_size` to the IP packet found inside, or

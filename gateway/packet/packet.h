@@ -3,8 +3,8 @@
  *
  * A packet may be a super-packet: one TCP or UDP packet of up to 64 KiB that
  * stands for many of `gso_size` payload bytes each, cut only where it leaves
- * for the tunnel (firewall/segment) and joined where it comes from there
- * (firewall/coalesce). Its bytes are `head` and then, for joined packets,
+ * for the tunnel (packet/segment) and joined where it comes from there
+ * (packet/coalesce). Its bytes are at `data` and then, for joined packets,
  * `pieces` borrowed from the buffers they were received in.
  *
  * Packets travel in batches. A batch owns one buffer a packet, allocated
