@@ -113,7 +113,7 @@ void firewall_forget_rules(struct firewall *f, struct instant now,
                            const struct address *source)
 {
     const struct rules *known = rule_sets_find(&f->rule_sets, source);
-    if (known && known->file == 0)
+    if (known && !known->of_file)
         forget(f, now, source);
 }
 
@@ -145,23 +145,32 @@ enum error firewall_set_rules(struct firewall *f, struct instant now,
     return take(f, now, rules);
 }
 
+static bool has_source(struct rules *const *sets, size_t count,
+                       const struct address *source)
+{
+    size_t i = 0;
+    while (i < count && !address_equal(&sets[i]->source, source))
+        i++;
+    return i < count;
+}
+
+/* What the file has no more goes first, so that there is room. */
 void firewall_take_file(struct firewall *f, struct instant now,
                         struct rules *const *sets, size_t count)
 {
     struct rule_sets *all = &f->rule_sets;
-    f->file++;
+    for (size_t i = all->count; i-- > 0;) {
+        const struct address source = all->sets[i]->source;
+        if (all->sets[i]->of_file && !has_source(sets, count, &source))
+            forget(f, now, &source);
+    }
     for (size_t i = 0; i < count; i++) {
         const struct rules *known = rule_sets_find(all, &sets[i]->source);
-        sets[i]->file = f->file;
-        if (known && known->file == 0)
+        sets[i]->of_file = true;
+        if (known && !known->of_file)
             rules_free(sets[i], &all->names);
         else
             (void)take(f, now, sets[i]);
-    }
-    for (size_t i = all->count; i-- > 0;) {
-        const struct address source = all->sets[i]->source;
-        if (all->sets[i]->file != 0 && all->sets[i]->file != f->file)
-            forget(f, now, &source);
     }
 }
 

@@ -46,7 +46,6 @@ struct firewall {
     size_t resolver_count;
     struct address resolvers[TUNNEL_RESOLVERS_MAX];
     struct rule_sets rule_sets;
-    uint32_t file; /* of rules, the last one: counted from 1 */
     struct firewall_qube qubes[FIREWALL_QUBES_MAX];
 };
 

@@ -41,7 +41,7 @@ struct rules {
     uint8_t policy; /* enum rule_action */
     bool bad;
     bool drops_by_name;               /* one of them does */
-    uint32_t file;                    /* which file has them; 0: none */
+    bool of_file;                     /* and not dom0's */
     size_t culprit;                   /* where they are bad: which entry */
     char problem[RULES_PROBLEM_SIZE]; /* where it is bad: what is wrong */
     uint16_t count;

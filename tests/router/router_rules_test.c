@@ -1,5 +1,7 @@
 #include "tests/router/world.h"
 
+#include <stdio.h>
+
 #include "gateway/base/log.h"
 
 /* --- Rules ---------------------------------------------------------------- */
@@ -234,6 +236,30 @@ static void a_file_may_be_read_again(void **state)
     world_free(w);
 }
 
+/* As many addresses as there may be, and then as many others. */
+static void a_file_may_be_replaced_by_one_as_large(void **state)
+{
+    (void)state;
+    enum { LINE = 64 };
+    struct world *w = world_new(64);
+    struct router_rules_problem problem;
+    char *text = malloc(RULES_SOURCES_MAX * LINE + 1);
+    for (int file = 1; file <= 2; file++) {
+        size_t at = 0;
+        for (int i = 0; i < RULES_SOURCES_MAX; i++)
+            at += (size_t)snprintf(text + at, LINE + 1,
+                                   "/qubes-firewall/10.%d.%d.%d/policy drop\n",
+                                   file, i / 256, i % 256);
+        assert_true(load(w, text, &problem));
+        struct address last = craft_address("10.0.7.255");
+        last.bytes[1] = (uint8_t)file;
+        int qube = router_add_qube(w->router, w->now, "last", &last, NULL);
+        assert_string_equal(rules_text(w, qube), "0 rules, else drop");
+    }
+    free(text);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +269,7 @@ int main(void)
         cmocka_unit_test(rules_come_from_a_file_too),
         cmocka_unit_test(a_broken_file_changes_nothing),
         cmocka_unit_test(a_file_may_be_read_again),
+        cmocka_unit_test(a_file_may_be_replaced_by_one_as_large),
     };
     return cmocka_run_group_tests_name("router_rules", tests, NULL, NULL);
 }
