@@ -115,6 +115,47 @@ static void renegotiate_by_packets(struct config *c)
     c->hand_window = 10;    /* and so long the old keys are used on */
 }
 
+/* Who answers a soft reset without one of its own. */
+static void openvpn_3_answers(struct world_options *o)
+{
+    o->server.dynamic_wrap = false;
+    for (uint32_t seed = 1; seed <= 3; seed++) {
+        o->seed = seed;
+        struct world *w = up(o);
+        talk(w, 150);
+        nothing_else_was_lost(w);
+        assert_in_range(world_status(w).negotiations, 4, 6);
+        assert_int_equal(server_end_status(&w->server).negotiations,
+                         world_status(w).negotiations);
+        assert_int_equal(w->client_mouth.answered + w->server_mouth.answered +
+                             1,
+                         world_status(w).negotiations);
+        world_free(w);
+    }
+}
+
+static void an_openvpn_3_client_renegotiates_with_our_server(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.server.renegotiate_seconds = 30;
+    o.core3_client = true;
+    openvpn_3_answers(&o);
+    o.faults = lossy();
+    openvpn_3_answers(&o);
+}
+
+static void an_openvpn_3_server_renegotiates_with_our_client(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.change_config = client_renegotiates;
+    o.core3_server = true;
+    openvpn_3_answers(&o);
+    o.faults = lossy();
+    openvpn_3_answers(&o);
+}
+
 static void so_many_packets_need_new_keys(void **state)
 {
     (void)state;
@@ -607,6 +648,8 @@ int main(void)
         cmocka_unit_test(the_server_renegotiates_and_nothing_is_lost),
         cmocka_unit_test(both_renegotiate_at_once),
         cmocka_unit_test(renegotiation_works_with_the_old_prf_and_tls_crypt),
+        cmocka_unit_test(an_openvpn_3_client_renegotiates_with_our_server),
+        cmocka_unit_test(an_openvpn_3_server_renegotiates_with_our_client),
         cmocka_unit_test(so_many_packets_need_new_keys),
         cmocka_unit_test(the_old_keys_go_on_where_no_new_ones_can_be_had),
         cmocka_unit_test(but_not_for_ever),

@@ -95,6 +95,8 @@ struct world *world_new(const struct world_options *o)
     w->random = o->seed * 2246822519U + 1;
     make_client_config(w, o);
     make_server(w, o);
+    w->core3_client = o->core3_client;
+    w->core3_server = o->core3_server;
     pipe_init(&w->up, o->seed, &o->faults);
     pipe_init(&w->down, o->seed + 0x55555555U, &o->faults);
     struct client_env env = {w, fill_random, unix_time};
@@ -128,6 +130,61 @@ static void note_place(struct world *w, const char *host)
              address_to_ipv4(&address) & 0xff);
 }
 
+/* From an exactly sized copy, so that reads beyond it are seen. */
+static void client_hears(struct world *w, struct bytes heard)
+{
+    struct burst burst = {.count = 0};
+    uint8_t *copy = exact_copy(heard.data, heard.size);
+    assert_true(burst_add_view(&burst, copy, (uint16_t)heard.size));
+    client_open(w->client, w->now, &burst);
+    const struct datagram *d = &burst.datagrams[0];
+    if (d->drop == DROP_NONE && d->inner_size > 0)
+        arrivals_take(&w->arrivals,
+                      bytes_of(d->data + d->inner_offset, d->inner_size));
+    free(copy);
+}
+
+static void server_hears(struct world *w, struct bytes heard)
+{
+    uint8_t *copy = exact_copy(heard.data, heard.size);
+    server_end_receive(&w->server, w->now, copy, heard.size);
+    free(copy);
+}
+
+static void deliver_to_client(struct world *w, struct bytes datagram)
+{
+    client_hears(w, w->core3_client ? core3_hear(&w->client_mouth, datagram)
+                                    : datagram);
+}
+
+static void deliver_to_server(struct world *w, struct bytes datagram)
+{
+    server_hears(w, w->core3_server ? core3_hear(&w->server_mouth, datagram)
+                                    : datagram);
+}
+
+static void client_says(struct world *w, struct bytes datagram)
+{
+    struct bytes back = bytes_of(NULL, 0);
+    if (w->core3_client)
+        datagram = core3_say(&w->client_mouth, datagram, &back);
+    if (datagram.size > 0)
+        pipe_send(&w->up, w->now, datagram);
+    if (back.size > 0)
+        client_hears(w, back);
+}
+
+static void server_says(struct world *w, struct bytes datagram)
+{
+    struct bytes back = bytes_of(NULL, 0);
+    if (w->core3_server)
+        datagram = core3_say(&w->server_mouth, datagram, &back);
+    if (datagram.size > 0)
+        pipe_send(&w->down, w->now, datagram);
+    if (back.size > 0)
+        server_hears(w, back);
+}
+
 /* One action of the client. */
 static void perform(struct world *w, const struct client_action *a)
 {
@@ -141,7 +198,7 @@ static void perform(struct world *w, const struct client_action *a)
         return;
     case CLIENT_ACTION_SEND:
         assert_true(w->uplink);
-        pipe_send(&w->up, w->now, a->bytes);
+        client_says(w, a->bytes);
         return;
     case CLIENT_ACTION_DISCONNECT:
         assert_true(w->uplink);
@@ -165,32 +222,9 @@ static void perform(struct world *w, const struct client_action *a)
     snprintf(w->text, sizeof w->text, "%s", a->text);
 }
 
-/* From an exactly sized copy, so that reads beyond it are seen. */
-static void deliver_to_client(struct world *w, const uint8_t *bytes,
-                              size_t size)
-{
-    struct burst burst = {.count = 0};
-    uint8_t *copy = exact_copy(bytes, size);
-    assert_true(burst_add_view(&burst, copy, (uint16_t)size));
-    client_open(w->client, w->now, &burst);
-    const struct datagram *d = &burst.datagrams[0];
-    if (d->drop == DROP_NONE && d->inner_size > 0)
-        arrivals_take(&w->arrivals,
-                      bytes_of(d->data + d->inner_offset, d->inner_size));
-    free(copy);
-}
-
-static void deliver_to_server(struct world *w, const uint8_t *bytes,
-                              size_t size)
-{
-    uint8_t *copy = exact_copy(bytes, size);
-    server_end_receive(&w->server, w->now, copy, size);
-    free(copy);
-}
-
 void world_inject(struct world *w, const uint8_t *datagram, size_t size)
 {
-    deliver_to_client(w, datagram, size);
+    deliver_to_client(w, bytes_of(datagram, size));
 }
 
 /* Everything that is to happen at this moment. */
@@ -201,10 +235,10 @@ static void turn(struct world *w)
     uint8_t bytes[PIPE_DATAGRAM_MAX];
     size_t size;
     while (pipe_receive(&w->up, w->now, bytes, &size))
-        deliver_to_server(w, bytes, size);
+        deliver_to_server(w, bytes_of(bytes, size));
     while (pipe_receive(&w->down, w->now, bytes, &size)) {
         if (w->uplink)
-            deliver_to_client(w, bytes, size);
+            deliver_to_client(w, bytes_of(bytes, size));
     }
     if (instant_reached(w->now, client_deadline(w->client)))
         client_expire(w->client, w->now);
@@ -213,7 +247,7 @@ static void turn(struct world *w)
     while (client_poll(w->client, &action))
         perform(w, &action);
     while (server_end_transmit(&w->server, w->now, &datagram))
-        pipe_send(&w->down, w->now, datagram);
+        server_says(w, datagram);
 }
 
 static struct instant next_event(struct world *w)

@@ -7,6 +7,7 @@
 #define SIMULATOR_WORLD_H
 
 #include "gateway/openvpn/client/client.h"
+#include "tests/simulator/core3.h"
 #include "tests/simulator/pipe.h"
 #include "tests/simulator/server_end.h"
 
@@ -19,6 +20,7 @@ struct world_options {
     const char *server_crt, *server_key;
     const char *client_ca;
     struct server_end_options server;
+    bool core3_client, core3_server; /* speaks as the OpenVPN 3 core does */
     void (*change_config)(struct config *client);
 };
 
@@ -29,6 +31,8 @@ struct world {
     struct client *client;
     struct server_end server;
     struct pipe up, down; /* to the server, to the client */
+    bool core3_client, core3_server;
+    struct core3 client_mouth, server_mouth;
     bool uplink;
     size_t addresses;         /* that each name has; 0: nobody asks for them */
     char tried[256];          /* "name number;", where it connected to */

@@ -46,12 +46,20 @@ static bool is_reset(uint8_t opcode)
            opcode == OPCODE_CONTROL_HARD_RESET_CLIENT_V3;
 }
 
+/* A reset is message 0. Message 0 is a reset, but OpenVPN 3 answers a soft
+ * reset without one of its own (openvpn3: ssl/proto.hpp, KeyContext). */
+static bool may_have_number(const struct control_packet *packet)
+{
+    if (is_reset(packet->opcode))
+        return packet->message_id == 0;
+    return packet->message_id > 0 || packet->key_id > 0;
+}
+
 enum drop control_channel_receive(struct control_channel *c, struct instant now,
                                   const struct control_packet *packet)
 {
     bool ack_only = packet->opcode == OPCODE_ACK_V1;
-    /* Message 0 is a reset and nothing else is. */
-    if (!ack_only && is_reset(packet->opcode) != (packet->message_id == 0))
+    if (!ack_only && !may_have_number(packet))
         return DROP_CONTROL_MALFORMED;
     /* The peer is there after all: what is due need not wait any longer. */
     if (!c->heard)
@@ -82,7 +90,7 @@ static bool feed_next(struct control_channel *c)
     uint32_t id;
     struct bytes payload;
     while (reliable_next(&c->reliable, &opcode, &id, &payload)) {
-        if (id != 0) {
+        if (!is_reset(opcode)) {
             tls_session_feed(&c->tls, payload);
             c->reading = true;
             return true;
@@ -93,10 +101,12 @@ static bool feed_next(struct control_channel *c)
     return false;
 }
 
-/* A client begins TLS once both resets have arrived. */
+/* A client begins TLS once its reset has arrived, and at first the server's
+ * too: a soft reset may be answered without one. */
 static void begin(struct control_channel *c)
 {
-    if (c->role == OPENVPN_CLIENT && c->peer_reset &&
+    bool answered = c->peer_reset || c->key_id > 0;
+    if (c->role == OPENVPN_CLIENT && answered &&
         reliable_all_acked(&c->reliable))
         tls_session_advance(&c->tls);
 }

@@ -5,6 +5,9 @@
  *   our reset (message 0) ->      <- the peer's reset (message 0)
  *   TLS records cut into messages of at most `payload_max` bytes, both ways
  *
+ * An OpenVPN 3 peer answers a soft reset with an acknowledgement alone, and its
+ * message 0 is TLS.
+ *
  * Messages out of order, lost and repeated are the matter of reliable.h, and
  * what a record means is the session's.
  */
