@@ -210,6 +210,19 @@ static struct session_key *find_key(struct session *s, uint8_t key_id)
     return NULL;
 }
 
+/* The header, which stands in clear, says who speaks. Asked first, so that what
+ * we said ourselves and comes back takes no number of the peer's: a tls-auth
+ * key without a direction would open it. */
+static bool may_be_of_peer(const struct session *s, struct bytes datagram)
+{
+    struct session_id id;
+    struct reader r = reader_of(datagram);
+    (void)read_u8(&r);
+    read_into(&r, id.bytes, sizeof id.bytes);
+    return reader_ok(&r) && !session_id_equal(&id, &s->own) &&
+           (!s->peer_known || session_id_equal(&id, &s->peer));
+}
+
 /* The packet that may make a peer known. */
 static bool is_first_of_peer(const struct session *s, uint8_t opcode)
 {
@@ -243,6 +256,8 @@ enum drop session_receive(struct session *s, struct instant now,
     uint8_t key_id = key_id_of(datagram.data[0]);
     if (!opcode_is_control(opcode))
         return DROP_OPCODE;
+    if (!may_be_of_peer(s, datagram))
+        return DROP_CONTROL_SESSION;
     struct session_key *key = find_key(s, key_id);
     bool resets = opcode == OPCODE_CONTROL_SOFT_RESET_V1 && !key &&
                   s->primary->state == SESSION_KEY_READY &&
