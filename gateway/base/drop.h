@@ -70,6 +70,7 @@
     X(DATA_COMPRESSED, "tunnel: compressed data packet")                       \
     /* server */                                                               \
     X(SERVER_COOKIE, "server: session cookie wrong or too old")                \
+    X(SERVER_IN_USE, "server: first packet from where a session is in use")    \
     X(SERVER_RATE, "server: first packets come too fast")                      \
     X(SERVER_FULL, "server: no room for another client")                       \
     X(CLIENT_SPOOFED, "server: source is not the client's own address")        \

@@ -97,6 +97,8 @@ struct world *world_new(const struct world_options *o)
     make_server(w, o);
     w->core3_client = o->core3_client;
     w->core3_server = o->core3_server;
+    w->attacker.percent = o->copies;
+    w->attacker.random = o->seed * 2654435761U + 1;
     pipe_init(&w->up, o->seed, &o->faults);
     pipe_init(&w->down, o->seed + 0x55555555U, &o->faults);
     struct client_env env = {w, fill_random, unix_time};
@@ -163,13 +165,19 @@ static void deliver_to_server(struct world *w, struct bytes datagram)
                                     : datagram);
 }
 
+static void send(struct world *w, struct pipe *p, struct bytes datagram)
+{
+    pipe_send(p, w->now, datagram);
+    attacker_see(&w->attacker, w->now, datagram, &w->up, &w->down);
+}
+
 static void client_says(struct world *w, struct bytes datagram)
 {
     struct bytes back = bytes_of(NULL, 0);
     if (w->core3_client)
         datagram = core3_say(&w->client_mouth, datagram, &back);
     if (datagram.size > 0)
-        pipe_send(&w->up, w->now, datagram);
+        send(w, &w->up, datagram);
     if (back.size > 0)
         client_hears(w, back);
 }
@@ -180,7 +188,7 @@ static void server_says(struct world *w, struct bytes datagram)
     if (w->core3_server)
         datagram = core3_say(&w->server_mouth, datagram, &back);
     if (datagram.size > 0)
-        pipe_send(&w->down, w->now, datagram);
+        send(w, &w->down, datagram);
     if (back.size > 0)
         server_hears(w, back);
 }
@@ -308,7 +316,7 @@ bool world_client_sends(struct world *w)
     bool sealed = client_seal(w->client, w->now, &burst);
     if (sealed && d->drop == DROP_NONE) {
         w->client_numbers++;
-        pipe_send(&w->up, w->now, bytes_of(d->data, d->size));
+        send(w, &w->up, bytes_of(d->data, d->size));
     }
     burst_clear(&burst);
     return sealed;
@@ -336,7 +344,7 @@ bool world_server_sends(struct world *w)
     bool sealed = server_seal(s, w->now, client, &burst);
     if (sealed && d->drop == DROP_NONE) {
         w->server_numbers++;
-        pipe_send(&w->down, w->now, bytes_of(d->data, d->size));
+        send(w, &w->down, bytes_of(d->data, d->size));
     }
     burst_clear(&burst);
     return sealed;

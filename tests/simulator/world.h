@@ -7,6 +7,7 @@
 #define SIMULATOR_WORLD_H
 
 #include "gateway/openvpn/client/client.h"
+#include "tests/simulator/attacker.h"
 #include "tests/simulator/core3.h"
 #include "tests/simulator/pipe.h"
 #include "tests/simulator/server_end.h"
@@ -21,6 +22,7 @@ struct world_options {
     const char *client_ca;
     struct server_end_options server;
     bool core3_client, core3_server; /* speaks as the OpenVPN 3 core does */
+    unsigned copies;                 /* percent, of the attacker */
     void (*change_config)(struct config *client);
 };
 
@@ -33,6 +35,7 @@ struct world {
     struct pipe up, down; /* to the server, to the client */
     bool core3_client, core3_server;
     struct core3 client_mouth, server_mouth;
+    struct attacker attacker;
     bool uplink;
     size_t addresses;         /* that each name has; 0: nobody asks for them */
     char tried[256];          /* "name number;", where it connected to */

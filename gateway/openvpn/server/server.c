@@ -230,6 +230,21 @@ static bool judge_opened(struct server *s, struct server_peer *p,
     return authentic;
 }
 
+/* It has shown that it has the keys, and where it is. */
+static void heard_from(struct server *s, struct server_peer *p,
+                       const struct server_path *from)
+{
+    char text[ENDPOINT_TEXT_SIZE], quoted[LOG_QUOTE_SIZE];
+    p->proven = true;
+    p->heard = s->now;
+    if (endpoint_equal(&p->entry.path.remote, &from->remote))
+        return;
+    log_info("server: %s comes from %s now",
+             log_quote(quoted, bytes_of_text(p->common_name)),
+             endpoint_format(&from->remote, text));
+    server_table_move(&s->table, &p->entry, from);
+}
+
 /* A run of one client's data. */
 static void take_data(struct server *s, const struct server_path *from,
                       struct burst *burst, size_t first, size_t count)
@@ -243,14 +258,8 @@ static void take_data(struct server *s, const struct server_path *from,
         return;
     }
     session_data_open(&p->session, s->now, burst, first, count);
-    if (judge_opened(s, p, d, count) &&
-        !endpoint_equal(&p->entry.path.remote, &from->remote)) {
-        char text[ENDPOINT_TEXT_SIZE], quoted[LOG_QUOTE_SIZE];
-        log_info("server: %s comes from %s now",
-                 log_quote(quoted, bytes_of_text(p->common_name)),
-                 endpoint_format(&from->remote, text));
-        server_table_move(&s->table, &p->entry, from);
-    }
+    if (judge_opened(s, p, d, count))
+        heard_from(s, p, from);
     server_peer_settle(s, p);
 }
 

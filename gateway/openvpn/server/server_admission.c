@@ -272,8 +272,10 @@ static bool same_name(const struct server_peer *a, const struct server_peer *b)
 }
 
 /* A client that came back, and one that took another's port, leave a session
- * behind that nobody uses. */
-static void retire_others(struct server *s, const struct server_peer *p)
+ * behind that nobody uses. Where it comes from the same place it may be the
+ * same program, which keeps the peer id that it was told first (openvpn:
+ * push.c, process_incoming_push_msg). */
+static void retire_others(struct server *s, struct server_peer *p)
 {
     char name[SERVER_WHO_SIZE];
     for (uint32_t i = 0; i < s->table.capacity; i++) {
@@ -289,6 +291,8 @@ static void retire_others(struct server *s, const struct server_peer *p)
             continue;
         log_info("server: %s: a newer session takes its place",
                  server_peer_who(other, name));
+        if (same_place && other->state == SERVER_PEER_UP)
+            server_table_swap(&s->table, &p->entry, &other->entry);
         server_peer_gone(s, other);
     }
 }

@@ -129,6 +129,15 @@ server_peer_new(struct server *s, const struct server_path *from,
     return p;
 }
 
+struct server_peer *server_peer_up_at(const struct server *s,
+                                      const struct server_path *path)
+{
+    struct server_entry *e = server_table_at_path(&s->table, path, NULL);
+    while (e && server_peer_of(e)->state != SERVER_PEER_UP)
+        e = server_table_at_path(&s->table, path, e);
+    return e ? server_peer_of(e) : NULL;
+}
+
 static void give_addresses_back(struct server *s, struct server_peer *p)
 {
     server_routes_remove(&s->routes, &p->routes);

@@ -45,6 +45,8 @@ struct server_peer {
     bool active; /* the first negotiation is over */
     bool asked;  /* for its options */
     bool ping_due;
+    bool proven; /* data of it authenticated, last at: */
+    struct instant heard;
     bool has_number;
     uint32_t number;             /* in the pool */
     struct prefix ipv4, ipv6;    /* as it is told them */
@@ -154,6 +156,10 @@ void server_peer_watch_idling(struct server *s, struct server_peer *p);
 /* For the log. */
 const char *server_peer_who(const struct server_peer *p,
                             char out[SERVER_WHO_SIZE]);
+
+/* One at that path that is up, or NULL. */
+struct server_peer *server_peer_up_at(const struct server *s,
+                                      const struct server_path *path);
 
 /* What it says it can. */
 void server_admission_learn(struct server *s, struct server_peer *p,

@@ -13,6 +13,8 @@ enum {
     SLOTS_VALID = 3,       /* this one and the two before */
     AMPLIFICATION_MAX = 3, /* an answer is never longer than so many times
                               the question */
+    ALIVE_SECONDS = 2,     /* since its last data; a client that did start
+                              anew repeats its first packet after as long */
 };
 
 bool server_stranger_wrap(const struct server *s, const struct static_key *key,
@@ -92,6 +94,18 @@ static bool may_answer(struct server *s)
     return true;
 }
 
+/* A session there is in use. Its client would take an answer to somebody
+ * else's packet, or to a copy of its own, for a server that began anew, and
+ * would begin anew as well. */
+static bool is_in_use(const struct server *s, const struct server_path *from)
+{
+    const struct server_peer *p = server_peer_up_at(s, from);
+    return p && p->proven &&
+           !instant_reached(
+               s->now,
+               instant_after(p->heard, duration_seconds(ALIVE_SECONDS)));
+}
+
 static enum drop answer(struct server *s, const struct server_path *from,
                         struct control_wrap *wrap,
                         const struct control_packet *question, size_t size)
@@ -102,6 +116,8 @@ static enum drop answer(struct server *s, const struct server_path *from,
     if (question->message_id != 0 || question->key_id != 0 ||
         question->ack_count > 0 || session_id_is_zero(&question->session))
         return DROP_CONTROL_MALFORMED;
+    if (is_in_use(s, from))
+        return DROP_SERVER_IN_USE;
     if (s->answer_count == SERVER_ANSWERS || !may_answer(s))
         return DROP_SERVER_RATE;
     struct control_packet packet = {

@@ -32,56 +32,62 @@ void server_table_clear(struct server_table *t)
     *t = (struct server_table){0};
 }
 
-/* --- By session ---------------------------------------------------------- */
+/* --- By path ------------------------------------------------------------- */
 
 static struct server_entry **bucket_of(const struct server_table *t,
-                                       const struct server_path *path,
-                                       const struct session_id *session)
+                                       const struct server_path *path)
 {
-    uint8_t key[8 + 1 + 16 + 2 + sizeof session->bytes];
+    uint8_t key[8 + 1 + 16 + 2];
     struct writer w = writer_of(key, sizeof key);
     write_u64(&w, path->stream);
     write_u8(&w, (uint8_t)path->remote.address.family);
     write_bytes(&w, bytes_of(path->remote.address.bytes, 16));
     write_u16(&w, path->remote.port);
-    if (path->stream == 0)
-        write_bytes(&w, bytes_of(session->bytes, sizeof session->bytes));
     return &t->buckets[siphash(&t->key, key, w.size) & (t->bucket_count - 1)];
 }
 
-static void link_session(struct server_table *t, struct server_entry *e)
+static void link_path(struct server_table *t, struct server_entry *e)
 {
-    struct server_entry **bucket = bucket_of(t, &e->path, &e->session);
+    struct server_entry **bucket = bucket_of(t, &e->path);
     e->next_in_bucket = *bucket;
     *bucket = e;
 }
 
-static void unlink_session(struct server_table *t, struct server_entry *e)
+static void unlink_path(struct server_table *t, struct server_entry *e)
 {
-    struct server_entry **link = bucket_of(t, &e->path, &e->session);
+    struct server_entry **link = bucket_of(t, &e->path);
     while (*link != e)
         link = &(*link)->next_in_bucket;
     *link = e->next_in_bucket;
+}
+
+struct server_entry *server_table_at_path(const struct server_table *t,
+                                          const struct server_path *path,
+                                          const struct server_entry *after)
+{
+    struct server_entry *e =
+        after ? after->next_in_bucket : *bucket_of(t, path);
+    while (e && !server_path_equal(&e->path, path))
+        e = e->next_in_bucket;
+    return e;
 }
 
 struct server_entry *server_table_find(const struct server_table *t,
                                        const struct server_path *path,
                                        const struct session_id *session)
 {
-    struct server_entry *e = *bucket_of(t, path, session);
-    while (e &&
-           (!server_path_equal(&e->path, path) ||
-            (path->stream == 0 && !session_id_equal(&e->session, session))))
-        e = e->next_in_bucket;
+    struct server_entry *e = server_table_at_path(t, path, NULL);
+    while (e && path->stream == 0 && !session_id_equal(&e->session, session))
+        e = server_table_at_path(t, path, e);
     return e;
 }
 
 void server_table_move(struct server_table *t, struct server_entry *e,
                        const struct server_path *path)
 {
-    unlink_session(t, e);
+    unlink_path(t, e);
     e->path = *path;
-    link_session(t, e);
+    link_path(t, e);
 }
 
 /* --- By time ------------------------------------------------------------- */
@@ -161,7 +167,7 @@ bool server_table_add(struct server_table *t, struct server_entry *e,
         return false;
     e->index = t->free_indices[t->capacity - t->count - 1];
     t->by_index[e->index] = e;
-    link_session(t, e);
+    link_path(t, e);
     e->wake = wake;
     e->queued = false;
     place(t, e, t->count++);
@@ -191,7 +197,7 @@ void server_table_remove(struct server_table *t, struct server_entry *e)
     assert(t->by_index[e->index] == e);
     if (e->queued)
         unqueue(t, e);
-    unlink_session(t, e);
+    unlink_path(t, e);
     t->by_index[e->index] = NULL;
     t->count--;
     struct server_entry *last = t->heap[t->count];
@@ -206,6 +212,16 @@ struct server_entry *server_table_at(const struct server_table *t,
                                      uint32_t index)
 {
     return index < t->capacity ? t->by_index[index] : NULL;
+}
+
+void server_table_swap(struct server_table *t, struct server_entry *a,
+                       struct server_entry *b)
+{
+    uint32_t index = a->index;
+    a->index = b->index;
+    b->index = index;
+    t->by_index[a->index] = a;
+    t->by_index[b->index] = b;
 }
 
 /* --- Those with something to say ----------------------------------------- */

@@ -1,8 +1,8 @@
 /*
- * How a server finds its clients: by the number in their data packets, by the
- * session id in their control packets, by who has to wake up next, and by who
- * may have something to say. Everything is allocated at the start, for as many
- * clients as there may be.
+ * How a server finds its clients: by the number in their data packets, by where
+ * they come from, by the session id in their control packets, by who has to
+ * wake up next, and by who may have something to say. Everything is allocated
+ * at the start, for as many clients as there may be.
  */
 #ifndef OPENVPN_SERVER_SERVER_TABLE_H
 #define OPENVPN_SERVER_SERVER_TABLE_H
@@ -57,6 +57,14 @@ struct server_entry *server_table_at(const struct server_table *t,
 struct server_entry *server_table_find(const struct server_table *t,
                                        const struct server_path *path,
                                        const struct session_id *session);
+/* Those at one path: the first one after NULL, then the next; NULL at the
+ * end. */
+struct server_entry *server_table_at_path(const struct server_table *t,
+                                          const struct server_path *path,
+                                          const struct server_entry *after);
+/* Each takes the other's index. */
+void server_table_swap(struct server_table *t, struct server_entry *a,
+                       struct server_entry *b);
 /* It comes from elsewhere now. */
 void server_table_move(struct server_table *t, struct server_entry *e,
                        const struct server_path *path);

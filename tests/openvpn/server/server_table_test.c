@@ -32,6 +32,20 @@ static struct server_path some_path(void)
         .stream = 0};
 }
 
+/* Those at the entry's path, each once. */
+static void check_path(struct model *m, const struct server_path *path)
+{
+    uint32_t there = 0, found = 0;
+    struct server_entry *e = NULL;
+    for (uint32_t i = 0; i < CAPACITY; i++)
+        there += m->in[i] && server_path_equal(&m->entries[i].path, path);
+    while ((e = server_table_at_path(&m->table, path, e))) {
+        assert_true(server_path_equal(&e->path, path));
+        found++;
+    }
+    assert_int_equal(found, there);
+}
+
 static void check(struct model *m)
 {
     struct instant earliest = INSTANT_NEVER;
@@ -50,6 +64,8 @@ static void check(struct model *m)
                          e);
     }
     assert_int_equal(m->table.count, count);
+    const struct server_path any = some_path();
+    check_path(m, &any);
     struct instant told = server_table_deadline(&m->table);
     assert_int_equal(told.us, earliest.us);
     for (uint32_t i = 0; i < CAPACITY; i++)
@@ -94,7 +110,8 @@ static void change(struct model *m, uint32_t i)
     struct server_entry *e = &m->entries[i];
     struct instant when = some_time(), had = e->wake;
     struct server_path path = some_path();
-    switch (below(4)) {
+    uint32_t other = below(CAPACITY);
+    switch (below(5)) {
     case 0: /* never later than before */
         server_table_wake(&m->table, e, when);
         assert_int_equal(e->wake.us, instant_earlier(when, had).us);
@@ -104,6 +121,10 @@ static void change(struct model *m, uint32_t i)
         break;
     case 2:
         server_table_move(&m->table, e, &path);
+        break;
+    case 3:
+        if (m->in[other])
+            server_table_swap(&m->table, e, &m->entries[other]);
         break;
     default:
         server_table_queue(&m->table, e);

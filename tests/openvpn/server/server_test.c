@@ -327,6 +327,39 @@ static void the_same_name_again_takes_the_place(void **state)
         address_equal(&old->tunnel.ipv4.address, &new->tunnel.ipv4.address));
 }
 
+static uint32_t peer_id_of_the_one(struct server_club *c)
+{
+    struct server_client client;
+    uint32_t next = 0;
+    assert_true(server_next_client(c->server, &next, &client));
+    assert_true(client.up);
+    return client.peer_id;
+}
+
+/* OpenVPN 2 opens a second session within the first one where a server seems to
+ * have begun anew, and keeps the peer id of the first. */
+static void from_the_same_place_it_keeps_its_peer_id(void **state)
+{
+    struct server_club *c = *state;
+    server_club_open(c);
+    struct server_club_member *old = server_club_join(c, NULL, NULL);
+    server_club_run(c, duration_seconds(5));
+    uint32_t peer_id = peer_id_of_the_one(c);
+    struct server_club_member *new = server_club_join(c, NULL, NULL);
+    new->path = old->path;
+    server_club_run(c, duration_seconds(5));
+    assert_true(new->up);
+    assert_int_equal(server_club_status(c).up, 1);
+    assert_int_equal(server_club_status(c).logins, 2);
+    assert_int_equal(peer_id_of_the_one(c), peer_id);
+    uint8_t bytes[2048];
+    size_t size = server_club_seal(c, new, 0x0a080002, 0x0a636450, bytes);
+    assert_int_equal(load_u32(bytes) & 0xffffff, peer_id);
+    assert_int_equal(
+        server_club_hear(c, &new->path, bytes_of(bytes, size), NULL),
+        DROP_NONE);
+}
+
 static void a_certificate_that_is_none_stays_out(void **state)
 {
     struct server_club *c = *state;
@@ -403,6 +436,32 @@ static void only_its_own_address_is_let_through(void **state)
     assert_int_equal(says(c, m, &m->path, SERVER_IP, WEB), DROP_CLIENT_SPOOFED);
     assert_int_equal(says(c, m, &m->path, 0, WEB), DROP_CLIENT_SPOOFED);
     assert_int_equal(says(c, m, &m->path, OWN, OWN + 1), DROP_CLIENT_TO_CLIENT);
+}
+
+/* Anybody can send a first packet in its name, or its own once more. */
+static void while_it_is_heard_nobody_begins_in_its_place(void **state)
+{
+    struct server_club *c = *state;
+    struct server_club_member *m = one_up(c);
+    struct server_path to;
+    struct bytes datagram;
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(says(c, m, &m->path, OWN, WEB), DROP_NONE);
+        c->now = instant_after(c->now, duration_seconds(i % 2));
+        assert_int_equal(hear_packet(c, &m->path, &first), DROP_SERVER_IN_USE);
+        assert_false(server_transmit(c->server, &to, &datagram));
+    }
+    /* Forged data is no sign of life. */
+    uint8_t bytes[2048];
+    size_t size = server_club_seal(c, m, OWN, WEB, bytes);
+    bytes[size - 1] ^= 1;
+    c->now = instant_after(c->now, duration_seconds(2));
+    assert_int_equal(server_club_hear(c, &m->path, bytes_of(bytes, size), NULL),
+                     DROP_DATA_AUTH);
+    assert_int_equal(hear_packet(c, &m->path, &first), DROP_NONE);
+    assert_true(server_transmit(c->server, &to, &datagram));
+    /* Elsewhere it is nobody's place. */
+    assert_int_equal(hear_packet(c, &stranger, &first), DROP_NONE);
 }
 
 static void clients_may_meet_where_that_is_wanted(void **state)
@@ -959,6 +1018,8 @@ int main(void)
         TEST(garbage_is_dropped_and_counted),
         TEST(fifty_clients_get_an_address_each),
         TEST(the_same_name_again_takes_the_place),
+        TEST(from_the_same_place_it_keeps_its_peer_id),
+        TEST(while_it_is_heard_nobody_begins_in_its_place),
         TEST(a_certificate_that_is_none_stays_out),
         TEST(another_list_of_revoked_certificates_drops_nobody),
         TEST(a_pool_that_is_empty_says_so),
