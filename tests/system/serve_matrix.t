@@ -126,6 +126,28 @@ serve tls-auth "data-ciphers $all" 'auth SHA512'
 cell "AES-128-CBC, SHA512, tls-auth" udp 1.2 tls-auth AES-128-CBC 'auth SHA512'
 server_stop
 
+# --- What older clients lack -------------------------------------------------------------------------------------------
+
+# Its data says nothing of whose it is: that is who comes from there.
+serve tls-crypt 'data-ciphers AES-256-GCM:AES-256-CBC'
+for transport in udp tcp; do
+    cell "no peer id, $transport" $transport 1.3 tls-crypt AES-256-GCM 'pull-filter ignore "peer-id"'
+done
+cell 'no peer id, AES-256-CBC' udp 1.2 tls-crypt AES-256-CBC 'pull-filter ignore "peer-id"'
+server_stop
+
+lines=()
+for i in {0..1023}; do lines+=("push \"route 172.$((16 + i / 256)).$((i % 256)).0 255.255.255.0\""); done
+serve tls-crypt "${lines[@]}"
+cell_failed=0
+client_start udp 1.3 tls-crypt
+judge "1024 routes: up" wait_for 20 gateway_up
+judge "1024 routes: all arrive" prints 1024 eval "ip -n $gateway route | grep -c '^172\.'"
+judge "1024 routes: data" moves file
+gateway_stop
+note '1024 routes pushed'
+server_stop
+
 # --- New keys under load -------------------------------------------------------------------------------------------------
 
 generations() { # NUMBER

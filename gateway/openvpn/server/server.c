@@ -149,14 +149,18 @@ static enum drop take_control(struct server *s, const struct server_path *from,
     return drop;
 }
 
-/* The client of a data packet; only the newer format says it. */
-static struct server_peer *data_peer(struct server *s, const struct datagram *d)
+/* The client of a data packet. The older format does not say it: there it is
+ * whoever comes from that place. */
+static struct server_peer *data_peer(struct server *s,
+                                     const struct server_path *from,
+                                     const struct datagram *d)
 {
-    enum { HEAD = 4 };
-    if (d->size < HEAD || opcode_of(d->data[0]) != OPCODE_DATA_V2)
+    if (opcode_of(d->data[0]) == OPCODE_DATA_V1)
+        return server_peer_up_at(s, from);
+    if (d->size < DATA_V2_HEADER_SIZE)
         return NULL;
     struct server_entry *e =
-        server_table_at(&s->table, load_u32(d->data) & 0xffffff);
+        server_table_at(&s->table, load_u32(d->data) & PEER_ID_NONE);
     struct server_peer *p = e ? server_peer_of(e) : NULL;
     return p && p->state == SERVER_PEER_UP ? p : NULL;
 }
@@ -250,7 +254,7 @@ static void take_data(struct server *s, const struct server_path *from,
                       struct burst *burst, size_t first, size_t count)
 {
     struct datagram *d = &burst->datagrams[first];
-    struct server_peer *p = data_peer(s, d);
+    struct server_peer *p = data_peer(s, from, d);
     /* Datagrams may come from elsewhere; a connection is where it is. */
     if (!p || p->entry.path.stream != from->stream) {
         for (size_t i = 0; i < count; i++)
@@ -263,14 +267,23 @@ static void take_data(struct server *s, const struct server_path *from,
     server_peer_settle(s, p);
 }
 
+/* Both from the same place. */
+static bool same_client(const struct datagram *a, const struct datagram *b)
+{
+    if (opcode_of(a->data[0]) != opcode_of(b->data[0]))
+        return false;
+    if (opcode_of(a->data[0]) == OPCODE_DATA_V1)
+        return true;
+    return a->size >= DATA_V2_HEADER_SIZE && b->size >= DATA_V2_HEADER_SIZE &&
+           ((load_u32(a->data) ^ load_u32(b->data)) & PEER_ID_NONE) == 0;
+}
+
 /* How many datagrams are data of the same client as the first one's. */
 static size_t data_run(const struct burst *burst, size_t first)
 {
     const struct datagram *d = &burst->datagrams[first];
     size_t n = 1;
-    while (first + n < burst->count && is_data(&d[n]) && d->size >= 4 &&
-           d[n].size >= 4 &&
-           ((load_u32(d->data) ^ load_u32(d[n].data)) & 0xf8ffffff) == 0)
+    while (first + n < burst->count && is_data(&d[n]) && same_client(d, &d[n]))
         n++;
     return n;
 }

@@ -95,8 +95,9 @@ static struct session_data_options data_options(const struct server *s,
                                                 const struct server_peer *p)
 {
     bool flags = p->protocol & PEER_INFO_CC_EXIT_NOTIFY;
+    bool newer = p->protocol & PEER_INFO_DATA_V2;
     struct session_data_options o = {
-        .peer_id = p->entry.index,
+        .peer_id = newer ? p->entry.index : PEER_ID_NONE,
         .digest = s->config->common.auth,
         .exporter = p->protocol & PEER_INFO_TLS_KEY_EXPORT,
         .compression = p->framing,
@@ -104,8 +105,8 @@ static struct session_data_options data_options(const struct server *s,
     };
     o.dynamic_wrap =
         flags && o.exporter && p->protocol & PEER_INFO_DYNAMIC_TLS_CRYPT;
-    o.epoch = flags && o.exporter && p->protocol & PEER_INFO_DATA_EPOCH &&
-              is_aead(p->cipher);
+    o.epoch = flags && newer && o.exporter &&
+              p->protocol & PEER_INFO_DATA_EPOCH && is_aead(p->cipher);
     memcpy(o.cipher, p->cipher, sizeof o.cipher);
     return o;
 }
@@ -174,7 +175,8 @@ void server_admission_renew_token(struct server *s, struct server_peer *p)
 /* --- What it gets --------------------------------------------------------- */
 
 static bool send_push(struct server *s, struct server_peer *p,
-                      const struct server_client_config *own, bool epoch)
+                      const struct server_client_config *own,
+                      const struct session_data_options *data)
 {
     char message[CONTROL_MESSAGE_MAX], token[AUTH_TOKEN_TEXT_SIZE];
     struct server_push push = {
@@ -182,12 +184,12 @@ static bool send_push(struct server *s, struct server_peer *p,
         .own = own,
         .ipv4 = p->ipv4,
         .ipv6 = p->ipv6,
-        .peer_id = p->entry.index,
+        .peer_id = data->peer_id,
         .token = make_token(s, p, token) ? token : NULL,
         .cipher = p->cipher,
         .framing = p->framing,
         .protocol = p->protocol,
-        .epoch = epoch,
+        .epoch = data->epoch,
         .mtu = p->tells_mtu,
     };
     uint8_t *memory = malloc(SERVER_PUSH_MAX);
@@ -320,7 +322,6 @@ static void go_up_with(struct server *s, struct server_peer *p,
                        const struct server_client_config *own)
 {
     char name[SERVER_WHO_SIZE];
-    struct session_data_options data = data_options(s, p);
     if (own->disabled) {
         server_peer_refuse(s, p, "AUTH_FAILED", "it is disabled");
         return;
@@ -332,7 +333,8 @@ static void go_up_with(struct server *s, struct server_peer *p,
         return;
     }
     take_routes(s, p, own);
-    if (!send_push(s, p, own, data.epoch) ||
+    const struct session_data_options data = data_options(s, p);
+    if (!send_push(s, p, own, &data) ||
         !session_data_establish(&p->session, s->now, &data)) {
         log_warn("server: %s: %s", server_peer_who(p, name),
                  p->session.failed ? p->session.why
@@ -346,7 +348,7 @@ static void go_up_with(struct server *s, struct server_peer *p,
 static void go_up(struct server *s, struct server_peer *p)
 {
     struct server_client_config own = {0};
-    if (p->cipher[0] == 0 || !(p->protocol & PEER_INFO_DATA_V2))
+    if (p->cipher[0] == 0)
         server_peer_refuse(
             s, p,
             "AUTH_FAILED,Data channel cipher negotiation failed (no shared "

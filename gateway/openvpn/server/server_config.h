@@ -13,7 +13,7 @@ enum {
     SERVER_CONFIG_DEVICE_SIZE = 16,
     SERVER_CONFIG_ROUTES_MAX = 64,
     SERVER_CONFIG_CLIENTS_MAX = 65536,
-    SERVER_CONFIG_PUSHES_MAX = 256,
+    SERVER_CONFIG_PUSHES_MAX = 2048,
     SERVER_CONFIG_CLIENT_ROUTES_MAX = 256, /* unless it says otherwise */
     SERVER_CONFIG_PUSH_SIZE = 256,         /* of one option, with its NUL */
 };
@@ -85,6 +85,7 @@ struct server_config {
     uint32_t first_answers, first_seconds; /* connect-freq-initial */
     uint32_t logins, logins_seconds;       /* connect-freq; 0: any */
     uint32_t wrapped_key_days;             /* tls-crypt-v2-max-age; 0: any */
+    bool cookie_only;                      /* tls-crypt-v2 force-cookie */
     struct blob wrapped_key_texts;         /* tls-crypt-v2-metadata: what may
                                                      stand in one, a line each */
     char *pool_file;                       /* owned: ifconfig-pool-persist */

@@ -214,8 +214,8 @@ HANDLER(explicit_exit_notify)
     out_of(b)->exit_advance = value == 2;
 }
 
-/* Clients' own keys, which only this one can unwrap. Old clients that cannot
- * send theirs twice would need state for a first packet. */
+/* Clients' own keys, which only this one can unwrap. Clients until 2.5 cannot
+ * send theirs twice, and need state for their first packet. */
 HANDLER(tls_crypt_v2)
 {
     (void)option;
@@ -243,6 +243,7 @@ HANDLER(tls_crypt_v2)
         blob_free(&content);
         return;
     }
+    out_of(b)->cookie_only = cookie && strcmp(cookie, "force-cookie") == 0;
     draft->remote.wrap = CONFIG_WRAP_TLS_CRYPT_V2;
     draft->remote.wrap_key = content;
     draft->said |= CONFIG_SAID_WRAP;

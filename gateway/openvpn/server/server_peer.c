@@ -112,7 +112,10 @@ server_peer_new(struct server *s, const struct server_path *from,
         free(p);
         return NULL;
     }
-    session_adopt(&p->session, own, theirs);
+    if (own)
+        session_adopt(&p->session, own, theirs);
+    else
+        session_start(&p->session, s->now);
     p->client = ++s->clients;
     p->entry.path = *from;
     p->entry.session = *theirs;

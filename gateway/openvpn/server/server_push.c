@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "gateway/base/text.h"
+#include "gateway/openvpn/data/data_packet.h"
 #include "gateway/openvpn/session/peer_info.h"
 
 /* One option, and the NUL that ends it. */
@@ -95,7 +96,8 @@ bool server_push_write(const struct server_push *p, struct writer *w)
             address_format(&c->ipv6.address, own));
     ADD(w, "ifconfig %s %s", address_format(&p->ipv4.address, theirs),
         address_format(&other, second));
-    ADD(w, "peer-id %u", p->peer_id);
+    if (p->peer_id != PEER_ID_NONE)
+        ADD(w, "peer-id %u", p->peer_id);
     if (p->token)
         ADD(w, "auth-token %s", p->token);
     ADD(w, "cipher %s", p->cipher);

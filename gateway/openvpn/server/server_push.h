@@ -9,7 +9,11 @@
 #include "gateway/openvpn/control/control_message.h"
 #include "gateway/openvpn/server/server_client_config.h"
 
-enum { SERVER_PUSH_MAX = 64 * 1024 };
+/* What all clients are told, what one is, and the server's own. */
+enum {
+    SERVER_PUSH_MAX =
+        (2 * SERVER_CONFIG_PUSHES_MAX + 64) * SERVER_CONFIG_PUSH_SIZE,
+};
 
 /* What differs between clients. */
 struct server_push {
@@ -17,7 +21,7 @@ struct server_push {
     const struct server_client_config *own;
     struct prefix ipv4, ipv6; /* its addresses; family NONE: none */
     const char *token;        /* auth-token, or NULL */
-    uint32_t peer_id;
+    uint32_t peer_id;         /* PEER_ID_NONE: it does not know them */
     const char *cipher;
     enum config_compression framing; /* of its packets */
     uint32_t protocol;               /* bits of IV_PROTO that count */

@@ -98,7 +98,8 @@ struct server {
     uint32_t answer_first, answer_count;
     uint32_t first_answers; /* given since */
     struct instant first_since;
-    uint32_t begun; /* sessions since */
+    struct instant cookieless_due; /* to tell of the next one who is refused */
+    uint32_t begun;                /* sessions since */
     struct instant begun_since;
     uint64_t answers_given, logins, put_off, negotiations, goodbyes;
     struct drop_counters drops;
@@ -124,8 +125,9 @@ MUST_USE bool server_stranger_wrap(const struct server *s,
 enum drop server_stranger_take(struct server *s, const struct server_path *from,
                                struct bytes datagram);
 
-/* A client that has shown that it got our answer, `own`. NULL, and a reason,
- * if there is no room. */
+/* A client that has shown that it got our answer, `own`; where that is NULL,
+ * one that will be answered by its session. NULL, and a reason, if there is no
+ * room. */
 struct server_peer *
 server_peer_new(struct server *s, const struct server_path *from,
                 const struct session_id *own, const struct session_id *theirs,

@@ -4,6 +4,7 @@
  */
 #include <mbedtls/md.h>
 
+#include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 #include "gateway/openvpn/control/early_negotiation.h"
@@ -106,6 +107,20 @@ static bool is_in_use(const struct server *s, const struct server_path *from)
                instant_after(p->heard, duration_seconds(ALIVE_SECONDS)));
 }
 
+static enum drop may_be_answered(struct server *s,
+                                 const struct server_path *from,
+                                 const struct control_packet *question)
+{
+    if (question->message_id != 0 || question->key_id != 0 ||
+        question->ack_count > 0 || session_id_is_zero(&question->session))
+        return DROP_CONTROL_MALFORMED;
+    if (is_in_use(s, from))
+        return DROP_SERVER_IN_USE;
+    return s->answer_count == SERVER_ANSWERS || !may_answer(s)
+               ? DROP_SERVER_RATE
+               : DROP_NONE;
+}
+
 static enum drop answer(struct server *s, const struct server_path *from,
                         struct control_wrap *wrap,
                         const struct control_packet *question, size_t size)
@@ -113,13 +128,9 @@ static enum drop answer(struct server *s, const struct server_path *from,
     const struct early_negotiation again = {.resend_wkc = true};
     uint8_t payload[8];
     struct writer said = writer_of(payload, sizeof payload);
-    if (question->message_id != 0 || question->key_id != 0 ||
-        question->ack_count > 0 || session_id_is_zero(&question->session))
-        return DROP_CONTROL_MALFORMED;
-    if (is_in_use(s, from))
-        return DROP_SERVER_IN_USE;
-    if (s->answer_count == SERVER_ANSWERS || !may_answer(s))
-        return DROP_SERVER_RATE;
+    enum drop drop = may_be_answered(s, from, question);
+    if (drop != DROP_NONE)
+        return drop;
     struct control_packet packet = {
         .opcode = OPCODE_CONTROL_HARD_RESET_SERVER_V2,
         .session = cookie_of(s, from, &question->session, slot_now(s)),
@@ -242,27 +253,78 @@ static bool is_listed(const struct server *s,
     return false;
 }
 
-/* A client's own key comes along. It must be one that can send it twice, which
- * the first number of its packets tells (openvpn: ssl_pkt.h,
- * EARLY_NEG_START). */
+/* Clients until 2.5 send their key once: what follows could not be opened
+ * without it, so that the first packet makes a client. */
+static enum drop take_at_once(struct server *s, const struct server_path *from,
+                              struct control_wrap *wrap,
+                              const struct static_key *key,
+                              struct bytes datagram)
+{
+    struct control_packet packet;
+    struct bytes wrapped;
+    enum drop drop = control_wrap_open(wrap, s->now, datagram, s->scratch,
+                                       &packet, &wrapped);
+    if (drop == DROP_NONE && !is_first(packet.opcode))
+        drop = DROP_CONTROL_SESSION;
+    if (drop == DROP_NONE)
+        drop = may_be_answered(s, from, &packet);
+    if (drop != DROP_NONE)
+        return drop;
+    s->answers_given++;
+    struct server_peer *p =
+        server_peer_new(s, from, NULL, &packet.session, key, &drop);
+    if (!p)
+        return drop;
+    drop = session_receive(&p->session, s->now, datagram);
+    server_peer_settle(s, p);
+    return drop;
+}
+
+static enum drop refuse_cookieless(struct server *s,
+                                   const struct server_path *from)
+{
+    enum { TOLD_EVERY = 60 }; /* s */
+    char text[ENDPOINT_TEXT_SIZE];
+    if (instant_reached(s->now, s->cookieless_due)) {
+        s->cookieless_due = instant_after(s->now, duration_seconds(TOLD_EVERY));
+        log_warn("server: %s is refused: OpenVPN before 2.6 returns no cookie, "
+                 "and `tls-crypt-v2' says force-cookie",
+                 endpoint_format(&from->remote, text));
+    }
+    return DROP_SERVER_COOKIE;
+}
+
+/* It can send its key twice, which the first number of its packets tells
+ * (openvpn: ssl_pkt.h, EARLY_NEG_START). */
+static bool returns_cookie(struct bytes packet)
+{
+    enum { CAN_RESEND = 0x0f000000 };
+    uint32_t number = load_u32(packet.data + CONTROL_HEADER_SIZE);
+    return (number & CAN_RESEND) == CAN_RESEND;
+}
+
+/* A client's own key comes along. The end of a connection is proven to be where
+ * it is, cookie or not. */
 static enum drop take_with_key(struct server *s, const struct server_path *from,
                                struct bytes datagram)
 {
-    enum { CAN_RESEND = 0x0f000000 };
     struct tls_crypt_v2_content content;
     struct control_wrap wrap;
     struct bytes packet, wrapped;
     if (!tls_crypt_v2_split(datagram, &packet, &wrapped) ||
         packet.size < CONTROL_HEADER_SIZE + sizeof(uint32_t))
         return DROP_CONTROL_MALFORMED;
-    uint32_t number = load_u32(packet.data + CONTROL_HEADER_SIZE);
-    if ((number & CAN_RESEND) != CAN_RESEND)
-        return DROP_OPCODE;
+    bool cookie = returns_cookie(packet), udp = from->stream == 0;
     enum drop drop = DROP_CONTROL_AUTH;
     if (tls_crypt_v2_unwrap(&s->unwrap, wrapped, &content) &&
         !is_too_old(s, &content) && is_listed(s, &content) &&
         server_stranger_wrap(s, &content.key, &wrap)) {
-        drop = take(s, from, &wrap, &content.key, datagram);
+        if (cookie)
+            drop = take(s, from, &wrap, &content.key, datagram);
+        else if (udp && s->config->cookie_only)
+            drop = refuse_cookieless(s, from);
+        else
+            drop = take_at_once(s, from, &wrap, &content.key, datagram);
         control_wrap_clear(&wrap);
     }
     secret_wipe(&content, sizeof content);

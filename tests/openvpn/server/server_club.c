@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/openvpn/client/client_state.h"
 #include "tests/unit.h"
 #include "tests/vectors/pki.h"
 
@@ -98,6 +99,13 @@ struct server_club_member *server_club_join(struct server_club *c,
         assert_true(
             config_set_text(&m->config.password, bytes_of_text(c->password)));
     }
+    if (c->filtered) {
+        m->config.pull_filters = calloc(1, sizeof *m->config.pull_filters);
+        assert_non_null(m->config.pull_filters);
+        m->config.pull_filters[m->config.pull_filter_count++] =
+            (struct config_pull_filter){CONFIG_PULL_IGNORE,
+                                        strdup(c->filtered)};
+    }
     m->path.remote =
         (struct endpoint){address_ipv4(0xc0000200 + (uint32_t)c->count), 40000};
     m->client = client_new(&m->config, &env);
@@ -121,12 +129,20 @@ enum drop server_club_hear(struct server_club *c,
     return drop;
 }
 
+void server_club_downgrade(const struct server_club *c,
+                           struct server_club_member *m)
+{
+    if (c->without_cookie)
+        m->client->session.wrap.send_id = 0;
+}
+
 static void perform(struct server_club *c, struct server_club_member *m,
                     const struct client_action *a)
 {
     switch (a->type) {
     case CLIENT_ACTION_CONNECT:
         client_connected(m->client, c->now, 28, 1500);
+        server_club_downgrade(c, m);
         return;
     case CLIENT_ACTION_SEND:
         (void)server_club_hear(c, &m->path, a->bytes, NULL);

@@ -28,6 +28,8 @@ struct server_club {
     const char *username, *password; /* of who joins from now on; or NULL */
     const char *wrap_key;     /* the same, where it is not the server's own */
     bool without_certificate; /* the same */
+    bool without_cookie;      /* the same: OpenVPN 2.5, whose key comes once */
+    const char *filtered;     /* the same: an option that it ignores */
     enum config_compression compression; /* the same */
     size_t count;
     struct server_club_member members[SERVER_CLUB_MEMBERS];
@@ -45,6 +47,9 @@ struct server_club_member *server_club_join(struct server_club *c,
 /* Everything that is to happen now, and until `length` later. */
 void server_club_run(struct server_club *c, struct duration length);
 
+/* What of the club's wishes is done once a client is connected. */
+void server_club_downgrade(const struct server_club *c,
+                           struct server_club_member *m);
 /* What the server makes of a datagram. */
 enum drop server_club_hear(struct server_club *c,
                            const struct server_path *from,

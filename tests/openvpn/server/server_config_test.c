@@ -319,6 +319,25 @@ static void a_topology_says_where_the_pool_is(void **state)
     server_config_clear(&t.config);
 }
 
+/* And one line more than there may be. */
+static void two_thousand_options_are_pushed(void **state)
+{
+    (void)state;
+    enum { LINE = 64 };
+    struct trial t;
+    char *lines = calloc(SERVER_CONFIG_PUSHES_MAX + 1, LINE), *end = lines;
+    assert_non_null(lines);
+    for (unsigned i = 0; i < SERVER_CONFIG_PUSHES_MAX; i++)
+        end += snprintf(end, LINE, "push \"route 172.%u.%u.0 255.255.255.0\"\n",
+                        16 + i / 256, i % 256);
+    usable(&t, lines);
+    assert_in_range(t.config.push_count, 1024, SERVER_CONFIG_PUSHES_MAX);
+    server_config_clear(&t.config);
+    snprintf(end, LINE, "push \"route 10.0.0.0 255.255.255.0\"\n");
+    refused(lines, 5 + SERVER_CONFIG_PUSHES_MAX, "more than 2048 options");
+    free(lines);
+}
+
 static void what_is_missing_is_told(void **state)
 {
     (void)state;
@@ -391,6 +410,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
         cmocka_unit_test(addresses_may_be_said_one_by_one),
         cmocka_unit_test(a_topology_says_where_the_pool_is),
+        cmocka_unit_test(two_thousand_options_are_pushed),
         cmocka_unit_test(what_is_missing_is_told),
         cmocka_unit_test(an_older_mode_offers_the_older_cipher),
         cmocka_unit_test(what_may_be_unknown_is_no_error),

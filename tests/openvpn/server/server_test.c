@@ -355,6 +355,9 @@ static void from_the_same_place_it_keeps_its_peer_id(void **state)
     uint8_t bytes[2048];
     size_t size = server_club_seal(c, new, 0x0a080002, 0x0a636450, bytes);
     assert_int_equal(load_u32(bytes) & 0xffffff, peer_id);
+    const struct server_entry *e = server_table_at(&c->server->table, peer_id);
+    assert_int_equal(((const struct server_peer *)e)->session.data.peer_id,
+                     peer_id);
     assert_int_equal(
         server_club_hear(c, &new->path, bytes_of(bytes, size), NULL),
         DROP_NONE);
