@@ -17,38 +17,52 @@
 
 /* --- What it can --------------------------------------------------------- */
 
-/* The first of our own list that it has; of old clients we know only what
- * their options say (openvpn: ssl_ncp.c, ncp_get_best_cipher). */
+/* What it takes: it lists that since 2.5; since 2.4 it takes two, and that of
+ * its own options; before, only the latter (openvpn: ssl_ncp.c,
+ * ncp_get_best_cipher). */
+struct offer {
+    char list[CONFIG_CIPHERS_SIZE]; /* may be "" */
+    char own[32];                   /* the same */
+    bool negotiates;
+};
+
+static struct offer offer_of(const struct key_exchange *theirs)
+{
+    struct offer o = {.negotiates = true};
+    struct bytes value;
+    if (peer_info_value(theirs->peer_info, "IV_CIPHERS", &value)) {
+        if (!text_copy(o.list, sizeof o.list, value))
+            o.list[0] = 0;
+        return o;
+    }
+    if (!options_string_value(theirs->options, "cipher", o.own, sizeof o.own))
+        o.own[0] = 0;
+    if (peer_info_value(theirs->peer_info, "IV_NCP", &value))
+        snprintf(o.list, sizeof o.list, "AES-256-GCM:AES-128-GCM");
+    else
+        o.negotiates = false;
+    return o;
+}
+
+/* The first of our own list that it takes. */
 static void choose_cipher(struct server_peer *p, const struct config *c,
                           const struct key_exchange *theirs)
 {
-    char list[CONFIG_CIPHERS_SIZE], old[32] = "";
-    struct bytes value, rest = bytes_of_text(c->data_ciphers), name;
-    bool negotiates = true;
+    const struct offer o = offer_of(theirs);
+    struct bytes rest = bytes_of_text(c->data_ciphers), name;
     p->cipher[0] = 0;
-    if (peer_info_value(theirs->peer_info, "IV_CIPHERS", &value)) {
-        if (!text_copy(list, sizeof list, value))
-            list[0] = 0;
-    } else if (peer_info_value(theirs->peer_info, "IV_NCP", &value)) {
-        snprintf(list, sizeof list, "AES-256-GCM:AES-128-GCM");
-    } else if (options_string_value(theirs->options, "cipher", old,
-                                    sizeof old)) {
-        snprintf(list, sizeof list, "%s", old);
-        negotiates = false;
-    } else {
-        list[0] = 0;
-        negotiates = false;
-    }
     while (text_cut(&rest, ':', &name)) {
         char one[sizeof p->cipher];
         if (!text_copy(one, sizeof one, name) ||
-            !cipher_names_in_list(list, one))
+            !(cipher_names_in_list(o.list, one) ||
+              cipher_names_in_list(o.own, one)))
             continue;
         memcpy(p->cipher, one, sizeof one);
         return;
     }
     /* Whoever negotiates nothing has what the fallback says. */
-    if (!negotiates && (!old[0] || !strcmp(old, c->data_ciphers_fallback)))
+    if (!o.negotiates &&
+        (!o.own[0] || !strcmp(o.own, c->data_ciphers_fallback)))
         memcpy(p->cipher, c->data_ciphers_fallback, sizeof p->cipher);
 }
 

@@ -235,6 +235,53 @@ static void who_cannot_export_keys_is_kept_out(void **state)
     assert_non_null(strstr(m->text, "Keying Material"));
 }
 
+static const char *cipher_for(const char *ours, const char *fallback,
+                              const char *peer_info, const char *options)
+{
+    static struct server_peer p;
+    struct server_config config;
+    struct server s = {.config = &config};
+    const struct key_exchange theirs = {.options = bytes_of_text(options),
+                                        .peer_info = bytes_of_text(peer_info)};
+    server_config_init(&config);
+    snprintf(config.common.data_ciphers, sizeof config.common.data_ciphers,
+             "%s", ours);
+    snprintf(config.common.data_ciphers_fallback,
+             sizeof config.common.data_ciphers_fallback, "%s", fallback);
+    memset(&p, 0, sizeof p);
+    server_admission_learn(&s, &p, &theirs);
+    server_config_clear(&config);
+    return p.cipher;
+}
+
+/* By what clients of 2.6, 2.4, 2.4 with ncp-disable and 2.3 say. */
+static void the_cipher_is_one_that_both_have(void **state)
+{
+    (void)state;
+    static const char both[] = "AES-256-GCM:AES-128-GCM:AES-256-CBC";
+    static const char cbc[] = "V4,dev-type tun,cipher AES-256-CBC,auth SHA1";
+    static const char blowfish[] = "V4,dev-type tun,cipher BF-CBC,auth SHA1";
+    static const struct {
+        const char *ours, *fallback, *peer_info, *options, *cipher;
+    } cases[] = {
+        {both, "", "IV_PROTO=746\nIV_CIPHERS=AES-128-GCM\n", cbc,
+         "AES-128-GCM"},
+        {"AES-256-CBC", "", "IV_PROTO=746\nIV_CIPHERS=AES-128-GCM\n", cbc, ""},
+        {both, "", "IV_PROTO=2\nIV_NCP=2\n", cbc, "AES-256-GCM"},
+        {"AES-256-CBC", "", "IV_PROTO=2\nIV_NCP=2\n", cbc, "AES-256-CBC"},
+        {"AES-256-CBC", "AES-256-CBC", "IV_PROTO=2\nIV_NCP=2\n", blowfish, ""},
+        {both, "", "IV_PROTO=2\n", cbc, "AES-256-CBC"},
+        {both, "AES-256-CBC", "", cbc, "AES-256-CBC"},
+        {both, "AES-256-CBC", "", "V4,dev-type tun", "AES-256-CBC"},
+        {both, "", "", blowfish, ""},
+        {both, "AES-256-CBC", "", blowfish, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(cipher_for(cases[i].ours, cases[i].fallback,
+                                       cases[i].peer_info, cases[i].options),
+                            cases[i].cipher);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -248,6 +295,7 @@ int main(void)
         TEST(a_client_made_for_compression_is_told_to_do_without),
         TEST(framing_is_what_a_client_knows),
         TEST(the_fallback_is_for_who_negotiates_nothing),
+        TEST(the_cipher_is_one_that_both_have),
         TEST(who_cannot_export_keys_may_be_kept_out),
         TEST(who_cannot_export_keys_is_kept_out),
     };
