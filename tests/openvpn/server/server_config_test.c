@@ -6,6 +6,7 @@
 
 #include "gateway/openvpn/push/push_options.h"
 #include "tests/unit.h"
+#include "tests/vectors/openvpn_tls_crypt.h"
 #include "tests/vectors/pki.h"
 
 struct trial {
@@ -36,6 +37,7 @@ static const char *read_file(void *context,
     const char *content = !strcmp(path, "ca.crt")       ? pki_ca
                           : !strcmp(path, "server.crt") ? pki_server_crt
                           : !strcmp(path, "server.key") ? pki_server_key
+                          : !strcmp(path, "v2.key")     ? vector_v2_server_key
                                                         : NULL;
     if (!content)
         return "there is no such file";
@@ -147,6 +149,20 @@ static void every_directive_sets_what_it_says(void **state)
     usable(&t, "client-to-client kernel\n");
     assert_true(c->client_to_client && c->clients_by_kernel);
     server_config_clear(&t.config);
+}
+
+static void clients_without_a_cookie_may_be_kept_out(void **state)
+{
+    (void)state;
+    static const char *const more[] = {"", " allow-noncookie", " force-cookie"};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        struct trial t;
+        char line[64];
+        snprintf(line, sizeof line, "tls-crypt-v2 v2.key%s\n", more[i]);
+        usable(&t, line);
+        assert_int_equal(t.config.cookie_only, i == 2);
+        server_config_clear(&t.config);
+    }
 }
 
 static void it_may_listen_on_both_protocols(void **state)
@@ -406,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_openvpns),
         cmocka_unit_test(every_directive_sets_what_it_says),
+        cmocka_unit_test(clients_without_a_cookie_may_be_kept_out),
         cmocka_unit_test(it_may_listen_on_both_protocols),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
         cmocka_unit_test(addresses_may_be_said_one_by_one),
