@@ -49,6 +49,7 @@ MBEDTLS_LIBS := $(shell pkg-config --libs 'mbedtls >= 3.6' mbedx509 mbedcrypto 2
 endif
 IPSECMB_LIBS := -lIPSec_MB
 LZO_LIBS := -llzo2
+LZ4_LIBS := -llz4
 CARES_LIBS := -lcares
 MNL_LIBS := -lmnl
 JANSSON_LIBS := -ljansson
@@ -112,7 +113,7 @@ xen_PARTS := $(gateway/link/xen_PARTS)
 
 # The libraries an archive needs when something is linked with it.
 gateway/crypto_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS)
-gateway/openvpn/data_LIBS = $(LZO_LIBS)
+gateway/openvpn/data_LIBS = $(LZO_LIBS) $(LZ4_LIBS)
 gateway/link/xen_LIBS = $(XEN_LIBS)
 gateway/uplink_LIBS = $(CARES_LIBS) $(MNL_LIBS)
 gateway/router_LIBS = $(CARES_LIBS)

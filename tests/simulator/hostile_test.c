@@ -51,7 +51,7 @@ static void begin(struct fight *f, enum config_compression compression)
     assert_true(blob_set(&f->config.ca, bytes_of_text(pki_ca)));
     f->config.compression = compression;
     true_server_introduce(&f->server, &f->config, &f->remote);
-    f->client = client_new(&f->config, &env);
+    f->client = client_new(&f->config, &env, NULL);
     assert_non_null(f->client);
     client_start(f->client, f->now);
 }
@@ -176,7 +176,7 @@ static void what_was_unpacked_goes_with_its_session(void **state)
     end(&f);
 }
 
-/* The server pushes comp-lzo and does what it wants. */
+/* The server pushes a framing alone and does what it wants. */
 static void what_may_not_be_compressed_is_not_unpacked(void **state)
 {
     (void)state;
@@ -188,7 +188,7 @@ static void what_may_not_be_compressed_is_not_unpacked(void **state)
     begin(&f, CONFIG_COMPRESSION_NONE);
     f.config.compression_refused = true;
     f.server.push = "PUSH_REPLY,ifconfig 10.8.0.2 255.255.255.0,topology "
-                    "subnet,peer-id 1,cipher AES-256-GCM,comp-lzo,"
+                    "subnet,peer-id 1,cipher AES-256-GCM,comp-lzo no,"
                     "protocol-flags tls-ekm cc-exit";
     go_up(&f);
     uint8_t *sealed = packed_packet(&f, bytes_of(packet, sizeof packet), &size);

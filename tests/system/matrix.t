@@ -336,6 +336,14 @@ cell framing "comp-lzo yes, AES-256-CBC, tcp" "$allowed" 'server=comp-lzo yes' '
     extra=was_compressed cipher=AES-256-CBC transport=tcp
 cell framing "compress lzo at both ends, received compressed" "$allowed" 'server=compress lzo' 'client=compress lzo' \
     extra=was_compressed
+for format in lz4 lz4-v2; do
+    cell framing "compress $format at both ends, received compressed" "$allowed" "server=compress $format" \
+        "client=compress $format" extra=was_compressed
+    cell framing "compress $format pushed, received compressed" "$allowed" "server=compress $format" \
+        "server=push \"compress $format\"" extra=was_compressed
+done
+cell framing "compress lz4-v2 pushed, AES-256-CBC, tcp" "$allowed" 'server=compress lz4-v2' \
+    'server=push "compress lz4-v2"' extra=was_compressed cipher=AES-256-CBC transport=tcp
 cell framing "comp-lzo no at both ends" 'server=comp-lzo no' 'client=comp-lzo no'
 cell framing "comp-lzo of the profile, server with compress migrate" 'server=compress migrate' 'client=comp-lzo'
 for stub in 'compress stub' 'compress stub-v2' 'comp-lzo no'; do

@@ -36,7 +36,9 @@ static void send_exchange(struct client *c)
                                     : peer_agreement_protocol(),
         /* It would be an invitation to compress, so only who has it in the
          * profile says it. */
-        .lzo = c->config->compression == CONFIG_COMPRESSION_LZO,
+        .lzo = c->config->compression == CONFIG_COMPRESSION_LZO &&
+               !c->config->compression_refused,
+        .lz4 = c->config->compression_lz4 && !c->config->compression_refused,
         .sso = "webauth,openurl,crtext",
     };
     struct key_exchange message = {0};

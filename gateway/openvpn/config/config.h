@@ -158,6 +158,7 @@ struct config {
     char data_ciphers_fallback[32];
     char auth[32]; /* digest, upper case; default SHA1 */
     enum config_compression compression;
+    bool compression_lz4;     /* the profile names it */
     bool compression_set;     /* the profile said something about it */
     bool compression_refused; /* allow-compression no */
     uint32_t replay_packets, replay_seconds;

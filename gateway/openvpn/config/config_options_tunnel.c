@@ -211,7 +211,7 @@ HANDLER(auth)
                          bytes_of_text(digest));
 }
 
-/* --- Compression: nothing is ever compressed --- */
+/* --- Compression: nothing that is sent is compressed --- */
 
 HANDLER(compress)
 {
@@ -222,6 +222,7 @@ HANDLER(compress)
                                 "lz4-v2 or migrate");
     else
         b->config->compression_set = true;
+    b->config->compression_lz4 = word && !strncmp(word, "lz4", 3);
 }
 
 HANDLER(comp_lzo)

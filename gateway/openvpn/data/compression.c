@@ -8,15 +8,14 @@ enum {
     BY_LZO = 0x66,
     BY_LZ4 = 0x69,
     V2 = 0x50, /* STUB_V2: the next byte says how */
-    V2_PLAIN = 0,
     V2_LZ4 = 1,
     V2_SNAPPY = 3,
 };
 
 void compression_clear(struct compression *c)
 {
-    compression_lzo_free(c->lzo);
-    c->lzo = NULL;
+    decompression_free(c->decompression);
+    c->decompression = NULL;
 }
 
 struct burst_layout compression_layout(const struct compression *c,
@@ -81,13 +80,16 @@ static void skip(struct datagram *d, uint16_t size)
     d->inner_size = (uint16_t)(d->inner_size - size);
 }
 
-static enum drop expand(struct compression *c, struct datagram *d)
+static enum drop expand(struct compression *c, enum decompression_format format,
+                        struct datagram *d)
 {
-    if (!c->lzo && !c->refused)
-        c->lzo = compression_lzo_new();
-    if (!c->lzo)
+    if (!c->decompression && !c->refused)
+        c->decompression = decompression_new();
+    if (!c->decompression)
         return DROP_DATA_COMPRESSED;
-    return compression_lzo_expand(c->lzo, d) ? DROP_NONE : DROP_DATA_MALFORMED;
+    return decompression_expand(c->decompression, format, d)
+               ? DROP_NONE
+               : DROP_DATA_MALFORMED;
 }
 
 static enum drop unframe_lzo(struct compression *c, struct datagram *d)
@@ -98,7 +100,7 @@ static enum drop unframe_lzo(struct compression *c, struct datagram *d)
         return DROP_NONE;
     case BY_LZO:
         skip(d, 1);
-        return expand(c, d);
+        return expand(c, DECOMPRESSION_LZO, d);
     case BY_LZ4:
         return DROP_DATA_COMPRESSED;
     default:
@@ -106,35 +108,44 @@ static enum drop unframe_lzo(struct compression *c, struct datagram *d)
     }
 }
 
-static enum drop unframe_stub(struct datagram *d)
+/* The last byte belongs to where the mark stands. */
+static void swap_back(struct datagram *d)
 {
     uint8_t *inner = d->data + d->inner_offset;
-    switch (inner[0]) {
+    d->inner_size--;
+    inner[0] = inner[d->inner_size];
+}
+
+static enum drop unframe_stub(struct compression *c, struct datagram *d)
+{
+    switch (d->data[d->inner_offset]) {
     case PLAIN_SWAP:
-        d->inner_size--;
-        inner[0] = inner[d->inner_size];
+        swap_back(d);
         return DROP_NONE;
-    case BY_LZO:
     case BY_LZ4:
+        swap_back(d);
+        return expand(c, DECOMPRESSION_LZ4, d);
+    case BY_LZO:
         return DROP_DATA_COMPRESSED;
     default:
         return DROP_DATA_MALFORMED;
     }
 }
 
-static enum drop unframe_stub_v2(struct datagram *d)
+static enum drop unframe_stub_v2(struct compression *c, struct datagram *d)
 {
     const uint8_t *inner = d->data + d->inner_offset;
     if (inner[0] != V2)
         return DROP_NONE;
     if (d->inner_size < 2)
         return DROP_DATA_MALFORMED;
-    if (inner[1] >= V2_LZ4 && inner[1] <= V2_SNAPPY)
+    uint8_t how = inner[1];
+    if (how > V2_LZ4 && how <= V2_SNAPPY)
         return DROP_DATA_COMPRESSED;
-    if (inner[1] != V2_PLAIN)
+    if (how > V2_SNAPPY)
         return DROP_DATA_MALFORMED;
     skip(d, 2);
-    return DROP_NONE;
+    return how == V2_LZ4 ? expand(c, DECOMPRESSION_LZ4, d) : DROP_NONE;
 }
 
 static enum drop unframe(struct compression *c, struct datagram *d)
@@ -145,9 +156,9 @@ static enum drop unframe(struct compression *c, struct datagram *d)
     case CONFIG_COMPRESSION_LZO:
         return unframe_lzo(c, d);
     case CONFIG_COMPRESSION_STUB:
-        return unframe_stub(d);
+        return unframe_stub(c, d);
     case CONFIG_COMPRESSION_STUB_V2:
-        return unframe_stub_v2(d);
+        return unframe_stub_v2(c, d);
     }
     assert(false && "unknown framing");
     return DROP_DATA_MALFORMED;

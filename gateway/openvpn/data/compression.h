@@ -9,21 +9,21 @@
  *   STUB     FB packet's bytes 1.. packet's byte 0
  *   STUB_V2  packet, or 50 00 packet if that starts with 50 (no IP does)
  *
- *
- * Coming in, 66 in the place of FA is followed by LZO1X, which is read. Other
- * compressed packets are dropped and counted as such.
+ * Coming in, 66 in the place of FA is followed by LZO1X, 69 in the place of FB
+ * and 50 01 by LZ4; these are read. Other compressed packets are dropped and
+ * counted as such.
  */
 #ifndef OPENVPN_DATA_COMPRESSION_H
 #define OPENVPN_DATA_COMPRESSION_H
 
 #include "gateway/openvpn/config/config.h"
-#include "gateway/openvpn/data/compression_lzo.h"
+#include "gateway/openvpn/data/decompression.h"
 #include "gateway/packet/burst.h"
 
 struct compression {
     enum config_compression kind;
-    bool refused;                /* LZO is not read either */
-    struct compression_lzo *lzo; /* NULL until the first packet needs it */
+    bool refused;                        /* what is compressed is not read */
+    struct decompression *decompression; /* NULL until a packet needs it */
 };
 
 /* Frees and wipes what came to be in use. */

@@ -18,6 +18,7 @@ void push_options_init(struct push_options *o, const struct config *config,
         .peer_id = PEER_ID_NONE,
         .compression = config->compression,
         .compression_set = config->compression_set,
+        .compression_refused = config->compression_refused,
         .ping = config->ping,
         /* OpenVPN has a limit of its own only where it pulls. */
         .ping_restart =

@@ -25,6 +25,7 @@ struct push_options {
     char cipher[32];  /* upper case, "" if not pushed */
     bool tls_ekm, dyn_tls_crypt, cc_exit, aead_epoch;
     bool compression_set;
+    bool compression_refused; /* the profile: nothing compressed is read */
     enum config_compression compression;
     uint32_t ping, ping_restart; /* s, 0: off */
     uint32_t inactive;

@@ -154,31 +154,46 @@ OPTION(key_derivation)
     return true;
 }
 
+/* Takes the framing, or the reply is refused: packets would vanish. */
+static void set_framing(struct push_options *o, const struct push_source *s,
+                        const char *option, enum config_compression framing,
+                        bool compresses)
+{
+    if (compresses && o->compression_refused) {
+        o->rejected = true;
+        push_table_tell(s,
+                        "the server compresses (`%s'), and the profile's "
+                        "`allow-compression no' forbids to read that",
+                        option);
+        return;
+    }
+    o->compression = framing;
+    o->compression_set = true;
+}
+
 OPTION(compress)
 {
     enum config_compression framing;
     const char *word = argument(t, 1);
-    if (!config_compression_named(word, &framing))
-        return false;
-    if (word && (!strcmp(word, "lz4") || !strcmp(word, "lz4-v2")))
-        push_table_tell(s,
-                        "the server would compress with %s: packets that are "
-                        "compressed cannot be read",
-                        word);
-    o->compression = framing;
-    o->compression_set = true;
+    char quoted[LOG_QUOTE_SIZE];
+    if (!config_compression_named(word, &framing)) {
+        o->rejected = true;
+        push_table_tell(s, "the server compresses by `%s', which is not known",
+                        log_quote(quoted, bytes_of_text(word)));
+        return true;
+    }
+    set_framing(o, s, "compress", framing, word && strncmp(word, "lz", 2) == 0);
     return true;
 }
 
 OPTION(comp_lzo)
 {
-    (void)s;
     const char *word = argument(t, 1);
-    if (word && strcmp(word, "no") != 0 && strcmp(word, "yes") != 0 &&
+    bool compresses = !word || strcmp(word, "no") != 0;
+    if (compresses && word && strcmp(word, "yes") != 0 &&
         strcmp(word, "adaptive") != 0)
         return false;
-    o->compression = CONFIG_COMPRESSION_LZO;
-    o->compression_set = true;
+    set_framing(o, s, "comp-lzo", CONFIG_COMPRESSION_LZO, compresses);
     return true;
 }
 

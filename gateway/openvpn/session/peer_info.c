@@ -44,6 +44,8 @@ bool peer_info_format(const struct peer_info *p, const struct config *config,
     text_write(&w, "IV_PROTO=%u\n", p->protocol);
     if (p->lzo)
         text_write(&w, "IV_LZO=1\n");
+    if (p->lz4)
+        text_write(&w, "IV_LZ4=1\nIV_LZ4v2=1\n");
     text_write(&w, "IV_LZO_STUB=1\nIV_COMP_STUB=1\nIV_COMP_STUBv2=1\n");
     if (p->sso && !tells_sso(config))
         text_write(&w, "IV_SSO=%s\n", p->sso);

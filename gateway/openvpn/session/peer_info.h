@@ -32,7 +32,7 @@ enum {
 struct peer_info {
     const char *version; /* dotted, of this program */
     uint32_t protocol;   /* bits above */
-    bool lzo;            /* compressed packets can be read */
+    bool lzo, lz4;       /* such packets can be read */
     const char *sso;     /* ways to log in outside; NULL: none */
 };
 

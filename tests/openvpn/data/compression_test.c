@@ -1,5 +1,6 @@
 #include "gateway/openvpn/data/compression.h"
 
+#include <lz4.h>
 #include <lzo/lzo1x.h>
 
 #include "tests/openvpn/data/channel_pair.h"
@@ -65,7 +66,7 @@ static enum drop unframed(enum config_compression kind, struct bytes wire,
     d->inner_size = (uint16_t)wire.size;
     compression_unframe(&c, &burst, 0, 1);
     assert_true(d->inner_offset + d->inner_size <= d->size);
-    assert_true(c.lzo || d->data == copy);
+    assert_true(c.decompression || d->data == copy);
     if (d->inner_size > 0)
         memcpy(out, d->data + d->inner_offset, d->inner_size);
     *size = d->inner_size;
@@ -112,8 +113,6 @@ static void compressed_packets_are_dropped(void **state)
     enum drop compressed = DROP_DATA_COMPRESSED;
     check_drop(CONFIG_COMPRESSION_LZO, "\x69\x01\x02", 3, compressed);
     check_drop(CONFIG_COMPRESSION_STUB, "\x66\x01\x02", 3, compressed);
-    check_drop(CONFIG_COMPRESSION_STUB, "\x69\x01\x02", 3, compressed);
-    check_drop(CONFIG_COMPRESSION_STUB_V2, "\x50\x01\x02", 3, compressed);
     check_drop(CONFIG_COMPRESSION_STUB_V2, "\x50\x02\x02", 3, compressed);
     check_drop(CONFIG_COMPRESSION_STUB_V2, "\x50\x03\x02", 3, compressed);
 }
@@ -130,6 +129,12 @@ static void malformed_frames_are_dropped(void **state)
     check_drop(CONFIG_COMPRESSION_LZO, "\x45\x00\x00", 3, malformed);
     check_drop(CONFIG_COMPRESSION_LZO, "\xfb\x00\x00", 3, malformed);
     check_drop(CONFIG_COMPRESSION_STUB, "\xfb", 1, malformed);
+    check_drop(CONFIG_COMPRESSION_STUB, "\x69", 1, malformed);
+    check_drop(CONFIG_COMPRESSION_STUB, "\x69\x02\x01", 3, malformed);
+    check_drop(CONFIG_COMPRESSION_STUB_V2, "\x50\x01", 2, malformed);
+    check_drop(CONFIG_COMPRESSION_STUB_V2, "\x50\x01\x02", 3, malformed);
+    /* an LZ4 block of nothing */
+    check_drop(CONFIG_COMPRESSION_STUB_V2, "\x50\x01\x00", 3, malformed);
     check_drop(CONFIG_COMPRESSION_STUB, "\x45\x00\x00", 3, malformed);
     check_drop(CONFIG_COMPRESSION_STUB, "\xfa\x00\x00", 3, malformed);
     check_drop(CONFIG_COMPRESSION_STUB_V2, "\x50", 1, malformed);
@@ -138,8 +143,16 @@ static void malformed_frames_are_dropped(void **state)
     check_drop(CONFIG_COMPRESSION_NONE, "\xfa", 1, DROP_NONE);
 }
 
-/* As a server with `comp-lzo yes` sends it, by the library's compressor. */
-static size_t packed(struct bytes packet, uint8_t *wire)
+/* The two framings of LZ4, and that of LZO. */
+static const enum config_compression compressing[] = {
+    CONFIG_COMPRESSION_LZO,
+    CONFIG_COMPRESSION_STUB,
+    CONFIG_COMPRESSION_STUB_V2,
+};
+
+enum { PACKED_MOST = 8192, COMPRESSING = 3 };
+
+static size_t packed_by_lzo(struct bytes packet, uint8_t *wire)
 {
     static uint8_t memory[LZO1X_1_MEM_COMPRESS];
     lzo_uint size = 0;
@@ -150,7 +163,33 @@ static size_t packed(struct bytes packet, uint8_t *wire)
     return 1 + size;
 }
 
-enum { PACKED_MOST = 8192 };
+/* Behind `head` bytes. */
+static size_t packed_by_lz4(struct bytes packet, uint8_t *wire, size_t head)
+{
+    int size =
+        LZ4_compress_default((const char *)packet.data, (char *)wire + head,
+                             (int)packet.size, PACKED_MOST - 2);
+    assert_true(size > 0);
+    return head + (size_t)size;
+}
+
+/* As a server that compresses sends it, by the libraries' compressors. */
+static size_t packed(enum config_compression kind, struct bytes packet,
+                     uint8_t *wire)
+{
+    size_t size;
+    if (kind == CONFIG_COMPRESSION_LZO)
+        return packed_by_lzo(packet, wire);
+    if (kind == CONFIG_COMPRESSION_STUB_V2) {
+        wire[0] = 0x50;
+        wire[1] = 0x01;
+        return packed_by_lz4(packet, wire, 2);
+    }
+    size = packed_by_lz4(packet, wire, 0);
+    wire[size] = wire[0];
+    wire[0] = 0x69;
+    return size + 1;
+}
 
 /* An IPv4 packet of so many bytes, half of which repeat. */
 static struct bytes compressible(uint8_t *packet, size_t size)
@@ -161,27 +200,29 @@ static struct bytes compressible(uint8_t *packet, size_t size)
     return bytes_of(packet, size);
 }
 
-static void what_lzo_packed_is_unpacked(void **state)
+static void what_was_packed_is_unpacked(void **state)
 {
     (void)state;
-    uint8_t packet[COMPRESSION_LZO_PACKET_MAX], wire[PACKED_MOST];
-    uint8_t out[COMPRESSION_LZO_PACKET_MAX];
-    for (size_t size = 20; size <= sizeof packet; size++) {
-        struct bytes inner = compressible(packet, size);
-        struct bytes sent = bytes_of(wire, packed(inner, wire));
-        size_t left;
-        assert_int_equal(unframed(CONFIG_COMPRESSION_LZO, sent, out, &left),
-                         DROP_NONE);
-        assert_bytes_equal(bytes_of(out, left), inner);
-    }
+    uint8_t packet[DECOMPRESSION_PACKET_MAX], wire[PACKED_MOST];
+    uint8_t out[DECOMPRESSION_PACKET_MAX];
+    for (size_t k = 0; k < COMPRESSING; k++)
+        for (size_t size = 20; size <= sizeof packet; size++) {
+            struct bytes inner = compressible(packet, size);
+            struct bytes sent =
+                bytes_of(wire, packed(compressing[k], inner, wire));
+            size_t left;
+            assert_int_equal(unframed(compressing[k], sent, out, &left),
+                             DROP_NONE);
+            assert_bytes_equal(bytes_of(out, left), inner);
+        }
 }
 
 static void lzo_cut_short_or_followed_by_more_is_dropped(void **state)
 {
     (void)state;
-    uint8_t packet[600], wire[PACKED_MOST], out[COMPRESSION_LZO_PACKET_MAX];
+    uint8_t packet[600], wire[PACKED_MOST], out[DECOMPRESSION_PACKET_MAX];
     struct bytes inner = compressible(packet, sizeof packet);
-    size_t left, size = packed(inner, wire);
+    size_t left, size = packed(CONFIG_COMPRESSION_LZO, inner, wire);
     for (size_t cut = 1; cut < size; cut++)
         assert_int_equal(
             unframed(CONFIG_COMPRESSION_LZO, bytes_of(wire, cut), out, &left),
@@ -192,18 +233,53 @@ static void lzo_cut_short_or_followed_by_more_is_dropped(void **state)
         DROP_DATA_MALFORMED);
 }
 
-static void lzo_that_grows_beyond_its_place_is_dropped(void **state)
+/* LZ4 has no end of its own: a shorter one may be a shorter packet, but it
+ * reads nothing beyond its end and is never the same. */
+static void lz4_cut_short_is_never_the_packet(void **state)
+{
+    (void)state;
+    uint8_t packet[600], wire[PACKED_MOST], out[DECOMPRESSION_PACKET_MAX];
+    struct bytes inner = compressible(packet, sizeof packet);
+    for (size_t k = 1; k < COMPRESSING; k++) {
+        size_t left, size = packed(compressing[k], inner, wire);
+        for (size_t cut = 1; cut < size; cut++)
+            if (unframed(compressing[k], bytes_of(wire, cut), out, &left) ==
+                DROP_NONE)
+                assert_in_range(left, 1, sizeof packet - 1);
+    }
+}
+
+static void what_grows_beyond_its_place_is_dropped(void **state)
 {
     (void)state;
     static uint8_t packet[60000];
-    static const size_t sizes[] = {COMPRESSION_LZO_PACKET_MAX + 1, 4000, 60000};
-    uint8_t wire[PACKED_MOST], out[COMPRESSION_LZO_PACKET_MAX];
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        size_t left, size = packed(bytes_of(packet, sizes[i]), wire);
-        assert_in_range(size, 2, 300);
-        assert_int_equal(
-            unframed(CONFIG_COMPRESSION_LZO, bytes_of(wire, size), out, &left),
-            DROP_DATA_MALFORMED);
+    static const size_t sizes[] = {DECOMPRESSION_PACKET_MAX + 1, 4000, 60000};
+    uint8_t wire[PACKED_MOST], out[DECOMPRESSION_PACKET_MAX];
+    for (size_t k = 0; k < COMPRESSING; k++)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            size_t left,
+                size = packed(compressing[k], bytes_of(packet, sizes[i]), wire);
+            assert_in_range(size, 2, 300);
+            assert_int_equal(
+                unframed(compressing[k], bytes_of(wire, size), out, &left),
+                DROP_DATA_MALFORMED);
+        }
+}
+
+static void where_compression_is_refused_nothing_is_unpacked(void **state)
+{
+    (void)state;
+    uint8_t packet[600], wire[PACKED_MOST];
+    struct bytes inner = compressible(packet, sizeof packet);
+    for (size_t k = 0; k < COMPRESSING; k++) {
+        struct compression c = {.kind = compressing[k], .refused = true};
+        struct burst burst = {0};
+        size_t size = packed(compressing[k], inner, wire);
+        assert_true(burst_add_view(&burst, wire, (uint16_t)size));
+        burst.datagrams[0].inner_size = (uint16_t)size;
+        compression_unframe(&c, &burst, 0, 1);
+        assert_int_equal(burst.datagrams[0].drop, DROP_DATA_COMPRESSED);
+        assert_null(c.decompression);
     }
 }
 
@@ -218,7 +294,8 @@ static void a_full_burst_is_unpacked(void **state)
         burst = (struct burst){0};
         for (unsigned i = 0; i < BURST_DATAGRAMS_MAX; i++) {
             uint8_t packet[100] = {0x45, (uint8_t)i, (uint8_t)(i >> 8)};
-            size_t size = packed(bytes_of(packet, sizeof packet), wires[i]);
+            size_t size =
+                packed(c.kind, bytes_of(packet, sizeof packet), wires[i]);
             assert_true(burst_add_view(&burst, wires[i], (uint16_t)size));
             burst.datagrams[i].inner_size = (uint16_t)size;
         }
@@ -335,9 +412,11 @@ int main(void)
         cmocka_unit_test(every_size_goes_round),
         cmocka_unit_test(compressed_packets_are_dropped),
         cmocka_unit_test(malformed_frames_are_dropped),
-        cmocka_unit_test(what_lzo_packed_is_unpacked),
+        cmocka_unit_test(what_was_packed_is_unpacked),
         cmocka_unit_test(lzo_cut_short_or_followed_by_more_is_dropped),
-        cmocka_unit_test(lzo_that_grows_beyond_its_place_is_dropped),
+        cmocka_unit_test(lz4_cut_short_is_never_the_packet),
+        cmocka_unit_test(what_grows_beyond_its_place_is_dropped),
+        cmocka_unit_test(where_compression_is_refused_nothing_is_unpacked),
         cmocka_unit_test(a_full_burst_is_unpacked),
         cmocka_unit_test(stub_v2_takes_its_escape_off),
         cmocka_unit_test(stub_v2_sends_nothing_that_looks_like_its_escape),

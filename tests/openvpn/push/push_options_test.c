@@ -480,8 +480,40 @@ static void the_framing_stays_the_profiles_until_pushed(void **state)
     assert_int_equal(f.o.compression, CONFIG_COMPRESSION_NONE);
     assert_true(add(&f, "PUSH_REPLY,compress lz4"));
     assert_int_equal(f.o.compression, CONFIG_COMPRESSION_STUB);
-    assert_int_equal(f.reports, 1);
+    assert_true(add(&f, "PUSH_REPLY,compress lz4-v2"));
+    assert_int_equal(f.o.compression, CONFIG_COMPRESSION_STUB_V2);
+    assert_int_equal(f.reports, 0);
+    assert_false(f.o.rejected);
     end(&f);
+}
+
+static void compression_that_cannot_be_read_is_rejected(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *option;
+        bool refused, rejected;
+    } cases[] = {
+        {"compress lz4", true, true},      {"compress lz4-v2", true, true},
+        {"compress lzo", true, true},      {"comp-lzo", true, true},
+        {"comp-lzo yes", true, true},      {"comp-lzo adaptive", true, true},
+        {"comp-lzo no", true, false},      {"compress", true, false},
+        {"compress stub", true, false},    {"compress stub-v2", true, false},
+        {"compress migrate", true, false}, {"compress snappy", false, true},
+        {"compress lzo", false, false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fixture f;
+        char message[64];
+        begin(&f);
+        f.config.compression_refused = cases[i].refused;
+        start(&f);
+        snprintf(message, sizeof message, "PUSH_REPLY,%s", cases[i].option);
+        assert_true(add(&f, message));
+        assert_int_equal(f.o.rejected, cases[i].rejected);
+        assert_int_equal(f.reports, cases[i].rejected);
+        end(&f);
+    }
 }
 
 static void unknown_formats_of_data_are_rejected(void **state)
@@ -545,7 +577,6 @@ static void malformed_options_are_ignored_and_told(void **state)
         "inactive 1 x",
         "session-timeout x",
         "explicit-exit-notify x",
-        "compress zip",
         "comp-lzo x",
         "cipher",
         "auth-token",
@@ -1021,6 +1052,7 @@ int main(void)
         cmocka_unit_test(there_may_be_too_many_resolvers),
         cmocka_unit_test(other_options_reach_their_fields),
         cmocka_unit_test(the_framing_stays_the_profiles_until_pushed),
+        cmocka_unit_test(compression_that_cannot_be_read_is_rejected),
         cmocka_unit_test(unknown_formats_of_data_are_rejected),
         cmocka_unit_test(malformed_options_are_ignored_and_told),
         cmocka_unit_test(what_a_server_may_not_say_is_ignored),

@@ -37,6 +37,7 @@ static void without_both_gcm_ciphers_there_is_no_ncp_line(void **state)
     assert_true(peer_info_format(&p, &c, text));
     assert_null(strstr(text, "IV_NCP"));
     assert_non_null(strstr(text, "\nIV_LZO=1\n"));
+    assert_null(strstr(text, "IV_LZ4"));
     config_clear(&c);
 }
 
