@@ -148,9 +148,11 @@ OPTION(key_derivation)
         o->tls_ekm = true;
         return true;
     }
-    o->rejected = true;
+    char quoted[LOG_QUOTE_SIZE];
     push_table_tell(s,
-                    "the server derives keys in a way that is not known here");
+                    "the server derives keys by `%s', which is not known "
+                    "here; the way that was agreed on else is tried",
+                    log_quote(quoted, bytes_of_text(t->token[1])));
     return true;
 }
 

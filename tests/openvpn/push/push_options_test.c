@@ -516,11 +516,24 @@ static void compression_that_cannot_be_read_is_rejected(void **state)
     }
 }
 
+static void an_unknown_derivation_of_keys_is_told_alone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    reply(&f, "key-derivation other");
+    assert_false(f.o.rejected);
+    assert_false(f.o.tls_ekm);
+    assert_int_equal(f.reports, 1);
+    end(&f);
+    reply(&f, "key-derivation other,protocol-flags tls-ekm");
+    assert_true(f.o.tls_ekm);
+    end(&f);
+}
+
 static void unknown_formats_of_data_are_rejected(void **state)
 {
     (void)state;
-    static const char *const options[] = {"protocol-flags cc-exit new-format",
-                                          "key-derivation other"};
+    static const char *const options[] = {"protocol-flags cc-exit new-format"};
     for (size_t i = 0; i < COUNT(options); i++) {
         struct fixture f;
         reply(&f, options[i]);
@@ -1053,6 +1066,7 @@ int main(void)
         cmocka_unit_test(other_options_reach_their_fields),
         cmocka_unit_test(the_framing_stays_the_profiles_until_pushed),
         cmocka_unit_test(compression_that_cannot_be_read_is_rejected),
+        cmocka_unit_test(an_unknown_derivation_of_keys_is_told_alone),
         cmocka_unit_test(unknown_formats_of_data_are_rejected),
         cmocka_unit_test(malformed_options_are_ignored_and_told),
         cmocka_unit_test(what_a_server_may_not_say_is_ignored),
