@@ -241,8 +241,9 @@ void client_state_connect(struct client *c)
            !client_state_prepare_tls(c)) {
         credentials_drop_key_password(&c->credentials);
         if (!credentials_question(&c->credentials)) {
-            client_state_stop(
-                c, "the profile's certificate or key cannot be used");
+            client_state_stop(c, "of the profile's certificates and keys: %s",
+                              c->tls.problem[0] ? c->tls.problem
+                                                : "memory is short");
             return;
         }
     }

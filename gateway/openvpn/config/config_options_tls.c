@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include <mbedtls/x509_crl.h>
-#include <mbedtls/x509_crt.h>
 
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
+#include "gateway/crypto/certificates.h"
 #include "gateway/crypto/pkcs12.h"
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(config_options_##verb)
@@ -95,15 +95,17 @@ static bool set_certificates(struct config_builder *b,
         return true;
     mbedtls_x509_crt chain;
     mbedtls_x509_crt_init(&chain);
-    int unread = mbedtls_x509_crt_parse(&chain, field->data, field->size + 1);
-    bool some = chain.raw.len > 0;
+    struct certificates_result result;
+    bool some =
+        certificates_read(&chain, bytes_of(field->data, field->size), &result);
     mbedtls_x509_crt_free(&chain);
     if (!some)
-        config_builder_error(b, "the certificate in `%s' cannot be read",
-                             line->name);
-    else if (unread)
-        config_builder_warn(b, "%d of the certificates in `%s' cannot be read",
-                            unread, line->name);
+        config_builder_error(b, "the certificate in `%s' cannot be read: %s",
+                             line->name, result.why);
+    else if (result.unread)
+        config_builder_warn(b,
+                            "%u of the certificates in `%s' cannot be read: %s",
+                            result.unread, line->name, result.why);
     return some;
 }
 

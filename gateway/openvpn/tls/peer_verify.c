@@ -393,7 +393,31 @@ static void check_name(struct peer_verify *v, uint32_t *flags)
                wanted);
 }
 
-static void check_own(struct peer_verify *v, const mbedtls_x509_crt *c,
+/* TLS with forward secrecy signs, and mbedTLS wants digitalSignature for that;
+ * OpenSSL is content with any usage that has to do with TLS, so that servers
+ * are in use whose certificates lack it. It decides here, and the library is
+ * not asked again. */
+static void check_tls_usage(struct peer_verify *v, mbedtls_x509_crt *c,
+                            uint32_t *flags)
+{
+    bool client = strcmp(v->rules->peer, "client") == 0;
+    unsigned usages[] = {
+        MBEDTLS_X509_KU_DIGITAL_SIGNATURE,
+        MBEDTLS_X509_KU_KEY_AGREEMENT,
+        client ? MBEDTLS_X509_KU_KEY_AGREEMENT
+               : MBEDTLS_X509_KU_KEY_ENCIPHERMENT,
+    };
+    bool good = v->rules->fingerprint_instead;
+    for (size_t i = 0; i < sizeof usages / sizeof *usages; i++)
+        good = good || mbedtls_x509_crt_check_key_usage(c, usages[i]) == 0;
+    if (!good)
+        refuse(v, flags,
+               "the %s's certificate may not be used for TLS (key usage)",
+               v->rules->peer);
+    c->MBEDTLS_PRIVATE(ext_types) &= ~MBEDTLS_X509_EXT_KEY_USAGE;
+}
+
+static void check_own(struct peer_verify *v, mbedtls_x509_crt *c,
                       uint32_t *flags)
 {
     static const uint8_t server_auth[] = MBEDTLS_OID_SERVER_AUTH;
@@ -417,6 +441,7 @@ static void check_own(struct peer_verify *v, const mbedtls_x509_crt *c,
     check_key_usages(v, c, flags);
     check_extended_usage(v, c, flags);
     check_name(v, flags);
+    check_tls_usage(v, c, flags);
 }
 
 int peer_verify_callback(void *context, mbedtls_x509_crt *certificate,

@@ -1,15 +1,18 @@
 #include "gateway/openvpn/tls/tls_context.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <mbedtls/error.h>
-#include <mbedtls/ssl_ciphersuites.h>
+#include <mbedtls/oid.h>
 #include <psa/crypto.h>
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/crypto/certificates.h"
 #include "gateway/crypto/pkcs12.h"
+#include "gateway/openvpn/tls/tls_offer.h"
 
 static int fill_random(void *context, unsigned char *out, size_t size)
 {
@@ -20,12 +23,25 @@ static int fill_random(void *context, unsigned char *out, size_t size)
 
 /* Certificates and keys. */
 
-static bool report(const char *what, int code)
+static bool refuse(struct tls_context *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* False, for the caller to pass on. */
+static bool refuse(struct tls_context *t, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(t->problem, sizeof t->problem, format, arguments);
+    va_end(arguments);
+    log_error("openvpn: %s", t->problem);
+    return false;
+}
+
+static bool report(struct tls_context *t, const char *what, int code)
 {
     char text[128];
     mbedtls_strerror(code, text, sizeof text);
-    log_error("openvpn: %s cannot be used: %s", what, text);
-    return false;
+    return refuse(t, "%s cannot be used: %s", what, text);
 }
 
 /* mbedTLS wants PEM with its NUL, which config_blob has behind `size`. */
@@ -36,18 +52,27 @@ static size_t parse_size(const struct blob *b)
     return b->size + (text ? 1 : 0);
 }
 
-static bool parse_certificates(mbedtls_x509_crt *chain, const struct blob *blob,
-                               const char *what)
+static bool parse_certificates(struct tls_context *t, mbedtls_x509_crt *chain,
+                               const struct blob *blob, const char *what)
 {
     if (blob->size == 0)
         return true;
-    int result = mbedtls_x509_crt_parse(chain, blob->data, parse_size(blob));
-    if (result > 0) {
-        log_warn("openvpn: %d of the certificates in %s cannot be read", result,
-                 what);
-        result = chain->raw.len > 0 ? 0 : MBEDTLS_ERR_X509_INVALID_FORMAT;
-    }
-    return result == 0 || report(what, result);
+    struct certificates_result result;
+    bool some =
+        certificates_read(chain, bytes_of(blob->data, blob->size), &result);
+    if (!some)
+        return refuse(t, "%s cannot be used: %s", what, result.why);
+    if (result.unread)
+        log_warn("openvpn: %u of the certificates in %s cannot be read: %s",
+                 result.unread, what, result.why);
+    return true;
+}
+
+/* What ours may be used for is judged by the other end (openvpn serves with
+ * any usage of its own as well). */
+static void forget_usage(mbedtls_x509_crt *own)
+{
+    own->MBEDTLS_PRIVATE(ext_types) &= ~MBEDTLS_X509_EXT_KEY_USAGE;
 }
 
 static bool parse_key(struct tls_context *t, const struct blob *blob,
@@ -56,24 +81,25 @@ static bool parse_key(struct tls_context *t, const struct blob *blob,
     int result = mbedtls_pk_parse_key(&t->key, blob->data, parse_size(blob),
                                       password.data, password.size, fill_random,
                                       &t->random);
-    if (result == MBEDTLS_ERR_PK_PASSWORD_REQUIRED) {
-        log_error("openvpn: the private key is encrypted and no password for "
-                  "it is known");
-        return false;
-    }
-    if (result == MBEDTLS_ERR_PK_PASSWORD_MISMATCH) {
-        log_error("openvpn: the password of the private key is wrong");
-        return false;
-    }
+    if (result == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
+        return refuse(t, "the private key is encrypted and no password for "
+                         "it is known");
+    if (result == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
+        return refuse(t, "the password of the private key is wrong");
+    const char *kind =
+        certificates_foreign_key_of_text(bytes_of(blob->data, blob->size));
+    if (result != 0 && kind)
+        return refuse(t,
+                      "the private key is %s, which the TLS library of "
+                      "this program does not know",
+                      kind);
     if (result != 0)
-        return report("the private key", result);
+        return report(t, "the private key", result);
     result =
         mbedtls_pk_check_pair(&t->own.pk, &t->key, fill_random, &t->random);
-    if (result != 0) {
-        log_error("openvpn: the private key does not belong to the "
-                  "certificate");
-        return false;
-    }
+    if (result != 0)
+        return refuse(t, "the private key does not belong to the "
+                         "certificate");
     return true;
 }
 
@@ -89,6 +115,12 @@ static bool key_belongs_to(struct tls_context *t, const struct blob *der)
     return belongs;
 }
 
+static bool take_certificate(struct tls_context *t, mbedtls_x509_crt *chain,
+                             const struct blob *der)
+{
+    return parse_certificates(t, chain, der, "a certificate in pkcs12");
+}
+
 /* Ours first, and the others behind it; but where the profile names nobody
  * else to recognise the server by, they are its authorities, as OpenVPN has
  * it. */
@@ -98,33 +130,29 @@ static bool take_pkcs12(struct tls_context *t, const struct config *config,
     int result = mbedtls_pk_parse_key(&t->key, p->key.data, p->key.size, NULL,
                                       0, fill_random, &t->random);
     if (result != 0)
-        return report("the private key in pkcs12", result);
+        return report(t, "the private key in pkcs12", result);
     size_t own = 0;
     while (own < p->certificate_count &&
            !key_belongs_to(t, &p->certificates[own]))
         own++;
-    if (own == p->certificate_count) {
-        log_error("openvpn: pkcs12: no certificate belongs to the private key");
-        return false;
-    }
+    if (own == p->certificate_count)
+        return refuse(t, "pkcs12: no certificate belongs to the private key");
     bool trusted = config->ca.size == 0 && config->fingerprint_count == 0;
-    result = mbedtls_x509_crt_parse_der(&t->own, p->certificates[own].data,
-                                        p->certificates[own].size);
-    for (size_t i = 0; i < p->certificate_count && result == 0; i++)
+    bool good = take_certificate(t, &t->own, &p->certificates[own]);
+    for (size_t i = 0; i < p->certificate_count && good; i++)
         if (i != own)
-            result = mbedtls_x509_crt_parse_der(
-                trusted ? &t->authorities : &t->own, p->certificates[i].data,
-                p->certificates[i].size);
-    if (result != 0)
-        return report("a certificate in pkcs12", result);
-    if (trusted && t->authorities.raw.len == 0) {
-        log_error("openvpn: neither ca nor an authority in pkcs12: the %s "
-                  "cannot be recognised",
-                  t->rules.peer);
+            good = take_certificate(t, trusted ? &t->authorities : &t->own,
+                                    &p->certificates[i]);
+    if (!good)
         return false;
-    }
+    if (trusted && t->authorities.raw.len == 0)
+        return refuse(t,
+                      "neither ca nor an authority in pkcs12: the %s "
+                      "cannot be recognised",
+                      t->rules.peer);
+    forget_usage(&t->own);
     result = mbedtls_ssl_conf_own_cert(&t->config, &t->own, &t->key);
-    return result == 0 || report("pkcs12", result);
+    return result == 0 || report(t, "pkcs12", result);
 }
 
 static bool load_pkcs12(struct tls_context *t, const struct config *config,
@@ -133,10 +161,8 @@ static bool load_pkcs12(struct tls_context *t, const struct config *config,
     struct pkcs12 p;
     enum pkcs12_result result = pkcs12_open(
         bytes_of(config->pkcs12.data, config->pkcs12.size), password, &p);
-    if (result != PKCS12_OK) {
-        log_error("openvpn: pkcs12: %s", pkcs12_text(result));
-        return false;
-    }
+    if (result != PKCS12_OK)
+        return refuse(t, "pkcs12: %s", pkcs12_text(result));
     bool good = take_pkcs12(t, config, &p);
     pkcs12_clear(&p);
     return good;
@@ -149,27 +175,26 @@ static bool load_own(struct tls_context *t, const struct config *config,
         return load_pkcs12(t, config, password);
     if (config->cert.size == 0 && config->key.size == 0)
         return true;
-    if (config->cert.size == 0 || config->key.size == 0) {
-        log_error("openvpn: of cert and key the profile has only one");
-        return false;
-    }
-    if (!parse_certificates(&t->own, &config->cert, "cert") ||
-        !parse_certificates(&t->own, &config->extra_certs, "extra-certs") ||
+    if (config->cert.size == 0 || config->key.size == 0)
+        return refuse(t, "of cert and key the profile has only one");
+    if (!parse_certificates(t, &t->own, &config->cert, "cert") ||
+        !parse_certificates(t, &t->own, &config->extra_certs, "extra-certs") ||
         !parse_key(t, &config->key, password))
         return false;
+    forget_usage(&t->own);
     int result = mbedtls_ssl_conf_own_cert(&t->config, &t->own, &t->key);
-    return result == 0 || report("cert", result);
+    return result == 0 || report(t, "cert", result);
 }
 
 static bool load_authorities(struct tls_context *t, const struct config *config)
 {
-    if (!parse_certificates(&t->authorities, &config->ca, "ca"))
+    if (!parse_certificates(t, &t->authorities, &config->ca, "ca"))
         return false;
     if (config->crl.size > 0) {
         int result = mbedtls_x509_crl_parse(&t->revoked, config->crl.data,
                                             parse_size(&config->crl));
         if (result != 0)
-            return report("crl-verify", result);
+            return report(t, "crl-verify", result);
     }
     /* An empty chain is handed over as well, so that a fingerprint alone can
      * vouch for the peer. */
@@ -191,7 +216,7 @@ bool tls_context_revoke(struct tls_context *t, const struct blob *list)
     int result = mbedtls_x509_crl_parse(&fresh, list->data, parse_size(list));
     if (result != 0) {
         mbedtls_x509_crl_free(&fresh);
-        return report("crl-verify", result);
+        return report(t, "crl-verify", result);
     }
     mbedtls_x509_crl_free(&t->revoked);
     t->revoked = fresh;
@@ -267,11 +292,9 @@ static bool set_versions(struct tls_context *t, const struct config *config)
     if (config->tls_version_max == CONFIG_TLS_1_2)
         most = MBEDTLS_SSL_VERSION_TLS1_2;
     if (config->tls_version_max == CONFIG_TLS_1_0 ||
-        config->tls_version_max == CONFIG_TLS_1_1 || least > most) {
-        log_error("openvpn: the profile leaves no TLS version: this program "
-                  "speaks 1.2 and 1.3");
-        return false;
-    }
+        config->tls_version_max == CONFIG_TLS_1_1 || least > most)
+        return refuse(t, "the profile leaves no TLS version: this program "
+                         "speaks 1.2 and 1.3");
     t->oldest = least;
     t->newest = most;
     t->offers_tls_1_3 = most == MBEDTLS_SSL_VERSION_TLS1_3;
@@ -291,194 +314,14 @@ bool tls_context_offer_tls_1_3(struct tls_context *t, bool offer)
     return true;
 }
 
-enum { SUITE_NAME_SIZE = 96 };
-
-/* Old profiles name suites as OpenSSL does: "ECDHE-RSA-AES256-GCM-SHA384". */
-static void suite_of_openssl(const char *name, char out[SUITE_NAME_SIZE])
+static bool set_offer(struct tls_context *t, const struct config *config)
 {
-    static const struct {
-        const char *prefix, *start;
-    } exchanges[] = {
-        {"ECDHE-RSA-", "TLS-ECDHE-RSA-WITH-"},
-        {"ECDHE-ECDSA-", "TLS-ECDHE-ECDSA-WITH-"},
-        {"DHE-RSA-", "TLS-DHE-RSA-WITH-"},
-        {"", "TLS-RSA-WITH-"},
-    };
-    size_t i = 0;
-    while (strncmp(name, exchanges[i].prefix, strlen(exchanges[i].prefix)) != 0)
-        i++;
-    const char *rest = name + strlen(exchanges[i].prefix);
-    bool bulk =
-        strncmp(rest, "AES128", 6) == 0 || strncmp(rest, "AES256", 6) == 0;
-    bool mode = strstr(rest, "GCM") || strstr(rest, "CCM");
-    if (bulk)
-        snprintf(out, SUITE_NAME_SIZE, "%sAES-%.3s%s%s", exchanges[i].start,
-                 rest + 3, mode ? "" : "-CBC", rest + 6);
-    else
-        snprintf(out, SUITE_NAME_SIZE, "%s%s%s", exchanges[i].start, rest,
-                 strcmp(rest, "CHACHA20-POLY1305") == 0 ? "-SHA256" : "");
-}
-
-/* 0 if the library knows no such suite. TLS 1.3's are written
- * TLS_AES_256_GCM_SHA384 and called TLS1-3-AES-256-GCM-SHA384 there. */
-static int find_suite(struct bytes word, bool version_1_3)
-{
-    char name[64], full[SUITE_NAME_SIZE];
-    if (!text_copy(name, sizeof name, word))
-        return 0;
-    for (char *c = name; *c; c++) {
-        if (*c == '_')
-            *c = '-';
-    }
-    if (strncmp(name, "TLS-", 4) != 0)
-        suite_of_openssl(name, full);
-    else
-        snprintf(full, sizeof full, "%s-%s", version_1_3 ? "TLS1-3" : "TLS",
-                 name + 4);
-    return mbedtls_ssl_get_ciphersuite_id(full);
-}
-
-static bool is_version_1_3(int suite)
-{
-    return suite >= 0x1301 && suite <= 0x1305;
-}
-
-/* What openvpn offers with OpenSSL: forward secrecy, and a cipher that is
- * still thought well of. Others have to be named by the profile. */
-static const int default_suites[] = {
-    MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
-    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_256_CBC_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_128_CBC_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_256_CBC_SHA,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_128_CBC_SHA,
-};
-
-enum { DEFAULT_SUITES = sizeof default_suites / sizeof *default_suites };
-
-static size_t add_default_suites(int *out, bool version_1_3)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < DEFAULT_SUITES; i++)
-        if (is_version_1_3(default_suites[i]) == version_1_3)
-            out[count++] = default_suites[i];
-    return count;
-}
-
-/* Appends what `list` names of that version; DEFAULT is our own list, which
- * no list means, too. Where it names nothing that we have, openvpn would have
- * had something. */
-static size_t add_suites(int *out, const char *option, const char *list,
-                         bool version_1_3)
-{
-    size_t count = 0;
-    struct bytes rest = bytes_of_text(list ? list : "DEFAULT"), word;
-    while (text_cut(&rest, ':', &word)) {
-        int suite = find_suite(word, version_1_3);
-        if (text_equal(word, "DEFAULT"))
-            count += add_default_suites(out + count, version_1_3);
-        else if (suite != 0 && is_version_1_3(suite) == version_1_3)
-            out[count++] = suite;
-    }
-    if (count == 0) {
-        log_warn("openvpn: %s names nothing that this program has: its own "
-                 "list is used",
-                 option);
-        count = add_default_suites(out, version_1_3);
-    }
-    return count;
-}
-
-static size_t count_words(const char *list)
-{
-    size_t count = 1;
-    for (; list && *list; list++)
-        count += *list == ':';
-    return count;
-}
-
-static bool set_suites(struct tls_context *t, const struct config *config)
-{
-    /* Each word may be DEFAULT. */
-    size_t most = DEFAULT_SUITES * (count_words(config->tls_cipher) +
-                                    count_words(config->tls_ciphersuites));
-    t->suites = calloc(most + 1, sizeof *t->suites);
-    if (!t->suites)
-        return false;
-    size_t newer = add_suites(t->suites, "tls-ciphersuites",
-                              config->tls_ciphersuites, true);
-    (void)add_suites(t->suites + newer, "tls-cipher", config->tls_cipher,
-                     false);
+    t->suites = tls_offer_suites(config);
+    t->groups = config->tls_groups ? tls_offer_groups(config) : NULL;
+    if (!t->suites || (config->tls_groups && !t->groups))
+        return refuse(t, "no memory for TLS");
     mbedtls_ssl_conf_ciphersuites(&t->config, t->suites);
-    return true;
-}
-
-static const struct {
-    const char *name;
-    uint16_t group;
-} group_names[] = {
-    {"X25519", MBEDTLS_SSL_IANA_TLS_GROUP_X25519},
-    {"X448", MBEDTLS_SSL_IANA_TLS_GROUP_X448},
-    {"secp256r1", MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1},
-    {"prime256v1", MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1},
-    {"P-256", MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1},
-    {"secp384r1", MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1},
-    {"P-384", MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1},
-    {"secp521r1", MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1},
-    {"P-521", MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1},
-    {"brainpoolP256r1", MBEDTLS_SSL_IANA_TLS_GROUP_BP256R1},
-    {"brainpoolP384r1", MBEDTLS_SSL_IANA_TLS_GROUP_BP384R1},
-    {"brainpoolP512r1", MBEDTLS_SSL_IANA_TLS_GROUP_BP512R1},
-    {"ffdhe2048", MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE2048},
-    {"ffdhe3072", MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE3072},
-    {"ffdhe4096", MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE4096},
-};
-
-static uint16_t find_group(struct bytes word)
-{
-    for (size_t i = 0; i < sizeof group_names / sizeof *group_names; i++) {
-        if (text_equal_ignoring_case(word, group_names[i].name))
-            return group_names[i].group;
-    }
-    return 0;
-}
-
-static bool set_groups(struct tls_context *t, const struct config *config)
-{
-    if (!config->tls_groups)
-        return true;
-    t->groups = calloc(count_words(config->tls_groups) + 1, sizeof *t->groups);
-    if (!t->groups)
-        return false;
-    size_t count = 0;
-    struct bytes rest = bytes_of_text(config->tls_groups), word;
-    while (text_cut(&rest, ':', &word)) {
-        uint16_t group = find_group(word);
-        if (group)
-            t->groups[count++] = group;
-    }
-    if (count == 0)
-        log_warn("openvpn: tls-groups names nothing that this program has: "
-                 "its own list is used");
-    else
+    if (t->groups && t->groups[0])
         mbedtls_ssl_conf_groups(&t->config, t->groups);
     return true;
 }
@@ -490,10 +333,8 @@ static bool set_defaults(struct tls_context *t)
     int endpoint = t->role == OPENVPN_SERVER ? MBEDTLS_SSL_IS_SERVER
                                              : MBEDTLS_SSL_IS_CLIENT;
     /* TLS 1.3 stands on PSA; more than one call is fine. */
-    if (psa_crypto_init() != PSA_SUCCESS) {
-        log_error("openvpn: the crypto library does not start");
-        return false;
-    }
+    if (psa_crypto_init() != PSA_SUCCESS)
+        return refuse(t, "the crypto library does not start");
     if (mbedtls_ssl_config_defaults(&t->config, endpoint,
                                     MBEDTLS_SSL_TRANSPORT_STREAM,
                                     MBEDTLS_SSL_PRESET_DEFAULT) != 0)
@@ -546,15 +387,14 @@ bool tls_context_init(struct tls_context *t, enum openvpn_role role,
     mbedtls_x509_crl_init(&t->revoked);
     mbedtls_pk_init(&t->key);
     if (config->ca.size == 0 && config->fingerprint_count == 0 &&
-        config->pkcs12.size == 0) {
-        log_error("openvpn: neither ca nor peer-fingerprint: the %s cannot be "
-                  "recognised",
-                  t->rules.peer);
-        return false;
-    }
+        config->pkcs12.size == 0)
+        return refuse(t,
+                      "neither ca nor peer-fingerprint: the %s cannot be "
+                      "recognised",
+                      t->rules.peer);
     if (!set_defaults(t) || !load_authorities(t, config) ||
         !load_own(t, config, key_password) || !set_versions(t, config) ||
-        !set_suites(t, config) || !set_groups(t, config))
+        !set_offer(t, config))
         return false;
     set_profile(t, config->cert_profile);
     return true;

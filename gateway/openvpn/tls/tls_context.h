@@ -18,6 +18,8 @@ struct tls_random {
     void (*fill)(void *context, uint8_t *out, size_t size);
 };
 
+enum { TLS_PROBLEM_SIZE = 256 };
+
 struct tls_context {
     struct tls_random random;
     enum openvpn_role role;
@@ -31,13 +33,15 @@ struct tls_context {
     mbedtls_ssl_protocol_version oldest, newest; /* that the profile allows */
     bool offers_tls_1_3;
     bool certificate_optional; /* the peer's */
-    int *suites;               /* owned, 0-terminated; NULL: the library's */
+    int *suites;               /* owned, 0-terminated */
     uint16_t *groups;          /* owned, 0-terminated; NULL: the library's */
+    char problem[TLS_PROBLEM_SIZE]; /* why it cannot be used, or "" */
 };
 
 /* From the TLS part of a profile, which is borrowed for the context's life.
  * `key_password` may be NULL. False if something in it cannot be used: the
- * log says what. To be cleared in either case. */
+ * log and `problem`, which outlives tls_context_clear(), say what. To be
+ * cleared in either case. */
 MUST_USE bool tls_context_init(struct tls_context *t, enum openvpn_role role,
                                const struct config *config,
                                struct bytes key_password,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <mbedtls/error.h>
+#include <mbedtls/pk.h>
 
 #include "gateway/base/secret.h"
 
@@ -85,7 +86,10 @@ static const struct {
     {0, "closed"},
     {10, "unexpected message"},
     {20, "bad record"},
-    {40, "handshake failure: nothing in common, or our certificate is refused"},
+    {40,
+     "handshake failure: nothing in common (its certificate may have a kind "
+     "of key that this program's TLS library lacks, as Ed25519), or our "
+     "certificate is refused"},
     {42, "our certificate is bad"},
     {43, "our certificate is of an unsupported kind"},
     {44, "our certificate is revoked"},
@@ -163,6 +167,39 @@ bool tls_session_offered_too_much(const struct tls_session *t)
     return t->offered_too_much;
 }
 
+/* Of a code of mbedTLS the upper part; the lower says where it comes from. */
+enum { CODE_MASK = 0xff80 };
+
+static const struct {
+    int code;
+    const char *text; /* between "the server" and "the TLS library" */
+} limits[] = {
+    {MBEDTLS_ERR_X509_FATAL_ERROR,
+     "sent a chain of more than 8 intermediate certificates, more than"},
+    {MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG,
+     "sent a certificate that is signed with a kind of key (Ed25519, Ed448?) "
+     "that is not known to"},
+    {MBEDTLS_ERR_PK_UNKNOWN_PK_ALG,
+     "sent a certificate with a kind of key (Ed25519, Ed448, RSA-PSS?) that is "
+     "not known to"},
+    {MBEDTLS_ERR_X509_INVALID_EXTENSIONS,
+     "sent a certificate with a critical extension that is not known to"},
+    {MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL,
+     "cannot be sent certificates of more than 16 KiB, which are too much for"},
+};
+
+/* What another library would have taken; NULL if it is nothing of the kind. */
+static const char *beyond_library(const struct tls_session *t, int code)
+{
+    if (t->ssl.MBEDTLS_PRIVATE(in_hslen) > TLS_RECORD_MAX)
+        return "sent a message of more than 16 KiB (a long chain, or the names "
+               "of many authorities), which is too much for";
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if ((-code & CODE_MASK) == -limits[i].code)
+            return limits[i].text;
+    return NULL;
+}
+
 static void fail(struct tls_session *t, int code)
 {
     uint32_t flags = mbedtls_ssl_get_verify_result(&t->ssl);
@@ -172,8 +209,13 @@ static void fail(struct tls_session *t, int code)
     t->offered_too_much = is_pss_of_older_server(t, code);
     if (certificate && t->verify.reason[0] == 0 && flags != UINT32_MAX)
         peer_verify_explain(&t->verify, flags);
+    const char *beyond = beyond_library(t, code);
     if (t->verify.reason[0] != 0)
         snprintf(t->error, sizeof t->error, "%s", t->verify.reason);
+    else if (beyond)
+        snprintf(t->error, sizeof t->error,
+                 "the %s %s the TLS library of this program",
+                 t->context->rules.peer, beyond);
     else if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
         explain_alert(t);
     else

@@ -5,6 +5,7 @@
 #include "gateway/base/log.h"
 #include "gateway/openvpn/keys/key_derivation.h"
 #include "tests/unit.h"
+#include "tests/vectors/odd_pki.h"
 #include "tests/vectors/pki.h"
 
 enum { TODAY = 2000000000 };
@@ -513,6 +514,186 @@ static void a_suite_beside_the_default_must_be_named(void **state)
     }
 }
 
+/* --- Certificates as authorities made them --- */
+
+/* Whether a server with that certificate, of that authority, is taken. */
+static bool server_is_taken(const char *ca, const char *crt, const char *key,
+                            bool older, char error[TLS_ERROR_SIZE])
+{
+    struct pair p;
+    p.client_config = config_with(pki_client_crt, pki_client_key);
+    p.server_config = config_with(crt, key);
+    blob_free(&p.client_config.ca);
+    set_blob(&p.client_config.ca, ca);
+    p.client_config.remote_cert_tls_server = true;
+    if (older)
+        p.client_config.tls_version_max = CONFIG_TLS_1_2;
+    pair_open(&p);
+    shake_hands(&p, 1200);
+    bool taken = p.client.state == TLS_ESTABLISHED;
+    strcpy(error, tls_session_error(&p.client));
+    pair_close(&p);
+    return taken;
+}
+
+static void a_server_may_be_stated_to_encipher_or_agree_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *crt, *key;
+        bool taken;
+    } cases[] = {
+        {odd_pki_rsa_keyEncipherment_crt, odd_pki_rsa_keyEncipherment_key,
+         true},
+        {odd_pki_rsa_keyAgreement_crt, odd_pki_rsa_keyAgreement_key, true},
+        {odd_pki_ec_keyEncipherment_crt, odd_pki_ec_keyEncipherment_key, true},
+        {odd_pki_ec_keyAgreement_crt, odd_pki_ec_keyAgreement_key, true},
+        {odd_pki_rsa_cRLSign_crt, odd_pki_rsa_cRLSign_key, false},
+        {odd_pki_ec_cRLSign_crt, odd_pki_ec_cRLSign_key, false},
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        char error[TLS_ERROR_SIZE];
+        bool taken = server_is_taken(odd_pki_ca_crt, cases[i / 2].crt,
+                                     cases[i / 2].key, i % 2, error);
+        if (taken != cases[i / 2].taken)
+            fail_msg("case %zu, TLS 1.%zu: %s", i / 2, 3 - i % 2, error);
+        if (!taken)
+            assert_string_equal(error, "the server's certificate may not be "
+                                       "used for TLS (key usage)");
+    }
+}
+
+static void a_client_may_be_stated_to_agree_only(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        bool agrees = i % 2;
+        struct pair p;
+        p.client_config = agrees
+                              ? config_with(odd_pki_client_keyAgreement_crt,
+                                            odd_pki_client_keyAgreement_key)
+                              : config_with(odd_pki_client_keyEncipherment_crt,
+                                            odd_pki_client_keyEncipherment_key);
+        p.server_config = config_with(pki_server_crt, pki_server_key);
+        blob_free(&p.server_config.ca);
+        set_blob(&p.server_config.ca, odd_pki_ca_crt);
+        if (i / 2)
+            p.client_config.tls_version_max = CONFIG_TLS_1_2;
+        pair_open(&p);
+        shake_hands(&p, 1200);
+        assert_int_equal(p.server.state == TLS_ESTABLISHED, agrees);
+        pair_close(&p);
+    }
+}
+
+static void policies_of_an_authority_restrict_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ca, *crt, *key;
+        bool taken;
+    } cases[] = {
+        {odd_pki_policy_constraints_crt, odd_pki_of_policy_constraints_crt,
+         odd_pki_of_policy_constraints_key, true},
+        {odd_pki_inhibit_any_policy_crt, odd_pki_of_inhibit_any_policy_crt,
+         odd_pki_of_inhibit_any_policy_key, true},
+        {odd_pki_policies_crt, odd_pki_of_policies_crt, odd_pki_of_policies_key,
+         true},
+        {odd_pki_no_basic_constraints_crt, odd_pki_of_no_basic_constraints_crt,
+         odd_pki_of_no_basic_constraints_key, true},
+        /* neither says that it may sign */
+        {odd_pki_no_usage_crt, odd_pki_of_no_usage_crt, odd_pki_of_no_usage_key,
+         false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char error[TLS_ERROR_SIZE];
+        if (server_is_taken(cases[i].ca, cases[i].crt, cases[i].key, false,
+                            error) != cases[i].taken)
+            fail_msg("case %zu: %s", i, error);
+    }
+}
+
+static void what_the_library_lacks_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ca, *crt, *key, *said;
+    } cases[] = {
+        {odd_pki_name_constraints_crt, pki_client_crt, pki_client_key,
+         "critical nameConstraints"},
+        {pki_ca, odd_pki_ED25519_crt, odd_pki_ED25519_key,
+         "cert cannot be used: it has or is signed with an Ed25519 key"},
+        {pki_ca, odd_pki_ED448_crt, odd_pki_ED448_key, "an Ed448 key"},
+        {pki_ca, odd_pki_RSA_PSS_crt, odd_pki_RSA_PSS_key, "an RSA-PSS key"},
+        {pki_ca, pki_client_crt, odd_pki_ED25519_key,
+         "the private key is an Ed25519 key"},
+        {pki_ca, pki_client_crt, odd_pki_ED448_key, "is an Ed448 key"},
+        {pki_ca, pki_client_crt, odd_pki_RSA_PSS_key, "is an RSA-PSS key"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        logged[0] = 0;
+        struct config c = config_with(cases[i].crt, cases[i].key);
+        blob_free(&c.ca);
+        set_blob(&c.ca, cases[i].ca);
+        if (context_takes(&c, "") || !strstr(logged, cases[i].said))
+            fail_msg("case %zu: %s", i, logged);
+        config_clear(&c);
+    }
+}
+
+static void a_chain_that_is_too_deep_is_named(void **state)
+{
+    (void)state;
+    static const char *const chain[] = {
+        odd_pki_deep_crt,    odd_pki_middle9_crt, odd_pki_middle8_crt,
+        odd_pki_middle7_crt, odd_pki_middle6_crt, odd_pki_middle5_crt,
+        odd_pki_middle4_crt, odd_pki_middle3_crt, odd_pki_middle2_crt,
+        odd_pki_middle1_crt, odd_pki_middle0_crt,
+    };
+    static char all[16384];
+    for (size_t i = 0; i < sizeof chain / sizeof *chain; i++)
+        strcat(all, chain[i]);
+    for (int older = 0; older <= 1; older++) {
+        char error[TLS_ERROR_SIZE];
+        assert_false(server_is_taken(odd_pki_ca_crt, all, odd_pki_deep_key,
+                                     older, error));
+        if (!strstr(error, "more than 8 intermediate"))
+            fail_msg("%s", error);
+    }
+}
+
+/* A Certificate of 30 000 bytes behind a true ServerHello. */
+static void a_message_of_more_than_16_kib_is_named(void **state)
+{
+    (void)state;
+    static uint8_t record[5 + 16384] = {22, 3, 3, 0x40, 0, 11, 0, 0x75, 0x30};
+    uint8_t hello[1024], ignored[64];
+    struct pair p;
+    pair_configure(&p);
+    p.client_config.tls_version_max = CONFIG_TLS_1_2;
+    pair_open(&p);
+    tls_session_advance(&p.client);
+    while (carry(&p.client, &p.server, 1200, NULL))
+        ;
+    struct bytes output = tls_session_output(&p.server);
+    size_t size = 5u + (size_t)(output.data[3] << 8) + output.data[4], read;
+    assert_in_range(size, 40, sizeof hello);
+    memcpy(hello, output.data, size);
+    tls_session_feed(&p.client, bytes_of(hello, size));
+    assert_false(tls_session_read(&p.client, ignored, sizeof ignored, &read));
+    assert_int_equal(p.client.state, TLS_HANDSHAKE);
+    for (int part = 0; part < 2; part++) {
+        tls_session_feed(&p.client, bytes_of(record, sizeof record));
+        assert_false(
+            tls_session_read(&p.client, ignored, sizeof ignored, &read));
+        memset(record + 5, 0, 4);
+    }
+    assert_int_equal(p.client.state, TLS_FAILED);
+    if (!strstr(tls_session_error(&p.client), "more than 16 KiB"))
+        fail_msg("%s", tls_session_error(&p.client));
+    pair_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -541,6 +722,14 @@ int main(void)
         cmocka_unit_test_setup(only_suites_with_forward_secrecy_are_offered,
                                begin),
         cmocka_unit_test_setup(a_suite_beside_the_default_must_be_named, begin),
+        cmocka_unit_test_setup(a_server_may_be_stated_to_encipher_or_agree_only,
+                               begin),
+        cmocka_unit_test_setup(a_client_may_be_stated_to_agree_only, begin),
+        cmocka_unit_test_setup(policies_of_an_authority_restrict_nothing,
+                               begin),
+        cmocka_unit_test_setup(what_the_library_lacks_is_named, begin),
+        cmocka_unit_test_setup(a_chain_that_is_too_deep_is_named, begin),
+        cmocka_unit_test_setup(a_message_of_more_than_16_kib_is_named, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
