@@ -8,7 +8,7 @@
 #include "gateway/base/address.h"
 
 enum {
-    TUNNEL_ROUTES_MAX = 256,
+    TUNNEL_ROUTES_MAX = 1024,
     TUNNEL_RESOLVERS_MAX = 8,
     TUNNEL_MTU_DEFAULT = 1500,
     TUNNEL_IPV6_LEAST = 1280, /* what each link carries, RFC 8200 5 */

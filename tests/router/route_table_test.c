@@ -79,11 +79,52 @@ static void as_many_routes_as_a_tunnel_can_have_fit(void **state)
     t.ipv4 = (struct prefix){craft_address("10.8.0.2"), 24};
     t.ipv6 = (struct prefix){craft_address("fd00::2"), 64};
     t.redirect_ipv4 = t.redirect_ipv6 = true;
-    for (uint32_t i = 0; i < TUNNEL_ROUTES_MAX; i++)
+    /* The highest first, so that what is built has to sort them. */
+    for (uint32_t i = 0; i < TUNNEL_ROUTES_MAX; i++) {
+        uint32_t at = 0xc6120000 + TUNNEL_ROUTES_MAX - 1 - i;
         t.routes[t.route_count++] =
-            (struct tunnel_route){{address_ipv4(0xc0000200 + i), 32}, 0, true};
-    assert_false(carries(&t, "192.0.2.255"));
-    assert_true(carries(&t, "192.0.3.255"));
+            (struct tunnel_route){{address_ipv4(at), 32}, 0, true};
+    }
+    assert_false(carries(&t, "198.18.0.0"));
+    assert_false(carries(&t, "198.18.1.77"));
+    assert_false(carries(&t, "198.18.3.255"));
+    assert_true(carries(&t, "198.17.255.255"));
+    assert_true(carries(&t, "198.18.4.0"));
+}
+
+/* Every destination's answer is that of a search through all of them. */
+static void the_search_finds_what_a_look_at_each_finds(void **state)
+{
+    (void)state;
+    static struct tunnel t;
+    uint32_t random = 77;
+    t.ipv4 = (struct prefix){craft_address("10.8.0.2"), 24};
+    for (int i = 0; i < 500; i++) {
+        struct address a =
+            address_ipv4(0x0a000000 | (next_random(&random) & 0x3f3f));
+        uint8_t bits = (uint8_t)(8 + next_random(&random) % 25);
+        t.routes[t.route_count++] =
+            (struct tunnel_route){prefix_of(&a, bits), next_random(&random) % 3,
+                                  next_random(&random) % 2 == 0};
+    }
+    static struct route_table table;
+    route_table_build(&table, &t);
+    for (uint32_t i = 0; i < 0x4000; i++) {
+        struct address to = address_ipv4(0x0a000000 | i);
+        const struct tunnel_route *best = NULL;
+        for (size_t k = 0; k < t.route_count; k++) {
+            const struct tunnel_route *r = &t.routes[k];
+            if (!prefix_contains(&r->prefix, &to))
+                continue;
+            if (!best || r->prefix.bits > best->prefix.bits ||
+                (r->prefix.bits == best->prefix.bits &&
+                 (r->metric < best->metric ||
+                  (r->metric == best->metric && r->excluded))))
+                best = r;
+        }
+        if (best)
+            assert_int_equal(route_table_carries(&table, &to), !best->excluded);
+    }
 }
 
 int main(void)
@@ -93,6 +134,7 @@ int main(void)
         cmocka_unit_test(of_equal_prefixes_the_metric_then_the_exclusion),
         cmocka_unit_test(families_are_apart),
         cmocka_unit_test(as_many_routes_as_a_tunnel_can_have_fit),
+        cmocka_unit_test(the_search_finds_what_a_look_at_each_finds),
     };
     return cmocka_run_group_tests_name("route_table", tests, NULL, NULL);
 }

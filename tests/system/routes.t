@@ -3,7 +3,7 @@
 # word, and of neither anything leaves beside the tunnel.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
-start 60
+start 120
 inside=198.51.100.81
 left_out=198.51.100.82
 elsewhere=203.0.113.80
@@ -41,4 +41,17 @@ gateway_start client.ovpn
 ok "up with the default route" wait_for 10 gateway_up
 is "everything passes: elsewhere" "You came through the tunnel." page $elsewhere
 is "everything passes: what was left out" "You came through the tunnel." page $left_out
+
+# More routes than a server usually pushes; what the last of them carries passes.
+gateway_stop
+server_stop
+many=()
+for i in {1..1000}; do many+=("push \"route 10.$((64 + i / 256)).$((i % 256)).0 255.255.255.0\""); done
+server_start tls-crypt "${many[@]}" "push \"route $inside 255.255.255.255\""
+profile client.ovpn tls-crypt 'pull-filter ignore "redirect-gateway"'
+gateway_start client.ovpn
+ok "up with a thousand routes" wait_for 20 gateway_up
+routes() { gateway_status --json | json tunnel.routes.1000.to; }
+is "each is kept" $inside/32 routes
+is "what the last carries passes" "You came through the tunnel." page $inside
 finish

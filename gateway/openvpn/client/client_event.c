@@ -130,6 +130,10 @@ static bool settle_tunnel(struct client *c)
         return false;
     }
     client_event_fit_path(c);
+    if (c->push.route.left)
+        log_warn("openvpn: %u of the routes are left out: no more than %d are "
+                 "kept",
+                 c->push.route.left, TUNNEL_ROUTES_MAX);
     return true;
 }
 

@@ -145,11 +145,10 @@ static bool parse_mask(const char *text, uint8_t *bits)
             prefix_bits_of_netmask(address_to_ipv4(&mask), bits));
 }
 
-static bool keep(struct push_route *r, const struct push_route_entry *e,
-                 const char **note)
+static bool keep(struct push_route *r, const struct push_route_entry *e)
 {
     if (r->count == TUNNEL_ROUTES_MAX)
-        *note = "more routes than are kept";
+        r->left++;
     else
         r->entries[r->count++] = *e;
     return true;
@@ -179,7 +178,7 @@ bool push_route_add(struct push_route *r, const struct config_tokens *t,
     } else {
         return false;
     }
-    return keep(r, &e, note);
+    return keep(r, &e);
 }
 
 bool push_route_add_ipv6(struct push_route *r, const struct config_tokens *t,
@@ -191,7 +190,7 @@ bool push_route_add_ipv6(struct push_route *r, const struct config_tokens *t,
         !parse_metric(argument(t, 3), &e))
         return false;
     e.prefix = prefix_of(&e.prefix.address, e.prefix.bits);
-    return keep(r, &e, note);
+    return keep(r, &e);
 }
 
 void push_route_clear(struct push_route *r, enum address_family family)
@@ -204,6 +203,7 @@ void push_route_clear(struct push_route *r, enum address_family family)
             r->entries[kept++] = *e;
     }
     r->count = kept;
+    r->left = 0;
 }
 
 /* Flags about the outer network mean nothing here: the encrypted packets

@@ -27,6 +27,7 @@ struct push_route {
     uint32_t metric;                      /* route-metric */
     bool redirect_ipv4, redirect_ipv6, block_ipv6;
     uint16_t count;
+    uint32_t left; /* routes that found no place */
     struct push_route_entry entries[TUNNEL_ROUTES_MAX];
 };
 
