@@ -128,10 +128,11 @@ static bool offer(struct profiles_entry *e, const char *directory,
         free(profile);
         return false;
     }
-    e->broken = !take(context, profile);
+    char why[CLIENT_WHY_SIZE] = "";
+    e->broken = !take(context, profile, why);
     e->why[0] = '\0';
     if (e->broken)
-        set_why(e, "its keys cannot be used; the log says why");
+        set_why(e, why);
     return !e->broken;
 }
 

@@ -142,7 +142,8 @@ static void block(struct vpn *v, struct instant now, const char *why)
 }
 
 /* For profiles_pick(). */
-static bool take(void *context, struct config *profile)
+static bool take(void *context, struct config *profile,
+                 char why[CLIENT_WHY_SIZE])
 {
     struct vpn *v = context;
     const struct vpn_client_owner owner = {
@@ -154,7 +155,7 @@ static bool take(void *context, struct config *profile)
         .state = client_changed,
         .stopped = client_stopped,
     };
-    v->next = vpn_client_new(v->loop, profile, &owner);
+    v->next = vpn_client_new(v->loop, profile, &owner, why);
     return v->next != NULL;
 }
 

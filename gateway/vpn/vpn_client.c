@@ -1,5 +1,6 @@
 #include "gateway/vpn/vpn_client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -273,8 +274,10 @@ void vpn_client_add_drops(const struct vpn_client *c, struct drop_counters *sum)
 /* --- Opening and closing ------------------------------------------------- */
 
 struct vpn_client *vpn_client_new(struct loop *loop, struct config *profile,
-                                  const struct vpn_client_owner *owner)
+                                  const struct vpn_client_owner *owner,
+                                  char why[CLIENT_WHY_SIZE])
 {
+    snprintf(why, CLIENT_WHY_SIZE, "memory is short");
     struct vpn_client *c = calloc(1, sizeof *c);
     if (!c) {
         config_clear(profile);
@@ -288,7 +291,7 @@ struct vpn_client *vpn_client_new(struct loop *loop, struct config *profile,
     loop_add_timer(loop, &c->timer);
     const struct uplink_owner uplinks = {c, connected, failed, received};
     if (burst_init(&c->control, UINT16_MAX))
-        c->client = client_new(profile, &client_env);
+        c->client = client_new(profile, &client_env, why);
     if (c->client)
         c->connection = connection_new(loop, c->client, &uplinks);
     if (c->connection)

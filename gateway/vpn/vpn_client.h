@@ -32,9 +32,10 @@ struct vpn_client_owner {
 };
 
 /* Takes the profile, from the heap, in any case. NULL when memory is short or
- * its keys cannot be used; the log says why. `owner` is copied. */
+ * its keys cannot be used: `why` and the log say which. `owner` is copied. */
 struct vpn_client *vpn_client_new(struct loop *loop, struct config *profile,
-                                  const struct vpn_client_owner *owner);
+                                  const struct vpn_client_owner *owner,
+                                  char why[CLIENT_WHY_SIZE]);
 /* Says nothing to anybody. */
 void vpn_client_free(struct vpn_client *c);
 

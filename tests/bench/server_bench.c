@@ -214,7 +214,7 @@ static void start_more(struct crowd *c)
 {
     while (c->started < c->count && c->started < c->up + AT_ONCE) {
         struct one *o = &c->all[c->started++];
-        o->client = client_new(&c->config, &env);
+        o->client = client_new(&c->config, &env, NULL);
         if (!o->client)
             fail("client_new");
         client_start(o->client, now());

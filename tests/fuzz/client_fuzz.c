@@ -361,7 +361,7 @@ static void begin(struct fight *f, uint8_t kind)
         f->config.compression = CONFIG_COMPRESSION_LZO;
     if (kind & KIND_TCP)
         f->remote.protocol = CONFIG_TCP;
-    f->client = client_new(&f->config, &env);
+    f->client = client_new(&f->config, &env, NULL);
     if (!f->client)
         abort();
     client_start(f->client, f->now);

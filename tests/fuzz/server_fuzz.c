@@ -184,7 +184,7 @@ static void let_in(struct fight *f)
 {
     const struct client_env env = {&counter, fill_random, unix_time};
     struct client_status status;
-    f->client = client_new(&client_configs[f->kind], &env);
+    f->client = client_new(&client_configs[f->kind], &env, NULL);
     check(f->client != NULL);
     client_start(f->client, f->now);
     settle(f);

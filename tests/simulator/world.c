@@ -102,7 +102,7 @@ struct world *world_new(const struct world_options *o)
     pipe_init(&w->up, o->seed, &o->faults);
     pipe_init(&w->down, o->seed + 0x55555555U, &o->faults);
     struct client_env env = {w, fill_random, unix_time};
-    w->client = client_new(&w->client_config, &env);
+    w->client = client_new(&w->client_config, &env, NULL);
     assert_non_null(w->client);
     client_start(w->client, w->now);
     return w;

@@ -102,7 +102,7 @@ static struct fixture *begin(const char *format, ...)
         config_parse(bytes_of_text(text), "p.ovpn", &parser, &f->config));
     f->loop = loop_new();
     f->socket = -1;
-    f->client = client_new(&f->config, &env);
+    f->client = client_new(&f->config, &env, NULL);
     assert_non_null(f->client);
     f->connection = connection_new(f->loop, f->client, &owner);
     assert_non_null(f->connection);

@@ -106,8 +106,9 @@ static const struct vpn_client_owner owner = {
 static void make(struct fixture *f, const char *more)
 {
     struct vpn_client_owner ours = owner;
+    char why[CLIENT_WHY_SIZE];
     ours.context = f;
-    f->client = vpn_client_new(f->loop, profile(f, more), &ours);
+    f->client = vpn_client_new(f->loop, profile(f, more), &ours, why);
     assert_non_null(f->client);
 }
 
@@ -277,7 +278,9 @@ static void keys_that_cannot_be_used_make_no_client(void **state)
     struct config *config = profile(f, LOGIN);
     assert_true(blob_set(&config->cert, bytes_of_text("no PEM")));
     assert_true(blob_set(&config->key, bytes_of_text("no PEM")));
-    assert_null(vpn_client_new(f->loop, config, &owner));
+    char why[CLIENT_WHY_SIZE];
+    assert_null(vpn_client_new(f->loop, config, &owner, why));
+    assert_memory_equal(why, "cert cannot be used: ", 21);
 }
 
 int main(void)

@@ -13,8 +13,11 @@ enum { PUSH_REQUEST_EVERY = 5 }; /* s */
 /* Inputs. */
 
 struct client *client_new(const struct config *config,
-                          const struct client_env *env)
+                          const struct client_env *env,
+                          char why[CLIENT_WHY_SIZE])
 {
+    if (why)
+        snprintf(why, CLIENT_WHY_SIZE, "memory is short");
     struct client *c = calloc(1, sizeof *c);
     if (!c || config->remote_count == 0) {
         free(c);
@@ -32,6 +35,8 @@ struct client *client_new(const struct config *config,
     bool encrypted = c->credentials.key_encrypted &&
                      credentials_key_password(&c->credentials).size == 0;
     if (!encrypted && !client_state_prepare_tls(c)) {
+        if (why && c->tls.problem[0])
+            snprintf(why, CLIENT_WHY_SIZE, "%s", c->tls.problem);
         client_free(c);
         return NULL;
     }

@@ -68,10 +68,13 @@ struct client_action {
     const char *text;                   /* DOWN, ASK, STOPPED */
 };
 
+enum { CLIENT_WHY_SIZE = 256 };
+
 /* Borrows `config` for its life. NULL when memory is short or the profile's
- * keys cannot be used; the log says why. */
+ * keys cannot be used; `why`, which may be NULL, and the log say which. */
 struct client *client_new(const struct config *config,
-                          const struct client_env *env);
+                          const struct client_env *env,
+                          char why[CLIENT_WHY_SIZE]);
 /* Wipes; sends nothing. */
 void client_free(struct client *c);
 

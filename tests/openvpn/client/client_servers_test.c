@@ -52,7 +52,7 @@ static void set_up(struct fixture *f, size_t remotes)
     assert_true(blob_set(&c->cert, bytes_of_text(pki_client_crt)));
     assert_true(blob_set(&c->key, bytes_of_text(pki_client_key)));
     struct client_env env = {f, fill_random, unix_time};
-    f->client = client_new(c, &env);
+    f->client = client_new(c, &env, NULL);
     assert_non_null(f->client);
     client_start(f->client, f->now);
 }

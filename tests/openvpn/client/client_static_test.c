@@ -84,7 +84,7 @@ static struct trial *begin(const char *more)
     t->peer = malloc(sizeof *t->peer);
     assert_non_null(t->peer);
     open_peer(t);
-    t->client = client_new(&t->profile.config, &env);
+    t->client = client_new(&t->profile.config, &env, NULL);
     assert_non_null(t->client);
     client_start(t->client, t->now);
     return t;

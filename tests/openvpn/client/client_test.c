@@ -68,7 +68,7 @@ static struct trial begin(struct config config)
 
 static void make(struct trial *t)
 {
-    t->client = client_new(&t->config, &env);
+    t->client = client_new(&t->config, &env, NULL);
     assert_non_null(t->client);
 }
 
@@ -334,10 +334,14 @@ static void unusable_keys_make_no_client(void **state)
     (void)state;
     struct config c = config_with_remotes(1);
     set_blob(&c.key, pki_server_key);
-    assert_null(client_new(&c, &env));
+    char why[CLIENT_WHY_SIZE];
+    assert_null(client_new(&c, &env, why));
+    assert_string_equal(why,
+                        "the private key does not belong to the certificate");
     set_blob(&c.key, pki_client_key);
     set_blob(&c.ca, "rubbish");
-    assert_null(client_new(&c, &env));
+    assert_null(client_new(&c, &env, why));
+    assert_memory_equal(why, "ca cannot be used: ", 19);
     config_clear(&c);
 }
 

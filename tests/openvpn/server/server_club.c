@@ -108,7 +108,7 @@ struct server_club_member *server_club_join(struct server_club *c,
     }
     m->path.remote =
         (struct endpoint){address_ipv4(0xc0000200 + (uint32_t)c->count), 40000};
-    m->client = client_new(&m->config, &env);
+    m->client = client_new(&m->config, &env, NULL);
     assert_non_null(m->client);
     client_start(m->client, c->now);
     return m;
