@@ -352,14 +352,16 @@ done
 # --- Who is who -------------------------------------------------------------------------------------------------------
 
 # RSA; a chain on each side of which the other end knows only the root.
-rsa() { # NAME PURPOSE
+rsa() { # NAME PURPOSE [USAGE]
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -CA "$work/authority.crt" \
         -CAkey "$work/authority.key" -addext basicConstraints=critical,CA:FALSE \
-        -addext keyUsage=critical,digitalSignature,keyEncipherment -addext "extendedKeyUsage=$2" \
+        -addext "keyUsage=critical,${3:-digitalSignature,keyEncipherment}" -addext "extendedKeyUsage=$2" \
         -keyout "$work/$1.key" -out "$work/$1.crt" 2>/dev/null
 }
 rsa rsa-server serverAuth
 rsa rsa-client clientAuth
+rsa enciphering-server serverAuth keyEncipherment
+rsa agreeing-server serverAuth keyAgreement
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=intermediate" \
     -CA "$work/authority.crt" -CAkey "$work/authority.key" -addext keyUsage=critical,keyCertSign,cRLSign \
     -keyout "$work/intermediate.key" -out "$work/intermediate.crt" 2>/dev/null
@@ -379,6 +381,8 @@ with_identity() { # SERVER CLIENT-CERTIFICATE CLIENT-KEY
     sed -i "s/^verify-x509-name .*/verify-x509-name $1 name/" "$work/client.ovpn"
     { inline cert "$2" && inline key "$3"; } >>"$work/client.ovpn"
 }
+with_enciphering() { with_identity enciphering-server client.crt client.key; }
+with_agreeing() { with_identity agreeing-server client.crt client.key; }
 with_rsa() { with_identity rsa-server rsa-client.crt rsa-client.key; }
 with_chain() { with_identity deep-server deep-client-chain.crt deep-client.key; }
 with_extra_certs() {
@@ -410,6 +414,10 @@ rsa=("server=cert $work/rsa-server.crt" "server=key $work/rsa-server.key" edit=w
 deep=("server=cert $work/deep-server-chain.crt" "server=key $work/deep-server.key")
 for tls in 1.2 1.3; do
     cell certificates "RSA at both ends, TLS $tls" "tls=$tls" "${rsa[@]}"
+    for only in enciphering agreeing; do
+        cell certificates "RSA server for $only alone, TLS $tls" "tls=$tls" "server=cert $work/$only-server.crt" \
+            "server=key $work/$only-server.key" "edit=with_$only"
+    done
     cell certificates "chains of three at both ends, TLS $tls" "tls=$tls" "${deep[@]}" edit=with_chain
 done
 cell certificates "our intermediate one in extra-certs" "${deep[@]}" edit=with_extra_certs
