@@ -51,6 +51,12 @@ static void hang_up(struct question *q)
 
 /* --- The answer ----------------------------------------------------------- */
 
+/* It ended, or was started anew, in the middle: no word about the password. */
+static bool is_broken_off(const struct question *q)
+{
+    return q->size < sizeof q->answer && !memchr(q->answer, '\n', q->size);
+}
+
 static void judge(struct question *q, struct instant now)
 {
     static const enum server_verdict verdicts[] = {
@@ -62,8 +68,11 @@ static void judge(struct question *q, struct instant now)
     struct password_helper *h = q->helper;
     struct helper_answer answer;
     helper_answer_read(bytes_of(q->answer, q->size), &answer);
-    if (answer.verdict == HELPER_ANSWER_NONE)
+    if (answer.verdict == HELPER_ANSWER_NONE) {
         log_error("serve: %s: that is no answer about a password", h->path);
+        if (is_broken_off(q))
+            answer.verdict = HELPER_ANSWER_LATER;
+    }
     hang_up(q);
     h->answer(h->context, now, q->client, verdicts[answer.verdict],
               answer.reason[0] ? answer.reason : NULL);

@@ -9,9 +9,10 @@
  *   or   {"good": false, "later": true}
  *
  * The reason is for the client, perhaps a challenge (CRV1:...). Where nobody
- * listens, no answer comes in time, or the program says that it cannot tell
- * now, the client is told to come again; anything else is a refusal. How many
- * may be asked about at once, and of one address, login_queue.h says.
+ * listens, no answer comes in time, or the program hangs up before its answer
+ * or says that it cannot tell now, the client is told to come again; anything
+ * else is a refusal. How many may be asked about at once, and of one address,
+ * login_queue.h says.
  */
 #ifndef SERVE_PASSWORD_HELPER_H
 #define SERVE_PASSWORD_HELPER_H

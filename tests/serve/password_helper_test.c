@@ -138,19 +138,28 @@ static void good_and_bad_are_told_apart(void **state)
 static void what_is_no_answer_is_a_refusal(void **state)
 {
     struct fixture *f = *state;
-    static const char *const answers[] = {"",
-                                          "\n",
+    static const char *const answers[] = {"\n",
                                           "true\n",
                                           "{\"good\": 1}\n",
                                           "{\"good\": \"true\"}\n",
                                           "[1]\n",
-                                          "{\"good\": tr",
+                                          "{\"good\": tr\n",
                                           "{}\n",
                                           "\x80\n"};
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         is_answered(f, answers[i]);
         assert_int_equal(f->verdict, SERVER_REFUSE);
     }
+}
+
+/* It was started anew meanwhile: no word about the password. */
+static void one_that_hangs_up_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    is_answered(f, "");
+    assert_int_equal(f->verdict, SERVER_BUSY);
+    is_answered(f, "{\"good\": fal");
+    assert_int_equal(f->verdict, SERVER_BUSY);
 }
 
 static void whoever_cannot_tell_now_is_asked_again(void **state)
@@ -207,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(good_and_bad_are_told_apart),
         TEST(what_is_no_answer_is_a_refusal),
+        TEST(one_that_hangs_up_is_asked_again),
         TEST(whoever_cannot_tell_now_is_asked_again),
         TEST(a_question_that_cannot_be_asked_is_a_refusal),
         TEST(where_nobody_listens_nobody_is_refused_for_good),
