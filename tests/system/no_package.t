@@ -130,6 +130,8 @@ ok "and still nothing is fetched" nothing_left no_page
 ok "the journal says what was closed" grep "^<3>.*does not have the package: nothing is forwarded" "$work/journal"
 ok "and how to undo it" grep "^<5>.*vpn-gateway off.*remove $scripts/90-vpn-gateway-closed" "$work/journal"
 
+ok "to which dom0's 'qubes-network off' belongs" grep "^<5>.*qubes-network on" "$work/journal"
+
 rm "$work/journal"
 ok "a start of a qube that is to be no VPN gateway" boot
 ok "forwards, as Qubes has it" both_pages
@@ -147,5 +149,13 @@ cannot_write() {
     grep "was not written" "$work/complaint"
 }
 ok "a script that cannot be written is told, and the service starts" cannot_write
+
+# Profiles that lie elsewhere, behind a link.
+mkdir "$work/elsewhere"
+touch "$work/elsewhere/work.ovpn"
+rm -rf "$work/rw/config/vpn-gateway"
+ln -s "$work/elsewhere" "$work/rw/config/vpn-gateway"
+ok "a start where the directory of profiles is a link" with_package
+is "gives them to the service's user" "640 4711 750 4711" sh -c "cd $work/elsewhere && stat -c '%a %g' work.ovpn . | paste -sd ' '"
 echo "1..$test_number"
 exit $test_failed
