@@ -33,7 +33,18 @@ struct config_draft {
     bool has_host;
 };
 
-enum { CONFIG_IGNORABLE_MAX = 64, CONFIG_REPORTS_MAX = 200 };
+enum {
+    CONFIG_IGNORABLE_MAX = 64,
+    CONFIG_REPORTS_MAX = 200,
+    CONFIG_ANNOUNCED_MAX = 64,
+};
+
+/* Of a block: config_announcement.h. */
+struct config_announcement {
+    char name[40];
+    unsigned line; /* 0: not announced, but there */
+    bool kept;     /* the block is there */
+};
 
 struct config_builder {
     const struct config_parser_env *env;
@@ -59,6 +70,8 @@ struct config_builder {
     enum config_protocol forced_protocol;
     char *ignorable[CONFIG_IGNORABLE_MAX]; /* ignore-unknown-option */
     size_t ignorable_count;
+    struct config_announcement announced[CONFIG_ANNOUNCED_MAX];
+    size_t announced_count;
 };
 
 /* One option of the file, or the content of an inline block. */

@@ -5,6 +5,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/openvpn/config/config_announcement.h"
 #include "gateway/openvpn/config/config_file.h"
 #include "gateway/openvpn/config/config_finish.h"
 #include "gateway/openvpn/config/config_options.h"
@@ -64,22 +65,6 @@ static struct bytes behind_word(struct bytes text)
 static void apply_setenv(struct config_builder *b, struct bytes text,
                          const struct config_tokens *tokens);
 
-/* "ca [inline]" announces a block that stands elsewhere; "tls-auth [inline] 1"
- * tells its direction. */
-static void apply_announcement(struct config_builder *b,
-                               const struct config_tokens *tokens)
-{
-    static const char name[] = "key-direction";
-    if (tokens->count < 3)
-        return;
-    struct config_tokens words = {.count = 2,
-                                  .token = {name, tokens->token[2]}};
-    struct config_line line = {.tokens = &words};
-    if (!strcmp(tokens->token[0], "tls-auth") ||
-        !strcmp(tokens->token[0], "secret"))
-        config_options_apply(b, config_options_find(name), &line);
-}
-
 static void apply_text(struct config_builder *b, struct bytes text,
                        bool unknown_is_fine)
 {
@@ -98,10 +83,8 @@ static void apply_text(struct config_builder *b, struct bytes text,
     const char *name = tokens.token[0];
     const struct config_option *option = config_options_find(name);
     struct config_line line = {.tokens = &tokens, .text = text};
-    if (tokens.count > 1 && !strcmp(tokens.token[1], "[inline]")) {
-        apply_announcement(b, &tokens);
+    if (config_announcement_take(b, &tokens))
         return;
-    }
     if (option)
         config_options_apply(b, option, &line);
     else if (!strcmp(name, "setenv"))
@@ -173,6 +156,7 @@ static void read_block(struct config_builder *b, struct config_file *f,
         read_connection(b, content, first_line);
         return;
     }
+    config_announcement_kept(b, tag);
     const struct config_option *option = config_options_find(tag);
     struct config_tokens tokens = {.count = 1, .token = {tag}};
     struct config_line line = {
@@ -231,7 +215,7 @@ bool config_parse(struct bytes text, const char *path,
             struct config_file f;
             config_file_init(&f, text);
             read_lines(&b, &f);
-            b.line = 0;
+            config_announcement_finish(&b);
             config_finish(&b);
         }
     }

@@ -5,6 +5,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/openvpn/config/config_announcement.h"
 #include "gateway/openvpn/config/config_file.h"
 #include "gateway/openvpn/keys/cipher_names.h"
 #include "gateway/openvpn/server/server_config_options.h"
@@ -68,6 +69,7 @@ static void read_block(struct server_config_builder *s, struct config_file *f,
 {
     struct config_tokens tokens = {.count = 1, .token = {tag}};
     struct config_line line = {.tokens = &tokens, .is_inline = true};
+    config_announcement_kept(&s->common, tag);
     if (config_file_block(f, tag, &line.content))
         apply(s, tag, &line);
     else
@@ -86,10 +88,8 @@ static void read_lines(struct server_config_builder *s, struct config_file *f)
             config_builder_error(&s->common, "%s", problem);
         else if (config_file_tag(&tokens, tag, sizeof tag))
             read_block(s, f, tag);
-        /* "ca [inline]" announces a block that stands elsewhere. */
-        else if (tokens.count == 2 && !strcmp(tokens.token[1], "[inline]"))
-            continue;
-        else if (tokens.count > 0)
+        else if (tokens.count > 0 &&
+                 !config_announcement_take(&s->common, &tokens))
             apply_words(s, text, &tokens);
     }
 }
@@ -251,6 +251,7 @@ bool server_config_parse(struct bytes text, const char *path,
     if (config_builder_text(&s.common, &out->common.path, path)) {
         config_file_init(&f, text);
         read_lines(&s, &f);
+        config_announcement_finish(&s.common);
         finish(&s);
     }
     bool usable = !s.common.failed;

@@ -204,6 +204,10 @@ static void a_direction_may_stand_in_front_of_its_block(void **state)
     config_trial_with(&t, "tls-auth [inline] 2");
     assert_false(t.usable);
     config_trial_clear(&t);
+    config_trial_with(&t, "crl-verify [inline]");
+    assert_false(t.usable);
+    assert_non_null(strstr(t.reports[0].text, "no block <crl-verify>"));
+    config_trial_clear(&t);
 }
 
 static void ports_may_be_names_of_services(void **state)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "gateway/openvpn/push/push_options.h"
+#include "tests/openvpn/config/config_trial.h"
 #include "tests/unit.h"
 #include "tests/vectors/openvpn_tls_crypt.h"
 #include "tests/vectors/pki.h"
@@ -102,6 +103,27 @@ static void defaults_are_openvpns(void **state)
     assert_string_equal(c->device, "tun0");
     assert_int_equal(c->certificate, SERVER_CERTIFICATE_REQUIRED);
     assert_false(c->client_to_client || c->duplicate_cn || c->exit_notify);
+    server_config_clear(&t.config);
+}
+
+/* Without its block nothing of what it protects would be there. */
+static void a_block_that_is_announced_is_there(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "tls-auth",   "tls-crypt",   "tls-crypt-v2",
+        "crl-verify", "extra-certs", "auth-gen-token-secret"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "%s [inline]\n", names[i]);
+        refused(line, 5, "there is no block <");
+    }
+    struct trial t;
+    usable(&t, "tls-auth [inline] 0\n<tls-auth>\n" //
+           CONFIG_TRIAL_STATIC_KEY "</tls-auth>\n");
+    const struct config_remote *r = server_config_remote(&t.config);
+    assert_int_equal(r->wrap, CONFIG_WRAP_TLS_AUTH);
+    assert_int_equal(r->key_direction, 0);
     server_config_clear(&t.config);
 }
 
@@ -421,6 +443,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_openvpns),
+        cmocka_unit_test(a_block_that_is_announced_is_there),
         cmocka_unit_test(every_directive_sets_what_it_says),
         cmocka_unit_test(clients_without_a_cookie_may_be_kept_out),
         cmocka_unit_test(it_may_listen_on_both_protocols),
