@@ -5,6 +5,15 @@
 #include "gateway/base/text.h"
 #include "tests/fuzz/target.h"
 
+/* In the directory of profiles or below, and no hidden file. */
+static void check_below(const char *name)
+{
+    struct bytes rest = bytes_of_text(name), part;
+    check(rest.size > 0 && rest.data[rest.size - 1] != '/');
+    while (text_cut(&rest, '/', &part))
+        check(part.size > 0 && part.data[0] != '.');
+}
+
 static void check_values(const struct vm_config *c)
 {
     const struct vm_config_values *v = &c->values;
@@ -13,8 +22,7 @@ static void check_values(const struct vm_config *c)
     if (vm_config_in_force(c, VM_CONFIG_PROFILE)) {
         check(v->profile_count > 0);
         for (size_t i = 0; i < v->profile_count; i++)
-            check(v->profiles[i][0] && v->profiles[i][0] != '.' &&
-                  !strchr(v->profiles[i], '/'));
+            check_below(v->profiles[i]);
     }
     if (vm_config_in_force(c, VM_CONFIG_REMOTE)) {
         check(v->remote_count > 0);
