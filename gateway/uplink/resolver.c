@@ -10,6 +10,7 @@
 #include <ares.h>
 #include <assert.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -17,6 +18,8 @@ enum {
     SOCKETS_MAX = 16,
     HOST_SIZE = 256, /* a name has 253 characters at most (RFC 1035) */
     SERVERS_SIZE = 256,
+    ASKED_SIZE = 128,
+    REASON_SIZE = 256,
     TRY_MILLISECONDS = 5000,
     TRIES = 3,
     PATIENCE = 15,            /* s; the tries of one server */
@@ -50,6 +53,9 @@ struct resolver {
     void *context;
     struct addresses found;
     const char *why; /* nothing was found; static text */
+    struct instant since;
+    char asked[ASKED_SIZE]; /* the resolvers' addresses, or "" */
+    char reason[REASON_SIZE];
     struct question known_question;
     struct addresses known;
     char servers[SERVERS_SIZE]; /* "": the system's */
@@ -139,6 +145,40 @@ static void take_down(struct resolver *r)
     loop_timer_set(&r->end, INSTANT_NEVER);
 }
 
+/* The addresses of the resolvers that are asked. */
+static void note_asked(struct resolver *r, ares_channel channel)
+{
+    struct ares_addr_port_node *all = NULL;
+    size_t used = 0;
+    r->asked[0] = 0;
+    if (ares_get_servers_ports(channel, &all) != ARES_SUCCESS)
+        return;
+    for (const struct ares_addr_port_node *n = all; n; n = n->next) {
+        char text[ADDRESS_TEXT_SIZE];
+        struct address a =
+            n->family == AF_INET
+                ? address_ipv4(ntohl(n->addr.addr4.s_addr))
+                : address_from_bytes(ADDRESS_IPV6,
+                                     (const void *)&n->addr.addr6);
+        int size = snprintf(r->asked + used, sizeof r->asked - used, "%s%s",
+                            used ? ", " : "", address_format(&a, text));
+        if (size < 0 || (size_t)size >= sizeof r->asked - used)
+            break;
+        used += (size_t)size;
+    }
+    r->asked[used] = 0;
+    ares_free_data(all);
+}
+
+/* With whom it was that was asked. */
+static const char *reason_of(struct resolver *r)
+{
+    if (!r->asked[0])
+        return r->why;
+    snprintf(r->reason, sizeof r->reason, "%s (resolver %s)", r->why, r->asked);
+    return r->reason;
+}
+
 /* Soon, from the loop. */
 static void end_now(struct resolver *r)
 {
@@ -191,7 +231,7 @@ static void end_due(void *context, struct instant now)
     struct resolver *r = context;
     take_down(r);
     struct addresses found = r->found;
-    const char *why = r->why;
+    const char *why = reason_of(r);
     if (found.count) {
         r->known_question = r->question;
         r->known = found;
@@ -232,6 +272,7 @@ static bool start(struct resolver *r)
     else if (r->question.family == ADDRESS_IPV6)
         hints.ai_family = AF_INET6;
     r->channel = channel;
+    note_asked(r, channel);
     ares_getaddrinfo(channel, r->question.host, NULL, &hints, take_result, r);
     schedule(r);
     return true;
@@ -255,13 +296,15 @@ void resolver_ask(struct resolver *r, struct instant now, const char *host,
     r->answer = answer;
     r->context = context;
     r->found.count = 0;
+    r->since = now;
+    r->asked[0] = 0;
     r->question = (struct question){.family = family};
     if (address_parse(bytes_of_text(host), &literal)) {
         answer_literal(r, now, &literal);
         return;
     }
     if (!text_copy(r->question.host, HOST_SIZE, bytes_of_text(host))) {
-        r->why = "no such name can be";
+        r->why = "that is no name that can be looked up";
         end_now(r);
         return;
     }
@@ -270,10 +313,22 @@ void resolver_ask(struct resolver *r, struct instant now, const char *host,
     struct duration patience = duration_seconds(PATIENCE_WITH_ANSWER);
     if (!known || r->patience.us < patience.us)
         patience = r->patience;
-    r->why = "the resolvers do not answer";
+    r->why = "no answer to the question for its address";
     loop_timer_set(&r->end, instant_after(now, patience));
     if (!start(r))
         end_now(r);
+}
+
+bool resolver_waiting(const struct resolver *r, struct instant now,
+                      char out[RESOLVER_WAITING_SIZE])
+{
+    if (!r->channel)
+        return false;
+    snprintf(out, RESOLVER_WAITING_SIZE,
+             "looking up %s: no answer yet from the resolver %s (%lld s)",
+             r->question.host, r->asked[0] ? r->asked : "of this system",
+             (long long)(instant_since(now, r->since).us / 1000000));
+    return true;
 }
 
 void resolver_cancel(struct resolver *r)

@@ -40,4 +40,10 @@ void resolver_ask(struct resolver *r, struct instant now, const char *host,
                   void *context);
 void resolver_cancel(struct resolver *r);
 
+enum { RESOLVER_WAITING_SIZE = 512 };
+/* What is being looked up where, and for how long: for a person. False if
+ * nothing is. */
+bool resolver_waiting(const struct resolver *r, struct instant now,
+                      char out[RESOLVER_WAITING_SIZE]);
+
 #endif

@@ -31,6 +31,8 @@ struct fixture {
     size_t count;
     struct address addresses[RESOLVER_ADDRESSES_MAX];
     bool has_why;
+    char why[256];
+    char waiting[RESOLVER_WAITING_SIZE];
     struct duration took;
     struct instant asked_at;
     const char *ask_again; /* from inside the answer */
@@ -154,6 +156,7 @@ static void answered(void *context, struct instant now,
     f->answers++;
     f->count = count;
     f->has_why = why != NULL;
+    snprintf(f->why, sizeof f->why, "%s", why ? why : "");
     f->took = instant_since(now, f->asked_at);
     assert_true(count <= RESOLVER_ADDRESSES_MAX);
     if (count)
@@ -297,6 +300,31 @@ static void failures_say_why(void **state)
         assert_int_equal(f->count, 0);
         assert_true(f->has_why);
     }
+    ask(f, "none.test", ADDRESS_NONE);
+    assert_non_null(strstr(f->why, "(resolver 127.0.0.1)"));
+}
+
+static void note_waiting(void *context, struct instant now)
+{
+    struct fixture *f = context;
+    bool waits = resolver_waiting(f->resolver, now, f->waiting);
+    assert_true(waits);
+    loop_quit(f->loop);
+}
+
+static void a_look_up_under_way_is_told_with_the_resolver(void **state)
+{
+    struct fixture *f = *state;
+    struct loop_timer soon = {.expired = note_waiting, .context = f};
+    f->silent = true;
+    assert_false(resolver_waiting(f->resolver, loop_now(f->loop), f->waiting));
+    loop_add_timer(f->loop, &soon);
+    loop_timer_set(&soon, loop_now(f->loop));
+    ask(f, "one.test", ADDRESS_NONE);
+    loop_remove_timer(f->loop, &soon);
+    assert_string_equal(f->waiting, "looking up one.test: no answer yet from "
+                                    "the resolver 127.0.0.1 (0 s)");
+    resolver_cancel(f->resolver);
 }
 
 static void a_name_longer_than_names_can_be_is_refused(void **state)
@@ -429,6 +457,7 @@ int main(void)
         TEST(literal_addresses_ask_nobody),
         TEST(no_more_than_fit_are_given),
         TEST(failures_say_why),
+        TEST(a_look_up_under_way_is_told_with_the_resolver),
         TEST(a_name_longer_than_names_can_be_is_refused),
         TEST(silence_ends_after_the_patience),
         TEST(the_last_good_answer_is_kept),
