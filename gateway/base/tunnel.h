@@ -38,6 +38,16 @@ struct tunnel {
     char search_domain[256];                        /* "" if none */
 };
 
+/* False: connected, and yet the server wants none of the qubes' packets, but
+ * for its own network at most. */
+static inline bool tunnel_has_route(const struct tunnel *t)
+{
+    for (size_t i = 0; i < t->route_count; i++)
+        if (!t->routes[i].excluded)
+            return true;
+    return t->redirect_ipv4 || t->redirect_ipv6;
+}
+
 /* The largest packet that qubes may send. Of IPv6 nobody may ask for less than
  * its least, so there outer fragments are the lesser evil. */
 static inline uint16_t tunnel_mtu(const struct tunnel *t,

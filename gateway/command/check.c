@@ -1,10 +1,12 @@
 #include "gateway/command/check.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/base/log.h"
 #include "gateway/openvpn/client/config_summary.h"
+#include "gateway/openvpn/tls/certificate_dates.h"
 #include "gateway/openvpn/tls/tls_context.h"
 #include "gateway/process/randomness.h"
 #include "gateway/vpn/profile.h"
@@ -64,26 +66,12 @@ static void print_logged(void *context, enum log_level level, const char *line)
 }
 
 /* Only warnings: the clock that judges may itself be wrong. */
-static void check_dates(struct check *c, const char *what,
+static void check_dates(struct check *c, const char *option,
                         const mbedtls_x509_crt *chain)
 {
-    for (; chain && chain->raw.len; chain = chain->next) {
-        const mbedtls_x509_time *from = &chain->valid_from;
-        const mbedtls_x509_time *to = &chain->valid_to;
-        char text[128];
-        if (mbedtls_x509_time_is_past(to))
-            snprintf(text, sizeof text,
-                     "a certificate in `%s' expired on %04d-%02d-%02d", what,
-                     to->year, to->mon, to->day);
-        else if (mbedtls_x509_time_is_future(from))
-            snprintf(text, sizeof text,
-                     "a certificate in `%s' is not valid before "
-                     "%04d-%02d-%02d",
-                     what, from->year, from->mon, from->day);
-        else
-            continue;
+    char text[CERTIFICATE_DATES_TEXT_SIZE];
+    if (certificate_dates_problem(chain, option, time(NULL), text))
         print_problem(c, CONFIG_WARNING, 0, text);
-    }
 }
 
 static bool check_keys(struct check *c, const struct config *config)

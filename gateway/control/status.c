@@ -152,12 +152,25 @@ static void add_strangers(json_t *problems, const struct status_source *s)
     }
 }
 
+static void add_connection(json_t *problems, const struct status_source *s,
+                           const struct client_status *c)
+{
+    if (s->tunnel && !tunnel_has_route(s->tunnel))
+        json_array_append_new(problems, json_string(VPN_NO_ROUTE));
+    if (c->state != CLIENT_UP && c->last_error)
+        json_array_append_new(problems, json_text(c->last_error));
+    if (c->certificate)
+        json_array_append_new(problems, json_text(c->certificate));
+}
+
 /* What a user should put right, wherever it stands. */
-static json_t *problems_json(const struct status_source *s)
+static json_t *problems_json(const struct status_source *s,
+                             const struct client_status *c)
 {
     json_t *problems = json_array();
     if (s->rules_problem && s->rules_problem[0])
         json_array_append_new(problems, json_text(s->rules_problem));
+    add_connection(problems, s, c);
     if (s->dom0)
         add_strangers(problems, s);
     for (unsigned key = 0; key < VM_CONFIG_KEY_COUNT; key++) {
@@ -203,8 +216,11 @@ json_t *status_json(const struct status_source *s)
         .since = s->vpn.since,
         .last_error = s->vpn.blocked,
     };
+    char waiting[CLIENT_WAITING_SIZE];
     if (s->vpn.client)
         vpn_client_status(s->vpn.client, &c);
+    if (s->vpn.client && vpn_client_waiting(s->vpn.client, s->now, waiting))
+        c.last_error = waiting;
     if (!instant_is_never(s->vpn.next_try))
         c.next_try = s->vpn.next_try;
     json_t *o = json_object();
@@ -223,7 +239,7 @@ json_t *status_json(const struct status_source *s)
     json_object_set_new(o, "wanted", wanted_json(&c));
     json_object_set_new(o, "response_shown", json_boolean(c.response_shown));
     json_object_set_new(o, "profile", json_text(s->vpn.path));
-    json_object_set_new(o, "problems", problems_json(s));
+    json_object_set_new(o, "problems", problems_json(s, &c));
     json_object_set_new(o, "qubesdb", json_string(s->qubesdb));
     json_object_set_new(o, "server", server_json(s, &c));
     json_object_set_new(o, "cipher", json_text(c.cipher));

@@ -4,6 +4,8 @@
 
 #include "gateway/control/status.h"
 
+enum { ROUTES_SHOWN = 8 };
+
 static const char *text_of(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
@@ -87,6 +89,29 @@ static void print_list(FILE *out, const json_t *list)
         fprintf(out, "none");
 }
 
+/* What goes through the tunnel. */
+static void print_routes(const json_t *tunnel, FILE *out)
+{
+    size_t i, count = 0;
+    const json_t *route;
+    bool ipv4 = json_is_true(json_object_get(tunnel, "default_route_ipv4"));
+    bool ipv6 = json_is_true(json_object_get(tunnel, "default_route_ipv6"));
+    fprintf(out, "routes    %s%s%s", ipv4 ? "all IPv4" : "",
+            ipv4 && ipv6 ? ", " : "", ipv6 ? "all IPv6" : "");
+    count = (size_t)ipv4 + ipv6;
+    json_array_foreach(json_object_get(tunnel, "routes"), i, route)
+    {
+        const char *but =
+            json_is_true(json_object_get(route, "excluded")) ? "not " : "";
+        if (count++ < ROUTES_SHOWN)
+            fprintf(out, "%s%s%s", count > 1 ? ", " : "", but,
+                    text_of(route, "to"));
+    }
+    if (count > ROUTES_SHOWN)
+        fprintf(out, " and %zu more", count - ROUTES_SHOWN);
+    fputs(count ? "\n" : "none\n", out);
+}
+
 static void print_tunnel(const json_t *status, FILE *out)
 {
     const json_t *server = json_object_get(status, "server");
@@ -108,6 +133,7 @@ static void print_tunnel(const json_t *status, FILE *out)
     fprintf(out, "address   %s%s%s, MTU %" PRId64 "\n", ipv4 ? ipv4 : "",
             ipv4 && ipv6 ? ", " : "", ipv6 ? ipv6 : "",
             number_of(tunnel, "mtu"));
+    print_routes(tunnel, out);
     fprintf(out, "resolvers ");
     print_list(out, json_object_get(tunnel, "resolvers"));
     fprintf(out, "\ncipher    %s (%s), %s\n", text_of(status, "cipher"),

@@ -101,6 +101,14 @@ void connection_end(struct connection *c)
     c->uplink = NULL;
 }
 
+bool connection_waiting(const struct connection *c, struct instant now,
+                        char out[CLIENT_WAITING_SIZE])
+{
+    _Static_assert((int)CLIENT_WAITING_SIZE == (int)RESOLVER_WAITING_SIZE,
+                   "one is given to the other");
+    return resolver_waiting(c->resolver, now, out);
+}
+
 struct uplink *connection_uplink(const struct connection *c)
 {
     return c->uplink;

@@ -25,6 +25,10 @@ void connection_start(struct connection *c, struct instant now,
                       const struct config_remote *remote);
 void connection_end(struct connection *c);
 
+/* The name that is being looked up, as resolver_waiting() has it. */
+bool connection_waiting(const struct connection *c, struct instant now,
+                        char out[CLIENT_WAITING_SIZE]);
+
 /* NULL while there is none. */
 struct uplink *connection_uplink(const struct connection *c);
 /* What was dropped by uplinks gone by. */

@@ -56,6 +56,8 @@ static void client_up(void *context, struct instant now,
                       const struct tunnel *tunnel)
 {
     struct vpn *v = context;
+    if (!tunnel_has_route(tunnel))
+        log_warn("vpn: " VPN_NO_ROUTE);
     v->owner.up(v->owner.context, now, tunnel);
 }
 

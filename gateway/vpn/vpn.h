@@ -25,6 +25,11 @@
 #include "gateway/vpn/profiles.h"
 #include "gateway/vpn/vpn_client.h"
 
+/* Of a tunnel without tunnel_has_route(), for a person. */
+#define VPN_NO_ROUTE                                                           \
+    "the server offers no route, so qubes reach nothing, or its own network "  \
+    "at most: `redirect-gateway def1' in the profile sends all through it"
+
 struct vpn; /* heap */
 
 /* Called from the loop and from inside the functions below. None of these may

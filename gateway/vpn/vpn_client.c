@@ -9,6 +9,8 @@
 #include "gateway/process/randomness.h"
 #include "gateway/vpn/connection.h"
 
+enum { TELL_WAITING = 5 /* s; once in the log */ };
+
 struct vpn_client {
     struct loop *loop;
     struct vpn_client_owner owner;
@@ -16,9 +18,10 @@ struct vpn_client {
     struct client *client;
     struct connection *connection;
     struct loop_timer timer;
-    struct burst control; /* one control datagram */
-    char *question;       /* or NULL */
-    uint16_t told_mtu;    /* of the outer path */
+    struct loop_timer waiting; /* time to say what for */
+    struct burst control;      /* one control datagram */
+    char *question;            /* or NULL */
+    uint16_t told_mtu;         /* of the outer path */
     uint64_t told_refusals;
     enum client_state told;
     uint64_t told_reconnects;
@@ -126,6 +129,8 @@ static void pump(struct vpn_client *c, struct instant now)
     if (status.state != c->told || status.reconnects != c->told_reconnects) {
         c->told = status.state;
         c->told_reconnects = status.reconnects;
+        loop_timer_set(&c->waiting,
+                       instant_after(now, duration_seconds(TELL_WAITING)));
         c->owner.state(c->owner.context, now, &status);
     }
     update_timer(c);
@@ -144,6 +149,14 @@ static void due(void *context, struct instant now)
     }
     client_expire(c->client, now);
     pump(c, now);
+}
+
+static void waiting_due(void *context, struct instant now)
+{
+    const struct vpn_client *c = context;
+    char text[CLIENT_WAITING_SIZE];
+    if (vpn_client_waiting(c, now, text))
+        log_warn("vpn: %s", text);
 }
 
 /* --- What the uplink says ------------------------------------------------ */
@@ -245,6 +258,13 @@ void vpn_client_status(const struct vpn_client *c, struct client_status *out)
     client_status(c->client, out);
 }
 
+bool vpn_client_waiting(const struct vpn_client *c, struct instant now,
+                        char out[CLIENT_WAITING_SIZE])
+{
+    return connection_waiting(c->connection, now, out) ||
+           client_waiting(c->client, now, out);
+}
+
 const struct config *vpn_client_profile(const struct vpn_client *c)
 {
     return c->profile;
@@ -288,7 +308,9 @@ struct vpn_client *vpn_client_new(struct loop *loop, struct config *profile,
     c->owner = *owner;
     c->profile = profile;
     c->timer = (struct loop_timer){INSTANT_NEVER, due, c, NULL};
+    c->waiting = (struct loop_timer){INSTANT_NEVER, waiting_due, c, NULL};
     loop_add_timer(loop, &c->timer);
+    loop_add_timer(loop, &c->waiting);
     const struct uplink_owner uplinks = {c, connected, failed, received};
     if (burst_init(&c->control, UINT16_MAX))
         c->client = client_new(profile, &client_env, why);
@@ -309,6 +331,7 @@ void vpn_client_free(struct vpn_client *c)
     config_clear(c->profile);
     free(c->profile);
     loop_remove_timer(c->loop, &c->timer);
+    loop_remove_timer(c->loop, &c->waiting);
     burst_clear(&c->control);
     free(c->question);
     free(c);

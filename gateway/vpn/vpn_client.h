@@ -62,6 +62,10 @@ void vpn_client_send(struct vpn_client *c, struct instant now,
 
 /* Borrowed until the next call. */
 void vpn_client_status(const struct vpn_client *c, struct client_status *out);
+/* What is waited for, and what may be the reason: for a person. False where
+ * nothing is, or not for long. */
+bool vpn_client_waiting(const struct vpn_client *c, struct instant now,
+                        char out[CLIENT_WAITING_SIZE]);
 const struct config *vpn_client_profile(const struct vpn_client *c);
 /* What a login would answer, or NULL. */
 const char *vpn_client_question(const struct vpn_client *c);

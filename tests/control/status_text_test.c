@@ -47,6 +47,22 @@ static void a_tunnel_and_its_profile_are_said_first(void **state)
     free(text);
 }
 
+static void what_goes_through_the_tunnel_is_a_line(void **state)
+{
+    (void)state;
+    char *text =
+        print_text("{" UP "\"problems\":[],\"tunnel\":{\"mtu\":1400,"
+                   "\"default_route_ipv4\":true,\"default_route_ipv6\":false,"
+                   "\"routes\":[{\"to\":\"10.1.0.0/16\",\"excluded\":true}]}}");
+    assert_non_null(strstr(text, "routes    all IPv4, not 10.1.0.0/16\n"));
+    free(text);
+    text = print_text("{" UP "\"problems\":[\"no route\"],\"tunnel\":{"
+                      "\"mtu\":1400,\"routes\":[]}}");
+    assert_non_null(strstr(text, "routes    none\n"));
+    assert_non_null(strstr(text, "problem   no route\n"));
+    free(text);
+}
+
 static void a_block_has_its_reason_and_each_problem_once(void **state)
 {
     (void)state;
@@ -101,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tunnel_and_its_profile_are_said_first),
+        cmocka_unit_test(what_goes_through_the_tunnel_is_a_line),
         cmocka_unit_test(a_block_has_its_reason_and_each_problem_once),
         cmocka_unit_test(a_rate_is_the_difference_of_two_looks),
         cmocka_unit_test(an_answer_of_something_else_is_survived),

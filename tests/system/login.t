@@ -79,7 +79,7 @@ finished
 server
 gateway_with patient correct-horse-battery
 held_back() { prints 'awaiting push reply' gateway_field state; }
-refused() { gateway_field last_error | grep -q 'refuses what is sent to port'; }
+refused() { gateway_field last_error | grep -qE 'is closed, says ICMP|ICMP says that nobody listens'; }
 ok "a server that lets nobody in yet" wait_for 10 held_back
 server_kill
 ok "it dies, and its host refuses: left" wait_for 40 refused

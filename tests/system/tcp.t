@@ -60,7 +60,7 @@ restart() { # VERB: how the server goes
     ok "$1: the file arrives" wait_for 40 downloaded
     is "$1: and is whole" "$(checksum big)" cut -d ' ' -f 1 "$work/download"
 }
-refused() { [ "$(gateway_field last_error)" = 'Connection refused' ]; }
+refused() { gateway_field last_error | grep 'tcp: Connection refused'; }
 restart server_kill
 restart server_stop
 server_stop

@@ -34,7 +34,7 @@ struct client *client_new(const struct config *config,
     /* An encrypted key has to wait for its password. */
     bool encrypted = c->credentials.key_encrypted &&
                      credentials_key_password(&c->credentials).size == 0;
-    if (!encrypted && !client_state_prepare_tls(c)) {
+    if (!encrypted && !client_state_prepare_tls(c) && !c->tls.password_wrong) {
         if (why && c->tls.problem[0])
             snprintf(why, CLIENT_WHY_SIZE, "%s", c->tls.problem);
         client_free(c);
@@ -111,13 +111,15 @@ void client_path_changed(struct client *c, struct instant now,
 
 void client_failed(struct client *c, struct instant now, const char *why)
 {
+    char place[CLIENT_PLACE_SIZE];
     c->now = now;
     switch (c->state) {
     case CLIENT_CONNECTING:
     case CLIENT_NEGOTIATING:
     case CLIENT_AWAIT_PUSH_REPLY:
     case CLIENT_UP:
-        client_state_retry(c, REMOTE_LIST_FAILED, NULL, "%s", why);
+        client_state_retry(c, REMOTE_LIST_FAILED, NULL, "%s: %s",
+                           client_state_place(c, place), why);
         c->parting_next = c->parting_count = 0; /* no way to send them */
         break;
     case CLIENT_IDLE:
@@ -143,7 +145,7 @@ void client_reconnect(struct client *c, struct instant now)
     client_state_say_goodbye(c);
     client_state_disconnect(c);
     c->reconnects++;
-    snprintf(c->last_error, sizeof c->last_error, "told to reconnect");
+    c->last_error[0] = 0; /* an order is no reason */
     log_info("openvpn: told to reconnect");
     remote_list_stay(&c->remotes);
     client_state_connect(c);
@@ -207,9 +209,7 @@ static void in_negotiating(struct client *c)
     if (session_heard(&c->session)) {
         c->deadline = c->repeat = INSTANT_NEVER;
     } else if (instant_reached(c->now, c->deadline)) {
-        client_state_retry(c, REMOTE_LIST_TIMED_OUT, NULL,
-                           "no answer from %s port %u", c->remote->host,
-                           c->remote->port);
+        client_state_leave_silent(c);
     } else if (instant_reached(c->now, c->repeat)) {
         say_hello(c);
     }
@@ -264,6 +264,7 @@ static void in_up(struct client *c)
 
 void client_expire(struct client *c, struct instant now)
 {
+    char place[CLIENT_PLACE_SIZE];
     c->now = now;
     if (c->session_open)
         session_expire(&c->session, now);
@@ -273,8 +274,9 @@ void client_expire(struct client *c, struct instant now)
     case CLIENT_CONNECTING:
         if (instant_reached(now, c->deadline))
             client_state_retry(c, REMOTE_LIST_TIMED_OUT, NULL,
-                               "no connection to %s port %u", c->remote->host,
-                               c->remote->port);
+                               "no connection to %s: wrong address or port, or "
+                               "a firewall",
+                               client_state_place(c, place));
         break;
     case CLIENT_NEGOTIATING:
         in_negotiating(c);
@@ -526,11 +528,12 @@ void client_status(const struct client *c, struct client_status *out)
         .next_try = pausing ? c->plan.next : INSTANT_NEVER,
         .wanted_try = pausing ? c->plan.wanted : INSTANT_NEVER,
         .asked_try = pausing ? c->plan.asked : INSTANT_NEVER,
-        .remote = c->remote,
+        .remote = pausing ? remote_list_current(&c->remotes) : c->remote,
         .cipher = up ? c->session.data.cipher : NULL,
         .tls = c->tls_text[0] ? c->tls_text : NULL,
         .crypto_library = sender ? data_channel_library(sender) : NULL,
         .last_error = c->last_error[0] ? c->last_error : NULL,
+        .certificate = c->certificate[0] ? c->certificate : NULL,
         .wants_username = wanted & CREDENTIALS_USERNAME,
         .wants_password = wanted & CREDENTIALS_PASSWORD,
         .wants_response = wanted & CREDENTIALS_RESPONSE,

@@ -140,6 +140,7 @@ struct client_status {
     const char *tls; /* "TLSv1.3 TLS1-3-AES-256-GCM-SHA384", or NULL */
     const char *crypto_library;
     const char *last_error;              /* why it is not up, or NULL */
+    const char *certificate;             /* of ours: not valid now; or NULL */
     bool wants_username, wants_password; /* in answer to ASK */
     bool wants_response;                 /* to a challenge */
     bool response_shown;                 /* while it is typed; else secret */
@@ -154,6 +155,13 @@ struct client_status {
     const struct drop_counters *drops;
 };
 void client_status(const struct client *c, struct client_status *out);
+
+enum { CLIENT_WAITING_SIZE = 512 };
+
+/* What is waited for, and what may be the reason, once that lasts: for a
+ * person. False where nothing is, or not for long. */
+bool client_waiting(const struct client *c, struct instant now,
+                    char out[CLIENT_WAITING_SIZE]);
 const char *client_state_name(enum client_state state);
 
 #endif

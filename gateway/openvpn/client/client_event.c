@@ -262,6 +262,13 @@ static void take_push_update(struct client *c, struct bytes text)
 
 /* Messages of the server. */
 
+/* What it says of its reasons, quoted. */
+static const char *reason_of(char quoted[LOG_QUOTE_SIZE], struct bytes text)
+{
+    log_quote(quoted, text);
+    return quoted[0] ? quoted : "it does not say why";
+}
+
 static void take_auth_failed(struct client *c, struct bytes rest)
 {
     static const enum remote_list_advance advances[] = {
@@ -270,9 +277,9 @@ static void take_auth_failed(struct client *c, struct bytes rest)
         [CONTROL_ADVANCE_REMOTE] = REMOTE_LIST_NEXT_REMOTE,
     };
     struct control_auth_failed failed;
-    char reason[LOG_QUOTE_SIZE];
+    char quoted[LOG_QUOTE_SIZE];
     control_message_auth_failed(rest, &failed);
-    log_quote(reason, failed.reason);
+    const char *reason = reason_of(quoted, failed.reason);
     if (failed.failure == CONTROL_AUTH_TEMPORARY) {
         struct remote_list_advice advice = {.advance = advances[failed.advance],
                                             .backoff = failed.backoff};
@@ -289,8 +296,7 @@ static void take_auth_failed(struct client *c, struct bytes rest)
         break;
     case CREDENTIALS_LATER:
         client_state_retry(c, REMOTE_LIST_AUTH_FAILED, NULL,
-                           "the server refuses us: %s",
-                           reason[0] ? reason : "it does not say why");
+                           "the server refuses us: %s", reason);
         break;
     case CREDENTIALS_ASK:
         client_state_retry(c, REMOTE_LIST_AUTH_FAILED, &stay,
@@ -344,9 +350,9 @@ static void take_info(struct client *c, struct bytes rest)
 static void take_signal(struct client *c, bool halt, struct bytes rest)
 {
     struct control_signal s;
-    char reason[LOG_QUOTE_SIZE];
+    char quoted[LOG_QUOTE_SIZE];
     control_message_signal(rest, &s);
-    log_quote(reason, s.reason);
+    const char *reason = reason_of(quoted, s.reason);
     struct remote_list_advice advice = {
         .advance = s.advance ? REMOTE_LIST_NEXT_REMOTE : REMOTE_LIST_STAY,
         .keep = true};
@@ -415,11 +421,10 @@ static void take_failure(struct client *c, const char *why)
     if (tls_session_offered_too_much(tls) &&
         tls_context_offer_tls_1_3(&c->tls, false))
         connect_without_tls_1_3(c);
+    else if (session_heard(&c->session))
+        client_state_retry(c, REMOTE_LIST_FAILED, NULL, "%s", why);
     else
-        client_state_retry(c,
-                           session_heard(&c->session) ? REMOTE_LIST_FAILED
-                                                      : REMOTE_LIST_TIMED_OUT,
-                           NULL, "%s", why);
+        client_state_leave_silent(c);
 }
 
 static void take_event(struct client *c, const struct session_event *event)

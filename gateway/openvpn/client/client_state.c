@@ -185,8 +185,10 @@ static bool was_heard_since(const struct client *c, struct instant when)
 
 void client_state_refused(struct client *c)
 {
-    if (!may_be_refused(c))
+    if (!may_be_refused(c)) {
+        c->closed = true;
         return;
+    }
     if (c->refusals == 0 || was_heard_since(c, c->refused)) {
         c->refusals = 0;
         c->refused = c->now;
@@ -205,12 +207,22 @@ struct instant client_state_refusal_limit(const struct client *c)
 
 void client_state_leave_refused(struct client *c)
 {
+    char place[CLIENT_PLACE_SIZE];
     if (instant_reached(c->now, client_state_refusal_limit(c)))
         client_state_retry(c, REMOTE_LIST_FAILED, NULL,
-                           "%s refuses what is sent to port %u, and has been "
-                           "silent for %d s",
-                           c->remote->host, c->remote->port,
-                           CLIENT_REFUSED_FOR);
+                           "%s is closed, says ICMP, and has been silent for "
+                           "%d s: the server does not run any more",
+                           client_state_place(c, place), CLIENT_REFUSED_FOR);
+}
+
+void client_state_leave_silent(struct client *c)
+{
+    char place[CLIENT_PLACE_SIZE];
+    client_state_retry(
+        c, REMOTE_LIST_TIMED_OUT, NULL, "no answer from %s in %lld s: %s",
+        client_state_place(c, place),
+        (long long)(instant_since(c->now, c->since).us / 1000000),
+        client_state_silence_hint(c));
 }
 
 /* Starting a connection. */
@@ -231,26 +243,42 @@ bool client_state_prepare_tls(struct client *c)
                          credentials_key_password(&c->credentials), &random);
     if (!c->tls_ready)
         tls_context_clear(&c->tls);
+    /* Then a person is asked, whoever knew the wrong one. */
+    if (!c->tls_ready && c->tls.password_wrong)
+        credentials_drop_key_password(&c->credentials);
     return c->tls_ready;
+}
+
+/* One that is not valid now is still shown to the server: the clock may be
+ * wrong, and it is the server that judges. */
+static void look_at_certificate(struct client *c)
+{
+    char now[CERTIFICATE_DATES_TEXT_SIZE] = "";
+    if (!config_is_static(c->config))
+        (void)certificate_dates_problem(
+            &c->tls.own, c->config->pkcs12.size ? "pkcs12" : "cert",
+            unix_time(c), now);
+    if (now[0] && strcmp(now, c->certificate) != 0)
+        log_warn("openvpn: %s: the server may refuse it; ask for a new profile",
+                 now);
+    memcpy(c->certificate, now, sizeof now);
 }
 
 void client_state_connect(struct client *c)
 {
-    /* A wrong password of the private key is asked for again. */
-    while (!credentials_question(&c->credentials) &&
-           !client_state_prepare_tls(c)) {
-        credentials_drop_key_password(&c->credentials);
-        if (!credentials_question(&c->credentials)) {
-            client_state_stop(c, "of the profile's certificates and keys: %s",
-                              c->tls.problem[0] ? c->tls.problem
-                                                : "memory is short");
-            return;
-        }
+    char place[CLIENT_PLACE_SIZE];
+    if (!credentials_question(&c->credentials) &&
+        !client_state_prepare_tls(c) && !c->tls.password_wrong) {
+        client_state_stop(c, "of the profile's certificates and keys: %s",
+                          c->tls.problem[0] ? c->tls.problem
+                                            : "memory is short");
+        return;
     }
     if (credentials_question(&c->credentials)) {
         client_state_ask(c);
         return;
     }
+    look_at_certificate(c);
     c->remote = remote_list_current(&c->remotes);
     c->tell_connect = true;
     /* A look-up may take longer than a silent server is given. */
@@ -260,8 +288,7 @@ void client_state_connect(struct client *c)
         remote_list_address(&c->remotes, &known)
             ? client_state_silence_limit(c)
             : client_state_in_seconds(c, c->remote->connect_timeout));
-    log_info("openvpn: connecting to %s port %u", c->remote->host,
-             c->remote->port);
+    log_info("openvpn: connecting to %s", client_state_place(c, place));
 }
 
 /* One attempt without TLS 1.3 may follow on one with it, so that whoever can
@@ -338,6 +365,7 @@ void client_state_negotiate(struct client *c)
         return;
     }
     c->lines = c->refusals = 0;
+    c->closed = false;
     client_state_become(c, CLIENT_NEGOTIATING, client_state_silence_limit(c));
     if (c->remote->protocol == CONFIG_UDP)
         c->repeat = client_state_in_seconds(c, CLIENT_HELLO_EVERY);

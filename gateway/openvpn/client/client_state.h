@@ -13,6 +13,7 @@
 #include "gateway/openvpn/session/data_negotiation.h"
 #include "gateway/openvpn/session/peer_agreement.h"
 #include "gateway/openvpn/session/session_data.h"
+#include "gateway/openvpn/tls/certificate_dates.h"
 #include "gateway/openvpn/tls/tls_context.h"
 
 enum {
@@ -25,6 +26,7 @@ enum {
     CLIENT_LINES_MAX = 100,  /* in the log, of a connection's server */
     CLIENT_ERROR_SIZE = 1024,
     CLIENT_TLS_TEXT_SIZE = 96,
+    CLIENT_PLACE_SIZE = 288, /* HOST:PORT/udp */
     CLIENT_QUESTION_SIZE = CONTROL_MESSAGE_MAX + 64,
 };
 
@@ -47,6 +49,7 @@ struct client {
     uint16_t outer_overhead, outer_mtu;
     unsigned refusals;      /* by ICMP, since the server was last heard */
     struct instant refused; /* the first of them */
+    bool closed;            /* says ICMP of a port that was never heard */
     uint32_t static_began;  /* the last count with a static key, or 0 */
     struct credentials credentials;
     bool tls_ready;
@@ -74,6 +77,7 @@ struct client {
     uint64_t negotiations, reconnects, answers;
     char last_error[CLIENT_ERROR_SIZE];
     char tls_text[CLIENT_TLS_TEXT_SIZE];
+    char certificate[CERTIFICATE_DATES_TEXT_SIZE]; /* what is wrong with ours */
     struct client_parting parting[CLIENT_PARTING_MAX];
     struct tls_context tls;
     struct static_key wrap_key;
@@ -114,6 +118,14 @@ MUST_USE bool client_state_prepare_tls(struct client *c);
 void client_state_connect(struct client *c);
 /* The uplink stands: the first packet. */
 void client_state_negotiate(struct client *c);
+
+/* The server of this attempt as HOST:PORT/udp; and what may be the reason when
+ * nothing comes from there. */
+const char *client_state_place(const struct client *c,
+                               char out[CLIENT_PLACE_SIZE]);
+const char *client_state_silence_hint(const struct client *c);
+/* Nothing came in time. */
+void client_state_leave_silent(struct client *c);
 
 /* How long a silent server is waited for. */
 struct instant client_state_silence_limit(const struct client *c);

@@ -66,17 +66,21 @@ struct bytes credentials_key_password(const struct credentials *c)
 void credentials_drop_key_password(struct credentials *c)
 {
     drop(&c->key_password);
+    c->key_refused = true;
 }
 
 static bool wants_key_password(const struct credentials *c)
 {
-    return c->key_encrypted && credentials_key_password(c).size == 0;
+    return c->key_encrypted && !c->key_password &&
+           (c->key_refused || c->config->key_password.size == 0);
 }
 
 const char *credentials_question(const struct credentials *c)
 {
     if (wants_key_password(c))
-        return "The password of the private key";
+        return c->key_refused
+                   ? "The password of the private key; the one it got is wrong"
+                   : "The password of the private key";
     if (!c->config->auth_user_pass || c->token[0])
         return NULL;
     if (c->challenged)

@@ -24,7 +24,8 @@ struct credentials {
     char token[CREDENTIALS_TEXT_SIZE];    /* "" if none */
     char token_username[CREDENTIALS_TEXT_SIZE];
     bool key_encrypted;
-    bool challenged; /* the server asked, the rest tells what */
+    bool key_refused; /* with the password that was there */
+    bool challenged;  /* the server asked, the rest tells what */
     char challenge_state[CREDENTIALS_TEXT_SIZE];
     char challenge_username[CREDENTIALS_TEXT_SIZE];
     char challenge_text[CREDENTIALS_TEXT_SIZE];

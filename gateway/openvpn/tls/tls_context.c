@@ -84,7 +84,8 @@ static bool parse_key(struct tls_context *t, const struct blob *blob,
     if (result == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
         return refuse(t, "the private key is encrypted and no password for "
                          "it is known");
-    if (result == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
+    t->password_wrong = result == MBEDTLS_ERR_PK_PASSWORD_MISMATCH;
+    if (t->password_wrong)
         return refuse(t, "the password of the private key is wrong");
     const char *kind =
         certificates_foreign_key_of_text(bytes_of(blob->data, blob->size));
@@ -161,6 +162,7 @@ static bool load_pkcs12(struct tls_context *t, const struct config *config,
     struct pkcs12 p;
     enum pkcs12_result result = pkcs12_open(
         bytes_of(config->pkcs12.data, config->pkcs12.size), password, &p);
+    t->password_wrong = result == PKCS12_PASSWORD;
     if (result != PKCS12_OK)
         return refuse(t, "pkcs12: %s", pkcs12_text(result));
     bool good = take_pkcs12(t, config, &p);

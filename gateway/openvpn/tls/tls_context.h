@@ -33,6 +33,7 @@ struct tls_context {
     mbedtls_ssl_protocol_version oldest, newest; /* that the profile allows */
     bool offers_tls_1_3;
     bool certificate_optional; /* the peer's */
+    bool password_wrong;       /* of the private key; why it cannot be used */
     int *suites;               /* owned, 0-terminated */
     uint16_t *groups;          /* owned, 0-terminated; NULL: the library's */
     char problem[TLS_PROBLEM_SIZE]; /* why it cannot be used, or "" */

@@ -237,7 +237,8 @@ static void an_uplink_that_never_opens_is_given_up(void **state)
     assert_int_equal(state_of(&t), CLIENT_PAUSING);
     struct client_status s;
     client_status(t.client, &s);
-    assert_string_equal(s.last_error, "no such host");
+    assert_string_equal(s.last_error, "host1:1194/udp: no such host");
+    assert_string_equal(s.remote->host, "host0"); /* the next one to try */
     assert_false(instant_is_never(s.next_try));
     assert_string_equal(listen(&t), "DISCONNECT;");
     pass(&t, 1100);
@@ -279,7 +280,8 @@ static void connect_retry_max_ends_it(void **state)
     pass(&t, 1100);
     listen(&t);
     client_failed(t.client, t.now, "refused");
-    assert_non_null(strstr(listen(&t), "STOPPED refused; that was the last"));
+    assert_non_null(strstr(
+        listen(&t), "STOPPED host0:1194/udp: refused; that was the last"));
     assert_int_equal(state_of(&t), CLIENT_STOPPED);
     end(&t);
 }
@@ -323,9 +325,100 @@ static void an_encrypted_keys_password_is_asked_until_it_is_right(void **state)
     start(&t);
     assert_string_equal(listen(&t), "ASK The password of the private key;");
     client_credentials(t.client, t.now, NULL, "wrong", NULL);
-    assert_string_equal(listen(&t), "ASK The password of the private key;");
+    assert_string_equal(listen(&t), "ASK The password of the private key; the "
+                                    "one it got is wrong;");
     client_credentials(t.client, t.now, NULL, "qubes", NULL);
     assert_string_equal(listen(&t), "CONNECT host0;");
+    end(&t);
+}
+
+static void a_wrong_password_of_the_profiles_is_asked_for(void **state)
+{
+    (void)state;
+    struct trial t = begin(config_with_remotes(1));
+    set_blob(&t.config.key, pki_encrypted_key);
+    set_blob(&t.config.key_password, "wrong");
+    start(&t);
+    assert_string_equal(listen(&t), "ASK The password of the private key; the "
+                                    "one it got is wrong;");
+    client_credentials(t.client, t.now, NULL, "qubes", NULL);
+    assert_string_equal(listen(&t), "CONNECT host0;");
+    end(&t);
+}
+
+static const char *waiting(const struct trial *t)
+{
+    static char text[CLIENT_WAITING_SIZE];
+    return client_waiting(t->client, t->now, text) ? text : "nothing";
+}
+
+static void a_silent_server_is_named_with_what_may_be_wrong(void **state)
+{
+    (void)state;
+    struct client_status s;
+    struct trial t = begin(config_with_remotes(1));
+    start(&t);
+    listen(&t);
+    connected(&t);
+    assert_string_equal(waiting(&t), "nothing");
+    pass(&t, 6000);
+    assert_string_equal(waiting(&t),
+                        "no answer yet from host0:1194/udp (6 s): wrong port "
+                        "or protocol, or a firewall");
+    client_refused(t.client, t.now);
+    assert_non_null(strstr(waiting(&t), "ICMP says that nobody listens"));
+    listen(&t);
+    while (state_of(&t) == CLIENT_NEGOTIATING) {
+        pass(&t, 500);
+        listen(&t);
+    }
+    client_status(t.client, &s);
+    assert_non_null(
+        strstr(s.last_error, "no answer from host0:1194/udp in 60 s: ICMP"));
+    end(&t);
+}
+
+static void a_connection_that_does_not_come_is_told(void **state)
+{
+    (void)state;
+    struct trial t = begin(config_with_remotes(1));
+    t.config.remotes[0].protocol = CONFIG_TCP;
+    memcpy(t.config.remotes[0].host, "2001:db8::1", 12);
+    start(&t);
+    pass(&t, 3000);
+    assert_non_null(
+        strstr(waiting(&t), "no connection yet to [2001:db8::1]:1194/tcp"));
+    end(&t);
+}
+
+static void an_expired_certificate_of_ours_is_told(void **state)
+{
+    (void)state;
+    struct client_status s;
+    struct trial t = begin(config_with_remotes(1));
+    set_blob(&t.config.cert, pki_expired_crt);
+    set_blob(&t.config.key, pki_expired_key);
+    start(&t);
+    client_status(t.client, &s);
+    assert_string_equal(s.certificate,
+                        "the certificate in `cert' expired on 2021-02-03");
+    end(&t);
+    t = begin(config_with_remotes(1));
+    start(&t);
+    client_status(t.client, &s);
+    assert_null(s.certificate);
+    end(&t);
+}
+
+static void an_order_is_no_reason(void **state)
+{
+    (void)state;
+    struct client_status s;
+    struct trial t = begin(config_with_remotes(1));
+    start(&t);
+    client_reconnect(t.client, t.now);
+    client_status(t.client, &s);
+    assert_null(s.last_error);
     end(&t);
 }
 
@@ -480,6 +573,11 @@ int main(void)
         cmocka_unit_test(credentials_are_asked_for_first),
         cmocka_unit_test(a_static_challenge_is_shown_as_it_stands),
         cmocka_unit_test(an_encrypted_keys_password_is_asked_until_it_is_right),
+        cmocka_unit_test(a_wrong_password_of_the_profiles_is_asked_for),
+        cmocka_unit_test(a_silent_server_is_named_with_what_may_be_wrong),
+        cmocka_unit_test(a_connection_that_does_not_come_is_told),
+        cmocka_unit_test(an_expired_certificate_of_ours_is_told),
+        cmocka_unit_test(an_order_is_no_reason),
         cmocka_unit_test(unusable_keys_make_no_client),
         cmocka_unit_test(an_unusable_wrapping_is_said_and_retried),
         cmocka_unit_test(nothing_is_sealed_unless_it_is_up),
