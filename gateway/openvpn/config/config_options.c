@@ -1,4 +1,5 @@
 #include "gateway/openvpn/config/config_options.h"
+#include "gateway/base/spelling.h"
 
 static void set_flag(struct config_builder *b,
                      const struct config_option *option,
@@ -508,57 +509,10 @@ const struct config_option *config_options_find(const char *name)
     return NULL;
 }
 
-enum { NAME_MAX = 40 };
-
-static size_t least_of(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Edits between two names: insert, delete, replace, or swap of neighbours. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[3][NAME_MAX + 1];
-    size_t *before = row[0], *above = row[1], *now = row[2];
-    size_t width = strlen(b);
-    for (size_t j = 0; j <= width; j++)
-        above[j] = j;
-    memcpy(before, above, sizeof row[0]);
-
-    for (size_t i = 1; a[i - 1]; i++) {
-        now[0] = i;
-        for (size_t j = 1; j <= width; j++) {
-            size_t replaced = above[j - 1] + (a[i - 1] != b[j - 1]);
-            now[j] = least_of(replaced, least_of(above[j], now[j - 1]) + 1);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                now[j] = least_of(now[j], before[j - 2] + 1);
-        }
-        size_t *free_row = before;
-        before = above;
-        above = now;
-        now = free_row;
-    }
-    return above[width];
-}
-
 const char *config_options_nearest(const char *name)
 {
-    size_t size = strlen(name);
-    if (size > NAME_MAX)
-        return NULL;
-    const char *nearest = NULL;
-    /* A third of the letters may differ, and never more than two. */
-    size_t least = least_of(size / 3, 2) + 1;
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        size_t other = strlen(table[i].name);
-        /* Every letter too many or too few is one edit. */
-        if (other > NAME_MAX || other >= size + least || size >= other + least)
-            continue;
-        size_t d = distance(name, table[i].name);
-        if (d < least) {
-            least = d;
-            nearest = table[i].name;
-        }
-    }
-    return nearest;
+    struct spelling spelling = spelling_of(name);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        spelling_offer(&spelling, table[i].name);
+    return spelling.nearest;
 }
