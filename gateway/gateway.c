@@ -50,6 +50,7 @@ struct gateway {
     struct rules_option rules;
     struct traffic *traffic;
     bool up;
+    bool stop_asked;       /* by a person or the system, not by the server */
     struct tunnel granted; /* by the server */
     struct tunnel tunnel;  /* with dom0's limits on it */
     struct link *links[SETTINGS_DOWNSTREAMS_MAX];
@@ -213,6 +214,12 @@ static void reconnect(struct gateway *g, struct instant now)
     vpn_reconnect(g->vpn, now);
 }
 
+static void stop(struct gateway *g, struct instant now)
+{
+    g->stop_asked = true;
+    vpn_stop(g->vpn, now);
+}
+
 static void slept(void *context, struct instant now, struct duration length)
 {
     struct gateway *g = context;
@@ -241,7 +248,7 @@ static void signalled(void *context, struct instant now, int number)
     else if (number == SIGHUP)
         reload(g, now);
     else
-        vpn_stop(g->vpn, now);
+        stop(g, now);
 }
 
 static json_t *report(struct gateway *g, struct instant now)
@@ -278,6 +285,10 @@ static json_t *ordered(void *context, struct instant now, const json_t *request)
 {
     struct gateway *g = context;
     struct control_request order;
+    if (!control_request_known(request))
+        return control_request_foreign(
+            request, "a VPN client with qubes (vpn-gateway run)",
+            "status, settings, reconnect, stop, login and log-level");
     if (!control_request_parse(request, &order))
         return NULL;
     switch (order.type) {
@@ -289,7 +300,7 @@ static json_t *ordered(void *context, struct instant now, const json_t *request)
         reconnect(g, now);
         break;
     case CONTROL_REQUEST_STOP:
-        vpn_stop(g->vpn, now);
+        stop(g, now);
         break;
     case CONTROL_REQUEST_LOGIN:
         vpn_log_in(g->vpn, now, order.username, order.password, order.response);
@@ -481,7 +492,9 @@ enum error gateway_run(struct gateway *g, const struct sandbox *sandbox)
                        instant_after(now, duration_seconds(DOM0_PATIENCE)));
     else
         vpn_start(g->vpn, now);
-    return loop_run(g->loop);
+    enum error error = loop_run(g->loop);
+    /* A server that ends it for good is no success. */
+    return error == OK && !g->stop_asked ? ERROR_UNREACHABLE : error;
 }
 
 void gateway_free(struct gateway *g)

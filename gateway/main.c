@@ -13,7 +13,9 @@
 #include "gateway/command/check.h"
 #include "gateway/command/control_client.h"
 #include "gateway/command/genkey.h"
+#include "gateway/command/usage.h"
 #include "gateway/gateway.h"
+#include "gateway/process/arguments.h"
 #include "gateway/process/kernel_rules.h"
 #include "gateway/process/sandbox.h"
 #include "gateway/process/settings.h"
@@ -21,41 +23,6 @@
 #include "gateway/vpn/profile.h"
 
 enum { EXIT_USAGE = 2 };
-
-static const char usage[] =
-    "usage: vpn-gateway COMMAND [OPTIONS]\n"
-    "\n"
-    "  run [--profile FILE | --profiles DIR] [--downstream SPEC]...\n"
-    "      [--qubesdb SOCKET|vchan|none] [--rules FILE] [--control SOCKET]\n"
-    "      [--announce SOCKET] [--pcap FILE] [--no-sandbox] [--require-wall]\n"
-    "      [-v]\n"
-    "          serve qubes through the VPN of the profile, or of that in DIR\n"
-    "          which dom0 names; SPEC is xen, or for one qube\n"
-    "          tap:IFNAME or vchan:DOMID:PATH, and\n"
-    "          ,ip=ADDRESS[,ip6=ADDRESS][,gw=ADDRESS][,mac=MAC]\n"
-    "  attach DOMID:PATH IFNAME [--no-sandbox] [-v]\n"
-    "          in a qube: its network card over a vchan to that gateway\n"
-    "  serve --config FILE [--control SOCKET] [--no-sandbox] [-v]\n"
-    "          be an OpenVPN server for many clients\n"
-    "  check FILE\n"
-    "          say what is wrong with a profile, and what it asks for\n"
-    "  status [--json] [--watch] [--control SOCKET]\n"
-    "          what the gateway does, and what it dropped and why\n"
-    "  settings [--json] [--control SOCKET]\n"
-    "          what is set, by whom, and what is wrong with it\n"
-    "  reconnect | stop | login [--control SOCKET]\n"
-    "          tear down and connect anew; end; answer for credentials\n"
-    "  log-level error|warn|info|debug|default [--control SOCKET]\n"
-    "          how much the gateway says from now on\n"
-    "  kick NAME [--halt] [--control SOCKET]\n"
-    "          end a client's session; with --halt it is told to stay away\n"
-    "  update NAME OPTION... [--control SOCKET]\n"
-    "          push other options to a client that is up\n"
-    "  genkey KIND [--server-key FILE] [--metadata TEXT] OUT\n"
-    "          make a key file for tls-auth, tls-crypt or tls-crypt-v2\n"
-    "  help | version\n"
-    "\n"
-    "exit: 0 done, 1 failed while running, 2 usage or profile unusable\n";
 
 /* From here on no more than serving needs. */
 static bool enter_sandbox(const struct settings *s, struct sandbox *out)
@@ -76,10 +43,8 @@ static int run(int argc, char **argv)
     struct sandbox sandbox;
     const char *why;
 
-    if (!settings_parse(argc, argv, &settings, &why)) {
-        fprintf(stderr, "vpn-gateway: %s\n", why);
-        return EXIT_USAGE;
-    }
+    if (!settings_parse(argc, argv, &settings, &why))
+        return arguments_refuse("run", why);
     if (settings.verbose)
         log_set_level(LOG_DEBUG);
     sandbox_guard_secrets();
@@ -99,11 +64,24 @@ static int run(int argc, char **argv)
     return result;
 }
 
+static int unknown_command(const char *name)
+{
+    const char *nearest = usage_nearest(name);
+    fprintf(stderr, "vpn-gateway: unknown command `%s'", name);
+    if (nearest)
+        fprintf(stderr, "; did you mean `%s'?", nearest);
+    fputs(name[0] == '-' ? "; the command comes first: `vpn-gateway help'\n"
+                         : "; `vpn-gateway help' lists them\n",
+          stderr);
+    return EXIT_USAGE;
+}
+
 static int help(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    fputs(usage, stdout);
+    if (argc < 2)
+        usage_print(stdout);
+    else if (!usage_print_command(argv[1], stdout))
+        return unknown_command(argv[1]);
     return EXIT_SUCCESS;
 }
 
@@ -139,17 +117,32 @@ static const struct command {
     {"--version", version},
 };
 
+static bool is_help(const char *argument)
+{
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+/* Wherever it stands: with a command, help for that. */
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (is_help(argv[i]))
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fputs(usage, stderr);
+        usage_print(stderr);
         return EXIT_USAGE;
     }
-    if (argc == 3 && strcmp(argv[2], "--help") == 0)
-        return help(argc, argv);
+    if (wants_help(argc, argv) && usage_print_command(argv[1], stdout))
+        return EXIT_SUCCESS;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "vpn-gateway: unknown command '%s'\n%s", argv[1], usage);
-    return EXIT_USAGE;
+    if (wants_help(argc, argv))
+        return help(1, argv);
+    return unknown_command(argv[1]);
 }

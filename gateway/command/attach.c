@@ -1,6 +1,5 @@
 #include "gateway/command/attach.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "gateway/link/tun_device.h"
 #include "gateway/link/xen/vchan.h"
 #include "gateway/link/xen/vchan_frontend.h"
+#include "gateway/process/arguments.h"
 #include "gateway/process/sandbox.h"
 #include "gateway/process/settings.h"
 
@@ -24,16 +24,17 @@ struct attachment {
     enum log_level level;
 };
 
-static bool parse_options(int argc, char **argv, struct attachment *out)
+static bool parse_options(int argc, char **argv, struct attachment *out,
+                          const char **why)
 {
     static const struct option known[] = {
         {"no-sandbox", no_argument, NULL, 'S'},
         {NULL, 0, NULL, 0},
     };
-    const char *why;
     *out = (struct attachment){.level = LOG_INFO};
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, "v", known, NULL)) != -1;) {
+    arguments_begin();
+    for (int c; (c = arguments_next(argc, argv, known, true)) != -1;) {
+        *why = arguments_problem(argv, c, known);
         if (c == 'v')
             out->level = LOG_DEBUG;
         else if (c == 'S')
@@ -41,14 +42,13 @@ static bool parse_options(int argc, char **argv, struct attachment *out)
         else
             return false;
     }
+    *why = argc - optind > 2 ? arguments_surplus(argv[optind + 2])
+                             : "DOMID:PATH and IFNAME are wanted";
     if (argc - optind != 2)
         return false;
     out->interface = argv[optind + 1];
     struct bytes place = bytes_of_text(argv[optind]);
-    if (settings_parse_place(place, &out->gateway, out->path, &why))
-        return true;
-    fprintf(stderr, "vpn-gateway: %s\n", why);
-    return false;
+    return settings_parse_place(place, &out->gateway, out->path, why);
 }
 
 static void signalled(void *context, struct instant now, int number)
@@ -100,12 +100,9 @@ static int run(const struct attachment *a)
 int attach(int argc, char **argv)
 {
     struct attachment a;
-    if (!parse_options(argc, argv, &a)) {
-        fputs("usage: vpn-gateway attach DOMID:PATH IFNAME [--no-sandbox] "
-              "[-v]\n",
-              stderr);
-        return EXIT_USAGE;
-    }
+    const char *why;
+    if (!parse_options(argc, argv, &a, &why))
+        return arguments_refuse(argv[0], why);
     log_set_level(a.level);
     return libxenvchan_load() ? run(&a) : EXIT_FAILURE;
 }

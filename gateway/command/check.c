@@ -8,6 +8,7 @@
 #include "gateway/openvpn/client/config_summary.h"
 #include "gateway/openvpn/tls/certificate_dates.h"
 #include "gateway/openvpn/tls/tls_context.h"
+#include "gateway/process/arguments.h"
 #include "gateway/process/randomness.h"
 #include "gateway/vpn/profile.h"
 
@@ -132,8 +133,15 @@ int check_run(const char *file, FILE *out)
 
 int check(int argc, char **argv)
 {
-    if (argc == 2)
-        return check_run(argv[1], stdout);
-    fputs("usage: vpn-gateway check FILE\n", stderr);
-    return CHECK_UNUSABLE;
+    static const struct option known[] = {{NULL, 0, NULL, 0}};
+    arguments_begin();
+    int option = arguments_next(argc, argv, known, false);
+    if (option != -1)
+        return arguments_refuse(argv[0],
+                                arguments_problem(argv, option, known));
+    if (optind == argc)
+        return arguments_refuse(argv[0], "FILE is missing");
+    if (argc - optind > 1)
+        return arguments_refuse(argv[0], arguments_surplus(argv[optind + 1]));
+    return check_run(argv[optind], stdout);
 }

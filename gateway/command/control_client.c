@@ -1,8 +1,8 @@
 #include "gateway/command/control_client.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +11,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/control/settings_report.h"
 #include "gateway/control/status.h"
+#include "gateway/process/arguments.h"
 #include "gateway/process/local_socket.h"
 #include "gateway/process/settings.h"
 #include "gateway/serve/serve_status.h"
 
 enum { EXIT_USAGE = 2, ANSWER_MAX = 4 * 1024 * 1024, TIMEOUT_SECONDS = 10 };
+
+enum { OPTIONS_MAX = 4 };
 
 struct options {
     const char *control;
@@ -32,18 +36,12 @@ struct options {
 
 /* The commands, and what each takes besides --control. */
 static const struct command {
-    const char *name;
-    bool json, watch, argument;
-    const char *usage;
+    const char *name, *options;
+    const char *argument; /* its name, or NULL */
 } commands[] = {
-    {"status", true, true, false, "[--json] [--watch] "},
-    {"settings", true, false, false, "[--json] "},
-    {"reconnect", false, false, false, ""},
-    {"stop", false, false, false, ""},
-    {"login", false, false, false, ""},
-    {"kick", false, false, true, "NAME [--halt] "},
-    {"update", false, false, true, "NAME OPTION... "},
-    {"log-level", false, false, true, "error|warn|info|debug|default "},
+    {"status", "jw", NULL}, {"settings", "j", NULL},    {"reconnect", "", NULL},
+    {"stop", "", NULL},     {"login", "", NULL},        {"kick", "h", "NAME"},
+    {"update", "", "NAME"}, {"log-level", "", "LEVEL"},
 };
 
 static const struct command *find_command(const char *name)
@@ -55,39 +53,69 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-static bool parse_options(int argc, char **argv, const struct command *command,
-                          struct options *out)
+static void options_of(const struct command *command,
+                       struct option out[OPTIONS_MAX + 1])
 {
-    static const struct option known[] = {
+    static const struct option all[OPTIONS_MAX] = {
         {"control", required_argument, NULL, 'c'},
         {"json", no_argument, NULL, 'j'},
         {"watch", no_argument, NULL, 'w'},
         {"halt", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
     };
-    *out = (struct options){.control = SETTINGS_CONTROL_DEFAULT};
+    size_t count = 0;
+    for (size_t i = 0; i < OPTIONS_MAX; i++)
+        if (all[i].val == 'c' || strchr(command->options, all[i].val))
+            out[count++] = all[i];
+    out[count] = (struct option){NULL, 0, NULL, 0};
+}
 
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        if (c == 'c')
-            out->control = optarg;
-        else if (c == 'j' && command->json)
-            out->json = true;
-        else if (c == 'w' && command->watch)
-            out->watch = true;
-        else if (c == 'h' && strcmp(command->name, "kick") == 0)
-            out->halt = true;
-        else
-            return false;
+/* What is behind the options; NULL, or what is wrong with it. */
+static const char *take_arguments(int argc, char **argv,
+                                  const struct command *command,
+                                  struct options *out)
+{
+    static char missing[64];
+    enum log_level level;
+    if (command->argument && optind == argc) {
+        snprintf(missing, sizeof missing, "%s is missing", command->argument);
+        return missing;
     }
-    if (command->argument && optind < argc)
+    if (command->argument)
         out->argument = argv[optind++];
+    if (strcmp(command->name, "log-level") == 0 &&
+        strcmp(out->argument, "default") != 0 &&
+        !log_level_of(bytes_of_text(out->argument), &level))
+        return "LEVEL is error, warn, info, debug or default";
     if (strcmp(command->name, "update") == 0) {
         out->more = argv + optind;
         out->more_count = argc - optind;
-        optind = argc;
+        return out->more_count ? NULL : "OPTION is missing";
     }
-    return optind == argc && command->argument == (out->argument != NULL);
+    return optind < argc ? arguments_surplus(argv[optind]) : NULL;
+}
+
+/* NULL, or what is wrong. */
+static const char *parse_options(int argc, char **argv,
+                                 const struct command *command,
+                                 struct options *out)
+{
+    struct option known[OPTIONS_MAX + 1];
+    *out = (struct options){.control = SETTINGS_CONTROL_DEFAULT};
+    options_of(command, known);
+    arguments_begin();
+    for (int c; (c = arguments_next(argc, argv, known, false)) != -1;) {
+        if (c == 'c')
+            out->control = optarg;
+        else if (c == 'j')
+            out->json = true;
+        else if (c == 'w')
+            out->watch = true;
+        else if (c == 'h')
+            out->halt = true;
+        else
+            return arguments_problem(argv, c, known);
+    }
+    return take_arguments(argc, argv, command, out);
 }
 
 static int connect_to(const char *path)
@@ -130,13 +158,23 @@ static json_t *receive_answer(int fd)
     return answer;
 }
 
+static void complain_of_socket(const char *path, int number)
+{
+    const char *hint = "";
+    if (number == EACCES || number == EPERM)
+        hint = ": only root, and members of its group, may ask it: try sudo";
+    else if (number == ENOENT || number == ECONNREFUSED)
+        hint = ": it does not run, or has another --control SOCKET";
+    fprintf(stderr, "vpn-gateway: no gateway answers at %s: %s%s\n", path,
+            strerror(number), hint);
+}
+
 /* Asks (and takes `request`); NULL after saying why not. */
 static json_t *ask(const char *path, json_t *request)
 {
     int fd = connect_to(path);
     if (fd < 0) {
-        fprintf(stderr, "vpn-gateway: no gateway answers at %s: %s\n", path,
-                strerror(errno));
+        complain_of_socket(path, errno);
         json_decref(request);
         return NULL;
     }
@@ -237,6 +275,31 @@ static int give_order(const struct options *o, const char *command)
     return EXIT_SUCCESS;
 }
 
+/* A signal ends the reading of an answer, so that the terminal gets its echo
+ * back before the signal has its effect. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    interrupted = number;
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    const struct sigaction action = {.sa_handler = interrupt};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+}
+
+static void die_if_interrupted(void)
+{
+    if (!interrupted)
+        return;
+    signal(interrupted, SIG_DFL);
+    raise(interrupted);
+}
+
 /* One line from the terminal or standard input, without its end. */
 static bool prompt(const char *text, bool secret, char *out, size_t size)
 {
@@ -256,6 +319,7 @@ static bool prompt(const char *text, bool secret, char *out, size_t size)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
         fputc('\n', stderr);
     }
+    die_if_interrupted();
     if (got)
         out[strcspn(out, "\r\n")] = '\0';
     return got;
@@ -315,6 +379,56 @@ static json_t *read_answers(const json_t *status)
     return order;
 }
 
+enum verdict { LOGIN_GOOD, LOGIN_BAD, LOGIN_UNDER_WAY };
+
+/* What came of it so far; says what. */
+static enum verdict judge_login(const json_t *status)
+{
+    const char *state = json_string_value(json_object_get(status, "state"));
+    const char *why = json_string_value(json_object_get(status, "last_error"));
+    const char *question =
+        json_string_value(json_object_get(status, "question"));
+    if (json_is_true(json_object_get(status, "up"))) {
+        fputs("logged in: the tunnel is up\n", stderr);
+        return LOGIN_GOOD;
+    }
+    if (question) {
+        fprintf(stderr, "not logged in%s%s\nasked again: %s\n", why ? ": " : "",
+                why ? why : "", question);
+        return LOGIN_BAD;
+    }
+    if (state && strcmp(state, "stopped") == 0) {
+        fprintf(stderr, "not logged in: %s\n", why ? why : "it stopped");
+        return LOGIN_BAD;
+    }
+    return LOGIN_UNDER_WAY;
+}
+
+/* As long as a person waits for an answer. */
+static int await_login(const struct options *o)
+{
+    enum { LOOKS = 40, EACH_LOOK = 250 }; /* ms */
+    enum verdict verdict = LOGIN_UNDER_WAY;
+    const char *why = NULL;
+    json_t *status = NULL;
+    for (int i = 0; i < LOOKS && verdict == LOGIN_UNDER_WAY; i++) {
+        sleep_for(EACH_LOOK);
+        json_decref(status);
+        status = ask_status(o);
+        if (!status)
+            return EXIT_FAILURE;
+        verdict = judge_login(status);
+    }
+    why = json_string_value(json_object_get(status, "last_error"));
+    if (verdict == LOGIN_UNDER_WAY)
+        fprintf(stderr,
+                "the answer was sent, but the tunnel is not up yet%s%s; "
+                "`vpn-gateway status' says more\n",
+                why ? ": " : "", why ? why : "");
+    json_decref(status);
+    return verdict == LOGIN_GOOD ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int log_in(const struct options *o)
 {
     json_t *status = ask(o->control, json_pack("{s:s}", "command", "status"));
@@ -332,13 +446,14 @@ static int log_in(const struct options *o)
         json_decref(status); /* it happens in a browser */
         return EXIT_SUCCESS;
     }
+    catch_signals();
     json_t *order = read_answers(status);
     json_decref(status);
     json_t *answer = order ? ask(o->control, order) : NULL;
     if (!answer)
         return EXIT_FAILURE;
     json_decref(answer);
-    return EXIT_SUCCESS;
+    return await_login(o);
 }
 
 int control_client(int argc, char **argv)
@@ -347,11 +462,9 @@ int control_client(int argc, char **argv)
     struct options o;
     if (!command)
         return EXIT_USAGE;
-    if (!parse_options(argc, argv, command, &o)) {
-        fprintf(stderr, "usage: vpn-gateway %s %s[--control SOCKET]\n",
-                command->name, command->usage);
-        return EXIT_USAGE;
-    }
+    const char *problem = parse_options(argc, argv, command, &o);
+    if (problem)
+        return arguments_refuse(command->name, problem);
     if (strcmp(command->name, "status") == 0)
         return watch_status(&o);
     if (strcmp(command->name, "settings") == 0)

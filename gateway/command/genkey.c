@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "gateway/base/secret.h"
 #include "gateway/openvpn/control/tls_crypt_v2.h"
+#include "gateway/process/arguments.h"
 #include "gateway/process/randomness.h"
 
 enum { EXIT_USAGE = 2, TEXT_SIZE = TLS_CRYPT_V2_TEXT_MAX };
@@ -22,15 +22,7 @@ struct request {
     const char *out; /* path */
 };
 
-static const char usage[] =
-    "usage: vpn-gateway genkey KIND [--server-key FILE] [--metadata TEXT] OUT\n"
-    "\n"
-    "  tls-auth, tls-crypt   a static key, the same file at both ends\n"
-    "  tls-crypt-v2-server   the server's key, which wraps the clients' keys\n"
-    "  tls-crypt-v2-client   one client's key; needs --server-key. The server\n"
-    "                        sees TEXT, or else the time, at each connection\n";
-
-static bool parse(int argc, char **argv, struct request *out)
+static bool parse(int argc, char **argv, struct request *out, const char **why)
 {
     static const struct option options[] = {
         {"server-key", required_argument, NULL, 's'},
@@ -38,8 +30,9 @@ static bool parse(int argc, char **argv, struct request *out)
         {NULL, 0, NULL, 0},
     };
     *out = (struct request){0};
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    arguments_begin();
+    for (int c; (c = arguments_next(argc, argv, options, false)) != -1;) {
+        *why = arguments_problem(argv, c, options);
         if (c == 's')
             out->server_key = optarg;
         else if (c == 'm')
@@ -47,6 +40,8 @@ static bool parse(int argc, char **argv, struct request *out)
         else
             return false;
     }
+    *why = argc - optind > 2 ? arguments_surplus(argv[optind + 2])
+                             : "KIND and OUT are wanted";
     if (argc - optind != 2)
         return false;
     out->kind = argv[optind];
@@ -152,11 +147,6 @@ static bool make_client(const struct request *r, char *text)
     struct tls_crypt_v2_content content;
     struct tls_crypt_v2_client_key key;
 
-    if (!r->server_key) {
-        fputs("vpn-gateway: tls-crypt-v2-client needs --server-key FILE\n",
-              stderr);
-        return false;
-    }
     if (!set_metadata(&content, r->metadata)) {
         fprintf(stderr, "vpn-gateway: --metadata: at most %d bytes\n",
                 TLS_CRYPT_V2_METADATA_MAX - 1);
@@ -188,10 +178,12 @@ int genkey(int argc, char **argv)
     struct request r;
     char text[TEXT_SIZE];
 
-    if (!parse(argc, argv, &r)) {
-        fputs(usage, stderr);
-        return EXIT_USAGE;
-    }
+    const char *why;
+    if (!parse(argc, argv, &r, &why))
+        return arguments_refuse(argv[0], why);
+    if (strcmp(r.kind, "tls-crypt-v2-client") == 0 && !r.server_key)
+        return arguments_refuse(argv[0], "tls-crypt-v2-client needs "
+                                         "--server-key FILE");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(r.kind, kinds[i].name) != 0)
             continue;
@@ -199,7 +191,7 @@ int genkey(int argc, char **argv)
         secret_wipe(text, sizeof text);
         return done ? EXIT_SUCCESS : EXIT_FAILURE;
     }
-    fprintf(stderr, "vpn-gateway: genkey: unknown kind '%s'\n%s", r.kind,
-            usage);
-    return EXIT_USAGE;
+    return arguments_refuse(
+        argv[0], "KIND is tls-auth, tls-crypt, tls-crypt-v2-server or "
+                 "tls-crypt-v2-client");
 }

@@ -11,6 +11,8 @@
 #include "gateway/event/acceptor.h"
 #include "gateway/process/local_socket.h"
 
+enum { GROUPS_MAX = 256 };
+
 struct visitor {
     struct control *control;
     struct loop_watch watch; /* fd -1: free */
@@ -166,6 +168,19 @@ static void visitor_ready(void *context, struct instant now, unsigned events)
     arm_patience(v->control);
 }
 
+/* By a supplementary group. */
+static bool is_in_group(int fd, gid_t group)
+{
+    gid_t groups[GROUPS_MAX];
+    socklen_t size = sizeof groups;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) != 0)
+        return false; /* ERANGE, too: more than anybody has */
+    for (size_t i = 0; i < size / sizeof *groups; i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
 /* Root, and the user that the gateway runs as. The file's mode lets the group
  * in too; who that is, is the service's decision. */
 static bool may_visit(int fd, const struct control *c)
@@ -177,7 +192,8 @@ static bool may_visit(int fd, const struct control *c)
         return false;
     if (peer.uid == 0 || peer.uid == geteuid())
         return true;
-    return stat(c->address.sun_path, &file) == 0 && peer.gid == file.st_gid;
+    return stat(c->address.sun_path, &file) == 0 &&
+           (peer.gid == file.st_gid || is_in_group(fd, file.st_gid));
 }
 
 /* Where all places are taken, whoever has been here longest makes room: one
@@ -200,6 +216,10 @@ static void came(void *context, struct instant now, int fd)
 {
     struct control *c = context;
     if (!may_visit(fd, c)) {
+        static const char refusal[] =
+            "{\"error\": \"only root, and members of the socket's group, may "
+            "ask this gateway: try sudo\"}\n";
+        (void)!send(fd, refusal, sizeof refusal - 1, MSG_NOSIGNAL);
         close(fd);
         return;
     }
@@ -272,6 +292,16 @@ static int listen_at(const struct sockaddr_un *address)
     return fd;
 }
 
+static const char *hint_of(int number)
+{
+    if (number == EADDRINUSE)
+        return ": another gateway runs and answers there; stop that one, or "
+               "give this one a socket of its own with --control";
+    if (number == EACCES || number == EPERM)
+        return ": run it as root, or give it a place of its own with --control";
+    return "";
+}
+
 struct control *control_open(const char *path, struct loop *loop,
                              control_handler *handler, void *context)
 {
@@ -293,7 +323,7 @@ struct control *control_open(const char *path, struct loop *loop,
     const struct acceptor_owner owner = {c, came, starved};
     int fd = listen_at(&c->address);
     if (fd < 0 || acceptor_open(&c->acceptor, loop, fd, 1, &owner) != OK) {
-        log_error("control: %s: %s", path, strerror(errno));
+        log_error("control: %s: %s%s", path, strerror(errno), hint_of(errno));
         if (fd >= 0)
             close(fd);
         free(c);

@@ -57,6 +57,12 @@ static bool parse_login(const json_t *request, struct control_request *o)
            (o->username || o->password || o->response);
 }
 
+bool control_request_known(const json_t *request)
+{
+    enum control_request_type type;
+    return parse_type(text_of(request, "command"), &type);
+}
+
 bool control_request_parse(const json_t *request, struct control_request *out)
 {
     struct control_request order = {0};
@@ -69,4 +75,18 @@ bool control_request_parse(const json_t *request, struct control_request *out)
         return false;
     *out = order;
     return true;
+}
+
+json_t *control_request_foreign(const json_t *request, const char *self,
+                                const char *takes)
+{
+    char quoted[LOG_QUOTE_SIZE];
+    const char *command = text_of(request, "command");
+    if (!command)
+        return NULL;
+    return json_pack(
+        "{s:o}", "error",
+        json_sprintf("the gateway that answers here is %s and knows no `%s'; "
+                     "it takes %s",
+                     self, log_quote(quoted, bytes_of_text(command)), takes));
 }

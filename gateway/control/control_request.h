@@ -34,4 +34,12 @@ struct control_request {
 MUST_USE bool control_request_parse(const json_t *request,
                                     struct control_request *out);
 
+/* Its command is one of these, whatever else is wrong with it. */
+bool control_request_known(const json_t *request);
+
+/* The answer to a command that another kind of gateway takes, or none; NULL
+ * for what is no command. `self` is what this one is, `takes` its commands. */
+json_t *control_request_foreign(const json_t *request, const char *self,
+                                const char *takes);
+
 #endif

@@ -51,8 +51,10 @@ int tun_device_open(enum tun_device_kind kind, const char *interface,
     int fd = open(device, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || !attach(fd, kind, interface, udp_gso)) {
         *error = error_of_errno(errno);
-        log_error("%s:%s: cannot use %s: %s", scope, interface,
-                  fd < 0 ? device : "the interface", strerror(errno));
+        bool forbidden = errno == EPERM || errno == EACCES;
+        log_error("%s:%s: cannot use %s: %s%s", scope, interface,
+                  fd < 0 ? device : "the interface", strerror(errno),
+                  forbidden ? ": this needs root (CAP_NET_ADMIN)" : "");
         if (fd >= 0)
             close(fd);
         return -1;

@@ -1,9 +1,9 @@
 #include "gateway/process/settings.h"
 
-#include <getopt.h>
 #include <unistd.h>
 
 #include "gateway/base/text.h"
+#include "gateway/process/arguments.h"
 
 enum { DOMAIN_MAX = 32751 }; /* Xen's DOMID_FIRST_RESERVED - 1 */
 
@@ -133,22 +133,24 @@ static bool add_downstream(struct settings *s, const char *spec,
 static bool complete(struct settings *s, const char **why)
 {
     if (!s->profile && !s->qubesdb) {
-        *why = "--profile FILE is missing, and there is no QubesDB to name one";
+        *why = "no profile is given: add --profile FILE, since with --qubesdb "
+               "none dom0 names none";
         return false;
     }
     if (s->downstream_count == 0 && access(SETTINGS_XEN_DEVICE, F_OK) == 0)
         s->downstreams[s->downstream_count++].kind = DOWNSTREAM_XEN;
     if (s->downstream_count == 0) {
-        *why = "--downstream SPEC is missing: nobody to serve";
+        *why = "no qube is given: add --downstream tap:IFNAME,ip=ADDRESS for "
+               "each (without it all vifs are served, but this is no Xen "
+               "domain with " SETTINGS_XEN_DEVICE ")";
         return false;
     }
     return true;
 }
 
-/* False for an option that there is not. */
+/* False for an option that there is not, or with a value it cannot have. */
 static bool take_option(struct settings *s, int option, const char **why)
 {
-    *why = "unknown option, or an option without its value";
     switch (option) {
     case 'p':
         s->profile = optarg;
@@ -210,14 +212,14 @@ bool settings_parse(int argc, char **argv, struct settings *out,
         .control = SETTINGS_CONTROL_DEFAULT,
     };
 
-    optind = 1;
-    opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, "v", options, NULL)) != -1;) {
+    arguments_begin();
+    for (int c; (c = arguments_next(argc, argv, options, true)) != -1;) {
+        *why = arguments_problem(argv, c, options);
         if (!take_option(&s, c, why))
             return false;
     }
     if (optind != argc) {
-        *why = "unexpected argument behind the options";
+        *why = arguments_surplus(argv[optind]);
         return false;
     }
     if (!complete(&s, why))

@@ -9,6 +9,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/control/control.h"
+#include "gateway/control/control_request.h"
 #include "gateway/event/loop.h"
 #include "gateway/event/notify.h"
 #include "gateway/event/signals.h"
@@ -18,6 +19,7 @@
 #include "gateway/packet/coalesce.h"
 #include "gateway/packet/mss.h"
 #include "gateway/packet/segment.h"
+#include "gateway/process/arguments.h"
 #include "gateway/process/randomness.h"
 #include "gateway/process/sandbox.h"
 #include "gateway/process/settings.h"
@@ -296,9 +298,13 @@ static bool is_named(const struct server_client *c, const char *name)
     return strcmp(c->common_name, name) == 0 || strcmp(number, name) == 0;
 }
 
-static json_t *no_such_client(void)
+static json_t *no_such_client(const char *name)
 {
-    return json_pack("{s:s}", "error", "there is no such client");
+    char quoted[LOG_QUOTE_SIZE];
+    return json_pack("{s:o}", "error",
+                     json_sprintf("no client has the name or number `%s'; "
+                                  "`vpn-gateway status' lists them",
+                                  log_quote(quoted, bytes_of_text(name))));
 }
 
 static json_t *kick(struct serve *s, struct instant now, const json_t *request)
@@ -314,7 +320,8 @@ static json_t *kick(struct serve *s, struct instant now, const json_t *request)
         if (is_named(&c, name))
             kicked += server_kick(s->server, now, c.client, halt);
     pump(s);
-    return kicked > 0 ? json_pack("{s:I}", "kicked", kicked) : no_such_client();
+    return kicked > 0 ? json_pack("{s:I}", "kicked", kicked)
+                      : no_such_client(name);
 }
 
 /* Other options for clients that are up. */
@@ -345,7 +352,7 @@ static json_t *update(struct serve *s, struct instant now,
     if (problem)
         return json_pack("{s:s}", "error", problem);
     return updated > 0 ? json_pack("{s:I}", "updated", updated)
-                       : no_such_client();
+                       : no_such_client(name);
 }
 
 static json_t *ordered(void *context, struct instant now, const json_t *request)
@@ -367,7 +374,9 @@ static json_t *ordered(void *context, struct instant now, const json_t *request)
     if (strcmp(command, "update") == 0)
         return update(s, now, request);
     if (strcmp(command, "stop") != 0)
-        return NULL;
+        return control_request_foreign(request,
+                                       "a VPN server (vpn-gateway serve)",
+                                       "status, kick, update and stop");
     stop(s, now);
     return json_object();
 }
@@ -503,7 +512,8 @@ static int run(const struct server_config *config,
     return result;
 }
 
-static bool parse_options(int argc, char **argv, struct serve_options *o)
+static bool parse_options(int argc, char **argv, struct serve_options *o,
+                          const char **why)
 {
     static const struct option known[] = {
         {"config", required_argument, NULL, 'f'},
@@ -512,9 +522,10 @@ static bool parse_options(int argc, char **argv, struct serve_options *o)
         {NULL, 0, NULL, 0},
     };
     *o = (struct serve_options){.control = SETTINGS_CONTROL_DEFAULT};
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, "v", known, NULL)) != -1;) {
-        if (c == '?')
+    arguments_begin();
+    for (int c; (c = arguments_next(argc, argv, known, true)) != -1;) {
+        *why = arguments_problem(argv, c, known);
+        if (c == '?' || c == ':')
             return false;
         if (c == 'f')
             o->config = optarg;
@@ -525,20 +536,18 @@ static bool parse_options(int argc, char **argv, struct serve_options *o)
         else
             o->verbose = true;
     }
-    if (o->config && optind == argc)
-        return true;
-    fputs("usage: vpn-gateway serve --config FILE [--control SOCKET] "
-          "[--no-sandbox] [-v]\n",
-          stderr);
-    return false;
+    *why = optind < argc ? arguments_surplus(argv[optind])
+                         : "--config FILE is missing";
+    return o->config && optind == argc;
 }
 
 int serve(int argc, char **argv)
 {
     struct serve_options options;
     struct server_config config;
-    if (!parse_options(argc, argv, &options))
-        return EXIT_USAGE;
+    const char *why;
+    if (!parse_options(argc, argv, &options, &why))
+        return arguments_refuse(argv[0], why);
     log_set_level(options.verbose ? LOG_DEBUG : LOG_INFO);
     sandbox_guard_secrets();
     int result = profile_load_server(options.config, &config)

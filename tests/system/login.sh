@@ -51,4 +51,7 @@ END
 }
 
 question_is() { [ "$(gateway_field question)" = "$1" ]; }
-login() { printf '%s\n' "$@" | "$program" login --control "$work/control"; }
+login() { # ANSWER...: how it ended is in $login_code
+    login_code=0
+    printf '%s\n' "$@" | "$program" login --control "$work/control" || login_code=$?
+}

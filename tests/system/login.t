@@ -38,9 +38,11 @@ server
 gateway_with '' '' auth-user-pass
 asks "name and password" 'User name and password' '["username","password"]'
 login plain wrong-donkey-charger
+is "a wrong one: login says so" 1 echo $login_code
 asks "a wrong one" 'User name and password; the server refuses those it got' '["username","password"]'
 ok "a wrong one: nothing passes" not in_qube curl -s --max-time 3 -o /dev/null http://$web_address/
 login '' correct-horse-battery
+is "the name stays, another password: login says that it worked" 0 echo $login_code
 is_up "the name stays, another password"
 finished
 
@@ -139,7 +141,8 @@ inline key locked.key >>"$work/client.ovpn"
 gateway_start client.ovpn -v
 asks "encrypted key" 'The password of the private key' '["password"]'
 login wrong-donkey-charger
-asks "encrypted key, a wrong password" 'The password of the private key' '["password"]'
+is "encrypted key, a wrong password: login says so" 1 echo $login_code
+asks "encrypted key, a wrong password" 'The password of the private key; the one it got is wrong' '["password"]'
 login tell-me-the-key
 is_up "encrypted key"
 finish

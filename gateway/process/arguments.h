@@ -1,0 +1,27 @@
+/* What is wrong with a command line, for a person: which word, and the
+ * nearest that there is. */
+#ifndef PROCESS_ARGUMENTS_H
+#define PROCESS_ARGUMENTS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+/* As getopt_long(), which says nothing by itself; the short option of every
+ * command is -v, where `verbose'. '?' or ':' for what arguments_problem()
+ * explains. Begins at the first argument after arguments_begin(). */
+void arguments_begin(void);
+int arguments_next(int argc, char **argv, const struct option *known,
+                   bool verbose);
+
+/* Of the last arguments_next(), whose answer is `option`. Valid until the next
+ * call. */
+const char *arguments_problem(char **argv, int option,
+                              const struct option *known);
+
+/* Of an argument that is one too many. Valid like the other. */
+const char *arguments_surplus(const char *argument);
+
+/* Prints the problem, and which help there is; 2, the exit code. */
+int arguments_refuse(const char *command, const char *problem);
+
+#endif

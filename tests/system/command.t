@@ -1,0 +1,82 @@
+#!/bin/bash
+# The command line by itself: what is wrong is named, with what helps, and usage ends with 2.
+set -u
+build=${BUILD:-build}
+program=$build/vpn-gateway
+work=$(mktemp -d "${TMPDIR:-/tmp}/vpn-gateway.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+number=0 failed=0
+
+try() { # CODE PATTERN [ARGUMENT]...: exit code, and what is printed anywhere
+    local code=0 wanted=$1 pattern=$2
+    shift 2
+    number=$((number + 1))
+    timeout 60 "${as[@]}" "$program" "$@" >"$work/printed" 2>&1 </dev/null || code=$?
+    if [ $code = "$wanted" ] && grep -qE -- "$pattern" "$work/printed"; then
+        echo "ok $number - $* ${as:+(as nobody)}"
+    else
+        failed=1
+        echo "not ok $number - $*"
+        printf 'exit %s, wanted %s and %s\n' $code "$wanted" "$pattern" | cat - "$work/printed" | sed 's/^/# /'
+    fi
+}
+as=()
+
+try 2 '^usage: vpn-gateway COMMAND'
+try 2 'unknown command `statsu.; did you mean `status.\?' statsu
+try 2 'the command comes first' --control x status
+for command in run attach serve check status settings reconnect stop login log-level kick update genkey; do
+    try 0 "^  $command " $command --help
+    try 0 "^  $command " $command -h
+    try 0 "^  $command " $command some thing --help
+    try 0 "^  $command " help $command
+    try 2 "$command: unknown option .--nonsense.; see .vpn-gateway $command --help" $command --nonsense
+    try 2 "$command: unknown option .-x." $command -x
+done
+# The help of one command is of that alone.
+number=$((number + 1))
+if "$program" status --help | grep -q genkey; then
+    failed=1
+    echo "not ok $number - help of one command is alone"
+else
+    echo "ok $number - help of one command is alone"
+fi
+try 0 '^  genkey ' --help
+try 0 '^  genkey ' help
+try 2 'did you mean .check.' help chek
+
+try 2 'run: unknown option .--profil.; did you mean .--profiles.|--profile.' run --profilee x
+try 2 'run: option .--profile. lacks its value' run --profile
+try 2 'run: unexpected argument .extra.' run --profile x extra
+try 2 'status: option .--json. takes no value' status --json=1
+try 2 'status: unknown option .--halt.' status --halt
+try 2 'status: unknown option .--wacth.; did you mean .--watch.' status --wacth
+try 2 'kick: NAME is missing' kick
+try 2 'update: OPTION is missing' update somebody
+try 2 'log-level: LEVEL is missing' log-level
+try 2 'log-level: LEVEL is error, warn, info, debug or default' log-level loud
+try 2 'stop: unexpected argument .now.' stop now
+try 2 'serve: --config FILE is missing' serve
+try 2 'serve: unknown option .--confg.; did you mean .--config.' serve --confg x
+try 2 'check: FILE is missing' check
+try 2 'check: unexpected argument .b.' check a b
+try 2 'attach: DOMID:PATH and IFNAME are wanted' attach
+try 2 'genkey: KIND and OUT are wanted' genkey tls-crypt
+try 2 'genkey: KIND is tls-auth, ' genkey nonsense "$work/out"
+try 2 'tls-crypt-v2-client needs --server-key FILE' genkey tls-crypt-v2-client "$work/out"
+try 2 'no profile is given: add --profile FILE' run --qubesdb none --downstream tap:a,ip=10.0.0.1
+[ -e /dev/xen/gntdev ] || try 2 'no qube is given: add --downstream tap:IFNAME,ip=ADDRESS' run --profile x
+try 1 'No such file or directory: it does not run, or has another --control SOCKET' status --control "$work/nothing"
+
+# Somebody else's socket.
+perl -MSocket -e 'socket(my $s, AF_UNIX, SOCK_STREAM, 0) or die; bind($s, sockaddr_un(shift)) or die; listen($s, 5)' \
+    "$work/socket"
+chmod 600 "$work/socket"
+as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+cp "$program" "$work/program" && chmod 755 "$work/program"
+LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}
+program=$work/program try 1 'Permission denied: only root, and members of its group, may ask it: try sudo' status --control "$work/socket"
+
+echo "1..$number"
+exit $failed
