@@ -12,6 +12,8 @@
 #include "gateway/process/randomness.h"
 #include "gateway/vpn/profile.h"
 
+enum { ERRORS_SHOWN = 3 };
+
 enum colour { RED, YELLOW, BOLD, PLAIN };
 
 struct check {
@@ -44,6 +46,11 @@ static void print_problem(void *context, enum config_severity severity,
         [CONFIG_WARNING] = {"warning", YELLOW},
         [CONFIG_NOTE] = {"note", BOLD},
     };
+    /* The first say what is wrong; those behind them often follow from them. */
+    if (c->errors >= ERRORS_SHOWN) {
+        c->errors += severity == CONFIG_ERROR;
+        return;
+    }
     c->errors += severity == CONFIG_ERROR;
     c->warnings += severity == CONFIG_WARNING;
     fprintf(c->out, "%s:", c->file);
@@ -125,7 +132,10 @@ int check_run(const char *file, FILE *out)
     if (c.errors + c.warnings)
         fprintf(out, ", %zu error%s, %zu warning%s\n", c.errors,
                 plural(c.errors), c.warnings, plural(c.warnings));
-    if (config.remote_count)
+    if (c.errors > ERRORS_SHOWN)
+        fprintf(out, "the first %d errors are shown; mend them first\n",
+                ERRORS_SHOWN);
+    if (config.remote_count && c.errors <= ERRORS_SHOWN)
         config_summary(&config, print_line, &c);
     config_clear(&config);
     return usable && fflush(out) == 0 ? CHECK_USABLE : CHECK_UNUSABLE;

@@ -8,6 +8,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/openvpn/push/push_options.h"
+#include "gateway/vpn/foreign_file.h"
 #include "gateway/vpn/profile_directory.h"
 #include "gateway/vpn/profile_files.h"
 
@@ -67,9 +68,13 @@ static bool read_file(const char *path, config_report *report, void *context,
     const char *problem = file < 0
                               ? profile_directory_why(errno)
                               : profile_directory_read(file, text, &status);
-    if (problem)
-        report(context, CONFIG_ERROR, 0, problem);
-    return problem == NULL;
+    if (!problem)
+        problem = foreign_file_problem(bytes_of(text->data, text->size));
+    if (!problem)
+        return true;
+    blob_free(text);
+    report(context, CONFIG_ERROR, 0, problem);
+    return false;
 }
 
 static void close_reader(struct profile_reader *r, struct blob *text)

@@ -69,6 +69,27 @@ try 2 'no profile is given: add --profile FILE' run --qubesdb none --downstream 
 [ -e /dev/xen/gntdev ] || try 2 'no qube is given: add --downstream tap:IFNAME,ip=ADDRESS' run --profile x
 try 1 'No such file or directory: it does not run, or has another --control SOCKET' status --control "$work/nothing"
 
+# What is given to check by mistake, and more errors than anybody reads.
+printf '[Interface]\nPrivateKey = x\n[Peer]\nEndpoint = a:1\n' >"$work/wg.conf"
+try 2 'error: this is a WireGuard configuration' check "$work/wg.conf"
+echo '<!DOCTYPE html><html><body>log in</body></html>' >"$work/page.ovpn"
+try 2 'error: this is a web page \(HTML\)' check "$work/page.ovpn"
+head -c 100000 "$program" >"$work/binary.ovpn"
+try 2 'error: this is a program' check "$work/binary.ovpn"
+errors() { # NUMBER
+    local result=ok
+    number=$((number + 1))
+    [ "$(grep -c 'error:' "$work/printed")" = "$1" ] || result='not ok' failed=1
+    echo "$result $number - as many errors: $1"
+}
+errors 1
+for ((i = 0; i < 12; i++)); do echo "proto nonsense$i"; done >"$work/many.ovpn"
+try 2 'not usable, 1[0-9] errors' check "$work/many.ovpn"
+errors 3
+try 2 'the first 3 errors are shown' check "$work/many.ovpn"
+try 2 'error: this is a WireGuard configuration' run --profile "$work/wg.conf" --qubesdb none \
+    --downstream tap:a,ip=10.0.0.1
+
 # Somebody else's socket.
 perl -MSocket -e 'socket(my $s, AF_UNIX, SOCK_STREAM, 0) or die; bind($s, sockaddr_un(shift)) or die; listen($s, 5)' \
     "$work/socket"
