@@ -2,7 +2,6 @@
 
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "gateway/base/log.h"
 #include "gateway/openvpn/client/config_summary.h"
@@ -10,6 +9,7 @@
 #include "gateway/openvpn/tls/tls_context.h"
 #include "gateway/process/arguments.h"
 #include "gateway/process/randomness.h"
+#include "gateway/process/terminal.h"
 #include "gateway/vpn/profile.h"
 
 enum { ERRORS_SHOWN = 3 };
@@ -123,7 +123,7 @@ static const char *plural(size_t n)
 int check_run(const char *file, FILE *out)
 {
     struct check c = {
-        .file = file, .out = out, .coloured = isatty(fileno(out)) == 1};
+        .file = file, .out = out, .coloured = terminal_has_colour(out)};
     struct config config;
     bool usable = profile_read(file, print_problem, &c, &config) &&
                   check_keys(&c, &config);

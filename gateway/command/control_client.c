@@ -18,11 +18,12 @@
 #include "gateway/process/arguments.h"
 #include "gateway/process/local_socket.h"
 #include "gateway/process/settings.h"
+#include "gateway/process/terminal.h"
 #include "gateway/serve/serve_status.h"
 
 enum { EXIT_USAGE = 2, ANSWER_MAX = 4 * 1024 * 1024, TIMEOUT_SECONDS = 10 };
 
-enum { OPTIONS_MAX = 4 };
+enum { OPTIONS_MAX = 4, WHY_SIZE = 1024 };
 
 struct options {
     const char *control;
@@ -158,23 +159,24 @@ static json_t *receive_answer(int fd)
     return answer;
 }
 
-static void complain_of_socket(const char *path, int number)
+static void explain_socket(const char *path, int number, char why[WHY_SIZE])
 {
     const char *hint = "";
     if (number == EACCES || number == EPERM)
         hint = ": only root, and members of its group, may ask it: try sudo";
     else if (number == ENOENT || number == ECONNREFUSED)
         hint = ": it does not run, or has another --control SOCKET";
-    fprintf(stderr, "vpn-gateway: no gateway answers at %s: %s%s\n", path,
-            strerror(number), hint);
+    snprintf(why, WHY_SIZE, "no gateway answers at %s: %s%s", path,
+             strerror(number), hint);
 }
 
-/* Asks (and takes `request`); NULL after saying why not. */
-static json_t *ask(const char *path, json_t *request)
+/* Asks (and takes `request`); NULL, and why not. */
+static json_t *ask_quietly(const char *path, json_t *request,
+                           char why[WHY_SIZE])
 {
     int fd = connect_to(path);
     if (fd < 0) {
-        complain_of_socket(path, errno);
+        explain_socket(path, errno, why);
         json_decref(request);
         return NULL;
     }
@@ -185,17 +187,56 @@ static json_t *ask(const char *path, json_t *request)
     const char *error =
         answer ? json_string_value(json_object_get(answer, "error"))
                : "the connection ended without an answer";
-    if (error) {
-        fprintf(stderr, "vpn-gateway: %s\n", error);
-        json_decref(answer);
-        return NULL;
-    }
+    if (!error)
+        return answer;
+    snprintf(why, WHY_SIZE, "%s", error);
+    json_decref(answer);
+    return NULL;
+}
+
+/* The same, after saying why not. */
+static json_t *ask(const char *path, json_t *request)
+{
+    char why[WHY_SIZE];
+    json_t *answer = ask_quietly(path, request, why);
+    if (!answer)
+        fprintf(stderr, "vpn-gateway: %s\n", why);
     return answer;
+}
+
+/* A signal ends what waits, so that the terminal is put in order before the
+ * signal has its effect. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+    interrupted = number;
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    const struct sigaction action = {.sa_handler = interrupt};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+}
+
+static void die_if_interrupted(void)
+{
+    if (!interrupted)
+        return;
+    signal(interrupted, SIG_DFL);
+    raise(interrupted);
+}
+
+static json_t *status_request(void)
+{
+    return json_pack("{s:s}", "command", "status");
 }
 
 static json_t *ask_status(const struct options *o)
 {
-    return ask(o->control, json_pack("{s:s}", "command", "status"));
+    return ask(o->control, status_request());
 }
 
 static void sleep_for(long milliseconds)
@@ -205,27 +246,79 @@ static void sleep_for(long milliseconds)
         NULL);
 }
 
+static void print_status(const json_t *status, const json_t *before, FILE *out,
+                         bool colour)
+{
+    if (serve_status_is(status))
+        serve_status_print(status, out);
+    else
+        status_print(status, before, out, colour);
+}
+
+/* One object a line where several come. */
 static bool show_status(const struct options *o, const json_t *status,
                         const json_t *before)
 {
     if (o->json) {
-        json_dumpf(status, stdout, JSON_INDENT(2));
+        json_dumpf(status, stdout, o->watch ? 0 : JSON_INDENT(2));
         putchar('\n');
     } else {
-        if (o->watch)
-            printf("\033[H\033[J");
-        if (serve_status_is(status))
-            serve_status_print(status, stdout);
-        else
-            status_print(status, before, stdout, isatty(STDOUT_FILENO));
+        print_status(status, before, stdout, terminal_has_colour(stdout));
     }
     return fflush(stdout) == 0;
 }
 
-/* A rate needs two looks. */
+static void show_on_screen(const json_t *status, const json_t *before,
+                           const char *why)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return;
+    if (status)
+        print_status(status, before, out, terminal_has_colour(stdout));
+    else
+        fprintf(out, "%s\nasking again and again\n", why);
+    fclose(out);
+    terminal_show(stdout, text);
+    free(text);
+    fflush(stdout);
+}
+
+/* A gateway that starts anew is waited for. */
 static int watch_status(const struct options *o)
 {
-    enum { FIRST_LOOK = 250, EACH_LOOK = 1000 }; /* ms */
+    enum { EACH_LOOK = 1000 }; /* ms */
+    char why[WHY_SIZE];
+    json_t *before = NULL, *status = ask_status(o);
+    if (!status)
+        return EXIT_FAILURE;
+    catch_signals();
+    bool screen = !o->json && terminal_enter_screen(stdout);
+    bool shown = true;
+    while (shown && !interrupted) {
+        if (screen)
+            show_on_screen(status, before, why);
+        else if (status)
+            shown = show_status(o, status, before);
+        json_decref(before);
+        before = status;
+        sleep_for(EACH_LOOK);
+        status = ask_quietly(o->control, status_request(), why);
+    }
+    if (screen)
+        terminal_leave_screen(stdout);
+    json_decref(before);
+    json_decref(status);
+    die_if_interrupted();
+    return EXIT_FAILURE;
+}
+
+/* A rate needs two looks. */
+static int look_at_status(const struct options *o)
+{
+    enum { FIRST_LOOK = 250 }; /* ms */
     json_t *before = NULL, *status = ask_status(o);
     if (status && !o->json && !serve_status_is(status)) {
         before = status;
@@ -233,13 +326,6 @@ static int watch_status(const struct options *o)
         status = ask_status(o);
     }
     bool shown = status && show_status(o, status, before);
-    while (shown && o->watch) {
-        json_decref(before);
-        before = status;
-        sleep_for(EACH_LOOK);
-        status = ask_status(o);
-        shown = status && show_status(o, status, before);
-    }
     json_decref(before);
     json_decref(status);
     return shown ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -273,31 +359,6 @@ static int give_order(const struct options *o, const char *command)
         return EXIT_FAILURE;
     json_decref(answer);
     return EXIT_SUCCESS;
-}
-
-/* A signal ends the reading of an answer, so that the terminal gets its echo
- * back before the signal has its effect. */
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int number)
-{
-    interrupted = number;
-}
-
-static void catch_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    const struct sigaction action = {.sa_handler = interrupt};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], &action, NULL);
-}
-
-static void die_if_interrupted(void)
-{
-    if (!interrupted)
-        return;
-    signal(interrupted, SIG_DFL);
-    raise(interrupted);
 }
 
 /* One line from the terminal or standard input, without its end. */
@@ -431,7 +492,7 @@ static int await_login(const struct options *o)
 
 static int log_in(const struct options *o)
 {
-    json_t *status = ask(o->control, json_pack("{s:s}", "command", "status"));
+    json_t *status = ask_status(o);
     if (!status)
         return EXIT_FAILURE;
     const char *question =
@@ -466,7 +527,7 @@ int control_client(int argc, char **argv)
     if (problem)
         return arguments_refuse(command->name, problem);
     if (strcmp(command->name, "status") == 0)
-        return watch_status(&o);
+        return o.watch ? watch_status(&o) : look_at_status(&o);
     if (strcmp(command->name, "settings") == 0)
         return show_settings(&o);
     if (strcmp(command->name, "login") == 0)
