@@ -90,6 +90,28 @@ try 2 'the first 3 errors are shown' check "$work/many.ovpn"
 try 2 'error: this is a WireGuard configuration' run --profile "$work/wg.conf" --qubesdb none \
     --downstream tap:a,ip=10.0.0.1
 
+# Bash completes what the program's help has.
+completes() { # WORD LINE...: it is among what is offered for the last word of the line
+    local wanted=$1
+    number=$((number + 1))
+    # shellcheck disable=SC2016 # of the inner shell
+    if bash -c 'set -u; . rpm/vpn-gateway.bash; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _vpn_gateway
+        printf "%s\n" "${COMPREPLY[@]}"' bash "$@" | grep -qxF -- "$wanted"; then
+        echo "ok $number - completes ${*:3}: $wanted"
+    else
+        failed=1
+        echo "not ok $number - completes ${*:3}: $wanted"
+    fi
+}
+completes reconnect "$program" rec
+completes settings "$program" se
+completes log-level "$program" help lo
+completes --watch "$program" status --w
+completes --downstream "$program" run --profile x --d
+completes --help "$program" kick --
+completes debug "$program" log-level d
+completes tls-crypt-v2-client "$program" genkey tls-c
+
 # Somebody else's socket.
 perl -MSocket -e 'socket(my $s, AF_UNIX, SOCK_STREAM, 0) or die; bind($s, sockaddr_un(shift)) or die; listen($s, 5)' \
     "$work/socket"
