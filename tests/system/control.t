@@ -108,6 +108,7 @@ ok "and takes its socket along" test ! -e "$work/control"
 client_pid=
 ok "the manager is told" wait_for 5 told STOPPING=1
 ok "status --watch: goes on" kill -0 "$watch_pid"
+end_process TERM "$watch_pid"
 code() { # of a command
     local code=0
     "$@" >"$work/printed" 2>&1 || code=$?
