@@ -234,6 +234,12 @@ capture_again() {
 
 test_number=0
 
+# The process of xl that removes a domain when it has ended takes a suspend for an end, and is gone after the first one.
+removed() { # DOMAIN
+    wait_for 3 not xl domid "$1" || xl destroy "$1"
+    wait_for 10 not xl domid "$1"
+}
+
 case_seconds=120
 
 # A test is a command; what it prints is shown when it fails. One that does not end is ended.
