@@ -54,6 +54,10 @@ CARES_LIBS := -lcares
 MNL_LIBS := -lmnl
 JANSSON_LIBS := -ljansson
 CRYPT_LIBS := -lcrypt -pthread
+SODIUM_LIBS := -lsodium
+# The shared libb2 draws libgomp in, for functions that are not used here.
+B2_STATIC := $(shell $(CC) -print-file-name=libb2.a)
+B2_LIBS := $(if $(findstring /,$(B2_STATIC)),$(B2_STATIC),-lb2)
 SECCOMP_LIBS := -lseccomp
 XENSTAT_LIBS := -lxenstat
 XENSTORE_LIBS := -lxenstore
@@ -65,7 +69,7 @@ DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
 # --- Archives ---------------------------------------------------------------------------------------------------------
 
 ROOMS := config control tls data keys session push client server
-FOLDERS := gateway $(addprefix gateway/,base packet event crypto link link/xen uplink router vpn dom0 control serve \
+FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise link link/xen uplink router vpn dom0 control serve \
     process command nano) $(addprefix gateway/openvpn/,$(ROOMS)) firewall qubesdb
 
 # What the tests of a folder are linked with, in link order: the folder and what its arrows reach, nothing else.
@@ -81,7 +85,7 @@ OPENVPN := gateway/openvpn/client gateway/openvpn/server $(OPENVPN_SESSION)
 XEN := gateway/link/xen gateway/link
 ROUTER := gateway/router firewall
 EVERYTHING := gateway gateway/command gateway/serve gateway/control gateway/dom0 gateway/vpn gateway/process $(XEN) \
-    gateway/uplink $(ROUTER) gateway/event $(OPENVPN) qubesdb
+    gateway/uplink $(ROUTER) gateway/event $(OPENVPN) gateway/crypto/noise qubesdb
 
 gateway_PARTS := $(EVERYTHING) $(BASE)
 $(foreach folder,command serve control dom0 vpn process,$(eval gateway/$(folder)_PARTS := $(EVERYTHING) $(BASE)))
@@ -89,6 +93,7 @@ gateway/base_PARTS := $(BASE)
 gateway/packet_PARTS := gateway/packet $(BASE)
 gateway/event_PARTS := gateway/event $(BASE)
 gateway/crypto_PARTS := gateway/crypto $(BASE)
+gateway/crypto/noise_PARTS := gateway/crypto/noise $(BASE)
 gateway/link_PARTS := gateway/link gateway/packet gateway/event $(BASE)
 gateway/link/xen_PARTS := $(XEN) gateway/packet gateway/event $(BASE)
 gateway/uplink_PARTS := gateway/uplink gateway/packet gateway/event $(BASE)
@@ -113,6 +118,7 @@ xen_PARTS := $(gateway/link/xen_PARTS)
 
 # The libraries an archive needs when something is linked with it.
 gateway/crypto_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS)
+gateway/crypto/noise_LIBS = $(SODIUM_LIBS) $(B2_LIBS)
 gateway/openvpn/data_LIBS = $(LZO_LIBS) $(LZ4_LIBS)
 gateway/link/xen_LIBS = $(XEN_LIBS)
 gateway/uplink_LIBS = $(CARES_LIBS) $(MNL_LIBS)
@@ -193,6 +199,7 @@ CRAFT := tests/packet/craft.c
 firewall_BORROWS := $(CRAFT)
 router_BORROWS := $(CRAFT)
 dom0_BORROWS := tests/qubesdb/daemon.c
+crypto/noise_BORROWS := tests/crypto/vectors.c
 openvpn/keys_BORROWS := tests/crypto/vectors.c
 openvpn/data_BORROWS := tests/crypto/vectors.c
 openvpn/session_BORROWS := tests/crypto/vectors.c tests/openvpn/data/channel_pair.c
