@@ -95,10 +95,12 @@ bool mirror_update(struct mirror *m, struct instant now,
                    struct store *reading)
 {
     struct store changes = {0};
-    bool done = collect(&changes, scope, path, &m->store, reading) &&
-                collect(&changes, scope, path, reading, &m->store) &&
-                take_over(&m->store, scope, path, reading);
-    if (done) {
+    bool collected = collect(&changes, scope, path, &m->store, reading) &&
+                     collect(&changes, scope, path, reading, &m->store);
+    bool done = collected && take_over(&m->store, scope, path, reading);
+    if (collected) {
+        /* Also after half a take-over: the next reading is compared with what
+         * the store has by then, and would not tell these again. */
         for (size_t i = 0; i < changes.count; i++)
             m->owner->changed(m->owner->context, now, changes.entries[i]->path);
     }

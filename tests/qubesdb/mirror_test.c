@@ -88,6 +88,48 @@ static void only_differences_within_the_scope_are_told(void **state)
     mirror_clear(&m);
 }
 
+/* Leaves room for one empty entry, not for two. */
+static void fill(struct store *s)
+{
+    static const uint8_t much[MESSAGE_DATA_MAX];
+    char path[MESSAGE_PATH_SIZE];
+    size_t n = 0;
+    for (size_t size = sizeof much;; size = 0) {
+        do
+            snprintf(path, sizeof path, "/z/%zu", n);
+        while (store_set(s, path, bytes_of(much, size)) && ++n);
+        if (size == 0)
+            break;
+    }
+    snprintf(path, sizeof path, "/z/%zu", n - 1);
+    assert_true(store_remove(s, path));
+}
+
+static void what_half_a_reading_changed_is_told(void **state)
+{
+    (void)state;
+    struct told t = {0};
+    const struct mirror_owner owner = {&t, on_rules, on_changed, NULL};
+    struct instant now = {0};
+    struct mirror m;
+    struct store reading = {0};
+    struct bytes value;
+
+    mirror_init(&m, &owner);
+    set(&m.store, "/vm-config/a", "1");
+    fill(&m.store);
+    set(&reading, "/vm-config/a", "2");
+    set(&reading, "/vm-config/b", "");
+    set(&reading, "/vm-config/c", "");
+    assert_false(
+        mirror_update(&m, now, MIRROR_PREFIX, "/vm-config/", &reading));
+    assert_true(store_get(&m.store, "/vm-config/a", &value));
+    assert_memory_equal(value.data, "2", 1);
+    assert_string_equal(t.text, "/vm-config/a /vm-config/b /vm-config/c ");
+    store_clear(&reading);
+    mirror_clear(&m);
+}
+
 static void the_end_of_rules_is_told_once(void **state)
 {
     (void)state;
@@ -124,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_scope_covers_what_it_says),
         cmocka_unit_test(only_differences_within_the_scope_are_told),
+        cmocka_unit_test(what_half_a_reading_changed_is_told),
         cmocka_unit_test(the_end_of_rules_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
