@@ -53,8 +53,10 @@ static void raise_limit(rlim_t needed)
         return;
     limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < needed)
-        log_warn("serve: the system's limit lets in %llu connections at most",
-                 (unsigned long long)limit.rlim_cur - OTHER_DESCRIPTORS);
+        log_warn("serve: the limit of %llu open files (LimitNOFILE=) is less "
+                 "than the %llu that max-clients may need",
+                 (unsigned long long)limit.rlim_cur,
+                 (unsigned long long)needed);
 }
 
 static bool open_tcp(struct serve_listeners *l, const struct server_config *c,
