@@ -79,6 +79,10 @@
     /* tunnel, sent */                                                         \
     X(SEAL_NO_KEY, "tunnel: no key to send with")                              \
     X(SEAL_LIMIT, "tunnel: the key's packet numbers are used up")              \
+    X(SEAL_HELD, "tunnel: kept until there is a key")                          \
+    X(SEAL_HELD_FULL, "tunnel: too many are kept until there is a key")        \
+    X(SEAL_NO_PEER, "tunnel: no peer has the destination")                     \
+    X(DATA_SPOOFED, "tunnel: the peer may not use the packet's source")        \
     /* uplink */                                                               \
     X(UPLINK_BUSY, "uplink: the system's send buffer is full")                 \
     X(UPLINK_ERROR, "uplink: the system refused the datagram")                 \

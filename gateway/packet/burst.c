@@ -27,6 +27,8 @@ uint32_t burst_inner_size(const struct burst_layout *layout,
     if (sealed_size <= fixed)
         return 0;
     uint32_t body = sealed_size - fixed;
+    if (layout->limit)
+        return body < layout->limit ? body - body % layout->block : body;
     if (layout->block > 1) {
         uint32_t more = (uint32_t)layout->lead + layout->trail;
         uint32_t chained = body + more;

@@ -3,13 +3,16 @@
 #include "tests/unit.h"
 
 /* What tunnels ask for: AES-GCM with short and long packet numbers, CBC with
- * SHA1, the same with the swap framing, a stream of nothing. */
+ * SHA1, the same with the swap framing, WireGuard with an MTU that is no
+ * multiple of the block and with one that is, a stream of nothing. */
 static const struct burst_layout layouts[] = {
     {.head = 24},
     {.head = 12, .tail = 16},
     {.head = 40 + 4, .lead = 4, .block = 16},
     {.head = 40 + 5, .lead = 5, .block = 16, .tail = 1, .trail = 1},
     {.head = 28 + 8, .lead = 4, .block = 8, .tail = 3},
+    {.head = 16, .block = 16, .tail = 16, .limit = 1420},
+    {.head = 16, .block = 16, .tail = 16, .limit = 1280},
     {0},
 };
 
@@ -35,6 +38,22 @@ static void sealed_sizes_are_what_the_ciphers_add(void **state)
         .head = 44, .lead = 4, .block = 16, .tail = 1, .trail = 1};
     assert_int_equal(burst_sealed_size(&swap, 10), 40 + 16);
     assert_int_equal(burst_sealed_size(&swap, 11), 40 + 32);
+}
+
+static void zeros_fill_a_block_but_never_beyond_the_limit(void **state)
+{
+    (void)state;
+    const struct burst_layout odd = {
+        .head = 16, .block = 16, .tail = 16, .limit = 1420};
+    for (uint32_t size = 0; size <= 1500; size++) {
+        uint32_t rounded = (size + 15) / 16 * 16;
+        uint32_t body = size > 1420 ? size : rounded < 1420 ? rounded : 1420;
+        assert_int_equal(burst_padded_size(&odd, size), body);
+        assert_int_equal(burst_sealed_size(&odd, size), 32 + body);
+    }
+    assert_int_equal(burst_sealed_size(&odd, 0), 32); /* a keepalive */
+    assert_int_equal(burst_sealed_size(&odd, 1408), 32 + 1408);
+    assert_int_equal(burst_sealed_size(&odd, 1409), 32 + 1420);
 }
 
 static void the_inner_size_is_the_largest_that_fits(void **state)
@@ -146,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sealed_sizes_are_what_the_ciphers_add),
+        cmocka_unit_test(zeros_fill_a_block_but_never_beyond_the_limit),
         cmocka_unit_test(the_inner_size_is_the_largest_that_fits),
         cmocka_unit_test(datagrams_lie_back_to_back),
         cmocka_unit_test(a_full_burst_takes_no_more),
