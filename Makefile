@@ -69,7 +69,7 @@ DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
 # --- Archives ---------------------------------------------------------------------------------------------------------
 
 ROOMS := config control tls data keys session push client server
-FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise link link/xen uplink router vpn dom0 control serve \
+FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise wireguard link link/xen uplink router vpn dom0 control serve \
     process command nano) $(addprefix gateway/openvpn/,$(ROOMS)) firewall qubesdb
 
 # What the tests of a folder are linked with, in link order: the folder and what its arrows reach, nothing else.
@@ -82,10 +82,11 @@ OPENVPN_TLS := gateway/openvpn/tls $(OPENVPN_CONFIG)
 OPENVPN_PUSH := gateway/openvpn/push $(OPENVPN_DATA)
 OPENVPN_SESSION := gateway/openvpn/session gateway/openvpn/tls $(OPENVPN_PUSH)
 OPENVPN := gateway/openvpn/client gateway/openvpn/server $(OPENVPN_SESSION)
+WIREGUARD := gateway/wireguard gateway/packet gateway/crypto/noise gateway/crypto
 XEN := gateway/link/xen gateway/link
 ROUTER := gateway/router firewall
 EVERYTHING := gateway gateway/command gateway/serve gateway/control gateway/dom0 gateway/vpn gateway/process $(XEN) \
-    gateway/uplink $(ROUTER) gateway/event $(OPENVPN) gateway/crypto/noise qubesdb
+    gateway/uplink $(ROUTER) gateway/event gateway/wireguard gateway/crypto/noise $(OPENVPN) qubesdb
 
 gateway_PARTS := $(EVERYTHING) $(BASE)
 $(foreach folder,command serve control dom0 vpn process,$(eval gateway/$(folder)_PARTS := $(EVERYTHING) $(BASE)))
@@ -99,6 +100,7 @@ gateway/link/xen_PARTS := $(XEN) gateway/packet gateway/event $(BASE)
 gateway/uplink_PARTS := gateway/uplink gateway/packet gateway/event $(BASE)
 gateway/router_PARTS := $(ROUTER) gateway/packet $(BASE)
 gateway/nano_PARTS := gateway/nano gateway/event $(BASE)
+gateway/wireguard_PARTS := $(WIREGUARD) $(BASE)
 gateway/openvpn/keys_PARTS := $(OPENVPN_KEYS) $(BASE)
 gateway/openvpn/control_PARTS := $(OPENVPN_CONTROL) $(BASE)
 gateway/openvpn/data_PARTS := $(OPENVPN_DATA) $(BASE)
@@ -200,6 +202,7 @@ firewall_BORROWS := $(CRAFT)
 router_BORROWS := $(CRAFT)
 dom0_BORROWS := tests/qubesdb/daemon.c
 crypto/noise_BORROWS := tests/crypto/vectors.c
+wireguard_BORROWS := tests/crypto/vectors.c
 openvpn/keys_BORROWS := tests/crypto/vectors.c
 openvpn/data_BORROWS := tests/crypto/vectors.c
 openvpn/session_BORROWS := tests/crypto/vectors.c tests/openvpn/data/channel_pair.c

@@ -1,0 +1,26 @@
+/*
+ * The timestamps of initiations (TAI64N). A responder takes only one that is
+ * greater than all before it, for as long as it knows the peer: so they never
+ * fall, not even where the clock does, and never run ahead of the clock by
+ * more than what that needs. They tell the time to 2^24 ns only.
+ */
+#ifndef WIREGUARD_TIMESTAMP_H
+#define WIREGUARD_TIMESTAMP_H
+
+#include "gateway/wireguard/wire.h"
+
+/* The last one sent; starts zeroed, and outlives connections. */
+struct timestamp {
+    int64_t seconds;
+    uint32_t step; /* of 2^24 ns in the second */
+};
+
+/* The next one, when the clock says `unix_us`, microseconds since 1970. */
+void timestamp_next(struct timestamp *last, int64_t unix_us,
+                    uint8_t out[WIRE_TIMESTAMP_SIZE]);
+
+/* `a` is later than `b`. */
+bool timestamp_later(const uint8_t a[WIRE_TIMESTAMP_SIZE],
+                     const uint8_t b[WIRE_TIMESTAMP_SIZE]);
+
+#endif
