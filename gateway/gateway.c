@@ -80,7 +80,6 @@ static void tunnel_up(void *context, struct instant now,
     g->up = true;
     g->granted = *tunnel;
     limit_tunnel(g, now);
-    desktop_notice_up(&g->announce);
 }
 
 static void tunnel_down(void *context, struct instant now)
@@ -88,7 +87,6 @@ static void tunnel_down(void *context, struct instant now)
     struct gateway *g = context;
     g->up = false;
     traffic_tunnel_down(g->traffic, now);
-    desktop_notice_down(&g->announce, now);
 }
 
 static void tunnel_received(void *context, struct instant now,
@@ -98,16 +96,15 @@ static void tunnel_received(void *context, struct instant now,
     traffic_from_tunnel(g->traffic, now, burst);
 }
 
-static void tunnel_asks(void *context)
+static void tunnel_state(void *context, struct instant now,
+                         enum vpn_state state, const char *why)
 {
     struct gateway *g = context;
-    desktop_notice_login(&g->announce);
-}
-
-static void tunnel_state(void *context, const char *line)
-{
-    struct gateway *g = context;
+    char line[256];
+    snprintf(line, sizeof line, "%s%s%s", vpn_state_name(state),
+             why ? ": " : "", why ? why : "");
     notify_status(&g->notify, line);
+    desktop_notice_state(&g->announce, now, state);
 }
 
 static void tunnel_stopped(void *context, const char *why)
@@ -417,7 +414,6 @@ static bool open_vpn(struct gateway *g)
         .up = tunnel_up,
         .down = tunnel_down,
         .received = tunnel_received,
-        .asks = tunnel_asks,
         .state = tunnel_state,
         .stopped = tunnel_stopped,
     };
@@ -483,10 +479,11 @@ enum error gateway_run(struct gateway *g, const struct sandbox *sandbox)
 {
     struct instant now = loop_now(g->loop);
     g->sandbox = sandbox;
-    log_info("gateway: serving %zu link%s, blocked until the tunnel is up",
+    log_info("gateway: serving %zu link%s; nothing leaves until the VPN is "
+             "connected",
              g->link_count, g->link_count == 1 ? "" : "s");
     /* Ready before there is a tunnel: qubes may start, and are refused. */
-    notify_ready(&g->notify, "tunnel idle");
+    notify_ready(&g->notify, vpn_state_name(VPN_STATE_BLOCKED));
     if (g->dom0)
         loop_timer_set(&g->patience,
                        instant_after(now, duration_seconds(DOM0_PATIENCE)));

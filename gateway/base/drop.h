@@ -21,7 +21,7 @@
     X(MARTIAN, "router: source or destination cannot be routed")               \
     X(QUBE_TO_QUBE, "router: from qube to qube")                               \
     X(NO_ROUTE, "router: the tunnel does not carry the destination")           \
-    X(TUNNEL_DOWN, "router: the tunnel is down")                               \
+    X(TUNNEL_DOWN, "router: the VPN is not connected")                         \
     X(UNKNOWN_QUBE, "router: no such qube")                                    \
     X(GATEWAY_SERVICE, "router: the gateway offers no such service")           \
     X(NO_RESOLVER, "router: the tunnel has no DNS resolver")                   \

@@ -13,6 +13,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
+#include "gateway/base/vpn_state.h"
 #include "gateway/control/settings_report.h"
 #include "gateway/control/status.h"
 #include "gateway/process/arguments.h"
@@ -445,12 +446,14 @@ enum verdict { LOGIN_GOOD, LOGIN_BAD, LOGIN_UNDER_WAY };
 /* What came of it so far; says what. */
 static enum verdict judge_login(const json_t *status)
 {
-    const char *state = json_string_value(json_object_get(status, "state"));
+    enum vpn_state state = VPN_STATE_CONNECTING;
+    (void)vpn_state_of(json_string_value(json_object_get(status, "state")),
+                       &state);
     const char *why = json_string_value(json_object_get(status, "last_error"));
     const char *question =
         json_string_value(json_object_get(status, "question"));
     if (json_is_true(json_object_get(status, "up"))) {
-        fputs("logged in: the tunnel is up\n", stderr);
+        fprintf(stderr, "logged in: %s\n", vpn_state_name(VPN_STATE_CONNECTED));
         return LOGIN_GOOD;
     }
     if (question) {
@@ -458,7 +461,7 @@ static enum verdict judge_login(const json_t *status)
                 why ? why : "", question);
         return LOGIN_BAD;
     }
-    if (state && strcmp(state, "stopped") == 0) {
+    if (state == VPN_STATE_STOPPED) {
         fprintf(stderr, "not logged in: %s\n", why ? why : "it stopped");
         return LOGIN_BAD;
     }
@@ -483,7 +486,7 @@ static int await_login(const struct options *o)
     why = json_string_value(json_object_get(status, "last_error"));
     if (verdict == LOGIN_UNDER_WAY)
         fprintf(stderr,
-                "the answer was sent, but the tunnel is not up yet%s%s; "
+                "the answer was sent, but the VPN is not connected yet%s%s; "
                 "`vpn-gateway status' says more\n",
                 why ? ": " : "", why ? why : "");
     json_decref(status);

@@ -37,7 +37,7 @@ static const struct usage {
      "of a server: end a client's session; with --halt it is told to stay\n"
      "          away"},
     {"update", "NAME OPTION... " CONTROL,
-     "of a server: push other options to a client that is up"},
+     "of a server: push other options to a client that is connected"},
     {"genkey", "KIND [--server-key FILE] [--metadata TEXT] OUT",
      "make a key file; KIND is tls-auth, tls-crypt, tls-crypt-v2-server or\n"
      "          tls-crypt-v2-client"},

@@ -212,7 +212,7 @@ static json_t *wanted_json(const struct client_status *c)
 json_t *status_json(const struct status_source *s)
 {
     struct client_status c = {
-        .state = CLIENT_IDLE,
+        .vpn_state = VPN_STATE_BLOCKED,
         .since = s->vpn.since,
         .last_error = s->vpn.blocked,
     };
@@ -226,7 +226,7 @@ json_t *status_json(const struct status_source *s)
     json_t *o = json_object();
 
     json_object_set_new(o, "clock_seconds", json_real((double)s->now.us / 1e6));
-    json_object_set_new(o, "state", json_string(client_state_name(c.state)));
+    json_object_set_new(o, "state", json_string(vpn_state_name(c.vpn_state)));
     json_object_set_new(o, "up", json_boolean(c.state == CLIENT_UP));
     json_object_set_new(o, "since_seconds",
                         json_real(seconds_between(s->now, c.since)));

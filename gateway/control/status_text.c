@@ -60,15 +60,15 @@ static void print_state(const json_t *status, FILE *out, bool colour)
     const char *start = !colour ? "" : up ? "\033[32m" : "\033[31m";
     const char *end = colour ? "\033[0m" : "";
 
-    fprintf(out, "tunnel    %s%s%s for ", start, text_of(status, "state"), end);
+    fprintf(out, "VPN       %s%s%s for ", start, text_of(status, "state"), end);
     print_seconds(out,
                   json_real_value(json_object_get(status, "since_seconds")));
     const json_t *retry = json_object_get(status, "retry_seconds");
     if (json_is_real(retry)) {
-        fprintf(out, ", next try in ");
+        fprintf(out, ", next attempt in ");
         print_seconds(out, json_real_value(retry));
     }
-    fprintf(out, "%s\n", up ? "" : " (blocked: nothing leaves)");
+    fprintf(out, "%s\n", up ? "" : " (nothing leaves)");
     if (!up && text_of(status, "last_error"))
         fprintf(out, "reason    %s\n", text_of(status, "last_error"));
     if (text_of(status, "profile"))

@@ -8,8 +8,12 @@
 #include "gateway/process/local_socket.h"
 
 /* With its address each time: the other end may come and go. */
-static void say(struct desktop_notice *a, const char *word)
+static void say(struct desktop_notice *a, enum vpn_state state)
 {
+    const char *word = vpn_state_name(state);
+    loop_timer_set(&a->patience, INSTANT_NEVER);
+    a->waits = false;
+    a->said_connected = state == VPN_STATE_CONNECTED;
     if (a->fd < 0)
         return;
     if (sendto(a->fd, word, strlen(word), MSG_DONTWAIT | MSG_NOSIGNAL,
@@ -17,12 +21,11 @@ static void say(struct desktop_notice *a, const char *word)
         log_debug("announce: %s: %s", word, strerror(errno));
 }
 
-static void stays_down(void *context, struct instant now)
+static void stays_lost(void *context, struct instant now)
 {
     struct desktop_notice *a = context;
     (void)now;
-    a->said_up = a->waits = false;
-    say(a, "down");
+    say(a, a->state);
 }
 
 void desktop_notice_open(struct desktop_notice *a, struct loop *loop,
@@ -31,7 +34,7 @@ void desktop_notice_open(struct desktop_notice *a, struct loop *loop,
     *a = (struct desktop_notice){
         .fd = -1,
         .loop = loop,
-        .patience = {INSTANT_NEVER, stays_down, a, NULL},
+        .patience = {INSTANT_NEVER, stays_lost, a, NULL},
     };
     loop_add_timer(loop, &a->patience);
     if (!path)
@@ -44,27 +47,19 @@ void desktop_notice_open(struct desktop_notice *a, struct loop *loop,
 
 void desktop_notice_close(struct desktop_notice *a)
 {
+    if (a->said_connected)
+        say(a, VPN_STATE_STOPPED);
     loop_remove_timer(a->loop, &a->patience);
-    if (a->said_up)
-        say(a, "down");
-    a->said_up = false;
     if (a->fd >= 0)
         close(a->fd);
     a->fd = -1;
 }
 
-void desktop_notice_up(struct desktop_notice *a)
+static void lost(struct desktop_notice *a, struct instant now,
+                 enum vpn_state state)
 {
-    loop_timer_set(&a->patience, INSTANT_NEVER);
-    a->waits = false;
-    if (!a->said_up)
-        say(a, "up");
-    a->said_up = true;
-}
-
-void desktop_notice_down(struct desktop_notice *a, struct instant now)
-{
-    if (!a->said_up || a->waits)
+    a->state = state;
+    if (!a->said_connected || a->waits)
         return;
     a->waits = true;
     loop_timer_set(
@@ -72,7 +67,33 @@ void desktop_notice_down(struct desktop_notice *a, struct instant now)
         instant_after(now, duration_seconds(DESKTOP_NOTICE_PATIENCE)));
 }
 
-void desktop_notice_login(struct desktop_notice *a)
+static void back(struct desktop_notice *a)
 {
-    say(a, "login");
+    if (!a->said_connected)
+        say(a, VPN_STATE_CONNECTED);
+    a->waits = false;
+    loop_timer_set(&a->patience, INSTANT_NEVER);
+}
+
+void desktop_notice_state(struct desktop_notice *a, struct instant now,
+                          enum vpn_state state)
+{
+    switch (state) {
+    case VPN_STATE_CONNECTED:
+        back(a);
+        break;
+    case VPN_STATE_WAITING_FOR_LOGIN:
+        say(a, state);
+        break;
+    case VPN_STATE_STOPPED:
+        if (a->said_connected)
+            say(a, state);
+        break;
+    case VPN_STATE_CONNECTING:
+    case VPN_STATE_WAITING_TO_RETRY:
+    case VPN_STATE_BLOCKED:
+    case VPN_STATE_COUNT:
+        lost(a, now, state);
+        break;
+    }
 }

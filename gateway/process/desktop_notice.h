@@ -1,11 +1,12 @@
 /*
- * Tells the person at the screen what became of the tunnel: one word in a
- * datagram to a socket. Whoever has it (vpn-gateway-announce.socket) makes a
- * notification of the desktop out of it.
+ * Tells the person at the screen what became of the VPN: the name of its state
+ * (gateway/base/vpn_state.h) in a datagram to a socket. The service behind it
+ * (vpn-gateway-announce.socket) makes a notification of the desktop out of it.
  *
- *   up      the tunnel stands
- *   down    it stood, and has not been back for DESKTOP_NOTICE_PATIENCE
- *   login   something is asked that a person knows
+ *   connected           once
+ *   waiting for login   each time
+ *   any other           it was connected, and has not been again for
+ *                       DESKTOP_NOTICE_PATIENCE; `stopped' at once
  *
  * Nobody is waited for; where nobody has the socket nothing happens. No text
  * of a server's is ever handed on. Opened before the sandbox; afterwards it
@@ -16,6 +17,7 @@
 
 #include <sys/un.h>
 
+#include "gateway/base/vpn_state.h"
 #include "gateway/event/loop.h"
 
 enum { DESKTOP_NOTICE_PATIENCE = 4 /* s; an ordinary reconnect is no news */ };
@@ -25,18 +27,18 @@ struct desktop_notice {
     int fd; /* -1: nobody wants to know */
     struct sockaddr_un to;
     struct loop *loop;
-    struct loop_timer patience; /* until "down" is said */
-    bool said_up, waits;
+    struct loop_timer patience; /* until a loss is said */
+    enum vpn_state state;       /* to be said then */
+    bool said_connected, waits;
 };
 
 /* `path` is a socket's, or NULL: nobody. */
 void desktop_notice_open(struct desktop_notice *a, struct loop *loop,
                          const char *path);
-/* What was up is down then. */
+/* What was connected is stopped then. */
 void desktop_notice_close(struct desktop_notice *a);
 
-void desktop_notice_up(struct desktop_notice *a);
-void desktop_notice_down(struct desktop_notice *a, struct instant now);
-void desktop_notice_login(struct desktop_notice *a);
+void desktop_notice_state(struct desktop_notice *a, struct instant now,
+                          enum vpn_state state);
 
 #endif

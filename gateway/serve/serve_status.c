@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "gateway/base/log.h"
+#include "gateway/base/vpn_state.h"
 #include "gateway/control/status.h"
 
 static json_t *address_json(const struct address *a)
@@ -73,18 +74,20 @@ void serve_status_print(const json_t *status, FILE *out)
     size_t i;
     json_t *c, *count;
     const char *name;
-    fprintf(out,
-            "clients   %" PRId64 " up, %" PRId64 " negotiating, %" PRId64
-            " logins so far\n",
-            number_of(status, "clients_up"),
-            number_of(status, "clients_negotiating"),
-            number_of(status, "logins"));
+    fprintf(
+        out,
+        "clients   %" PRId64 " %s, %" PRId64 " %s, %" PRId64 " logins so far\n",
+        number_of(status, "clients_up"), vpn_state_name(VPN_STATE_CONNECTED),
+        number_of(status, "clients_negotiating"),
+        vpn_state_name(VPN_STATE_CONNECTING), number_of(status, "logins"));
     json_array_foreach(json_object_get(status, "clients"), i, c)
     {
         fprintf(out,
-                "%-9s %-20s %-15s %-24s in %" PRId64 " B, out %" PRId64
+                "%-10s %-20s %-15s %-24s in %" PRId64 " B, out %" PRId64
                 " B, %s\n",
-                json_is_true(json_object_get(c, "up")) ? "up" : "waits",
+                vpn_state_name(json_is_true(json_object_get(c, "up"))
+                                   ? VPN_STATE_CONNECTED
+                                   : VPN_STATE_CONNECTING),
                 text_of(c, "name"), text_of(c, "ipv4"), text_of(c, "address"),
                 number_of(c, "bytes_in"), number_of(c, "bytes_out"),
                 text_of(c, "cipher"));

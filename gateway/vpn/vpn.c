@@ -74,21 +74,12 @@ static void client_received(void *context, struct instant now,
     v->owner.received(v->owner.context, now, burst);
 }
 
-static void client_asks(void *context)
-{
-    struct vpn *v = context;
-    v->owner.asks(v->owner.context);
-}
-
 static void client_changed(void *context, struct instant now,
                            const struct client_status *status)
 {
     struct vpn *v = context;
-    char line[256];
-    const char *why = status->state == CLIENT_UP ? NULL : status->last_error;
-    snprintf(line, sizeof line, "tunnel %s%s%s",
-             client_state_name(status->state), why ? ": " : "", why ? why : "");
-    v->owner.state(v->owner.context, line);
+    v->owner.state(v->owner.context, now, status->vpn_state,
+                   status->state == CLIENT_UP ? NULL : status->last_error);
     const struct uplink *uplink =
         v->client ? vpn_client_uplink(v->client) : NULL;
     if (v->routes && uplink && status->state == CLIENT_NEGOTIATING)
@@ -130,7 +121,6 @@ static void retire(struct vpn *v, struct instant now)
 
 static void block(struct vpn *v, struct instant now, const char *why)
 {
-    char line[256];
     bool same = !v->client && strcmp(v->blocked, why) == 0;
     retire(v, now);
     v->overlay_changed = false;
@@ -138,9 +128,8 @@ static void block(struct vpn *v, struct instant now, const char *why)
         return;
     v->since = now;
     snprintf(v->blocked, sizeof v->blocked, "%s", why);
-    log_warn("vpn: nothing is connected to: %s", v->blocked);
-    snprintf(line, sizeof line, "blocked: %.200s", v->blocked);
-    v->owner.state(v->owner.context, line);
+    log_warn("tunnel: %s: %s", vpn_state_name(VPN_STATE_BLOCKED), v->blocked);
+    v->owner.state(v->owner.context, now, VPN_STATE_BLOCKED, v->blocked);
 }
 
 /* For profiles_pick(). */
@@ -153,7 +142,6 @@ static bool take(void *context, struct config *profile,
         .up = client_up,
         .down = client_down,
         .received = client_received,
-        .asks = client_asks,
         .state = client_changed,
         .stopped = client_stopped,
     };

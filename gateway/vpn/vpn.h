@@ -20,6 +20,7 @@
 #define VPN_VPN_H
 
 #include "gateway/base/tunnel.h"
+#include "gateway/base/vpn_state.h"
 #include "gateway/event/loop.h"
 #include "gateway/packet/burst.h"
 #include "gateway/vpn/profiles.h"
@@ -41,10 +42,10 @@ struct vpn_owner {
     void (*down)(void *context, struct instant now);
     /* Packets, opened in place; those with a drop reason are none. */
     void (*received)(void *context, struct instant now, struct burst *burst);
-    /* Something is asked that a person knows. */
-    void (*asks)(void *context);
-    /* A line for the service manager: the state is another. */
-    void (*state)(void *context, const char *line);
+    /* The state is another, or the same once more for another reason; `why',
+     * which may be NULL, is for a person. */
+    void (*state)(void *context, struct instant now, enum vpn_state state,
+                  const char *why);
     /* There will be no tunnel any more. */
     void (*stopped)(void *context, const char *why);
 };

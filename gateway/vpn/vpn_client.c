@@ -24,6 +24,7 @@ struct vpn_client {
     uint16_t told_mtu;         /* of the outer path */
     uint64_t told_refusals;
     enum client_state told;
+    enum vpn_state told_vpn;
     uint64_t told_reconnects;
     bool held, retiring;
 };
@@ -107,8 +108,8 @@ static void perform(struct vpn_client *c, struct instant now,
         break;
     case CLIENT_ACTION_ASK:
         set_question(c, action->text);
-        log_warn("vpn: %s: answer with `vpn-gateway login`", action->text);
-        c->owner.asks(c->owner.context);
+        log_warn("tunnel: %s: %s: answer with `vpn-gateway login`",
+                 vpn_state_name(VPN_STATE_WAITING_FOR_LOGIN), action->text);
         break;
     case CLIENT_ACTION_STOPPED:
         c->owner.down(c->owner.context, now);
@@ -126,8 +127,11 @@ static void pump(struct vpn_client *c, struct instant now)
         perform(c, now, &action);
     client_status(c->client, &status);
     /* Of a failure at once nothing is seen but that it was one more. */
-    if (status.state != c->told || status.reconnects != c->told_reconnects) {
+    if (!c->retiring &&
+        (status.state != c->told || status.vpn_state != c->told_vpn ||
+         status.reconnects != c->told_reconnects)) {
         c->told = status.state;
+        c->told_vpn = status.vpn_state;
         c->told_reconnects = status.reconnects;
         loop_timer_set(&c->waiting,
                        instant_after(now, duration_seconds(TELL_WAITING)));

@@ -22,8 +22,6 @@ struct vpn_client_owner {
     void (*down)(void *context, struct instant now);
     /* Packets, opened in place; those with a drop reason are none. */
     void (*received)(void *context, struct instant now, struct burst *burst);
-    /* Something is asked that a person knows: vpn_client_question(). */
-    void (*asks)(void *context);
     /* It is in another state. */
     void (*state)(void *context, struct instant now,
                   const struct client_status *status);

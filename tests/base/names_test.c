@@ -1,9 +1,10 @@
-/* The tables of names: drop reasons and errors. */
+/* The tables of names: drop reasons, errors, states of the VPN. */
 #include <ctype.h>
 #include <errno.h>
 
 #include "gateway/base/drop.h"
 #include "gateway/base/error.h"
+#include "gateway/base/vpn_state.h"
 #include "tests/unit.h"
 
 static void every_drop_reason_has_its_own_name_and_text(void **state)
@@ -45,6 +46,20 @@ static void every_error_has_a_text(void **state)
     }
 }
 
+static void every_state_is_found_by_its_name(void **state)
+{
+    (void)state;
+    enum vpn_state found = VPN_STATE_COUNT;
+    for (enum vpn_state s = 0; s < VPN_STATE_COUNT; s++) {
+        assert_true(vpn_state_of(vpn_state_name(s), &found));
+        assert_int_equal(found, s);
+    }
+    assert_false(vpn_state_of("up", &found));
+    assert_false(vpn_state_of("", &found));
+    assert_false(vpn_state_of(NULL, &found));
+    assert_string_equal(vpn_state_name(VPN_STATE_COUNT), "?");
+}
+
 static void no_errno_is_ok(void **state)
 {
     (void)state;
@@ -64,6 +79,7 @@ int main(void)
         cmocka_unit_test(every_drop_reason_has_its_own_name_and_text),
         cmocka_unit_test(drops_are_counted_by_reason),
         cmocka_unit_test(every_error_has_a_text),
+        cmocka_unit_test(every_state_is_found_by_its_name),
         cmocka_unit_test(no_errno_is_ok),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

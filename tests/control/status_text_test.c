@@ -5,13 +5,13 @@
 #include <stdio.h>
 
 #define UP                                                                     \
-    "\"state\":\"up\",\"up\":true,\"since_seconds\":61.0,"                     \
+    "\"state\":\"connected\",\"up\":true,\"since_seconds\":61.0,"              \
     "\"qubesdb\":\"in contact\",\"profile\":\"/p/work.ovpn\","
 
 static json_t *traffic(double clock, int up, int down)
 {
     return json_pack("{s:f,s:s,s:b,s:f,s:s,s:{s:i,s:i}}", "clock_seconds",
-                     clock, "state", "up", "up", 1, "since_seconds", 1.0,
+                     clock, "state", "connected", "up", 1, "since_seconds", 1.0,
                      "qubesdb", "none", "traffic", "bytes_up", up, "bytes_down",
                      down);
 }
@@ -40,7 +40,7 @@ static void a_tunnel_and_its_profile_are_said_first(void **state)
 {
     (void)state;
     char *text = print_text("{" UP "\"problems\":[]}");
-    assert_non_null(strstr(text, "tunnel    up for 1 min 1 s\n"));
+    assert_non_null(strstr(text, "VPN       connected for 1 min 1 s\n"));
     assert_non_null(strstr(text, "profile   /p/work.ovpn\n"));
     assert_null(strstr(text, "problem"));
     assert_null(strstr(text, "rate"));
@@ -67,10 +67,11 @@ static void a_block_has_its_reason_and_each_problem_once(void **state)
 {
     (void)state;
     char *text =
-        print_text("{\"state\":\"idle\",\"up\":false,\"since_seconds\":5.0,"
+        print_text("{\"state\":\"blocked\",\"up\":false,\"since_seconds\":5.0,"
                    "\"last_error\":\"no such file\",\"qubesdb\":\"no answer\","
                    "\"problems\":[\"no such file\",\"vpn-mtu: many\"]}");
-    assert_non_null(strstr(text, "idle for 5 s (blocked: nothing leaves)\n"));
+    assert_non_null(
+        strstr(text, "VPN       blocked for 5 s (nothing leaves)\n"));
     assert_non_null(strstr(text, "reason    no such file\n"));
     assert_null(strstr(text, "problem   no such file\n"));
     assert_non_null(strstr(text, "problem   vpn-mtu: many\n"));

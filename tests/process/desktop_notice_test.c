@@ -67,52 +67,84 @@ static struct instant after(const struct fixture *f, int64_t seconds)
     return instant_after(loop_now(f->loop), duration_seconds(seconds));
 }
 
-static void up_is_said_once(void **state)
+static void tell(struct fixture *f, int64_t seconds, enum vpn_state state)
+{
+    desktop_notice_state(&f->announce, after(f, seconds), state);
+}
+
+static void connected_is_said_once(void **state)
 {
     struct fixture *f = *state;
-    desktop_notice_up(&f->announce);
-    expect(f, "up");
-    desktop_notice_up(&f->announce);
+    tell(f, 0, VPN_STATE_CONNECTED);
+    expect(f, "connected");
+    tell(f, 0, VPN_STATE_CONNECTED);
     expect(f, NULL);
     desktop_notice_close(&f->announce);
-    expect(f, "down");
+    expect(f, "stopped");
 }
 
 static void an_ordinary_reconnect_is_no_news(void **state)
 {
     struct fixture *f = *state;
-    desktop_notice_up(&f->announce);
-    expect(f, "up");
-    desktop_notice_down(&f->announce, after(f, 0));
-    desktop_notice_up(&f->announce);
+    tell(f, 0, VPN_STATE_CONNECTED);
+    expect(f, "connected");
+    tell(f, 0, VPN_STATE_WAITING_TO_RETRY);
+    tell(f, 0, VPN_STATE_CONNECTED);
     expect(f, NULL);
     desktop_notice_close(&f->announce);
 }
 
 /* Told again and again, it is the first time that counts. */
-static void down_is_said_after_patience(void **state)
+static void a_loss_is_said_after_patience(void **state)
 {
     struct fixture *f = *state;
-    desktop_notice_up(&f->announce);
-    expect(f, "up");
-    desktop_notice_down(&f->announce, after(f, 0));
+    tell(f, 0, VPN_STATE_CONNECTED);
+    expect(f, "connected");
+    tell(f, 0, VPN_STATE_WAITING_TO_RETRY);
     struct instant end = f->announce.patience.deadline;
-    desktop_notice_down(&f->announce, after(f, 2));
+    tell(f, 2, VPN_STATE_CONNECTING);
     assert_int_equal(f->announce.patience.deadline.us, end.us);
     expect(f, NULL);
     f->announce.patience.expired(f->announce.patience.context, end);
-    expect(f, "down");
+    expect(f, "connecting");
     desktop_notice_close(&f->announce);
     expect(f, NULL);
 }
 
-static void what_was_never_up_is_not_down(void **state)
+static void an_end_is_said_at_once(void **state)
 {
     struct fixture *f = *state;
-    desktop_notice_down(&f->announce, after(f, 0));
+    tell(f, 0, VPN_STATE_STOPPED);
+    expect(f, NULL);
+    tell(f, 0, VPN_STATE_CONNECTED);
+    expect(f, "connected");
+    tell(f, 0, VPN_STATE_STOPPED);
+    expect(f, "stopped");
+    desktop_notice_close(&f->announce);
+    expect(f, NULL);
+}
+
+/* A person who was asked knows that it is lost. */
+static void a_login_that_is_asked_for_says_it_all(void **state)
+{
+    struct fixture *f = *state;
+    tell(f, 0, VPN_STATE_CONNECTED);
+    expect(f, "connected");
+    tell(f, 0, VPN_STATE_CONNECTING);
+    tell(f, 1, VPN_STATE_WAITING_FOR_LOGIN);
+    expect(f, "waiting for login");
     assert_true(instant_is_never(f->announce.patience.deadline));
-    desktop_notice_login(&f->announce);
-    expect(f, "login");
+    desktop_notice_close(&f->announce);
+    expect(f, NULL);
+}
+
+static void what_was_never_connected_is_not_lost(void **state)
+{
+    struct fixture *f = *state;
+    tell(f, 0, VPN_STATE_WAITING_TO_RETRY);
+    assert_true(instant_is_never(f->announce.patience.deadline));
+    tell(f, 0, VPN_STATE_WAITING_FOR_LOGIN);
+    expect(f, "waiting for login");
     desktop_notice_close(&f->announce);
     expect(f, NULL);
 }
@@ -121,12 +153,12 @@ static void whoever_listens_may_come_and_go(void **state)
 {
     struct fixture *f = *state;
     close(f->listener);
-    desktop_notice_up(&f->announce);
+    tell(f, 0, VPN_STATE_CONNECTED);
     unlink(f->path);
-    desktop_notice_login(&f->announce);
+    tell(f, 0, VPN_STATE_WAITING_FOR_LOGIN);
     listen_at(f);
-    desktop_notice_login(&f->announce);
-    expect(f, "login");
+    tell(f, 0, VPN_STATE_WAITING_FOR_LOGIN);
+    expect(f, "waiting for login");
     desktop_notice_close(&f->announce);
 }
 
@@ -140,8 +172,8 @@ static void without_a_socket_nothing_happens(void **state)
     desktop_notice_close(&f->announce);
     for (size_t i = 0; i < 2; i++) {
         desktop_notice_open(&f->announce, f->loop, paths[i]);
-        desktop_notice_up(&f->announce);
-        desktop_notice_login(&f->announce);
+        tell(f, 0, VPN_STATE_CONNECTED);
+        tell(f, 0, VPN_STATE_WAITING_FOR_LOGIN);
         desktop_notice_close(&f->announce);
     }
     expect(f, NULL);
@@ -150,13 +182,18 @@ static void without_a_socket_nothing_happens(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(up_is_said_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(connected_is_said_once, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(an_ordinary_reconnect_is_no_news,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(down_is_said_after_patience, set_up,
+        cmocka_unit_test_setup_teardown(a_loss_is_said_after_patience, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(what_was_never_up_is_not_down, set_up,
+        cmocka_unit_test_setup_teardown(an_end_is_said_at_once, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_login_that_is_asked_for_says_it_all,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_never_connected_is_not_lost,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(whoever_listens_may_come_and_go, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(without_a_socket_nothing_happens,

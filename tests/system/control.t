@@ -18,7 +18,7 @@ ok "there is no server: ready all the same" wait_for 5 told READY=1
 is "and not up" false gateway_field up
 server_start tls-crypt
 ok "up" wait_for 10 gateway_up
-ok "the manager is told" wait_for 5 told "STATUS=tunnel up"
+ok "the manager is told" wait_for 5 told "STATUS=connected"
 twice() { [ "$(told "$1" | wc -l)" -ge 2 ]; }
 ok "and is given signs of life" wait_for 5 twice WATCHDOG=1
 
@@ -28,7 +28,7 @@ says() { # PATTERN COMMAND...
     "$@" | tee "$work/said"
     grep -qE -- "$pattern" "$work/said"
 }
-ok "status: up" says '^tunnel +up' gateway_status
+ok "status: up" says '^VPN +connected' gateway_status
 ok "status: the server" says '192\.0\.2\.1' gateway_status
 ok "status: the qube" says "$qube_address" gateway_status
 ok "status: no rules means accept, and it says so" says 'accept \(no rules' gateway_status

@@ -39,7 +39,7 @@ printf '#!/bin/sh\nexec "$@"\n' >"$work/bin/sudo"
 printf '#!/bin/sh\nexec timeout 2 %s\n' "$(sed -n 's/^Exec=//p' rpm/vpn-gateway.desktop)" >"$work/bin/menu-entry"
 chmod 755 "$work/bin/"*
 shown() { (hook "$work/bin/menu-entry" || true) | grep "$1"; }
-ok "the menu's entry shows the state" wait_for 5 shown 'tunnel  *up'
+ok "the menu's entry shows the state" wait_for 5 shown 'VPN  *connected'
 
 # The agent's socket, as the agent makes it; what the unit runs behind the agent's start; the gateway's user and another.
 mkdir "$work/run/qubes"

@@ -72,7 +72,7 @@ finished
 server
 gateway_with browser correct-horse-battery
 asks "browser" 'Log in with a browser: https://login.example.net/q' '[]'
-ok "browser: waits meanwhile" prints 'awaiting push reply' gateway_field state
+is "browser: waits meanwhile" 'waiting for login' gateway_field state
 touch "$work/approved"
 is_up "browser"
 finished
@@ -80,7 +80,7 @@ finished
 # It would wait a minute for what nobody pushes any more.
 server
 gateway_with patient correct-horse-battery
-held_back() { prints 'awaiting push reply' gateway_field state; }
+held_back() { prints connecting gateway_field state && gateway_field tls | grep -q TLS; }
 refused() { gateway_field last_error | grep -qE 'is closed, says ICMP|ICMP says that nobody listens'; }
 ok "a server that lets nobody in yet" wait_for 10 held_back
 server_kill

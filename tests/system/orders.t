@@ -81,7 +81,7 @@ END
 is "Ctrl-C at the password: echo is back, and it ended by that" "echo True signal $(kill -l INT)" interrupted
 ok "still asked for" asked
 login_says() { printf 'me\nsecret\n' | timeout 120 "$program" login --control "$work/control" 2>&1 | grep "$1"; }
-ok "the right answer: waits, and says that it worked" login_says 'logged in: the tunnel is up'
+ok "the right answer: waits, and says that it worked" login_says 'logged in: connected'
 is "it did" true gateway_field up
 gateway_stop
 finish

@@ -44,7 +44,7 @@ ok "TERM=dumb: none" not coloured
 spawn "$work/watched" "$gateway" python3 "$work/terminal" 5 "$work/screen" env NO_COLOR=1 TERM=xterm "${status[@]}" --watch
 shows() { tail -c "${2:-100000}" "$work/screen" | grep -q -- "$1"; }
 ok "--watch: the other screen" wait_for 10 shows $'\033\[?1049h'
-ok "--watch: the state" wait_for 10 shows 'negotiating for'
+ok "--watch: the state" wait_for 10 shows 'connecting for'
 ok "--watch: cut to the rows" wait_for 10 shows 'more lines: without --watch'
 # From one beginning of the screen to the next there are no more lines than rows.
 rows_kept() {
@@ -54,7 +54,7 @@ ok "--watch: never more than there are" rows_kept
 gateway_stop
 ok "--watch: the gateway is gone, and that is said" wait_for 10 shows 'no gateway answers at' 600
 gateway_start client.ovpn
-ok "--watch: it is back" wait_for 10 shows 'negotiating for' 600
+ok "--watch: it is back" wait_for 10 shows 'connecting for' 600
 touch "$work/screen.end"
 ok "--watch: Ctrl-C ends it" wait_for 10 grep -qx "signal $(kill -l INT)" "$work/watched"
 ok "--watch: and the first screen is back" shows $'\033\[?1049l' 30

@@ -22,7 +22,8 @@ struct fixture {
     int silent, closed;  /* sockets: UDP, and TCP that nobody listens at */
     uint16_t silent_port, closed_port;
     unsigned ups, downs, stops;
-    char line[256]; /* said last to the service manager */
+    enum vpn_state state; /* said last */
+    char why[256];
 };
 
 static void quiet(void *context, enum log_level level, const char *line)
@@ -50,15 +51,13 @@ static void on_received(void *context, struct instant now, struct burst *burst)
     (void)context, (void)now, (void)burst;
 }
 
-static void on_asks(void *context)
-{
-    (void)context;
-}
-
-static void on_state(void *context, const char *line)
+static void on_state(void *context, struct instant now, enum vpn_state state,
+                     const char *why)
 {
     struct fixture *f = context;
-    snprintf(f->line, sizeof f->line, "%s", line);
+    (void)now;
+    f->state = state;
+    snprintf(f->why, sizeof f->why, "%s", why ? why : "");
 }
 
 static void on_stopped(void *context, const char *why)
@@ -121,7 +120,6 @@ static int set_up(void **state)
         .up = on_up,
         .down = on_down,
         .received = on_received,
-        .asks = on_asks,
         .state = on_state,
         .stopped = on_stopped,
     };
@@ -204,7 +202,8 @@ static void without_a_profile_it_says_what_to_do(void **state)
     struct fixture *f = *state;
     start(f, "");
     assert_non_null(strstr(vpn_view(f->vpn).blocked, "there is no profile"));
-    assert_non_null(strstr(f->line, "blocked: there is no profile"));
+    assert_int_equal(f->state, VPN_STATE_BLOCKED);
+    assert_non_null(strstr(f->why, "there is no profile"));
     assert_int_equal(vpn_layout(f->vpn).block, 0);
     vpn_wanted(f->vpn, loop_now(f->loop));
     vpn_slept(f->vpn, loop_now(f->loop));

@@ -166,6 +166,8 @@ static void answer_challenge(struct client *c, const char *answer)
     if (!answer || !control_message_write_response(bytes_of_text(answer), &w))
         return;
     c->challenged = !session_send(&c->session, c->now, message);
+    if (!c->challenged)
+        c->question[0] = 0;
     secret_wipe(message, sizeof message);
 }
 
@@ -524,6 +526,7 @@ void client_status(const struct client *c, struct client_status *out)
         up ? session_data_sender(&c->session, c->now) : NULL;
     *out = (struct client_status){
         .state = c->state,
+        .vpn_state = client_state_of_vpn(c),
         .since = c->since,
         .next_try = pausing ? c->plan.next : INSTANT_NEVER,
         .wanted_try = pausing ? c->plan.wanted : INSTANT_NEVER,

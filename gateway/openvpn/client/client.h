@@ -20,6 +20,7 @@
 #include "gateway/base/drop.h"
 #include "gateway/base/instant.h"
 #include "gateway/base/tunnel.h"
+#include "gateway/base/vpn_state.h"
 #include "gateway/openvpn/config/config.h"
 #include "gateway/packet/burst.h"
 
@@ -130,6 +131,7 @@ void client_open(struct client *c, struct instant now, struct burst *burst);
 /* For `status`. Text is borrowed until the next call. */
 struct client_status {
     enum client_state state;
+    enum vpn_state vpn_state;  /* the same for everybody else */
     struct instant since;      /* of this state */
     struct instant next_try;   /* while PAUSING */
     struct instant wanted_try; /* when a qube's wish may bring it forward to;
@@ -162,6 +164,7 @@ enum { CLIENT_WAITING_SIZE = 512 };
  * person. False where nothing is, or not for long. */
 bool client_waiting(const struct client *c, struct instant now,
                     char out[CLIENT_WAITING_SIZE]);
+/* For debugging; what a person reads is the name of the vpn_state. */
 const char *client_state_name(enum client_state state);
 
 #endif

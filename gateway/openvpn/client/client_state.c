@@ -33,6 +33,29 @@ const char *client_state_name(enum client_state state)
     return state < CLIENT_STATE_COUNT ? state_names[state] : "?";
 }
 
+enum vpn_state client_state_of_vpn(const struct client *c)
+{
+    switch (c->state) {
+    case CLIENT_IDLE:
+    case CLIENT_CONNECTING:
+    case CLIENT_NEGOTIATING:
+        return VPN_STATE_CONNECTING;
+    case CLIENT_AWAIT_PUSH_REPLY: /* or a challenge, or a browser */
+        return c->question[0] ? VPN_STATE_WAITING_FOR_LOGIN
+                              : VPN_STATE_CONNECTING;
+    case CLIENT_UP:
+        return VPN_STATE_CONNECTED;
+    case CLIENT_PAUSING:
+        return VPN_STATE_WAITING_TO_RETRY;
+    case CLIENT_AWAIT_CREDENTIALS:
+        return VPN_STATE_WAITING_FOR_LOGIN;
+    case CLIENT_STOPPED:
+    case CLIENT_STATE_COUNT:
+        break;
+    }
+    return VPN_STATE_STOPPED;
+}
+
 /* The one place where the state changes. */
 void client_state_become(struct client *c, enum client_state state,
                          struct instant deadline)

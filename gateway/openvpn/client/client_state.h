@@ -85,6 +85,9 @@ struct client {
     struct session session;
 };
 
+/* The state as others see it. */
+enum vpn_state client_state_of_vpn(const struct client *c);
+
 /* The one place where the state changes. */
 void client_state_become(struct client *c, enum client_state state,
                          struct instant deadline);
