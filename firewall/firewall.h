@@ -2,14 +2,12 @@
  * Firewall and NAT behind one door: the flows of all qubes, which of them may
  * be, and their translation to the tunnel's addresses.
  *
- *   qube -> tunnel   firewall_find, or firewall_open for a first packet; then
- *                    firewall_send, which tracks and translates
+ *   qube -> tunnel   firewall_send: along a flow, or as the first packet of one
  *   tunnel -> qube   firewall_receive: only what answers a known flow
- *   ICMP errors      firewall_send_error, and firewall_receive
  *
- * Each packet is parsed once by the caller and looked up once here. What is
- * returned as a drop reason has left the packet as it was, so that it can
- * still be quoted to its sender.
+ * Each packet comes parsed and is looked up once. Where the answer is a drop
+ * reason the packet is as it was, so that it can still be quoted to its
+ * sender.
  */
 #ifndef FIREWALL_FIREWALL_H
 #define FIREWALL_FIREWALL_H
@@ -18,7 +16,7 @@
 #include "gateway/base/error.h"
 #include "gateway/base/instant.h"
 #include "gateway/base/tunnel.h"
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/packet.h"
 
 struct firewall;
 
@@ -32,7 +30,6 @@ enum {
     FIREWALL_HALF_OPEN_MAX = 512,
 };
 
-#define FIREWALL_NO_FLOW UINT32_MAX
 #define FIREWALL_NO_QUBE UINT16_MAX
 
 struct firewall_options {
@@ -127,28 +124,24 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
                          const struct tunnel *tunnel,
                          const struct firewall_routes *routes);
 
-/* The flow of a packet from `packet->qube`, or FIREWALL_NO_FLOW. */
-uint32_t firewall_find(const struct firewall *f, const struct packet *packet,
-                       const struct ip_packet *ip);
+/* The way out, which the router judges: may the packet, of a `known` flow or
+ * the first of a new one, leave? Only such leave whose time to live is above
+ * 1. For a first one it may set `redirect`, where the flow goes instead of its
+ * destination. */
+struct firewall_way {
+    const void *context;
+    enum drop (*judge)(struct firewall_way *way, struct instant now,
+                       const struct packet *packet, bool known);
+    const struct address *redirect; /* NULL at first */
+};
 
-/* Makes a flow for a first packet if rules and quotas allow it. `redirect` is
- * where it goes instead of its destination, or NULL. */
-MUST_USE enum drop firewall_open(struct firewall *f, struct instant now,
-                                 const struct packet *packet,
-                                 const struct ip_packet *ip,
-                                 const struct address *redirect,
-                                 uint32_t *flow);
-
-/* Takes a packet from its qube along a flow: translated when the answer is
- * DROP_NONE. Its time to live is above 1. */
+/* A packet from its qube: along its flow, or as the first of one that the way,
+ * rules and quotas allow; or an ICMP error about a packet that the qube
+ * received, for which the way is not asked. Translated when the answer is
+ * DROP_NONE. */
 MUST_USE enum drop firewall_send(struct firewall *f, struct instant now,
-                                 uint32_t flow, struct packet *packet,
-                                 struct ip_packet *ip);
-
-/* An ICMP error from a qube, about a packet that it received. */
-MUST_USE enum drop firewall_send_error(struct firewall *f,
-                                       struct packet *packet,
-                                       struct ip_packet *ip);
+                                 struct packet *packet,
+                                 struct firewall_way *way);
 
 /* The qube that has a flow for that packet from the tunnel, or NO_QUBE. */
 uint16_t firewall_awaited_by(const struct firewall *f,
@@ -160,10 +153,10 @@ bool firewall_knows_sender(const struct firewall *f,
                            const struct ip_packet *ip);
 
 /* A packet from the tunnel, to the tunnel's address: translated, and with its
- * qube set, when the answer is DROP_NONE. */
+ * qube set, when the answer is DROP_NONE. DROP_TOO_BIG: a qube waits for it,
+ * whose card takes no packet above `mtu`. */
 MUST_USE enum drop firewall_receive(struct firewall *f, struct instant now,
-                                    struct packet *packet,
-                                    struct ip_packet *ip);
+                                    struct packet *packet, uint16_t mtu);
 
 /* Ends what has come to its end. To be called before packets are taken in. */
 void firewall_expire(struct firewall *f, struct instant now);

@@ -1,5 +1,5 @@
-/* Packets along the flows that they belong to: tracked, translated, and the
- * ICMP errors about them. */
+/* Packets along the flows that they belong to, or begin: tracked, translated,
+ * and the ICMP errors about them. */
 #include "firewall/firewall_state.h"
 #include "firewall/nat.h"
 #include "gateway/packet/icmp.h"
@@ -44,13 +44,6 @@ static struct nat_ends reversed(const struct nat_ends *ends, uint8_t protocol)
     };
 }
 
-uint32_t firewall_find(const struct firewall *f, const struct packet *packet,
-                       const struct ip_packet *ip)
-{
-    struct flow_key key = flow_key_of(ip, packet->qube, false);
-    return flow_find(&f->flows, &key);
-}
-
 static enum drop track(struct firewall *f, uint32_t now, uint32_t index,
                        const struct ip_packet *ip, enum flow_side from)
 {
@@ -67,13 +60,14 @@ static enum drop track(struct firewall *f, uint32_t now, uint32_t index,
 
 /* Behind one address the identifications of several qubes must not meet
  * (RFC 6864 5.3), so packets that may be fragmented get new ones. */
-static void renew_id(struct firewall *f, const struct packet *packet,
-                     struct ip_packet *ip)
+static void renew_id(struct firewall *f, struct packet *packet)
 {
+    struct ip_packet *ip = &packet->ip;
     if (ip->family == ADDRESS_IPV6) {
-        if (packet->fragment_size > 0)
-            store_u32(ip->data + IPV6_HEADER_SIZE + 4,
-                      (uint32_t)mapping_random(&f->mappings));
+        if (packet->fragment_size == 0)
+            return;
+        ip->fragment_id = (uint32_t)mapping_random(&f->mappings);
+        store_u32(ip->data + IPV6_HEADER_SIZE + 4, ip->fragment_id);
         return;
     }
     if (ip->dont_fragment && packet->fragment_size == 0)
@@ -81,8 +75,10 @@ static void renew_id(struct firewall *f, const struct packet *packet,
     uint64_t hash = siphash(&f->flows.key, ip_destination(ip), 4);
     uint16_t *id = &f->ids[hash % FIREWALL_ID_COUNTERS];
     nat_set_id(ip, *id);
-    *id = (uint16_t)(*id + segment_count(packet, ip, f->mtu));
+    *id = (uint16_t)(*id + segment_count(packet, f->mtu));
 }
+
+/* --- From qubes ----------------------------------------------------------- */
 
 /* Another connection along the same flow: the rules are asked as for any new
  * one. What a host name has accepted they may refuse now. */
@@ -104,25 +100,69 @@ static enum drop reopen(struct firewall *f, struct instant now, uint32_t index,
     return conntrack_open(&flow->track, ip);
 }
 
-enum drop firewall_send(struct firewall *f, struct instant now, uint32_t flow,
-                        struct packet *packet, struct ip_packet *ip)
+/* Makes a flow for a first packet if rules and quotas allow it. */
+static enum drop open_flow(struct firewall *f, struct instant now,
+                           const struct packet *packet,
+                           const struct flow_key *qube,
+                           const struct address *redirect, uint32_t *index)
 {
-    struct flow *known = &f->flows.flows[flow];
-    if (known->withheld)
-        return DROP_NAME_UNKNOWN;
-    if (ip->protocol == IP_TCP && conntrack_reopens(&known->track, ip)) {
-        enum drop drop = reopen(f, now, flow, ip);
-        if (drop != DROP_NONE)
-            return drop;
-    }
-    enum drop drop =
-        track(f, firewall_state_second(now), flow, ip, FLOW_SIDE_QUBE);
+    uint32_t second = firewall_state_second(now);
+    struct conntrack track;
+    struct flow_key tunnel = *qube;
+    tunnel.qube = FLOW_TUNNEL_SIDE;
+    if (redirect)
+        memcpy(tunnel.remote, redirect->bytes, sizeof tunnel.remote);
+    struct rules_verdict verdict =
+        firewall_state_judge(f, now, qube, &tunnel, RULES_NO_RULE);
+    enum drop drop = verdict.drop;
+    if (drop == DROP_NONE)
+        drop = conntrack_open(&track, &packet->ip);
+    if (drop == DROP_NONE &&
+        !token_bucket_take(&f->qubes[packet->qube].new_flows, now,
+                           FIREWALL_FLOW_RATE, FIREWALL_FLOW_BURST))
+        drop = DROP_FLOW_RATE;
+    if (drop == DROP_NONE)
+        drop = firewall_state_make_room(f, second, packet->qube);
     if (drop != DROP_NONE)
         return drop;
-    struct nat_ends ends = ends_in_tunnel(f, known);
-    mss_clamp(packet, ip, f->mss_size);
-    nat_rewrite(packet, ip, &ends);
-    renew_id(f, packet, ip);
+
+    uint32_t mapping = MAPPING_NONE;
+    if (conntrack_is_half_open(&track))
+        firewall_state_limit_half_open(f, second, packet->qube);
+    drop = mapping_applies(qube->protocol)
+               ? firewall_state_map(f, second, qube, &tunnel, &mapping)
+               : firewall_state_claim_host(f, second, qube, &tunnel, &track);
+    if (drop != DROP_NONE)
+        return drop;
+    *index = flow_insert(&f->flows, qube, &tunnel, second,
+                         conntrack_timeout(&track));
+    assert(*index != FLOW_NONE);
+    f->flows.flows[*index].mapping = mapping;
+    f->flows.flows[*index].track = track;
+    f->flows.flows[*index].accepted_by = (unsigned)verdict.rule & RULES_NO_RULE;
+    flow_tracked(&f->flows, *index);
+    quota_take(&f->quota, packet->qube);
+    return DROP_NONE;
+}
+
+static enum drop send_along(struct firewall *f, struct instant now,
+                            uint32_t index, struct packet *packet)
+{
+    struct flow *flow = &f->flows.flows[index];
+    const struct ip_packet *ip = &packet->ip;
+    enum drop drop = DROP_NONE;
+    if (flow->withheld)
+        return DROP_NAME_UNKNOWN;
+    if (ip->protocol == IP_TCP && conntrack_reopens(&flow->track, ip))
+        drop = reopen(f, now, index, ip);
+    if (drop == DROP_NONE)
+        drop = track(f, firewall_state_second(now), index, ip, FLOW_SIDE_QUBE);
+    if (drop != DROP_NONE)
+        return drop;
+    struct nat_ends ends = ends_in_tunnel(f, flow);
+    mss_clamp(packet, f->mss_size);
+    nat_rewrite(packet, &ends);
+    renew_id(f, packet);
     return DROP_NONE;
 }
 
@@ -141,11 +181,11 @@ static bool quote_fits(const struct flow *flow, const struct ip_packet *quoted,
                           load_u32(ip_transport(quoted) + TCP_SEQUENCE));
 }
 
-enum drop firewall_send_error(struct firewall *f, struct packet *packet,
-                              struct ip_packet *ip)
+static enum drop send_error(struct firewall *f, struct packet *packet)
 {
+    const struct ip_packet *ip = &packet->ip;
     struct ip_packet quoted;
-    enum drop drop = icmp_find_quoted(packet, ip, &quoted);
+    enum drop drop = icmp_find_quoted(packet, &quoted);
     if (drop != DROP_NONE)
         return drop;
     struct flow_key key = flow_key_of(&quoted, packet->qube, true);
@@ -162,16 +202,32 @@ enum drop firewall_send_error(struct firewall *f, struct packet *packet,
         return DROP_ICMP_EMBEDDED;
     struct nat_ends outer = ends_in_tunnel(f, flow);
     struct nat_ends inner = reversed(&outer, quoted.protocol);
-    nat_rewrite_error(packet, ip, &quoted, &inner, &outer);
-    renew_id(f, packet, ip);
+    nat_rewrite_error(packet, &quoted, &inner, &outer);
+    renew_id(f, packet);
     return DROP_NONE;
 }
 
-static enum drop receive_error(struct firewall *f, uint32_t now,
-                               struct packet *packet, struct ip_packet *ip)
+enum drop firewall_send(struct firewall *f, struct instant now,
+                        struct packet *packet, struct firewall_way *way)
 {
+    if (icmp_is_error(&packet->ip))
+        return send_error(f, packet);
+    struct flow_key key = flow_key_of(&packet->ip, packet->qube, false);
+    uint32_t index = flow_find(&f->flows, &key);
+    enum drop drop = way->judge(way, now, packet, index != FLOW_NONE);
+    if (drop == DROP_NONE && index == FLOW_NONE)
+        drop = open_flow(f, now, packet, &key, way->redirect, &index);
+    return drop == DROP_NONE ? send_along(f, now, index, packet) : drop;
+}
+
+/* --- From the tunnel ------------------------------------------------------ */
+
+static enum drop receive_error(struct firewall *f, uint32_t now,
+                               struct packet *packet)
+{
+    const struct ip_packet *ip = &packet->ip;
     struct ip_packet quoted;
-    enum drop drop = icmp_find_quoted(packet, ip, &quoted);
+    enum drop drop = icmp_find_quoted(packet, &quoted);
     if (drop != DROP_NONE)
         return drop;
     struct flow_key key = flow_key_of(&quoted, FLOW_TUNNEL_SIDE, false);
@@ -194,7 +250,7 @@ static enum drop receive_error(struct firewall *f, uint32_t now,
     if (!same_address(router, flow->key[FLOW_SIDE_TUNNEL].remote, ip))
         outer.source = router;
     packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
-    nat_rewrite_error(packet, ip, &quoted, &inner, &outer);
+    nat_rewrite_error(packet, &quoted, &inner, &outer);
     return DROP_NONE;
 }
 
@@ -212,11 +268,19 @@ bool firewall_knows_sender(const struct firewall *f, const struct ip_packet *ip)
     return flow_knows_peer(&f->flows, ip->family, ip_source(ip));
 }
 
-enum drop firewall_receive(struct firewall *f, struct instant now,
-                           struct packet *packet, struct ip_packet *ip)
+/* What came in fragments goes on in fragments. */
+static bool is_above(const struct packet *packet, uint16_t mtu)
 {
+    return packet->ip.dont_fragment && packet->fragment_size == 0 &&
+           packet_largest_segment(packet) > mtu;
+}
+
+enum drop firewall_receive(struct firewall *f, struct instant now,
+                           struct packet *packet, uint16_t mtu)
+{
+    const struct ip_packet *ip = &packet->ip;
     if (icmp_is_error(ip))
-        return receive_error(f, firewall_state_second(now), packet, ip);
+        return receive_error(f, firewall_state_second(now), packet);
     if (icmp_is(ip) && !icmp_is_reply(ip))
         return icmp_is_request(ip) ? DROP_NO_FLOW : DROP_ICMP_TYPE;
     struct flow_key key = flow_key_of(ip, FLOW_TUNNEL_SIDE, true);
@@ -224,6 +288,8 @@ enum drop firewall_receive(struct firewall *f, struct instant now,
     if (index == FLOW_NONE)
         return DROP_NO_FLOW;
     const struct flow *flow = &f->flows.flows[index];
+    if (is_above(packet, mtu))
+        return DROP_TOO_BIG;
     if (flow->withheld)
         return DROP_NAME_UNKNOWN;
     enum drop drop =
@@ -232,7 +298,7 @@ enum drop firewall_receive(struct firewall *f, struct instant now,
         return drop;
     packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
     struct nat_ends ends = ends_at_qube(f, flow);
-    mss_clamp(packet, ip, f->mss_size);
-    nat_rewrite(packet, ip, &ends);
+    mss_clamp(packet, f->mss_size);
+    nat_rewrite(packet, &ends);
     return DROP_NONE;
 }

@@ -25,11 +25,6 @@ static uint32_t write_addresses(const struct ip_packet *ip,
            write_address(ip_destination(ip), ends->destination, size);
 }
 
-static bool is_icmp(const struct ip_packet *ip)
-{
-    return ip->protocol == (ip->family == ADDRESS_IPV4 ? IP_ICMP : IP_ICMPV6);
-}
-
 static bool has_ports(const struct ip_packet *ip)
 {
     return ip->protocol == IP_TCP || ip->protocol == IP_UDP;
@@ -38,7 +33,7 @@ static bool has_ports(const struct ip_packet *ip)
 static uint32_t write_ports(struct ip_packet *ip, const struct nat_ends *ends)
 {
     uint8_t *t = ip_transport(ip);
-    if (is_icmp(ip)) {
+    if (icmp_is(ip)) {
         ip->source_port = ip->destination_port = ends->source_port;
         return write_word(t + ICMP_ID, ends->source_port);
     }
@@ -77,7 +72,7 @@ static void patch_transport(const struct ip_packet *ip, uint32_t addresses,
         patch_udp(t + UDP_CHECKSUM, addresses + ports);
         break;
     default: /* ICMP for IPv4 has no pseudo-header */
-        if (is_icmp(ip))
+        if (icmp_is(ip))
             patch(t + ICMP_CHECKSUM,
                   ip->family == ADDRESS_IPV4 ? ports : addresses + ports);
         break;
@@ -93,9 +88,9 @@ static void patch_partial(const struct ip_packet *ip, uint32_t addresses)
     store_u16(field, checksum_fold((uint64_t)load_u16(field) + addresses));
 }
 
-void nat_rewrite(const struct packet *packet, struct ip_packet *ip,
-                 const struct nat_ends *ends)
+void nat_rewrite(struct packet *packet, const struct nat_ends *ends)
 {
+    struct ip_packet *ip = &packet->ip;
     uint32_t addresses = write_addresses(ip, ends);
     uint32_t ports = write_ports(ip, ends);
     ip->ttl--;
@@ -130,15 +125,14 @@ void nat_rewrite_quoted(struct ip_packet *quoted, const struct nat_ends *ends)
         patch_transport(quoted, addresses, ports);
 }
 
-void nat_rewrite_error(const struct packet *packet, struct ip_packet *ip,
-                       struct ip_packet *quoted,
+void nat_rewrite_error(struct packet *packet, struct ip_packet *quoted,
                        const struct nat_ends *quoted_ends,
                        const struct nat_ends *outer_ends)
 {
     struct nat_ends outer = *outer_ends;
     /* The word that echo has its identifier in stays. */
-    outer.source_port = ip->source_port;
+    outer.source_port = packet->ip.source_port;
     nat_rewrite_quoted(quoted, quoted_ends);
-    nat_rewrite(packet, ip, &outer);
-    icmp_write_checksum(ip);
+    nat_rewrite(packet, &outer);
+    icmp_write_checksum(&packet->ip);
 }

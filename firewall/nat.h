@@ -5,7 +5,7 @@
 #ifndef FIREWALL_NAT_H
 #define FIREWALL_NAT_H
 
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/packet.h"
 
 /* Both ends as they shall be. Ports are not used where the protocol has
  * none; of ICMP echo, `source_port` is the identifier. */
@@ -15,8 +15,7 @@ struct nat_ends {
 };
 
 /* Rewrites the packet and takes one off its time to live, which is above 1. */
-void nat_rewrite(const struct packet *packet, struct ip_packet *ip,
-                 const struct nat_ends *ends);
+void nat_rewrite(struct packet *packet, const struct nat_ends *ends);
 
 /* IPv4: gives the packet another identification. */
 void nat_set_id(struct ip_packet *ip, uint16_t id);
@@ -27,8 +26,7 @@ void nat_rewrite_quoted(struct ip_packet *quoted, const struct nat_ends *ends);
 
 /* Rewrites an ICMP error: the quoted packet's ends, its own ends, its time to
  * live, its checksum. */
-void nat_rewrite_error(const struct packet *packet, struct ip_packet *ip,
-                       struct ip_packet *quoted,
+void nat_rewrite_error(struct packet *packet, struct ip_packet *quoted,
                        const struct nat_ends *quoted_ends,
                        const struct nat_ends *outer_ends);
 

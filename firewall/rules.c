@@ -9,17 +9,13 @@ static bool has_ports(const struct rules_question *q)
     return q->protocol == IP_TCP || q->protocol == IP_UDP;
 }
 
-static bool is_icmp(const struct rules_question *q)
-{
-    return q->protocol == (q->family == ADDRESS_IPV4 ? IP_ICMP : IP_ICMPV6);
-}
-
 static bool protocol_matches(const struct rule *r,
                              const struct rules_question *q)
 {
     if (!r->has_protocol)
         return true;
-    return r->protocol == IP_ICMP ? is_icmp(q) : r->protocol == q->protocol;
+    return r->protocol == IP_ICMP ? ip_is_icmp(q->family, q->protocol)
+                                  : r->protocol == q->protocol;
 }
 
 /* The kernel of Qubes' own netvms judges behind the redirection of DNS, so
@@ -64,7 +60,8 @@ static bool matches_but_for_name(const struct rule *r,
     if (r->has_ports &&
         (!has_ports(q) || q->port < r->first_port || q->port > r->last_port))
         return false;
-    if (r->has_icmp_type && (!is_icmp(q) || q->icmp_type != r->icmp_type))
+    if (r->has_icmp_type &&
+        (!ip_is_icmp(q->family, q->protocol) || q->icmp_type != r->icmp_type))
         return false;
     return !r->resolvers ||
            (q->to_resolver && has_ports(q) && q->port == PORT_DNS);

@@ -1,12 +1,10 @@
 #include "gateway/delivery.h"
 
-#include "gateway/packet/ip_packet.h"
 #include "gateway/packet/segment.h"
 
 enum {
     CUT_BYTES = 128 * 1024, /* a super-packet in small segments fits */
     PIECES = 64,
-    HEADERS_MOST = 40 + 60, /* IPv6's and TCP's with all options */
 };
 
 bool delivery_init(struct delivery *d)
@@ -26,17 +24,7 @@ void delivery_clear(struct delivery *d)
  * came in fragments does not: behind a qube may be a narrower way. */
 static bool fits_card(const struct packet *p)
 {
-    struct packet copy = *p;
-    struct ip_packet ip;
-    if (p->fragment_size > 0)
-        return false;
-    if (packet_total(p) <= LINK_MTU)
-        return true;
-    if (p->gso == PACKET_GSO_NONE)
-        return false;
-    return p->gso_size <= LINK_MTU - HEADERS_MOST ||
-           (ip_packet_parse(&copy, &ip) == DROP_NONE &&
-            ip_largest_segment(&ip, &copy) <= LINK_MTU);
+    return p->fragment_size == 0 && packet_largest_segment(p) <= LINK_MTU;
 }
 
 static bool is_taken(struct link *link, const struct packet *p)

@@ -54,8 +54,7 @@ static void cut(struct traffic *t, struct instant now,
 {
     struct segment_cursor cursor = {0};
     enum segment_result result;
-    bool v4 = packet->data[0] >> 4 == 4;
-    uint16_t mtu = tunnel_mtu(&t->tunnel, v4 ? ADDRESS_IPV4 : ADDRESS_IPV6);
+    uint16_t mtu = tunnel_mtu(&t->tunnel, packet->ip.family);
     while ((result = segment(packet, mtu, layout, &cursor, &t->out)) ==
            SEGMENT_FULL)
         vpn_send(t->vpn, now, &t->out);

@@ -1,17 +1,7 @@
 #include "gateway/link/offload.h"
 #include "gateway/link/ethernet.h"
 
-enum {
-    HOP_BY_HOP = 0,
-    ROUTING = 43,
-    DESTINATION_OPTIONS = 60,
-    EXTENSIONS_MAX = 8,
-
-    TCP_HEADER_SIZE = 20,
-    TCP_CHECKSUM = 16, /* its place in the header */
-    UDP_HEADER_SIZE = 8,
-    UDP_CHECKSUM = 6,
-};
+enum { EXTENSIONS_MAX = 8 };
 
 /* The transport header's place; 0: none, or a fragment. */
 static uint16_t skip_ipv4(struct bytes head, uint8_t *protocol)
@@ -35,8 +25,8 @@ static uint16_t skip_ipv6(struct bytes head, uint8_t *protocol)
     for (int i = 0; i < EXTENSIONS_MAX; i++) {
         if (!reader_ok(&r) || head.size - r.left > UINT16_MAX)
             return 0;
-        if (next != HOP_BY_HOP && next != ROUTING &&
-            next != DESTINATION_OPTIONS) {
+        if (next != IP_HOP_BY_HOP && next != IP_ROUTING &&
+            next != IP_DESTINATION_OPTIONS) {
             *protocol = next;
             return (uint16_t)(head.size - r.left);
         }
@@ -63,13 +53,13 @@ bool offload_find(struct bytes head, struct offload_transport *out)
     const uint8_t *p = head.data + t.start;
     size_t left = head.size - t.start;
     size_t size;
-    if (t.protocol == OFFLOAD_TCP && left >= TCP_HEADER_SIZE) {
+    if (t.protocol == IP_TCP && left >= TCP_HEADER_SIZE) {
         size = (p[12] >> 4) * 4U;
         if (size < TCP_HEADER_SIZE || size > left)
             return false;
         t.flags = p[13];
         t.checksum_offset = TCP_CHECKSUM;
-    } else if (t.protocol == OFFLOAD_UDP && left >= UDP_HEADER_SIZE) {
+    } else if (t.protocol == IP_UDP && left >= UDP_HEADER_SIZE) {
         size = UDP_HEADER_SIZE;
         t.checksum_offset = UDP_CHECKSUM;
     } else {
@@ -109,7 +99,7 @@ bool offload_locate(const struct packet *packet, struct offload_transport *out)
 static enum packet_gso gso_of(enum offload_gso gso,
                               const struct offload_transport *t)
 {
-    bool tcp = t->protocol == OFFLOAD_TCP;
+    bool tcp = t->protocol == IP_TCP;
     switch (gso) {
     case OFFLOAD_GSO_TCP_IPV4:
         return tcp && t->version == 4 ? PACKET_GSO_TCP : PACKET_GSO_NONE;

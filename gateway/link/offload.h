@@ -9,12 +9,6 @@
 
 #include "gateway/packet/packet.h"
 
-enum {
-    OFFLOAD_TCP = 6, /* the protocol's number, also in IPv6 */
-    OFFLOAD_UDP = 17,
-    OFFLOAD_TCP_CWR = 0x80,
-};
-
 /* Kinds of super-packets, as wires tell them apart. */
 enum offload_gso {
     OFFLOAD_GSO_NONE,

@@ -87,7 +87,7 @@ static uint8_t gso_type(const struct packet *packet,
     if (packet->gso == PACKET_GSO_UDP)
         return GSO_UDP;
     uint8_t type = t->version == 4 ? GSO_TCP_IPV4 : GSO_TCP_IPV6;
-    return t->flags & OFFLOAD_TCP_CWR ? type | GSO_TCP_ECN : type;
+    return t->flags & TCP_CWR ? type | GSO_TCP_ECN : type;
 }
 
 bool vnet_header_write(const struct packet *packet, uint16_t between,
@@ -103,7 +103,7 @@ bool vnet_header_write(const struct packet *packet, uint16_t between,
         f.checksum_offset = t.checksum_offset;
         f.header_size = (uint16_t)(between + t.payload);
         if (packet->gso != PACKET_GSO_NONE) {
-            if ((packet->gso == PACKET_GSO_TCP) != (t.protocol == OFFLOAD_TCP))
+            if ((packet->gso == PACKET_GSO_TCP) != (t.protocol == IP_TCP))
                 return false;
             f.gso_type = gso_type(packet, &t);
             f.gso_size = packet->gso_size;

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "gateway/packet/checksum.h"
-#include "gateway/packet/ip_packet.h"
 
 enum {
     GROUPS_MAX = 16, /* flows that can grow at the same time */
@@ -14,12 +13,9 @@ enum {
 
 /* A packet of the batch that may still grow. */
 struct group {
-    struct ip_packet head;
-    uint16_t packet; /* in the batch */
-    uint16_t last;   /* datagram that ends it so far */
-    uint16_t mss;    /* payload bytes of all but the last */
-    uint16_t pieces;
-    uint32_t total;
+    struct packet *packet;
+    uint16_t last;          /* datagram that ends it so far */
+    uint16_t mss;           /* payload bytes of all but the last */
     uint32_t next_sequence; /* TCP */
     uint16_t next_id;       /* IPv4 without DF */
 };
@@ -72,7 +68,7 @@ static bool same_flow(const struct ip_packet *a, const struct ip_packet *b)
 static size_t find_group(const struct coalesce *c, const struct ip_packet *ip)
 {
     for (size_t i = 0; i < c->group_count; i++)
-        if (same_flow(&c->groups[i].head, ip))
+        if (same_flow(&c->groups[i].packet->ip, ip))
             return i;
     return GROUPS_MAX;
 }
@@ -114,7 +110,7 @@ static bool joinable(const struct coalesce *c, const struct ip_packet *ip)
 /* What segments of one super-packet have in common, besides the flow. */
 static bool same_ip_header(const struct group *g, const struct ip_packet *ip)
 {
-    const struct ip_packet *h = &g->head;
+    const struct ip_packet *h = &g->packet->ip;
     if (h->ttl != ip->ttl)
         return false;
     if (ip->family == ADDRESS_IPV6)
@@ -126,11 +122,12 @@ static bool same_ip_header(const struct group *g, const struct ip_packet *ip)
 
 static bool continues_tcp(const struct group *g, const struct ip_packet *ip)
 {
-    const uint8_t *a = ip_transport(&g->head), *b = ip_transport(ip);
+    const struct ip_packet *head = &g->packet->ip;
+    const uint8_t *a = ip_transport(head), *b = ip_transport(ip);
     uint16_t header_size = (uint16_t)(ip->payload - ip->transport);
     return load_u32(b + TCP_SEQUENCE) == g->next_sequence &&
            !(ip->tcp_flags & TCP_CWR) &&
-           ((g->head.tcp_flags ^ ip->tcp_flags) &
+           ((head->tcp_flags ^ ip->tcp_flags) &
             ~(TCP_FIN | TCP_PSH | TCP_CWR)) == 0 &&
            a[TCP_DATA_OFFSET] == b[TCP_DATA_OFFSET] &&
            memcmp(a + TCP_ACKNOWLEDGEMENT, b + TCP_ACKNOWLEDGEMENT, 4) == 0 &&
@@ -142,9 +139,9 @@ static bool continues_tcp(const struct group *g, const struct ip_packet *ip)
 static bool continues(const struct group *g, const struct ip_packet *ip)
 {
     return ip_payload_size(ip) <= g->mss &&
-           g->pieces <
+           g->packet->piece_count <
                (ip->protocol == IP_TCP ? PACKET_PIECES_MAX : UDP_PIECES_MAX) &&
-           g->total + ip_payload_size(ip) <= PACKET_SIZE_MAX &&
+           packet_total(g->packet) + ip_payload_size(ip) <= PACKET_SIZE_MAX &&
            same_ip_header(g, ip) &&
            (ip->protocol == IP_UDP || continues_tcp(g, ip));
 }
@@ -156,70 +153,63 @@ static bool ends_group(const struct ip_packet *ip, uint16_t mss)
            (ip->protocol == IP_TCP && (ip->tcp_flags & (TCP_PSH | TCP_FIN)));
 }
 
-static void open_group(struct coalesce *c, const struct ip_packet *ip,
-                       uint16_t packet)
+static void open_group(struct coalesce *c, struct packet *packet)
 {
+    const struct ip_packet *ip = &packet->ip;
     uint16_t mss = (uint16_t)ip_payload_size(ip);
     if (mss < IP_GSO_SIZE_MIN || ends_group(ip, mss))
         return;
     if (c->group_count == GROUPS_MAX)
         close_group(c, 0);
     c->groups[c->group_count++] = (struct group){
-        .head = *ip,
         .packet = packet,
         .last = NO_DATAGRAM,
         .mss = mss,
-        .total = ip->total,
         .next_sequence = load_u32(ip_transport(ip) + TCP_SEQUENCE) + mss,
         .next_id = (uint16_t)(ip->fragment_id + 1),
     };
 }
 
 static void join(struct coalesce *c, struct group *g,
-                 const struct ip_packet *ip, uint16_t datagram,
-                 struct packet *packet)
+                 const struct ip_packet *ip, uint16_t datagram, uint16_t place)
 {
+    struct packet *packet = g->packet;
     uint32_t size = ip_payload_size(ip);
     c->payloads[datagram] = bytes_of(ip->data + ip->payload, size);
     c->next[datagram] = NO_DATAGRAM;
     if (g->last == NO_DATAGRAM)
-        c->first[g->packet] = datagram;
+        c->first[place] = datagram;
     else
         c->next[g->last] = datagram;
     g->last = datagram;
     if (ip->protocol == IP_TCP)
-        ip_transport(&g->head)[TCP_FLAGS] |=
-            ip->tcp_flags & (TCP_FIN | TCP_PSH);
-    g->pieces++;
-    g->total += size;
+        packet->ip.tcp_flags |= ip->tcp_flags & (TCP_FIN | TCP_PSH);
     g->next_sequence += size;
     g->next_id++;
 
-    packet->piece_count = g->pieces;
+    packet->piece_count++;
     packet->piece_bytes += size;
     packet->gso_size = g->mss;
     packet->gso = ip->protocol == IP_TCP ? PACKET_GSO_TCP : PACKET_GSO_UDP;
     packet->checksum = PACKET_CHECKSUM_PARTIAL;
 }
 
-/* Lengths and checksums of a packet that has grown. */
+/* Lengths, flags and checksums of a packet that has grown. */
 static void write_head(struct packet *p)
 {
-    struct ip_packet ip = {.data = p->data, .total = packet_total(p)};
-    bool ipv4 = p->data[0] >> 4 == 4;
-    ip.family = ipv4 ? ADDRESS_IPV4 : ADDRESS_IPV6;
-    ip.transport = ipv4 ? IPV4_HEADER_SIZE : IPV6_HEADER_SIZE;
-    ip.protocol = p->gso == PACKET_GSO_TCP ? IP_TCP : IP_UDP;
-    uint32_t transport_size = ip.total - ip.transport;
-    if (ipv4)
-        store_u16(p->data + IPV4_TOTAL_LENGTH, (uint16_t)ip.total);
+    struct ip_packet *ip = &p->ip;
+    ip->total = packet_total(p);
+    uint32_t transport_size = ip->total - ip->transport;
+    if (ip->family == ADDRESS_IPV4)
+        store_u16(p->data + IPV4_TOTAL_LENGTH, (uint16_t)ip->total);
     else
         store_u16(p->data + IPV6_PAYLOAD_LENGTH, (uint16_t)transport_size);
-    ip_write_checksum(&ip);
+    ip_write_checksum(ip);
 
-    uint8_t *t = ip_transport(&ip);
-    uint16_t partial = checksum_fold(ip_pseudo_sum(&ip, transport_size));
+    uint8_t *t = ip_transport(ip);
+    uint16_t partial = checksum_fold(ip_pseudo_sum(ip, transport_size));
     if (p->gso == PACKET_GSO_TCP) {
+        t[TCP_FLAGS] = ip->tcp_flags;
         store_u16(t + TCP_CHECKSUM, partial);
     } else {
         store_u16(t + UDP_LENGTH, (uint16_t)transport_size);
@@ -241,10 +231,11 @@ static void finish(struct coalesce *c, struct packet *packets, size_t count)
 }
 
 /* What the packet is on its own, and whether others may join it. */
-static bool judge(const struct coalesce *c, struct packet *p,
-                  struct ip_packet *ip)
+static bool judge(const struct coalesce *c, struct packet *p)
 {
-    if (ip_packet_parse(p, ip) != DROP_NONE || ip_is_fragment(ip) ||
+    const struct ip_packet *ip = &p->ip;
+    p->drop = (uint8_t)ip_packet_parse(p);
+    if (p->drop != DROP_NONE || ip_is_fragment(ip) ||
         (ip->protocol != IP_TCP && ip->protocol != IP_UDP))
         return false;
     if (udp_without_checksum(ip))
@@ -257,7 +248,7 @@ static bool judge(const struct coalesce *c, struct packet *p,
     return joinable(c, ip);
 }
 
-/* False when the batch is full. */
+/* False when the batch is full; the packets of this call begin at `start`. */
 static bool take(struct coalesce *c, const struct datagram *d, uint16_t index,
                  struct packet_batch *batch, uint16_t start)
 {
@@ -266,20 +257,20 @@ static bool take(struct coalesce *c, const struct datagram *d, uint16_t index,
         .size = d->inner_size,
         .headroom = d->inner_offset,
     };
-    struct ip_packet ip = {0};
-    bool may_join = judge(c, &view, &ip);
-    /* What did not parse has no flow; it is dropped or has no order. */
-    size_t g = ip.data ? find_group(c, &ip) : GROUPS_MAX;
+    const struct ip_packet *ip = &view.ip;
+    bool may_join = judge(c, &view);
+    /* What did not parse has no flow; it is dropped and has no order. */
+    size_t g = ip->data ? find_group(c, ip) : GROUPS_MAX;
     if (g < GROUPS_MAX) {
         struct group *group = &c->groups[g];
-        if (may_join && continues(group, &ip)) {
-            join(c, group, &ip, index, &batch->packets[start + group->packet]);
-            if (ends_group(&ip, group->mss))
+        if (may_join && continues(group, ip)) {
+            join(c, group, ip, index,
+                 (uint16_t)(group->packet - &batch->packets[start]));
+            if (ends_group(ip, group->mss))
                 close_group(c, g);
             return true;
         }
     }
-    uint16_t position = (uint16_t)(batch->count - start);
     struct packet *p = packet_batch_add(batch);
     if (!p)
         return false;
@@ -287,10 +278,10 @@ static bool take(struct coalesce *c, const struct datagram *d, uint16_t index,
     if (g < GROUPS_MAX)
         close_group(c, g);
     /* A fragment's flow is not known: it overtakes nobody. */
-    if (ip.data && ip_is_fragment(&ip))
+    if (ip->data && ip_is_fragment(ip))
         c->group_count = 0;
     if (may_join)
-        open_group(c, &ip, position);
+        open_group(c, p);
     return true;
 }
 

@@ -24,8 +24,9 @@ void coalesce_join_udp(struct coalesce *c, bool join);
  * Turns the opened datagrams of `burst` from *next on into packets of `batch`
  * (views; their headroom is what the tunnel's header left in front). Order
  * within a flow is kept. Stops when the batch is full, with *next at the
- * first datagram not taken; true when all are done. Datagrams that do not
- * parse become packets of their own, for the router to refuse and count.
+ * first datagram not taken; true when all are done. The packets are parsed;
+ * datagrams that do not parse become packets with that reason as `drop`, for
+ * the router to count.
  * What it returns is valid until the burst's memory or `c` is used again.
  */
 bool coalesce(struct coalesce *c, struct burst *burst, uint16_t *next,

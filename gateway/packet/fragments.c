@@ -294,9 +294,9 @@ static void hand_out(struct fragments *f, struct held *h, struct packet *p)
 
 enum fragments_result fragments_take(struct fragments *f, struct instant now,
                                      const struct fragments_owner *owner,
-                                     struct packet *packet,
-                                     const struct ip_packet *ip)
+                                     struct packet *packet)
 {
+    const struct ip_packet *ip = &packet->ip;
     struct fragment part;
     bool same;
     assert(owner->share < FRAGMENTS_SHARES);

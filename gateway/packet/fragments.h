@@ -27,7 +27,7 @@
 #define PACKET_FRAGMENTS_H
 
 #include "gateway/base/instant.h"
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/packet.h"
 
 enum {
     FRAGMENTS_CHUNK_SIZE = 2048,
@@ -64,8 +64,7 @@ struct fragments_owner {
 
 enum fragments_result fragments_take(struct fragments *f, struct instant now,
                                      const struct fragments_owner *owner,
-                                     struct packet *packet,
-                                     const struct ip_packet *ip);
+                                     struct packet *packet);
 
 /* Takes back what whole packets consist of. */
 void fragments_release(struct fragments *f);

@@ -4,7 +4,7 @@
 
 bool icmp_is(const struct ip_packet *ip)
 {
-    return ip->protocol == (ip->family == ADDRESS_IPV4 ? IP_ICMP : IP_ICMPV6);
+    return ip_is_icmp(ip->family, ip->protocol);
 }
 
 bool icmp_is_echo_request(const struct ip_packet *ip)
@@ -90,8 +90,9 @@ static bool mtu_makes_sense(const struct ip_packet *ip)
 }
 
 enum drop icmp_find_quoted(const struct packet *packet,
-                           const struct ip_packet *ip, struct ip_packet *quoted)
+                           struct ip_packet *quoted)
 {
+    const struct ip_packet *ip = &packet->ip;
     if (packet->piece_count > 0)
         return DROP_TRANSPORT_MALFORMED;
     if (checksum_fold(message_sum(ip)) != 0xffff)

@@ -11,7 +11,7 @@
 #ifndef PACKET_ICMP_H
 #define PACKET_ICMP_H
 
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/packet.h"
 
 enum icmp_type {
     ICMP_ECHO_REPLY = 0,
@@ -66,7 +66,6 @@ bool icmp_is_error(const struct ip_packet *ip);
 /* Checks an error's checksum and finds the packet that it quotes. Its data is
  * the error's own memory. */
 MUST_USE enum drop icmp_find_quoted(const struct packet *packet,
-                                    const struct ip_packet *ip,
                                     struct ip_packet *quoted);
 
 /* Computes the checksum of a whole ICMP message anew. */

@@ -1,6 +1,7 @@
 #include "gateway/packet/ip_packet.h"
 
 #include "gateway/packet/checksum.h"
+#include "gateway/packet/packet.h"
 
 enum {
     EXTENSIONS_MAX = 8, /* a longer chain is nobody's honest packet */
@@ -147,11 +148,6 @@ static bool parse_icmp(struct ip_packet *ip, const uint8_t *t, size_t size)
     return true;
 }
 
-static bool is_icmp(const struct ip_packet *ip)
-{
-    return ip->protocol == (ip->family == ADDRESS_IPV4 ? IP_ICMP : IP_ICMPV6);
-}
-
 static bool parse_transport(const struct packet *p, struct ip_packet *ip)
 {
     const uint8_t *t = ip->data + ip->transport;
@@ -163,7 +159,7 @@ static bool parse_transport(const struct packet *p, struct ip_packet *ip)
         return parse_tcp(ip, t, size);
     if (ip->protocol == IP_UDP)
         return parse_udp(ip, t, size, p);
-    if (is_icmp(ip))
+    if (ip_is_icmp(ip->family, ip->protocol))
         return parse_icmp(ip, t, size);
     return true;
 }
@@ -188,9 +184,10 @@ static bool offload_makes_sense(const struct packet *p,
     return false;
 }
 
-enum drop ip_packet_parse(struct packet *packet, struct ip_packet *out)
+enum drop ip_packet_parse(struct packet *packet)
 {
     struct ip_packet ip = {.data = packet->data};
+    packet->ip = (struct ip_packet){0};
     if (packet->size == 0)
         return DROP_IP_MALFORMED;
     enum drop drop = DROP_IP_MALFORMED;
@@ -202,7 +199,7 @@ enum drop ip_packet_parse(struct packet *packet, struct ip_packet *out)
         return drop;
     if (!parse_transport(packet, &ip) || !offload_makes_sense(packet, &ip))
         return DROP_TRANSPORT_MALFORMED;
-    *out = ip;
+    packet->ip = ip;
     return DROP_NONE;
 }
 
@@ -244,7 +241,7 @@ bool ip_packet_parse_quoted(uint8_t *data, size_t size, struct ip_packet *out)
         size - ip.transport < 8)
         return false;
     const uint8_t *t = data + ip.transport;
-    if (is_icmp(&ip)) {
+    if (ip_is_icmp(ip.family, ip.protocol)) {
         ip.icmp_type = t[0];
         ip.icmp_code = t[1];
         ip.source_port = ip.destination_port = load_u16(t + ICMP_ID);

@@ -1,6 +1,7 @@
 /*
  * An IP packet taken apart, once: where its headers are and what in them
- * decides. Nothing after ip_packet_parse() asks about bounds again.
+ * decides. Nothing after ip_packet_parse() asks about bounds again; what it
+ * found travels with the packet, and who rewrites a header keeps it true.
  *
  *   data            transport        payload              total
  *   | IPv4 or IPv6, extensions | TCP, UDP, ICMP | ...          |
@@ -11,8 +12,10 @@
 #define PACKET_IP_PACKET_H
 
 #include "gateway/base/address.h"
+#include "gateway/base/bytes.h"
 #include "gateway/base/drop.h"
-#include "gateway/packet/packet.h"
+
+struct packet;
 
 enum ip_protocol {
     IP_HOP_BY_HOP = 0,
@@ -102,17 +105,23 @@ struct ip_packet {
     uint16_t source_port, destination_port;
 };
 
-/* Checks the packet as a whole (lengths, IPv4 header checksum, the sense of
- * its offload data) and trims what follows the IP total length. Transport
- * checksums are not looked at. Says why where the answer is no. */
-MUST_USE enum drop ip_packet_parse(struct packet *packet,
-                                   struct ip_packet *out);
+/* Fills packet->ip. Checks the packet as a whole (lengths, IPv4 header
+ * checksum, the sense of its offload data) and trims what follows the IP total
+ * length. Transport checksums are not looked at. Says why where the answer is
+ * no; packet->ip is empty then. */
+MUST_USE enum drop ip_packet_parse(struct packet *packet);
 
 /* The start of a packet that an ICMP error quotes: it may be cut off behind
  * eight bytes of transport, and its checksums are nobody's business. False
  * where it cannot be matched to a flow. `payload` is not set. */
 MUST_USE bool ip_packet_parse_quoted(uint8_t *data, size_t size,
                                      struct ip_packet *out);
+
+/* ICMP has a number of its own in each family. */
+static inline bool ip_is_icmp(uint8_t family, uint8_t protocol)
+{
+    return protocol == (family == ADDRESS_IPV4 ? IP_ICMP : IP_ICMPV6);
+}
 
 static inline bool ip_is_fragment(const struct ip_packet *ip)
 {
@@ -143,15 +152,6 @@ static inline uint8_t *ip_transport(const struct ip_packet *ip)
 static inline uint32_t ip_payload_size(const struct ip_packet *ip)
 {
     return ip->total - ip->payload;
-}
-
-/* Bytes of the largest IP packet it stands for. */
-static inline uint32_t ip_largest_segment(const struct ip_packet *ip,
-                                          const struct packet *packet)
-{
-    uint32_t segment = (uint32_t)ip->payload + packet->gso_size;
-    return packet->gso != PACKET_GSO_NONE && segment < ip->total ? segment
-                                                                 : ip->total;
 }
 
 /* IPv4: computes the header checksum anew. IPv6 has none. */

@@ -27,9 +27,9 @@ static size_t find_option(const uint8_t *tcp, size_t size)
     return 0;
 }
 
-void mss_clamp(const struct packet *packet, const struct ip_packet *ip,
-               uint16_t packet_size)
+void mss_clamp(const struct packet *packet, uint16_t packet_size)
 {
+    const struct ip_packet *ip = &packet->ip;
     if (ip->protocol != IP_TCP || !(ip->tcp_flags & TCP_SYN))
         return;
     uint8_t *tcp = ip_transport(ip);

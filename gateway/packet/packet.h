@@ -14,8 +14,7 @@
 #ifndef PACKET_PACKET_H
 #define PACKET_PACKET_H
 
-#include "gateway/base/bytes.h"
-#include "gateway/base/drop.h"
+#include "gateway/packet/ip_packet.h"
 
 enum {
     PACKET_SIZE_MAX = 65535, /* an IPv4 total length */
@@ -52,6 +51,7 @@ struct packet {
     uint8_t gso;            /* enum packet_gso */
     uint8_t checksum;       /* enum packet_checksum */
     uint8_t drop;           /* enum drop; DROP_NONE while it lives */
+    struct ip_packet ip;    /* its headers; `data` NULL: not parsed yet */
 };
 
 struct packet_batch {
@@ -81,6 +81,14 @@ static inline void packet_batch_reset(struct packet_batch *batch)
 static inline uint32_t packet_total(const struct packet *p)
 {
     return p->size + p->piece_bytes;
+}
+
+/* Bytes of the largest IP packet that a parsed one stands for. */
+static inline uint32_t packet_largest_segment(const struct packet *p)
+{
+    uint32_t segment = (uint32_t)p->ip.payload + p->gso_size;
+    return p->gso != PACKET_GSO_NONE && segment < p->ip.total ? segment
+                                                              : p->ip.total;
 }
 
 #endif

@@ -73,11 +73,17 @@ static struct ip_packet write_header(struct packet *out, uint8_t family,
     return ip;
 }
 
-bool refusal_write_error(const struct ip_packet *about,
-                         const struct packet *packet,
+/* It travels on as every packet does: taken apart. */
+static bool finish(struct packet *out)
+{
+    return ip_packet_parse(out) == DROP_NONE;
+}
+
+bool refusal_write_error(const struct packet *packet,
                          const struct address *from, uint8_t type, uint8_t code,
                          uint32_t rest, struct packet *out, size_t capacity)
 {
+    const struct ip_packet *about = &packet->ip;
     bool v4 = about->family == ADDRESS_IPV4;
     size_t headers =
         (v4 ? IPV4_HEADER_SIZE : IPV6_HEADER_SIZE) + ICMP_HEADER_SIZE;
@@ -95,7 +101,7 @@ bool refusal_write_error(const struct ip_packet *about,
     store_u32(t + 4, rest);
     memcpy(t + ICMP_HEADER_SIZE, about->data, quoted);
     icmp_write_checksum(&ip);
-    return true;
+    return finish(out);
 }
 
 bool refusal_write_ending(const struct refusal_ending *e, struct packet *out,
@@ -118,12 +124,13 @@ bool refusal_write_ending(const struct refusal_ending *e, struct packet *out,
     uint32_t sum =
         checksum_sum(t, TCP_HEADER_SIZE) + ip_pseudo_sum(&ip, TCP_HEADER_SIZE);
     store_u16(t + TCP_CHECKSUM, checksum_finish(sum));
-    return true;
+    return finish(out);
 }
 
-bool refusal_write_reset(const struct ip_packet *about, struct packet *out,
+bool refusal_write_reset(const struct packet *packet, struct packet *out,
                          size_t capacity)
 {
+    const struct ip_packet *about = &packet->ip;
     if (about->protocol != IP_TCP || (about->tcp_flags & TCP_RST))
         return false;
     const uint8_t *theirs = ip_transport(about);
@@ -151,10 +158,10 @@ bool refusal_write_reset(const struct ip_packet *about, struct packet *out,
 
 /* The request turned round, with all its headers: so what came in fragments
  * leaves in fragments. */
-bool refusal_write_echo_reply(const struct ip_packet *about,
-                              const struct packet *packet, struct packet *out,
+bool refusal_write_echo_reply(const struct packet *packet, struct packet *out,
                               size_t capacity)
 {
+    const struct ip_packet *about = &packet->ip;
     if (packet->size > capacity)
         return false;
     bool v4 = about->family == ADDRESS_IPV4;
@@ -178,5 +185,5 @@ bool refusal_write_echo_reply(const struct ip_packet *about,
     uint32_t change = checksum_change(request, load_u16(t));
     store_u16(t + ICMP_CHECKSUM,
               checksum_patch(load_u16(t + ICMP_CHECKSUM), change));
-    return true;
+    return finish(out);
 }

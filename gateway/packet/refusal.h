@@ -1,7 +1,7 @@
 /*
  * What the gateway itself says to a qube: ICMP errors about packets it
  * refuses, RST for connections it knows nothing of, and answers to ping. Each
- * is made from the packet at hand into a packet of its own.
+ * is made from the packet at hand into a packet of its own, parsed.
  */
 #ifndef PACKET_REFUSAL_H
 #define PACKET_REFUSAL_H
@@ -22,15 +22,14 @@ bool refusal_must_not_answer(const struct ip_packet *ip);
 /* An ICMP error about the packet, to its sender, from `from`. `rest` is the
  * second word: the MTU in "fragmentation needed" and "packet too big". False
  * where `out` has no room. */
-MUST_USE bool refusal_write_error(const struct ip_packet *about,
-                                  const struct packet *packet,
+MUST_USE bool refusal_write_error(const struct packet *packet,
                                   const struct address *from, uint8_t type,
                                   uint8_t code, uint32_t rest,
                                   struct packet *out, size_t capacity);
 
 /* A RST in answer to a TCP packet that belongs to no connection (RFC 9293
  * 3.10.7.1), as from its destination. */
-MUST_USE bool refusal_write_reset(const struct ip_packet *about,
+MUST_USE bool refusal_write_reset(const struct packet *packet,
                                   struct packet *out, size_t capacity);
 
 /* A RST by its parts: for a connection that ends without a packet. */
@@ -46,8 +45,7 @@ MUST_USE bool refusal_write_ending(const struct refusal_ending *ending,
 
 /* The reply to an echo request, as long as that one is there: it shares its
  * pieces. Its checksum is patched, not judged. */
-MUST_USE bool refusal_write_echo_reply(const struct ip_packet *about,
-                                       const struct packet *packet,
+MUST_USE bool refusal_write_echo_reply(const struct packet *packet,
                                        struct packet *out, size_t capacity);
 
 #endif

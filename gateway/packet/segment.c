@@ -1,5 +1,7 @@
 #include "gateway/packet/segment.h"
 
+#include <assert.h>
+
 #include "gateway/packet/checksum.h"
 
 enum { FRAGMENT_UNIT = 8 }; /* in which offsets are counted, RFC 791 3.2 */
@@ -106,10 +108,10 @@ static uint16_t finished(const struct ip_packet *ip, uint32_t sum)
 }
 
 static enum segment_result whole(const struct packet *p,
-                                 const struct ip_packet *ip,
                                  const struct burst_layout *layout,
                                  struct burst *burst)
 {
+    const struct ip_packet *ip = &p->ip;
     struct datagram *d = burst_reserve(burst, layout, ip->total);
     if (!d)
         return no_room(burst);
@@ -129,7 +131,6 @@ static enum segment_result whole(const struct packet *p,
 
 /* What all segments of a super-packet share. */
 struct cut {
-    const struct packet *packet;
     const struct ip_packet *ip;
     uint16_t mss;
     uint32_t ip_sum;        /* IPv4 header without length, ID, checksum */
@@ -185,9 +186,9 @@ static void write_udp(const struct cut *c, uint8_t *out, uint32_t size,
 }
 
 /* Payload bytes of each segment. */
-static uint16_t segment_size(const struct packet *p, const struct ip_packet *ip,
-                             uint16_t mtu)
+static uint16_t segment_size(const struct packet *p, uint16_t mtu)
 {
+    const struct ip_packet *ip = &p->ip;
     /* TCP may be cut finer, and that is kinder than fragments. */
     if (ip->protocol == IP_TCP && !ip->dont_fragment && ip->payload < mtu &&
         p->gso_size > mtu - ip->payload)
@@ -195,25 +196,23 @@ static uint16_t segment_size(const struct packet *p, const struct ip_packet *ip,
     return p->gso_size;
 }
 
-static bool has_segments(const struct packet *p, const struct ip_packet *ip)
+static bool has_segments(const struct packet *p)
 {
-    return p->gso != PACKET_GSO_NONE && ip_payload_size(ip) > p->gso_size;
+    return p->gso != PACKET_GSO_NONE && ip_payload_size(&p->ip) > p->gso_size;
 }
 
-uint32_t segment_count(const struct packet *packet, const struct ip_packet *ip,
-                       uint16_t mtu)
+uint32_t segment_count(const struct packet *p, uint16_t mtu)
 {
-    if (!has_segments(packet, ip))
+    if (!has_segments(p))
         return 1;
-    uint32_t size = segment_size(packet, ip, mtu);
-    return (ip_payload_size(ip) + size - 1) / size;
+    uint32_t size = segment_size(p, mtu);
+    return (ip_payload_size(&p->ip) + size - 1) / size;
 }
 
-static struct cut prepare(const struct packet *p, const struct ip_packet *ip,
-                          uint16_t mtu)
+static struct cut prepare(const struct packet *p, uint16_t mtu)
 {
-    struct cut c = {.packet = p, .ip = ip, .mss = segment_size(p, ip, mtu)};
-
+    const struct ip_packet *ip = &p->ip;
+    struct cut c = {.ip = ip, .mss = segment_size(p, mtu)};
     const uint8_t *t = ip_transport(ip);
     c.ip_sum = checksum_sum(ip->data, ip->transport);
     c.ip_sum += checksum_change(load_u16(ip->data + IPV4_TOTAL_LENGTH), 0) +
@@ -232,13 +231,13 @@ static struct cut prepare(const struct packet *p, const struct ip_packet *ip,
     return c;
 }
 
-static enum segment_result cut(const struct packet *p,
-                               const struct ip_packet *ip, uint16_t mtu,
+static enum segment_result cut(const struct packet *p, uint16_t mtu,
                                const struct burst_layout *layout,
                                struct segment_cursor *cursor,
                                struct burst *burst)
 {
-    struct cut c = prepare(p, ip, mtu);
+    const struct ip_packet *ip = &p->ip;
+    struct cut c = prepare(p, mtu);
     struct source from = source_at(p, (size_t)ip->payload + cursor->offset);
     while (cursor->offset < ip_payload_size(ip)) {
         uint32_t size = ip_payload_size(ip) - cursor->offset;
@@ -262,9 +261,9 @@ static enum segment_result cut(const struct packet *p,
 
 /* Fills the checksum in, in the first fragment, before the rest of what it
  * covers is cut off. */
-static void complete_first(const struct packet *p, const struct ip_packet *ip,
-                           uint8_t *out)
+static void complete_first(const struct packet *p, uint8_t *out)
 {
+    const struct ip_packet *ip = &p->ip;
     uint32_t size = ip->total - ip->transport;
     uint32_t sum = ip_pseudo_sum(ip, size);
     struct source from = source_at(p, ip->transport);
@@ -307,12 +306,12 @@ static void write_fragment_header(const struct ip_packet *ip, uint8_t *out,
 }
 
 /* RFC 791 3.2, RFC 8200 4.5, of a packet that may itself be a fragment. */
-static enum segment_result fragment(const struct packet *p,
-                                    const struct ip_packet *ip, uint16_t mtu,
+static enum segment_result fragment(const struct packet *p, uint16_t mtu,
                                     const struct burst_layout *layout,
                                     struct segment_cursor *cursor,
                                     struct burst *burst)
 {
+    const struct ip_packet *ip = &p->ip;
     uint16_t room = mtu > ip->transport ? (uint16_t)(mtu - ip->transport) : 0;
     uint32_t most = room & ~(FRAGMENT_UNIT - 1U);
     uint32_t left = ip->total - ip->transport;
@@ -332,7 +331,7 @@ static enum segment_result fragment(const struct packet *p,
             ip->more_fragments || cursor->offset + size < left);
         copy(&from, out + ip->transport, size);
         if (cursor->offset == 0 && p->checksum == PACKET_CHECKSUM_PARTIAL)
-            complete_first(p, ip, out);
+            complete_first(p, out);
         cursor->offset += size;
     }
     return SEGMENT_DONE;
@@ -357,14 +356,14 @@ static uint16_t slice(const struct packet *p, size_t offset, size_t size,
 /* One segment of a UDP super-packet, as the IPv4 packet that it is. */
 struct single {
     struct packet packet;
-    struct ip_packet ip;
     uint8_t head[IPV4_HEADER_SIZE + UDP_HEADER_SIZE];
     struct bytes pieces[PACKET_PIECES_MAX + 1];
 };
 
-static void take_single(const struct packet *p, const struct ip_packet *ip,
-                        uint32_t index, struct single *out)
+static void take_single(const struct packet *p, uint32_t index,
+                        struct single *out)
 {
+    const struct ip_packet *ip = &p->ip;
     uint32_t start = index * p->gso_size;
     uint32_t size = ip_payload_size(ip) - start;
     if (size > p->gso_size)
@@ -380,18 +379,20 @@ static void take_single(const struct packet *p, const struct ip_packet *ip,
         .piece_count = slice(p, ip->payload + start, size, out->pieces),
         .piece_bytes = size,
         .checksum = PACKET_CHECKSUM_PARTIAL,
+        .ip = *ip,
     };
-    out->ip = *ip;
-    out->ip.data = out->head;
-    out->ip.total = ip->payload + size;
+    out->packet.ip.data = out->head;
+    out->packet.ip.total = ip->payload + size;
 }
 
 /* UDP segments that are larger than `mtu`, one after another. */
-static enum segment_result
-cut_into_fragments(const struct packet *p, const struct ip_packet *ip,
-                   uint16_t mtu, const struct burst_layout *layout,
-                   struct segment_cursor *cursor, struct burst *burst)
+static enum segment_result cut_into_fragments(const struct packet *p,
+                                              uint16_t mtu,
+                                              const struct burst_layout *layout,
+                                              struct segment_cursor *cursor,
+                                              struct burst *burst)
 {
+    const struct ip_packet *ip = &p->ip;
     /* A first fragment without payload would not move the cursor. */
     struct single one;
     if (ip->payload != sizeof one.head || mtu < sizeof one.head + FRAGMENT_UNIT)
@@ -400,9 +401,9 @@ cut_into_fragments(const struct packet *p, const struct ip_packet *ip,
         uint32_t index = cursor->offset / p->gso_size;
         uint32_t start = index * p->gso_size, done = cursor->offset - start;
         struct segment_cursor inside = {done ? UDP_HEADER_SIZE + done : 0};
-        take_single(p, ip, index, &one);
+        take_single(p, index, &one);
         enum segment_result result =
-            fragment(&one.packet, &one.ip, mtu, layout, &inside, burst);
+            fragment(&one.packet, mtu, layout, &inside, burst);
         if (inside.offset > 0)
             cursor->offset = start + inside.offset - UDP_HEADER_SIZE;
         if (result != SEGMENT_DONE)
@@ -411,31 +412,28 @@ cut_into_fragments(const struct packet *p, const struct ip_packet *ip,
     return SEGMENT_DONE;
 }
 
-enum segment_result segment(const struct packet *packet, uint16_t mtu,
+enum segment_result segment(const struct packet *p, uint16_t mtu,
                             const struct burst_layout *layout,
                             struct segment_cursor *cursor, struct burst *burst)
 {
-    struct packet p = *packet;
-    struct ip_packet ip;
-    if (ip_packet_parse(&p, &ip) != DROP_NONE)
-        return SEGMENT_REFUSED;
-    if (has_segments(&p, &ip)) {
-        bool fits = ip.payload + (uint32_t)segment_size(&p, &ip, mtu) <= mtu;
-        if (fits)
-            return cut(&p, &ip, mtu, layout, cursor, burst);
-        if (ip.protocol == IP_UDP && !ip.dont_fragment)
-            return cut_into_fragments(&p, &ip, mtu, layout, cursor, burst);
+    const struct ip_packet *ip = &p->ip;
+    assert(ip->data == p->data);
+    if (has_segments(p)) {
+        if (ip->payload + (uint32_t)segment_size(p, mtu) <= mtu)
+            return cut(p, mtu, layout, cursor, burst);
+        if (ip->protocol == IP_UDP && !ip->dont_fragment)
+            return cut_into_fragments(p, mtu, layout, cursor, burst);
         return SEGMENT_REFUSED;
     }
     /* Its fragments found their way so far; larger ones might not, and their
      * sender would be told of it in vain. */
-    if (p.fragment_size > 0 && p.fragment_size < mtu)
-        mtu = p.fragment_size;
-    if (ip.total <= mtu)
-        return whole(&p, &ip, layout, burst);
-    if (has_fragment_header(&ip) ||
-        (ip.family == ADDRESS_IPV4 && !ip.options &&
-         (!ip.dont_fragment || p.fragment_size > 0)))
-        return fragment(&p, &ip, mtu, layout, cursor, burst);
+    if (p->fragment_size > 0 && p->fragment_size < mtu)
+        mtu = p->fragment_size;
+    if (ip->total <= mtu)
+        return whole(p, layout, burst);
+    if (has_fragment_header(ip) ||
+        (ip->family == ADDRESS_IPV4 && !ip->options &&
+         (!ip->dont_fragment || p->fragment_size > 0)))
+        return fragment(p, mtu, layout, cursor, burst);
     return SEGMENT_REFUSED;
 }

@@ -9,7 +9,7 @@
 #define PACKET_SEGMENT_H
 
 #include "gateway/packet/burst.h"
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/packet.h"
 
 /* How far a packet was cut; starts zeroed. */
 struct segment_cursor {
@@ -19,18 +19,17 @@ struct segment_cursor {
 enum segment_result {
     SEGMENT_DONE,   /* the whole packet is in the burst */
     SEGMENT_FULL,   /* the burst is: send it and call again */
-    SEGMENT_REFUSED /* cannot be cut: malformed, or too big with DF */
+    SEGMENT_REFUSED /* cannot be cut: too big with DF */
 };
 
 /* How many IPv4 identifications the packet takes, from its own on, when it is
  * cut for `mtu`: one for each segment, and all fragments share one. */
-uint32_t segment_count(const struct packet *packet, const struct ip_packet *ip,
-                       uint16_t mtu);
+uint32_t segment_count(const struct packet *packet, uint16_t mtu);
 
-/* The router has parsed the packet and made sure that it fits `mtu`, or may
- * be fragmented; what slipped through is REFUSED. Completes a PARTIAL
+/* The packet is parsed, and the router has made sure that it fits `mtu`, or
+ * may be fragmented; what slipped through is REFUSED. Completes a PARTIAL
  * checksum. */
-enum segment_result segment(const struct packet *packet, uint16_t mtu,
+enum segment_result segment(const struct packet *p, uint16_t mtu,
                             const struct burst_layout *layout,
                             struct segment_cursor *cursor, struct burst *burst);
 

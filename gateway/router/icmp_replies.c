@@ -44,32 +44,33 @@ static const struct answer table[DROP_COUNT] = {
 };
 
 static bool write_answer(const struct address *from, const struct packet *p,
-                         const struct ip_packet *ip, enum drop drop,
-                         uint16_t mtu, struct packet *out, size_t capacity)
+                         enum drop drop, uint16_t mtu, struct packet *out,
+                         size_t capacity)
 {
     const struct answer *entry = &table[drop];
-    bool v4 = ip->family == ADDRESS_IPV4;
+    bool v4 = p->ip.family == ADDRESS_IPV4;
     uint32_t rest = 0;
     /* A card may send more at once than it takes. */
-    bool fits = p->fragment_size > 0 || ip->total <= ROUTER_QUBE_MTU;
+    bool fits = p->fragment_size > 0 || p->ip.total <= ROUTER_QUBE_MTU;
     if (drop == DROP_ANSWERED)
-        return fits && refusal_write_echo_reply(ip, p, out, capacity);
+        return fits && refusal_write_echo_reply(p, out, capacity);
     if (drop == DROP_NO_FLOW)
-        return refusal_write_reset(ip, out, capacity);
+        return refusal_write_reset(p, out, capacity);
     if (drop == DROP_TOO_BIG)
         rest = mtu;
     if (drop == DROP_PROTOCOL && !v4)
         rest = IPV6_NEXT_HEADER;
-    return refusal_write_error(ip, p, from, v4 ? entry->type4 : entry->type6,
+    return refusal_write_error(p, from, v4 ? entry->type4 : entry->type6,
                                v4 ? entry->code4 : entry->code6, rest, out,
                                capacity);
 }
 
 void icmp_replies_add(struct token_bucket *sender, const struct address *from,
                       struct instant now, const struct packet *packet,
-                      const struct ip_packet *ip, enum drop drop, uint16_t mtu,
+                      enum drop drop, uint16_t mtu,
                       struct packet_batch *replies)
 {
+    const struct ip_packet *ip = &packet->ip;
     bool told = table[drop].told || drop == DROP_ANSWERED ||
                 (drop == DROP_NO_FLOW && ip->protocol == IP_TCP);
     if (!told || refusal_must_not_answer(ip) ||
@@ -78,7 +79,7 @@ void icmp_replies_add(struct token_bucket *sender, const struct address *from,
         return;
     struct packet *out = packet_batch_add(replies);
     out->qube = packet->qube;
-    if (!write_answer(from, packet, ip, drop, mtu, out,
+    if (!write_answer(from, packet, drop, mtu, out,
                       replies->buffer_size - PACKET_HEADROOM))
         replies->count--;
 }

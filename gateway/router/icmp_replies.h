@@ -6,7 +6,7 @@
 #define ROUTER_ICMP_REPLIES_H
 
 #include "gateway/base/token_bucket.h"
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/packet.h"
 
 enum {
     /* To one qube; a second, at once. No limit is common to all qubes: some of
@@ -19,7 +19,7 @@ enum {
  * the sender's tokens are not used up. ICMP errors are `from` that address. */
 void icmp_replies_add(struct token_bucket *sender, const struct address *from,
                       struct instant now, const struct packet *packet,
-                      const struct ip_packet *ip, enum drop drop, uint16_t mtu,
+                      enum drop drop, uint16_t mtu,
                       struct packet_batch *replies);
 
 #endif

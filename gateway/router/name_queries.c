@@ -1,5 +1,7 @@
 #include "gateway/router/name_queries.h"
 
+#include <assert.h>
+
 #include "gateway/packet/checksum.h"
 
 enum { TTL = 64, HEADERS = IPV4_HEADER_SIZE + UDP_HEADER_SIZE };
@@ -77,6 +79,8 @@ static void write_packet(const struct name_query *query,
     store_u16(udp + UDP_CHECKSUM, checksum ? checksum : 0xffff);
     p->size = ip.total;
     p->checksum = PACKET_CHECKSUM_VALID;
+    enum drop drop = ip_packet_parse(p);
+    assert(drop == DROP_NONE);
 }
 
 /* The first attempt goes to the first resolver, the next to the second. */
@@ -222,9 +226,9 @@ static void take(struct name_queries *q, struct instant now,
 }
 
 bool name_queries_receive(struct name_queries *q, struct instant now,
-                          const struct packet *packet,
-                          const struct ip_packet *ip)
+                          const struct packet *packet)
 {
+    const struct ip_packet *ip = &packet->ip;
     if (ip->family != ADDRESS_IPV4 || ip->protocol != IP_UDP ||
         ip->source_port != DNS_PORT || packet->piece_count > 0)
         return false;

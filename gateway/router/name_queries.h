@@ -50,8 +50,7 @@ bool name_queries_await(const struct name_queries *q,
 
 /* True where the packet, which belongs to no flow, answers a question. */
 MUST_USE bool name_queries_receive(struct name_queries *q, struct instant now,
-                                   const struct packet *packet,
-                                   const struct ip_packet *ip);
+                                   const struct packet *packet);
 
 /* The tunnel is another one, or gone: forgets what is asked, and asks anew what
  * has failed; everything where it is not the same. */

@@ -270,17 +270,15 @@ static void judge_from_qube(struct router *r, struct instant now,
         return;
     }
     struct router_qube *q = &r->qubes[p->qube];
-    struct ip_packet ip;
     enum drop drop = p->drop;
+    if (drop == DROP_NONE)
+        drop = ip_packet_parse(p);
     if (drop == DROP_NONE) {
-        drop = ip_packet_parse(p, &ip);
-        if (drop == DROP_NONE) {
-            drop = verdict_from_qube(r, now, p, &ip);
-            if (drop != DROP_NONE)
-                icmp_replies_add(
-                    &q->answers, router_state_gateway(r, q, ip.family), now, p,
-                    &ip, drop, tunnel_mtu(&r->tunnel, ip.family), replies);
-        }
+        drop = verdict_from_qube(r, now, p);
+        if (drop != DROP_NONE)
+            icmp_replies_add(
+                &q->answers, router_state_gateway(r, q, p->ip.family), now, p,
+                drop, tunnel_mtu(&r->tunnel, p->ip.family), replies);
     }
     p->drop = (uint8_t)drop;
     if (drop != DROP_NONE) {
@@ -303,18 +301,15 @@ void router_from_qubes(struct router *r, struct instant now,
 static void judge_from_tunnel(struct router *r, struct instant now,
                               struct packet *p, struct packet_batch *replies)
 {
-    struct ip_packet ip;
     enum drop drop = p->drop;
-    if (drop == DROP_NONE)
-        drop = ip_packet_parse(p, &ip);
     if (drop == DROP_NONE) {
-        drop = verdict_from_tunnel(r, now, p, &ip);
-        if (drop == DROP_TOO_BIG) {
-            p->qube = ROUTER_NO_QUBE;
-            icmp_replies_add(&r->outside_answers,
-                             router_state_own(r, ip.family), now, p, &ip, drop,
-                             ROUTER_QUBE_MTU, replies);
-        }
+        assert(p->ip.data == p->data);
+        drop = verdict_from_tunnel(r, now, p);
+    }
+    if (drop == DROP_TOO_BIG) {
+        p->qube = ROUTER_NO_QUBE;
+        icmp_replies_add(&r->outside_answers, router_state_own(r, p->ip.family),
+                         now, p, drop, ROUTER_QUBE_MTU, replies);
     }
     if (drop == DROP_ANSWERED)
         router_state_judge_names(r, now, false);

@@ -123,8 +123,8 @@ void router_from_qubes(struct router *r, struct instant now,
                        struct packet_batch *batch,
                        struct packet_batch *replies);
 
-/* The same for packets from the tunnel: those left without a drop reason go
- * to the link of `qube`. Packets may be super-packets of coalesce. Answers to
+/* The same for packets from the tunnel, which coalesce has parsed: those left
+ * without a drop reason go to the link of `qube`. Answers to
  * their senders, of packets that are too big for a qube, are to leave through
  * the tunnel. */
 void router_from_tunnel(struct router *r, struct instant now,

@@ -4,12 +4,12 @@
 #include "gateway/packet/ip_options.h"
 #include "gateway/router/scope.h"
 
-/* Collects fragments; DROP_NONE when the packet is whole, and *ip is it. */
+/* Collects fragments; DROP_NONE when the packet is whole. */
 static enum drop reassemble(struct router *r, struct instant now,
                             const struct fragments_owner *owner,
-                            struct packet *p, struct ip_packet *ip)
+                            struct packet *p)
 {
-    switch (fragments_take(r->fragments, now, owner, p, ip)) {
+    switch (fragments_take(r->fragments, now, owner, p)) {
     case FRAGMENTS_HELD:
         return DROP_HELD;
     case FRAGMENTS_REFUSED:
@@ -17,7 +17,7 @@ static enum drop reassemble(struct router *r, struct instant now,
     case FRAGMENTS_WHOLE:
         break;
     }
-    return ip_packet_parse(p, ip);
+    return ip_packet_parse(p);
 }
 
 /* --- From qubes ----------------------------------------------------------- */
@@ -109,13 +109,12 @@ static enum drop judge_destination(const struct router *r,
 /* IPv4 without DF may be cut to the tunnel's MTU: a plain packet or a UDP
  * super-packet's segments into fragments, a TCP super-packet into smaller
  * segments. What came in fragments leaves so. What has options is not cut. */
-static bool is_too_big(const struct router *r, const struct packet *p,
-                       const struct ip_packet *ip)
+static bool is_too_big(const struct router *r, const struct packet *p)
 {
     uint32_t size =
-        p->fragment_size > 0 ? p->fragment_size : ip_largest_segment(ip, p);
-    return (ip->dont_fragment || ip->options) &&
-           size > tunnel_mtu(&r->tunnel, ip->family);
+        p->fragment_size > 0 ? p->fragment_size : packet_largest_segment(p);
+    return (p->ip.dont_fragment || p->ip.options) &&
+           size > tunnel_mtu(&r->tunnel, p->ip.family);
 }
 
 /* Those without ports are told apart by their ends alone; only such pass whose
@@ -155,59 +154,56 @@ static enum drop judge_header(const struct router *r,
     return may_have_options(ip) ? DROP_NONE : DROP_IP_OPTIONS;
 }
 
-enum drop verdict_from_qube(struct router *r, struct instant now,
-                            struct packet *p, struct ip_packet *ip)
+/* The way out of a packet, for the firewall. */
+static enum drop judge_way(struct firewall_way *way, struct instant now,
+                           const struct packet *p, bool known)
 {
-    const struct router_qube *q = &r->qubes[p->qube];
-    const struct fragments_owner owner = {p->qube, p->qube};
-    enum drop drop = judge_header(r, q, ip);
-    if (drop == DROP_NONE && ip_is_fragment(ip))
-        drop = reassemble(r, now, &owner, p, ip);
-    if (drop != DROP_NONE)
-        return drop;
-    if (icmp_is_error(ip)) {
-        if (!r->up)
-            return DROP_TUNNEL_DOWN;
-        return ip->ttl > 1 ? firewall_send_error(r->firewall, p, ip) : DROP_TTL;
-    }
+    const struct router *r = way->context;
+    enum drop drop = DROP_NONE;
+    if (!known)
+        drop = judge_destination(r, &r->qubes[p->qube], now, &p->ip,
+                                 &way->redirect);
+    if (drop == DROP_NONE && p->ip.ttl <= 1)
+        drop = DROP_TTL;
+    if (drop == DROP_NONE && !is_known_protocol(&p->ip))
+        drop = DROP_PROTOCOL;
+    if (drop == DROP_NONE && is_too_big(r, p))
+        drop = DROP_TOO_BIG;
+    return drop;
+}
+
+/* An error goes the way of the packet that it is about. */
+static enum drop judge_message(const struct router *r,
+                               const struct ip_packet *ip)
+{
+    if (icmp_is_error(ip))
+        return !r->up ? DROP_TUNNEL_DOWN : ip->ttl > 1 ? DROP_NONE : DROP_TTL;
     if (icmp_is(ip) && !icmp_is_request(ip))
         return DROP_ICMP_TYPE;
-    if (has_port_zero(ip))
-        return DROP_PORT_ZERO;
+    return has_port_zero(ip) ? DROP_PORT_ZERO : DROP_NONE;
+}
 
-    uint32_t flow = FIREWALL_NO_FLOW;
-    const struct address *redirect = NULL;
-    if (r->up)
-        flow = firewall_find(r->firewall, p, ip);
-    if (flow == FIREWALL_NO_FLOW)
-        drop = judge_destination(r, q, now, ip, &redirect);
-    if (drop == DROP_NONE && ip->ttl <= 1)
-        drop = DROP_TTL;
-    if (drop == DROP_NONE && !is_known_protocol(ip))
-        drop = DROP_PROTOCOL;
-    if (drop == DROP_NONE && is_too_big(r, p, ip))
-        drop = DROP_TOO_BIG;
-    if (drop == DROP_NONE && flow == FIREWALL_NO_FLOW) {
-        drop = firewall_open(r->firewall, now, p, ip, redirect, &flow);
-        if (drop == DROP_NONE && redirect)
-            dns_asked(&r->dns, now, redirect);
-    }
+enum drop verdict_from_qube(struct router *r, struct instant now,
+                            struct packet *p)
+{
+    struct firewall_way way = {.context = r, .judge = judge_way};
+    const struct fragments_owner owner = {p->qube, p->qube};
+    enum drop drop = judge_header(r, &r->qubes[p->qube], &p->ip);
+    if (drop == DROP_NONE && ip_is_fragment(&p->ip))
+        drop = reassemble(r, now, &owner, p);
     if (drop == DROP_NONE)
-        drop = firewall_send(r->firewall, now, flow, p, ip);
+        drop = judge_message(r, &p->ip);
+    if (drop != DROP_NONE)
+        return drop;
+    if (!r->up)
+        return judge_way(&way, now, p, false);
+    drop = firewall_send(r->firewall, now, p, &way);
+    if (drop == DROP_NONE && way.redirect)
+        dns_asked(&r->dns, now, way.redirect);
     return drop;
 }
 
 /* --- From the tunnel ------------------------------------------------------ */
-
-/* What came in fragments goes on in fragments. Of a packet that no qube waits
- * for nobody is told. */
-static bool is_too_big_for_qube(const struct router *r, const struct packet *p,
-                                const struct ip_packet *ip)
-{
-    return ip->dont_fragment && p->fragment_size == 0 &&
-           ip_largest_segment(ip, p) > ROUTER_QUBE_MTU &&
-           firewall_awaited_by(r->firewall, ip) != FIREWALL_NO_QUBE;
-}
 
 /* Only the first fragment tells what for, and one that nobody waits for is not
  * held. Of a later one that comes before it counts who sends it: where no flow
@@ -233,11 +229,11 @@ static enum drop find_share(const struct router *r, const struct ip_packet *ip,
 }
 
 static enum drop reassemble_inbound(struct router *r, struct instant now,
-                                    struct packet *p, struct ip_packet *ip)
+                                    struct packet *p)
 {
     struct fragments_owner owner = {.source = ROUTER_TUNNEL};
-    enum drop drop = find_share(r, ip, &owner.share);
-    return drop == DROP_NONE ? reassemble(r, now, &owner, p, ip) : drop;
+    enum drop drop = find_share(r, &p->ip, &owner.share);
+    return drop == DROP_NONE ? reassemble(r, now, &owner, p) : drop;
 }
 
 /* Who sends no flow's packets but tells of them may be any router on the way,
@@ -253,8 +249,9 @@ static bool is_ours(const struct router *r, const struct ip_packet *ip)
 }
 
 enum drop verdict_from_tunnel(struct router *r, struct instant now,
-                              struct packet *p, struct ip_packet *ip)
+                              struct packet *p)
 {
+    const struct ip_packet *ip = &p->ip;
     enum drop drop = DROP_NONE;
     if (!r->up)
         return DROP_TUNNEL_DOWN;
@@ -265,7 +262,7 @@ enum drop verdict_from_tunnel(struct router *r, struct instant now,
     if (!may_have_options(ip))
         return DROP_IP_OPTIONS;
     if (ip_is_fragment(ip))
-        drop = reassemble_inbound(r, now, p, ip);
+        drop = reassemble_inbound(r, now, p);
     if (drop != DROP_NONE)
         return drop;
     if (!is_known_protocol(ip))
@@ -274,14 +271,12 @@ enum drop verdict_from_tunnel(struct router *r, struct instant now,
         return DROP_MARTIAN;
     if (ip->ttl <= 1)
         return DROP_TTL;
-    if (is_too_big_for_qube(r, p, ip))
-        return DROP_TOO_BIG;
     if (ip->source_port == DNS_PORT) {
         struct address from = address_from_bytes(ip->family, ip_source(ip));
         dns_answered(&r->dns, &from);
     }
-    drop = firewall_receive(r->firewall, now, p, ip);
-    if (drop == DROP_NO_FLOW && name_queries_receive(&r->names, now, p, ip))
+    drop = firewall_receive(r->firewall, now, p, ROUTER_QUBE_MTU);
+    if (drop == DROP_NO_FLOW && name_queries_receive(&r->names, now, p))
         drop = DROP_ANSWERED;
     return drop;
 }

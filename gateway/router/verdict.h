@@ -11,17 +11,16 @@
 #ifndef ROUTER_VERDICT_H
 #define ROUTER_VERDICT_H
 
-#include "gateway/packet/ip_packet.h"
 #include "gateway/router/router_state.h"
 
-/* DROP_NONE: translated, to leave through the tunnel. `ip` is the parsed
- * packet, and is replaced where fragments become one. */
+/* DROP_NONE: translated, to leave through the tunnel. The packet is parsed,
+ * and another one where it was the last of its fragments. */
 MUST_USE enum drop verdict_from_qube(struct router *r, struct instant now,
-                                     struct packet *p, struct ip_packet *ip);
+                                     struct packet *p);
 
 /* DROP_NONE: translated, with its qube set. DROP_TOO_BIG: somebody sent it
  * who may be told so. */
 MUST_USE enum drop verdict_from_tunnel(struct router *r, struct instant now,
-                                       struct packet *p, struct ip_packet *ip);
+                                       struct packet *p);
 
 #endif

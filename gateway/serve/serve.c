@@ -78,33 +78,26 @@ static void flush(struct serve *s, struct instant now)
     burst_reset(&s->out);
 }
 
-static bool destination_of(const struct packet *p, struct address *out)
+/* The client that a parsed packet is for, or NULL. */
+static struct server_peer *receiver_of(const struct serve *s,
+                                       const struct packet *p)
 {
-    uint8_t version = p->size > 0 ? p->data[0] >> 4 : 0;
-    if (version == 4 && p->size >= 20)
-        *out = address_from_bytes(ADDRESS_IPV4, p->data + 16);
-    else if (version == 6 && p->size >= 40)
-        *out = address_from_bytes(ADDRESS_IPV6, p->data + 24);
-    else
-        return false;
-    return true;
+    struct address to =
+        address_from_bytes(p->ip.family, ip_destination(&p->ip));
+    return server_find(s->server, &to);
 }
 
 /* mssfix, in both directions, so that it is enough if one end does it. */
 static void clamp(const struct serve *s, const struct server_peer *p,
                   const struct packet *packet)
 {
-    struct ip_packet ip;
-    struct packet copy = *packet;
     const struct config_remote *remote = server_config_remote(s->config);
-    if (copy.gso != PACKET_GSO_NONE ||
-        ip_packet_parse(&copy, &ip) != DROP_NONE || ip.protocol != IP_TCP)
+    if (packet->gso != PACKET_GSO_NONE || packet->ip.protocol != IP_TCP)
         return;
     struct burst_layout layout = server_layout(p);
-    mss_clamp(packet, &ip,
-              data_negotiation_mss_mtu(
-                  remote, &layout, remote->tun_mtu,
-                  serve_listeners_overhead(server_path_of(p)), 0));
+    mss_clamp(packet, data_negotiation_mss_mtu(
+                          remote, &layout, remote->tun_mtu,
+                          serve_listeners_overhead(server_path_of(p)), 0));
 }
 
 static void to_client(struct serve *s, struct instant now,
@@ -136,14 +129,15 @@ static void from_tun(void *context, struct instant now,
 {
     struct serve *s = context;
     for (size_t i = 0; i < batch->count; i++) {
-        struct address destination;
-        struct server_peer *p = destination_of(&batch->packets[i], &destination)
-                                    ? server_find(s->server, &destination)
-                                    : NULL;
-        if (p)
-            to_client(s, now, p, &batch->packets[i]);
+        struct packet *packet = &batch->packets[i];
+        struct server_peer *p = NULL;
+        enum drop drop = ip_packet_parse(packet);
+        if (drop == DROP_NONE && !(p = receiver_of(s, packet)))
+            drop = DROP_NO_CLIENT;
+        if (drop == DROP_NONE)
+            to_client(s, now, p, packet);
         else
-            drop_count(&s->drops, DROP_NO_CLIENT);
+            drop_count(&s->drops, drop);
     }
     end_of_burst(s, now);
     loop_timer_set(&s->timer, server_deadline(s->server));
@@ -185,11 +179,8 @@ static struct server_peer *other_client(struct serve *s,
                                         const struct packet *packet)
 {
     const struct server_config *c = s->config;
-    struct address destination;
-    return c->client_to_client && !c->clients_by_kernel &&
-                   destination_of(packet, &destination)
-               ? server_find(s->server, &destination)
-               : NULL;
+    return c->client_to_client && !c->clients_by_kernel ? receiver_of(s, packet)
+                                                        : NULL;
 }
 
 static void deliver(struct serve *s, struct instant now)
@@ -197,7 +188,11 @@ static void deliver(struct serve *s, struct instant now)
     struct packet_batch *batch = &s->inbound;
     for (size_t i = 0; i < batch->count; i++) {
         struct packet *packet = &batch->packets[i];
-        struct server_peer *p = packet->drop ? NULL : other_client(s, packet);
+        struct server_peer *p = NULL;
+        if (packet->drop)
+            drop_count(&s->drops, packet->drop);
+        else
+            p = other_client(s, packet);
         if (!p)
             continue;
         to_client(s, now, p, packet);

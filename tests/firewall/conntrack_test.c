@@ -37,9 +37,8 @@ static enum drop pass(struct connection *c, enum flow_side from,
                       const struct craft *craft)
 {
     struct packet p = craft_packet(craft);
-    struct ip_packet ip;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
-    enum drop drop = conntrack_pass(&c->track, &ip, from, &c->refreshed);
+    assert_int_equal(ip_packet_parse(&p), DROP_NONE);
+    enum drop drop = conntrack_pass(&c->track, &p.ip, from, &c->refreshed);
     free(p.data);
     return drop;
 }
@@ -62,9 +61,8 @@ static enum drop begin_with(struct connection *c, uint8_t flags)
     *c = (struct connection){.next = {0xfffffff0, 5000}};
     struct craft craft = tcp(c, FLOW_SIDE_QUBE, flags, 0);
     struct packet p = craft_packet(&craft);
-    struct ip_packet ip;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
-    enum drop drop = conntrack_open(&c->track, &ip);
+    assert_int_equal(ip_packet_parse(&p), DROP_NONE);
+    enum drop drop = conntrack_open(&c->track, &p.ip);
     free(p.data);
     return drop;
 }
@@ -336,13 +334,13 @@ static void a_syn_begins_anew_where_the_old_one_is_over(void **state)
     assert_int_equal(begin_with(&c, TCP_SYN), DROP_NONE);
     struct craft craft = tcp(&c, FLOW_SIDE_QUBE, TCP_SYN, 0);
     struct packet p = craft_packet(&craft);
-    struct ip_packet ip;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
-    assert_false(conntrack_reopens(&c.track, &ip)); /* it goes on opening */
+    assert_int_equal(ip_packet_parse(&p), DROP_NONE);
+    assert_false(conntrack_reopens(&c.track, &p.ip)); /* it goes on opening */
     establish(&c);
-    assert_true(conntrack_reopens(&c.track, &ip)); /* the qube was restarted */
+    assert_true(
+        conntrack_reopens(&c.track, &p.ip)); /* the qube was restarted */
     say(&c, FLOW_SIDE_QUBE, TCP_RST, 0);
-    assert_true(conntrack_reopens(&c.track, &ip));
+    assert_true(conntrack_reopens(&c.track, &p.ip));
     free(p.data);
 
     /* Unanswered it may begin again with other numbers. */
@@ -371,14 +369,13 @@ static void a_qube_may_begin_again_where_an_answer_came(void **state)
         struct craft syn = tcp(&c, FLOW_SIDE_QUBE, TCP_SYN, 0);
         syn.sequence--;
         struct packet p = craft_packet(&syn);
-        struct ip_packet ip;
-        assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
-        assert_false(conntrack_reopens(&c.track, &ip)); /* it is repeated */
+        assert_int_equal(ip_packet_parse(&p), DROP_NONE);
+        assert_false(conntrack_reopens(&c.track, &p.ip)); /* it is repeated */
         free(p.data);
         syn.sequence += 0x12345678;
         p = craft_packet(&syn);
-        assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
-        assert_true(conntrack_reopens(&c.track, &ip));
+        assert_int_equal(ip_packet_parse(&p), DROP_NONE);
+        assert_true(conntrack_reopens(&c.track, &p.ip));
         free(p.data);
     }
 }
@@ -503,16 +500,16 @@ static void udp_has_its_own_times(void **state)
             .destination_port = 9,
         };
         struct packet p = craft_packet(&c);
-        struct ip_packet ip;
-        assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
-        assert_int_equal(conntrack_open(&track, &ip), DROP_NONE);
+        assert_int_equal(ip_packet_parse(&p), DROP_NONE);
+        assert_int_equal(conntrack_open(&track, &p.ip), DROP_NONE);
         assert_int_equal(conntrack_timeout(&track), 120);
         assert_true(conntrack_is_transitory(&track));
         assert_int_equal(
-            conntrack_pass(&track, &ip, FLOW_SIDE_QUBE, &refreshed), DROP_NONE);
+            conntrack_pass(&track, &p.ip, FLOW_SIDE_QUBE, &refreshed),
+            DROP_NONE);
         assert_int_equal(conntrack_timeout(&track), 120);
         assert_int_equal(
-            conntrack_pass(&track, &ip, FLOW_SIDE_TUNNEL, &refreshed),
+            conntrack_pass(&track, &p.ip, FLOW_SIDE_TUNNEL, &refreshed),
             DROP_NONE);
         assert_int_equal(conntrack_timeout(&track), dns ? 30 : 300);
         free(p.data);
@@ -540,9 +537,8 @@ static void model_start(struct model *m)
                                           : 0U - craft_below(&m->seed, 30000)}};
     struct craft syn = tcp(c, FLOW_SIDE_QUBE, TCP_SYN, 0);
     struct packet p = craft_packet(&syn);
-    struct ip_packet ip;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
-    assert_int_equal(conntrack_open(&c->track, &ip), DROP_NONE);
+    assert_int_equal(ip_packet_parse(&p), DROP_NONE);
+    assert_int_equal(conntrack_open(&c->track, &p.ip), DROP_NONE);
     free(p.data);
     say(c, FLOW_SIDE_QUBE, TCP_SYN, 0);
     say(c, FLOW_SIDE_TUNNEL, TCP_SYN | TCP_ACK, 0);

@@ -1,9 +1,9 @@
 #include "gateway/packet/coalesce.h"
 
-#include "gateway/packet/ip_packet.h"
 #include "gateway/packet/segment.h"
 #include "tests/fuzz/target.h"
 #include "tests/packet/craft.h"
+#include "tests/packet/parsed.h"
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
 
@@ -56,16 +56,15 @@ static void fill(const uint8_t *data, size_t size, struct burst *burst)
 static uint32_t count_segments(struct packet *p)
 {
     uint32_t at = p->size;
-    struct ip_packet ip;
     for (size_t i = 0; i < p->piece_count; i++)
         at += (uint32_t)p->pieces[i].size;
     check(at == packet_total(p));
+    check(p->drop != DROP_NONE || parsed_truly(p));
     if (p->gso == PACKET_GSO_NONE)
         return 1;
     check(p->piece_count > 0 && p->checksum == PACKET_CHECKSUM_PARTIAL);
     check(craft_partial_right(p->data, p->size, packet_total(p)));
-    check(ip_packet_parse(p, &ip) == DROP_NONE);
-    check((ip_payload_size(&ip) + p->gso_size - 1) / p->gso_size ==
+    check((ip_payload_size(&p->ip) + p->gso_size - 1) / p->gso_size ==
           p->piece_count + 1U);
     return p->piece_count + 1U;
 }

@@ -49,16 +49,15 @@ static void check_part(struct bytes part, uint32_t *at, uint32_t *wrong)
 
 static void check_whole(struct packet *p, uint32_t flipped)
 {
-    struct ip_packet ip;
     uint32_t at = 0, wrong = 0;
-    check(ip_packet_parse(p, &ip) == DROP_NONE && !ip_is_fragment(&ip));
+    check(ip_packet_parse(p) == DROP_NONE && !ip_is_fragment(&p->ip));
     check(p->piece_count <= PACKET_PIECES_MAX &&
           p->headroom >= PACKET_HEADROOM);
-    check_part(bytes_of(p->data + ip.transport, p->size - ip.transport), &at,
-               &wrong);
+    check_part(bytes_of(p->data + p->ip.transport, p->size - p->ip.transport),
+               &at, &wrong);
     for (size_t i = 0; i < p->piece_count; i++)
         check_part(p->pieces[i], &at, &wrong);
-    check(at == ip.total - ip.transport && wrong <= flipped);
+    check(at == p->ip.total - p->ip.transport && wrong <= flipped);
 }
 
 /* Whatever else is held: who has a share to himself gets his packet. */
@@ -74,9 +73,8 @@ static void expect_a_whole(struct fragments *f, struct instant now)
         store_u16(op + 4, 1480);
         struct packet p = {.data = bytes,
                            .size = (uint32_t)make(op, bytes, &v6)};
-        struct ip_packet ip;
-        check(ip_packet_parse(&p, &ip) == DROP_NONE);
-        check(fragments_take(f, now, &owner, &p, &ip) ==
+        check(ip_packet_parse(&p) == DROP_NONE);
+        check(fragments_take(f, now, &owner, &p) ==
               (last ? FRAGMENTS_WHOLE : FRAGMENTS_HELD));
         if (last)
             check_whole(&p, 0);
@@ -99,14 +97,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t *copy = malloc(n);
         memcpy(copy, scratch, n);
         struct packet p = {.data = copy, .size = (uint32_t)n};
-        struct ip_packet ip;
-        check(ip_packet_parse(&p, &ip) == DROP_NONE);
+        check(ip_packet_parse(&p) == DROP_NONE);
         flipped += data[6] & 1;
         now.us += (int64_t)(data[6] >> 1) * 100000;
         const struct fragments_owner owner = {data[1] >> 2 & 1,
                                               data[1] >> 3 & 7};
-        if (ip_is_fragment(&ip) &&
-            fragments_take(f, now, &owner, &p, &ip) == FRAGMENTS_WHOLE)
+        if (ip_is_fragment(&p.ip) &&
+            fragments_take(f, now, &owner, &p) == FRAGMENTS_WHOLE)
             check_whole(&p, flipped);
         free(copy);
         struct fragments_loss loss;

@@ -21,19 +21,18 @@ static void parse_whole(const uint8_t *data, size_t size)
         ip_write_checksum(&(struct ip_packet){.data = p.data,
                                               .family = ADDRESS_IPV4,
                                               .transport = (uint16_t)header});
-    struct ip_packet ip;
     uint32_t before = p.size;
-    if (ip_packet_parse(&p, &ip) == DROP_NONE) {
-        check(p.size <= before && ip.total == p.size);
-        check(ip.transport <= ip.payload && ip.payload <= ip.total);
-        check(ip.transport >= (ip.family == ADDRESS_IPV4 ? 20 : 40));
-        check(ip_source(&ip) + 2 * ip_address_size(&ip) <=
-              ip.data + ip.transport);
-        if (ip.fragment_offset == 0 && ip.protocol == IP_TCP)
-            check(ip.payload - ip.transport >= TCP_HEADER_SIZE);
+    if (ip_packet_parse(&p) == DROP_NONE) {
+        check(p.size <= before && p.ip.total == p.size);
+        check(p.ip.transport <= p.ip.payload && p.ip.payload <= p.ip.total);
+        check(p.ip.transport >= (p.ip.family == ADDRESS_IPV4 ? 20 : 40));
+        check(ip_source(&p.ip) + 2 * ip_address_size(&p.ip) <=
+              p.ip.data + p.ip.transport);
+        if (p.ip.fragment_offset == 0 && p.ip.protocol == IP_TCP)
+            check(p.ip.payload - p.ip.transport >= TCP_HEADER_SIZE);
         if (p.gso != PACKET_GSO_NONE)
             check(p.checksum == PACKET_CHECKSUM_PARTIAL &&
-                  !ip_is_fragment(&ip));
+                  !ip_is_fragment(&p.ip));
     }
     free(p.data);
 }

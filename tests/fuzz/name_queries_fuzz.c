@@ -84,6 +84,7 @@ static void answer(struct play *p, struct bytes input)
     uint8_t *memory = packet.data;
     struct packet_batch batch = {.packets = &packet, .count = 1, .capacity = 1};
     packet_batch_reset(&p->replies);
+    check(ip_packet_parse(&packet) == DROP_NONE);
     router_from_tunnel(p->router, p->now, &batch, &p->replies);
     check(packet.drop != DROP_NONE && p->replies.count == 0);
     free(memory);

@@ -64,7 +64,7 @@ static void send(struct backend *b)
     uint8_t *ip = memory + PACKET_HEADROOM;
     if (bytes >= 60) {
         ip[0] = kind & 1 ? 0x45 : 0x60;
-        ip[kind & 1 ? 9 : 6] = OFFLOAD_TCP;
+        ip[kind & 1 ? 9 : 6] = IP_TCP;
         ip[kind & 1 ? 32 : 52] = 0x50;
     }
     struct packet p = {.data = ip,

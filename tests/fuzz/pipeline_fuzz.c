@@ -9,6 +9,7 @@
 #include "gateway/router/router.h"
 #include "tests/fuzz/target.h"
 #include "tests/packet/craft.h"
+#include "tests/packet/parsed.h"
 
 enum {
     ORDER_SIZE = 12,
@@ -89,9 +90,8 @@ static bool is_at(const uint8_t *bytes, const struct address *a)
 static struct ip_packet parsed(uint8_t *data, size_t size)
 {
     struct packet p = {.data = data, .size = (uint32_t)size};
-    struct ip_packet ip;
-    check(ip_packet_parse(&p, &ip) == DROP_NONE && p.size == size);
-    return ip;
+    check(ip_packet_parse(&p) == DROP_NONE && p.size == size);
+    return p.ip;
 }
 
 /* --- What leaves ---------------------------------------------------------- */
@@ -264,7 +264,7 @@ static void cut_for(const struct order *o, const struct packet *whole)
     if (v6)
         p = craft_fragmentable(whole, o->more);
     uint16_t mtu = (uint16_t)(64 + 8 * o->cut);
-    if (segment(&p, mtu, &layout, &cursor, &w.parts) != SEGMENT_DONE)
+    if (parsed_segment(&p, mtu, &layout, &cursor, &w.parts) != SEGMENT_DONE)
         burst_reset(&w.parts);
     if (v6)
         free(p.data);
@@ -345,20 +345,19 @@ static void mend_transport(struct ip_packet *ip, size_t at)
 static void mend(uint8_t *data, uint16_t size)
 {
     struct packet p = {.data = data, .size = size};
-    struct ip_packet ip;
     if (data[0] >> 4 == 4)
         ip_write_checksum(&(struct ip_packet){
             .data = data, .family = ADDRESS_IPV4, .transport = 20});
-    if (ip_packet_parse(&p, &ip) != DROP_NONE || ip_is_fragment(&ip))
+    if (ip_packet_parse(&p) != DROP_NONE || ip_is_fragment(&p.ip))
         return;
-    if (ip.protocol == 17 && load_u16(ip_transport(&ip) + 6) == 0)
+    if (p.ip.protocol == 17 && load_u16(ip_transport(&p.ip) + 6) == 0)
         return;
-    if (ip.protocol == 6)
-        mend_transport(&ip, TCP_CHECKSUM);
-    else if (ip.protocol == 17)
-        mend_transport(&ip, UDP_CHECKSUM);
-    else if (ip.protocol == 1 || ip.protocol == 58)
-        mend_transport(&ip, ICMP_CHECKSUM);
+    if (p.ip.protocol == 6)
+        mend_transport(&p.ip, TCP_CHECKSUM);
+    else if (p.ip.protocol == 17)
+        mend_transport(&p.ip, UDP_CHECKSUM);
+    else if (p.ip.protocol == 1 || p.ip.protocol == 58)
+        mend_transport(&p.ip, ICMP_CHECKSUM);
 }
 
 /* What its receiver would send back, as the `n`th of a train. */
@@ -425,12 +424,11 @@ static void add_fragments(const struct order *o, uint8_t *data, size_t size)
 static const uint8_t *owner_of(const struct packet *p)
 {
     struct packet copy = *p;
-    struct ip_packet ip;
-    if (ip_packet_parse(&copy, &ip) != DROP_NONE || ip_is_fragment(&ip) ||
-        (ip.protocol != 6 && ip.protocol != 17))
+    if (ip_packet_parse(&copy) != DROP_NONE || ip_is_fragment(&copy.ip) ||
+        (copy.ip.protocol != 6 && copy.ip.protocol != 17))
         return NULL;
-    return &w.owners[ip.family == ADDRESS_IPV6][ip.protocol == 6]
-                    [ip.destination_port];
+    return &w.owners[copy.ip.family == ADDRESS_IPV6][copy.ip.protocol == 6]
+                    [copy.ip.destination_port];
 }
 
 static void pass_down(void)

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "gateway/packet/ip_packet.h"
 #include "tests/fuzz/target.h"
 #include "tests/packet/craft.h"
+#include "tests/packet/parsed.h"
 
 static const struct address qube4 = {ADDRESS_IPV4, {10, 137, 0, 5}};
 static const struct address qube6 = {ADDRESS_IPV6, {0xfd, 9, [15] = 5}};
@@ -70,8 +70,9 @@ static void pass_one(struct router *r, struct instant now, const uint8_t *op,
     packet_batch_reset(replies);
     if (up)
         router_from_qubes(r, now, &batch, replies);
-    else
+    else if ((p.drop = (uint8_t)ip_packet_parse(&p)) == DROP_NONE)
         router_from_tunnel(r, now, &batch, replies);
+    check(p.drop != DROP_NONE || parsed_truly(&p));
     if (p.drop == DROP_NONE && up)
         check(is(&p, 12, 8, &tunnel.ipv4.address, &tunnel.ipv6.address));
     /* IPv6 would tell a fooled qube where it is. */

@@ -5,6 +5,7 @@
 #include "gateway/packet/ip_packet.h"
 #include "tests/fuzz/target.h"
 #include "tests/packet/craft.h"
+#include "tests/packet/parsed.h"
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
 
@@ -18,17 +19,18 @@ static uint32_t look_at(const struct packet *p, const struct burst *b,
         struct packet out = {.data = b->datagrams[i].data +
                                      b->datagrams[i].inner_offset,
                              .size = b->datagrams[i].inner_size};
-        struct ip_packet ip;
         check(out.size <= mtu);
-        enum drop drop = ip_packet_parse(&out, &ip);
+        enum drop drop = ip_packet_parse(&out);
         /* A first fragment may be too small for its transport header. */
         check(drop == DROP_NONE || drop == DROP_TRANSPORT_MALFORMED);
         if (drop != DROP_NONE)
             return UINT32_MAX;
-        if (p->checksum == PACKET_CHECKSUM_PARTIAL && !ip_is_fragment(&ip) &&
-            ip.transport == (ip.family == ADDRESS_IPV4 ? 20 : 40))
+        if (p->checksum == PACKET_CHECKSUM_PARTIAL &&
+            !ip_is_fragment(&out.ip) &&
+            out.ip.transport == (out.ip.family == ADDRESS_IPV4 ? 20 : 40))
             check(craft_checksums_right(out.data, out.size));
-        payload += p->gso ? ip_payload_size(&ip) : ip.total - ip.transport;
+        payload +=
+            p->gso ? ip_payload_size(&out.ip) : out.ip.total - out.ip.transport;
     }
     return payload;
 }
@@ -54,11 +56,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ip_write_checksum(&(struct ip_packet){.data = p.data,
                                               .family = ADDRESS_IPV4,
                                               .transport = (uint16_t)header});
-    struct ip_packet ip;
     struct packet whole = p;
-    bool parses = ip_packet_parse(&whole, &ip) == DROP_NONE;
+    bool parses = ip_packet_parse(&whole) == DROP_NONE;
     struct bytes piece;
-    if (parses && split > ip.payload && split < whole.size) {
+    if (parses && split > whole.ip.payload && split < whole.size) {
         p.size = split;
         piece = bytes_of(p.data + split, whole.size - split);
         p.pieces = &piece;
@@ -73,15 +74,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool countable = true;
     do {
         burst_reset(&burst);
-        result = segment(&p, mtu, &layout, &cursor, &burst);
+        result = parsed_segment(&p, mtu, &layout, &cursor, &burst);
         uint32_t more = look_at(&p, &burst, mtu);
         countable = countable && more != UINT32_MAX;
         payload += more;
     } while (result == SEGMENT_FULL);
     check(parses || result == SEGMENT_REFUSED);
     if (result == SEGMENT_DONE && countable)
-        check(payload ==
-              (p.gso ? ip_payload_size(&ip) : ip.total - ip.transport));
+        check(payload == (p.gso ? ip_payload_size(&whole.ip)
+                                : whole.ip.total - whole.ip.transport));
     free(p.data);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "gateway/packet/ip_packet.h"
 #include "gateway/packet/segment.h"
 #include "tests/packet/craft.h"
+#include "tests/packet/parsed.h"
 #include "tests/unit.h"
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
@@ -91,7 +92,7 @@ static void check_round_trip(struct fixture *f, const struct craft *c,
     struct packet p = craft_super_packet(c, mss);
     struct segment_cursor cursor = {0};
     burst_reset(&f->burst);
-    assert_int_equal(segment(&p, 1500, &layout, &cursor, &f->burst),
+    assert_int_equal(parsed_segment(&p, 1500, &layout, &cursor, &f->burst),
                      SEGMENT_DONE);
     uint16_t segments = f->burst.count;
     run(f);
@@ -116,10 +117,11 @@ static void check_round_trip(struct fixture *f, const struct craft *c,
     struct burst *first = calloc(1, sizeof *first);
     assert_true(burst_init(first, 4 << 20));
     cursor = (struct segment_cursor){0};
-    assert_int_equal(segment(joined, 1500, &layout, &cursor, again),
+    assert_int_equal(parsed_segment(joined, 1500, &layout, &cursor, again),
                      SEGMENT_DONE);
     cursor = (struct segment_cursor){0};
-    assert_int_equal(segment(&p, 1500, &layout, &cursor, first), SEGMENT_DONE);
+    assert_int_equal(parsed_segment(&p, 1500, &layout, &cursor, first),
+                     SEGMENT_DONE);
     assert_int_equal(again->count, segments);
     for (size_t i = 0; i < segments; i++) {
         const struct datagram *a = &again->datagrams[i];

@@ -2,6 +2,7 @@
 
 #include "gateway/packet/segment.h"
 #include "tests/packet/craft.h"
+#include "tests/packet/parsed.h"
 #include "tests/unit.h"
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
@@ -57,8 +58,9 @@ static void cut(struct fixture *f, bool v6, uint16_t id, size_t size,
     }
     struct segment_cursor cursor = {0};
     burst_reset(&f->burst);
-    assert_int_equal(segment(&f->whole, mtu, &layout, &cursor, &f->burst),
-                     SEGMENT_DONE);
+    assert_int_equal(
+        parsed_segment(&f->whole, mtu, &layout, &cursor, &f->burst),
+        SEGMENT_DONE);
 }
 
 /* A fragment, copied to the heap at its size, which is freed at once: it must
@@ -67,14 +69,13 @@ static enum fragments_result take_for(struct fixture *f,
                                       const struct fragments_owner *owner,
                                       const uint8_t *data, size_t size)
 {
-    struct ip_packet ip;
     uint8_t *copy = malloc(size);
     memcpy(copy, data, size);
     f->result = (struct packet){.data = copy, .size = (uint32_t)size};
-    assert_int_equal(ip_packet_parse(&f->result, &ip), DROP_NONE);
-    assert_true(ip_is_fragment(&ip));
+    assert_int_equal(ip_packet_parse(&f->result), DROP_NONE);
+    assert_true(ip_is_fragment(&f->result.ip));
     enum fragments_result result =
-        fragments_take(f->fragments, f->now, owner, &f->result, &ip);
+        fragments_take(f->fragments, f->now, owner, &f->result);
     free(copy);
     return result;
 }
@@ -182,7 +183,7 @@ static void cut_again(struct fixture *f, uint16_t mtu)
         struct packet p = {.data = d->data + d->inner_offset,
                            .size = d->inner_size};
         struct segment_cursor cursor = {0};
-        assert_int_equal(segment(&p, mtu, &layout, &cursor, &f->burst),
+        assert_int_equal(parsed_segment(&p, mtu, &layout, &cursor, &f->burst),
                          SEGMENT_DONE);
     }
     burst_clear(&once);

@@ -28,20 +28,19 @@ static void headers_are_found(void **state)
         for (int i = 0; i < 3; i++) {
             struct craft c = sample(v6, protocols[i][v6]);
             struct packet p = craft_packet(&c);
-            struct ip_packet ip;
-            assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
-            assert_int_equal(ip.family, v6 ? ADDRESS_IPV6 : ADDRESS_IPV4);
-            assert_int_equal(ip.protocol, c.protocol);
-            assert_int_equal(ip.total, p.size);
-            assert_int_equal(ip.transport, v6 ? 40 : 20);
-            assert_int_equal(ip_payload_size(&ip), c.payload.size);
-            assert_int_equal(ip.source_port, i == 2 ? 0x1234 : 40000);
-            assert_int_equal(ip.destination_port, i == 2 ? 0x1234 : 443);
-            assert_memory_equal(ip_source(&ip), c.source.bytes,
-                                ip_address_size(&ip));
-            assert_memory_equal(ip_destination(&ip), c.destination.bytes,
-                                ip_address_size(&ip));
-            assert_false(ip.options || ip_is_fragment(&ip));
+            assert_int_equal(ip_packet_parse(&p), DROP_NONE);
+            assert_int_equal(p.ip.family, v6 ? ADDRESS_IPV6 : ADDRESS_IPV4);
+            assert_int_equal(p.ip.protocol, c.protocol);
+            assert_int_equal(p.ip.total, p.size);
+            assert_int_equal(p.ip.transport, v6 ? 40 : 20);
+            assert_int_equal(ip_payload_size(&p.ip), c.payload.size);
+            assert_int_equal(p.ip.source_port, i == 2 ? 0x1234 : 40000);
+            assert_int_equal(p.ip.destination_port, i == 2 ? 0x1234 : 443);
+            assert_memory_equal(ip_source(&p.ip), c.source.bytes,
+                                ip_address_size(&p.ip));
+            assert_memory_equal(ip_destination(&p.ip), c.destination.bytes,
+                                ip_address_size(&p.ip));
+            assert_false(p.ip.options || ip_is_fragment(&p.ip));
             free(p.data);
         }
 }
@@ -60,7 +59,7 @@ static enum drop parse_prefix(const struct packet *whole, size_t size,
     if (quoted)
         *parsed = ip_packet_parse_quoted(data, size, &ip);
     else
-        drop = ip_packet_parse(&p, &ip);
+        drop = ip_packet_parse(&p);
     free(data);
     return drop;
 }
@@ -119,11 +118,10 @@ static void padding_behind_the_packet_is_trimmed(void **state)
     (void)state;
     struct craft c = sample(false, 17);
     struct packet p = craft_packet(&c);
-    struct ip_packet ip;
     uint32_t size = p.size;
     p.data = realloc(p.data, size + 6);
     p.size = size + 6;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
+    assert_int_equal(ip_packet_parse(&p), DROP_NONE);
     assert_int_equal(p.size, size);
     free(p.data);
 }
@@ -132,12 +130,11 @@ static enum drop parse_changed(const struct craft *c, size_t at, uint8_t value,
                                bool fix_checksum)
 {
     struct packet p = craft_packet(c);
-    struct ip_packet ip;
     p.data[at] = value;
     if (fix_checksum)
         ip_write_checksum(&(struct ip_packet){
             .data = p.data, .family = ADDRESS_IPV4, .transport = 20});
-    enum drop drop = ip_packet_parse(&p, &ip);
+    enum drop drop = ip_packet_parse(&p);
     free(p.data);
     return drop;
 }
@@ -163,23 +160,22 @@ static void offload_data_must_make_sense(void **state)
     (void)state;
     struct craft c = sample(false, 6);
     struct packet p = craft_super_packet(&c, 0);
-    struct ip_packet ip;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
+    assert_int_equal(ip_packet_parse(&p), DROP_NONE);
     p.gso = PACKET_GSO_UDP;
     p.gso_size = 1000;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_TRANSPORT_MALFORMED);
+    assert_int_equal(ip_packet_parse(&p), DROP_TRANSPORT_MALFORMED);
     p.gso = PACKET_GSO_TCP;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
+    assert_int_equal(ip_packet_parse(&p), DROP_NONE);
     p.gso_size = IP_GSO_SIZE_MIN - 1;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_TRANSPORT_MALFORMED);
+    assert_int_equal(ip_packet_parse(&p), DROP_TRANSPORT_MALFORMED);
     p.gso_size = 1000;
     p.checksum = PACKET_CHECKSUM_VALID;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_TRANSPORT_MALFORMED);
+    assert_int_equal(ip_packet_parse(&p), DROP_TRANSPORT_MALFORMED);
     p.checksum = PACKET_CHECKSUM_PARTIAL;
     store_u16(p.data + IPV4_FRAGMENT, IPV4_MORE_FRAGMENTS);
     ip_write_checksum(&(struct ip_packet){
         .data = p.data, .family = ADDRESS_IPV4, .transport = 20});
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_TRANSPORT_MALFORMED);
+    assert_int_equal(ip_packet_parse(&p), DROP_TRANSPORT_MALFORMED);
     free(p.data);
 }
 
@@ -198,14 +194,12 @@ static void extension_headers_are_walked(void **state)
     memcpy(p.data + 40 + sizeof extensions, plain.data + 40, plain.size - 40);
     p.data[6] = IP_DESTINATION_OPTIONS;
     store_u16(p.data + 4, (uint16_t)(p.size - 40));
-
-    struct ip_packet ip;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_NONE);
-    assert_true(ip.options && ip.more_fragments);
-    assert_int_equal(ip.fragment_offset, 0);
-    assert_int_equal(ip.fragment_id, 0x09080706);
-    assert_int_equal(ip.protocol, 17);
-    assert_int_equal(ip.source_port, 40000);
+    assert_int_equal(ip_packet_parse(&p), DROP_NONE);
+    assert_true(p.ip.options && p.ip.more_fragments);
+    assert_int_equal(p.ip.fragment_offset, 0);
+    assert_int_equal(p.ip.fragment_id, 0x09080706);
+    assert_int_equal(p.ip.protocol, 17);
+    assert_int_equal(p.ip.source_port, 40000);
     for (size_t size = 0; size < p.size; size++) {
         bool parsed;
         assert_int_not_equal(parse_prefix(&p, size, false, &parsed), DROP_NONE);
@@ -213,7 +207,7 @@ static void extension_headers_are_walked(void **state)
         assert_int_equal(parsed, size >= 40 + sizeof extensions + 8);
     }
     p.data[41] = 255; /* longer than the packet */
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_IP_OPTIONS);
+    assert_int_equal(ip_packet_parse(&p), DROP_IP_OPTIONS);
     free(p.data);
     free(plain.data);
 }
@@ -226,12 +220,11 @@ static void a_second_fragment_header_is_refused(void **state)
                                       6,  0, 0, 0, 0, 0, 0, 2};
     uint8_t memory[40 + sizeof headers + 20] = {0x60, 0, 0, 0, 0, 0, 44, 64};
     struct packet p = {.data = memory, .size = sizeof memory};
-    struct ip_packet ip;
     store_u16(memory + 4, sizeof memory - 40);
     memcpy(memory + 40, headers, sizeof headers);
     store_u32(memory + 40 + sizeof headers, 0x00010002);
     memory[40 + sizeof headers + 12] = 0x50;
-    assert_int_equal(ip_packet_parse(&p, &ip), DROP_IP_OPTIONS);
+    assert_int_equal(ip_packet_parse(&p), DROP_IP_OPTIONS);
 }
 
 int main(void)

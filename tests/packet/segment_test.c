@@ -2,6 +2,7 @@
 
 #include "gateway/packet/ip_packet.h"
 #include "tests/packet/craft.h"
+#include "tests/packet/parsed.h"
 #include "tests/unit.h"
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
@@ -71,7 +72,7 @@ static void check_cut(const struct craft *c, uint16_t mss, uint32_t capacity)
     size_t offset = 0;
     do {
         burst_reset(b);
-        result = segment(&p, 1500, &layout, &cursor, b);
+        result = parsed_segment(&p, 1500, &layout, &cursor, b);
         assert_int_not_equal(result, SEGMENT_REFUSED);
         assert_true(b->count > 0);
         for (size_t i = 0; i < b->count; i++) {
@@ -119,9 +120,10 @@ static void a_packet_that_fits_gets_its_checksum_filled_in(void **state)
         struct packet plain = craft_packet(&c);
         struct burst *b = burst_of(4096);
         struct segment_cursor cursor = {0};
-        assert_int_equal(segment(&p, 1500, &layout, &cursor, b), SEGMENT_DONE);
+        assert_int_equal(parsed_segment(&p, 1500, &layout, &cursor, b),
+                         SEGMENT_DONE);
         cursor = (struct segment_cursor){0};
-        assert_int_equal(segment(&plain, 1500, &layout, &cursor, b),
+        assert_int_equal(parsed_segment(&plain, 1500, &layout, &cursor, b),
                          SEGMENT_DONE);
         assert_int_equal(b->count, 2);
         for (size_t i = 0; i < 2; i++) {
@@ -148,7 +150,8 @@ static void a_udp_checksum_of_zero_is_sent_as_ones(void **state)
         struct packet p = craft_super_packet(&c, super ? 100 : 0);
         struct burst *b = burst_of(4096);
         struct segment_cursor cursor = {0};
-        assert_int_equal(segment(&p, 1500, &layout, &cursor, b), SEGMENT_DONE);
+        assert_int_equal(parsed_segment(&p, 1500, &layout, &cursor, b),
+                         SEGMENT_DONE);
         assert_int_equal(load_u16(inner(b, 0) + 26), 0xffff);
         free_burst(b);
         free(first.data);
@@ -197,7 +200,8 @@ static void ipv4_without_df_is_fragmented(void **state)
         struct packet p = i % 2 ? craft_packet(&c) : craft_super_packet(&c, 0);
         struct burst *b = burst_of(1 << 20);
         struct segment_cursor cursor = {0};
-        assert_int_equal(segment(&p, 600, &layout, &cursor, b), SEGMENT_DONE);
+        assert_int_equal(parsed_segment(&p, 600, &layout, &cursor, b),
+                         SEGMENT_DONE);
         assemble(b, 20, whole, plain.size);
         assert_memory_equal(whole, plain.data, plain.size);
         free_burst(b);
@@ -217,13 +221,14 @@ static void fragments_go_on_in_the_next_burst(void **state)
     struct packet p = craft_super_packet(&c, 0);
     struct burst *one = burst_of(1 << 16), *small = burst_of(1300);
     struct segment_cursor cursor = {0};
-    assert_int_equal(segment(&p, 600, &layout, &cursor, one), SEGMENT_DONE);
+    assert_int_equal(parsed_segment(&p, 600, &layout, &cursor, one),
+                     SEGMENT_DONE);
     cursor = (struct segment_cursor){0};
     size_t seen = 0;
     enum segment_result result;
     do {
         burst_reset(small);
-        result = segment(&p, 600, &layout, &cursor, small);
+        result = parsed_segment(&p, 600, &layout, &cursor, small);
         for (size_t i = 0; i < small->count; i++, seen++)
             assert_memory_equal(inner(small, i), inner(one, seen),
                                 one->datagrams[seen].inner_size);
@@ -246,7 +251,8 @@ static void a_fragment_of_a_fragment_keeps_its_place(void **state)
         .data = p.data, .family = ADDRESS_IPV4, .transport = 20});
     struct burst *b = burst_of(1 << 16);
     struct segment_cursor cursor = {0};
-    assert_int_equal(segment(&p, 620, &layout, &cursor, b), SEGMENT_DONE);
+    assert_int_equal(parsed_segment(&p, 620, &layout, &cursor, b),
+                     SEGMENT_DONE);
     assert_int_equal(b->count, 3);
     assert_int_equal(load_u16(inner(b, 0) + 6), 0x2000 | 1480 / 8);
     assert_int_equal(load_u16(inner(b, 1) + 6), 0x2000 | 2080 / 8);
@@ -270,8 +276,9 @@ static void expect_fragments(const struct craft *c, uint16_t gso_size,
             *offset += gso_size;
             *next = 0;
             burst_reset(expected);
-            assert_int_equal(segment(&p, 600, &layout, &cursor, expected),
-                             SEGMENT_DONE);
+            assert_int_equal(
+                parsed_segment(&p, 600, &layout, &cursor, expected),
+                SEGMENT_DONE);
         }
         assert_int_equal(given->datagrams[i].inner_size,
                          expected->datagrams[*next].inner_size);
@@ -306,7 +313,7 @@ static void udp_segments_that_are_too_large_are_fragmented(void **state)
         size_t next = 0, offset = 0;
         do {
             burst_reset(b);
-            result = segment(&p, 600, &layout, &cursor, b);
+            result = parsed_segment(&p, 600, &layout, &cursor, b);
             assert_int_not_equal(result, SEGMENT_REFUSED);
             expect_fragments(&c, gso_size, b, &next, &offset, expected);
         } while (result == SEGMENT_FULL);
@@ -324,7 +331,7 @@ static enum segment_result try(const struct craft *c, uint16_t gso_size,
         gso_size ? craft_super_packet(c, gso_size) : craft_packet(c);
     struct burst *b = burst_of(capacity);
     struct segment_cursor cursor = {0};
-    enum segment_result result = segment(&p, mtu, &layout, &cursor, b);
+    enum segment_result result = parsed_segment(&p, mtu, &layout, &cursor, b);
     if (result == SEGMENT_DONE)
         for (size_t i = 0; i < b->count; i++)
             assert_true(b->datagrams[i].inner_size <= mtu);
@@ -357,7 +364,8 @@ static void what_cannot_be_cut_is_refused(void **state)
     struct segment_cursor cursor = {0};
     p.fragment_size = 600;
     assert_true(burst_init(&b, 1 << 16));
-    assert_int_equal(segment(&p, 1500, &layout, &cursor, &b), SEGMENT_REFUSED);
+    assert_int_equal(parsed_segment(&p, 1500, &layout, &cursor, &b),
+                     SEGMENT_REFUSED);
     burst_clear(&b);
     free(p.data);
 }

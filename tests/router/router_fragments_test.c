@@ -8,7 +8,7 @@ static void cut(const struct packet *p, uint16_t mtu, struct burst *b)
     static const struct burst_layout layout = {.head = 24, .tail = 16};
     struct segment_cursor cursor = {0};
     burst_reset(b);
-    assert_int_equal(segment(p, mtu, &layout, &cursor, b), SEGMENT_DONE);
+    assert_int_equal(parsed_segment(p, mtu, &layout, &cursor, b), SEGMENT_DONE);
 }
 
 static struct packet nth_of(const struct burst *b, size_t i)
@@ -39,8 +39,9 @@ static enum drop pass(struct world *w, bool is_up, struct packet given,
     packet_batch_reset(&w->replies);
     if (is_up)
         router_from_qubes(w->router, w->now, &batch, &w->replies);
-    else
+    else if ((out->drop = (uint8_t)ip_packet_parse(out)) == DROP_NONE)
         router_from_tunnel(w->router, w->now, &batch, &w->replies);
+    assert_true(out->drop != DROP_NONE || parsed_truly(out));
     free(given.data);
     return out->drop;
 }

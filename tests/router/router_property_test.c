@@ -579,8 +579,10 @@ static size_t pass_joined(struct world *w, struct coalesce *coalescer,
     router_from_tunnel(w->router, w->now, &batch, &w->replies);
     size_t joined = burst->count - batch.count;
     for (size_t i = 0; i < batch.count; i++)
-        if (batch.packets[i].drop == DROP_NONE)
+        if (batch.packets[i].drop == DROP_NONE) {
+            assert_true(parsed_truly(&batch.packets[i]));
             arrive_cut(&batch.packets[i], a);
+        }
     packet_batch_clear(&batch);
     return joined;
 }

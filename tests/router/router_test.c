@@ -79,8 +79,9 @@ static void a_super_packet_goes_the_way_of_its_segments(void **state)
             craft_partial_right(whole->out, whole->out_size, whole->out_size));
         struct segment_cursor cursor = {0};
         burst_reset(b);
-        assert_int_equal(segment(&whole->packet, 1500, &layout, &cursor, b),
-                         SEGMENT_DONE);
+        assert_int_equal(
+            parsed_segment(&whole->packet, 1500, &layout, &cursor, b),
+            SEGMENT_DONE);
         for (size_t s = 0, at = 0; s < b->count; s++, at += mss) {
             struct craft one = c;
             size_t left = c.payload.size - at;

@@ -7,8 +7,8 @@
 
 #include "gateway/packet/checksum.h"
 #include "gateway/packet/icmp.h"
-#include "gateway/packet/segment.h"
 #include "tests/packet/craft.h"
+#include "tests/packet/parsed.h"
 #include "tests/unit.h"
 
 /* Two qubes, a tunnel, and somebody outside. */
@@ -65,6 +65,10 @@ static inline void world_free(struct world *w)
 
 static inline void keep(struct world *w, struct packet *p)
 {
+    if (p->drop == DROP_NONE)
+        assert_true(parsed_truly(p));
+    for (size_t i = 0; i < w->replies.count; i++)
+        assert_true(parsed_truly(&w->replies.packets[i]));
     free(w->packet.data);
     w->packet = *p;
     w->out_size = p->size;
@@ -86,6 +90,7 @@ static inline enum drop down(struct world *w, struct packet p)
 {
     struct packet_batch batch = {.packets = &p, .count = 1, .capacity = 1};
     p.qube = 999;
+    p.drop = (uint8_t)ip_packet_parse(&p); /* as coalesce does */
     packet_batch_reset(&w->replies);
     router_from_tunnel(w->router, w->now, &batch, &w->replies);
     keep(w, &p);

@@ -221,7 +221,7 @@ static void through_router(bool up, const uint8_t *data, size_t size,
     packet_batch_reset(&replies);
     if (up)
         router_from_qubes(twin, now, &batch, &replies);
-    else
+    else if ((p.drop = (uint8_t)ip_packet_parse(&p)) == DROP_NONE)
         router_from_tunnel(twin, now, &batch, &replies);
     for (size_t i = 0; i < replies.count; i++)
         add(o, ANSWERED, replies.packets[i].data, replies.packets[i].size);

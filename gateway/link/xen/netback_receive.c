@@ -232,7 +232,7 @@ static bool set_gso(const struct netback_receive *r,
                     const struct offload_transport *t, struct outgoing *frame)
 {
     bool taken = t->version == 4 ? r->accepts.gso_ipv4 : r->accepts.gso_ipv6;
-    if (packet->gso != PACKET_GSO_TCP || t->protocol != OFFLOAD_TCP || !taken ||
+    if (packet->gso != PACKET_GSO_TCP || t->protocol != IP_TCP || !taken ||
         packet->gso_size == 0)
         return false;
     frame->gso_size = packet->gso_size;

@@ -77,11 +77,11 @@ static struct packet tcp_packet(uint8_t version, uint32_t size, uint32_t seed)
     if (version == 4) {
         p[0] = 0x45;
         store_u16(p + 2, (uint16_t)size);
-        p[9] = OFFLOAD_TCP;
+        p[9] = IP_TCP;
     } else {
         p[0] = 0x60;
         store_u16(p + 4, (uint16_t)(size - 40));
-        p[6] = OFFLOAD_TCP;
+        p[6] = IP_TCP;
     }
     p[transport + 12] = 0x50;
     return (struct packet){
@@ -391,7 +391,7 @@ static void what_is_no_super_packet_is_not_sent_as_one(void **state)
     p.gso = PACKET_GSO_UDP;
     assert_int_equal(send(&p), DROP_LINK_MALFORMED);
     p = super_packet(4, 3000);
-    p.data[9] = OFFLOAD_UDP;
+    p.data[9] = IP_UDP;
     assert_int_equal(send(&p), DROP_LINK_MALFORMED);
     p = super_packet(4, 3000);
     p.checksum = PACKET_CHECKSUM_NONE;

@@ -155,7 +155,7 @@ static void arp_is_answered_by_the_link(void **state)
 static void make_tcp(uint8_t *frame, uint32_t size)
 {
     stage_make_frame(frame, 0, size);
-    frame[14 + 9] = OFFLOAD_TCP;
+    frame[14 + 9] = IP_TCP;
     frame[14 + 20 + 12] = 0x50;
 }
 
@@ -183,7 +183,7 @@ static void offload_is_believed_where_it_fits(void **state)
     stage_fronts[0]->gso_type = NETBACK_GSO_TCP_IPV6;
     fake_put_frame(stage_fronts[0], frame, 9000, 4096, 0, 1,
                    NETBACK_CHECKSUM_BLANK | NETBACK_EXTRA_INFO);
-    frame[14 + 9] = OFFLOAD_UDP;
+    frame[14 + 9] = IP_UDP;
     stage_fronts[0]->gso_type = NETBACK_GSO_TCP_IPV4;
     fake_put_frame(stage_fronts[0], frame, 9000, 4096, 3, 1,
                    NETBACK_CHECKSUM_BLANK | NETBACK_EXTRA_INFO);

@@ -249,7 +249,7 @@ uint32_t stage_make_frame(uint8_t *frame, int i, uint32_t size)
     ip[0] = 0x45;
     store_u16(ip + 2, (uint16_t)(size - 14));
     ip[8] = 64;
-    ip[9] = OFFLOAD_UDP;
+    ip[9] = IP_UDP;
     store_u32(ip + 12, 0x0a89000aU + (uint32_t)i);
     store_u32(ip + 16, 0x08080808U);
     store_u16(ip + 24, (uint16_t)(size - 34));
