@@ -1,7 +1,7 @@
 # One Makefile for everything. All output goes below build/. `make help` lists the targets.
 #
-# Variables a person may set:  BUILD=build/other  CC=  CFLAGS=  LDFLAGS=  HARDENING=  SOURCES_AT=  WERROR=  DESTDIR=  PREFIX=
-# and V=1, which shows the commands.
+# Variables a person may set:  BUILD=build/other  TLS=  CC=  CFLAGS=  LDFLAGS=  HARDENING=  SOURCES_AT=  WERROR=  DESTDIR=
+# PREFIX=  and V=1, which shows the commands.
 # A folder is an archive; what may be linked with what is the table under "Archives", and it is the arrows of the design.
 
 BUILD := build
@@ -9,6 +9,7 @@ PREFIX := /usr
 CFLAGS := -O2 -g
 LDFLAGS :=
 WERROR := -Werror
+TLS := mbedtls
 FUZZ_SECONDS := 10
 Q := $(if $(V),,@)
 
@@ -142,8 +143,11 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(1)))
 .DELETE_ON_ERROR:
 .SECONDARY:
 
+# The doors and what stands behind them are one archive; the TLS library is the one that TLS names.
+gateway/crypto_ROOMS := gateway/crypto/ipsecmb gateway/crypto/$(TLS)
+
 define archive_rule
-$(1)_OBJECTS := $(call objects,$(filter-out gateway/main.c gateway/nano/init.c,$(wildcard $(1)/*.c)))
+$(1)_OBJECTS := $(call objects,$(filter-out gateway/main.c gateway/nano/init.c,$(wildcard $(patsubst %,%/*.c,$(1) $($(1)_ROOMS)))))
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call archive_rule,$(folder))))
 

@@ -1,7 +1,6 @@
 #include "gateway/crypto/aead.h"
 
-#include "gateway/crypto/aead_ipsecmb.h"
-#include "gateway/crypto/aead_mbedtls.h"
+#include "gateway/crypto/aead_functions.h"
 
 #include <assert.h>
 
@@ -25,10 +24,10 @@ struct aead *aead_new(enum aead_library library, enum aead_cipher cipher,
 {
     assert(cipher < AEAD_CIPHER_COUNT);
     struct aead *aead = NULL;
-    if (library != AEAD_MBEDTLS)
-        aead = aead_ipsecmb.create(cipher, key);
+    if (library != AEAD_PORTABLE)
+        aead = aead_functions_ipsecmb.create(cipher, key);
     if (!aead && library != AEAD_IPSECMB)
-        aead = aead_mbedtls.create(cipher, key);
+        aead = aead_functions_portable.create(cipher, key);
     return aead;
 }
 

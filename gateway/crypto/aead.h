@@ -1,7 +1,7 @@
 /*
- * AES-GCM and ChaCha20-Poly1305 over packets, in place. Two files stand
- * behind it: aead_ipsecmb.c (Intel Multi-Buffer, where the CPU can) and
- * aead_mbedtls.c; aead_new() picks one, and a test compares both.
+ * AES-GCM and ChaCha20-Poly1305 over packets, in place, by Intel's Multi-Buffer
+ * library where the CPU can, else by the TLS library. aead_new() picks one, and
+ * a test compares both.
  * The 16-byte tag may lie anywhere.
  */
 #ifndef CRYPTO_AEAD_H
@@ -19,7 +19,7 @@ enum aead_cipher {
 
 enum { AEAD_TAG_SIZE = 16, AEAD_NONCE_SIZE = 12, AEAD_BATCH_MAX = 64 };
 
-enum aead_library { AEAD_FASTEST, AEAD_IPSECMB, AEAD_MBEDTLS };
+enum aead_library { AEAD_FASTEST, AEAD_IPSECMB, AEAD_PORTABLE };
 
 struct aead; /* one key, either direction */
 
@@ -41,7 +41,7 @@ struct aead *aead_new(enum aead_library library, enum aead_cipher cipher,
 void aead_free(struct aead *aead);
 
 size_t aead_key_size(enum aead_cipher cipher);
-/* Which library was picked: "ipsec-mb" or "mbedtls". */
+/* The library that was picked: "ipsec-mb", or the TLS library's name. */
 const char *aead_library_name(const struct aead *aead);
 
 /* Encrypts each job and writes its tag. */

@@ -21,4 +21,9 @@ struct aead {
     const struct aead_functions *functions;
 };
 
+/* On a CPU that ipsecmb.h takes. */
+extern const struct aead_functions aead_functions_ipsecmb;
+/* The TLS library's: everywhere, slowly. */
+extern const struct aead_functions aead_functions_portable;
+
 #endif

@@ -1,7 +1,6 @@
 #include "gateway/crypto/cbc_hmac.h"
 
-#include "gateway/crypto/cbc_hmac_ipsecmb.h"
-#include "gateway/crypto/cbc_hmac_mbedtls.h"
+#include "gateway/crypto/cbc_hmac_functions.h"
 #include "gateway/crypto/digest.h"
 
 #include <assert.h>
@@ -21,10 +20,10 @@ struct cbc_hmac *cbc_hmac_new(enum aead_library library,
     named.digest = digest_find(bytes_of_text(keys->digest), &size);
     if (!named.digest || size == 0)
         return NULL;
-    if (library != AEAD_MBEDTLS)
-        c = cbc_hmac_ipsecmb.create(&named);
+    if (library != AEAD_PORTABLE)
+        c = cbc_hmac_functions_ipsecmb.create(&named);
     if (!c && library != AEAD_IPSECMB)
-        c = cbc_hmac_mbedtls.create(&named);
+        c = cbc_hmac_functions_portable.create(&named);
     if (c)
         c->digest_size = size;
     return c;

@@ -1,7 +1,6 @@
 /*
  * AES-CBC and then HMAC over packets, in place, for servers that do not
- * negotiate an AEAD cipher. As with aead.h, two files stand behind it:
- * cbc_hmac_ipsecmb.c, where the CPU can, and cbc_hmac_mbedtls.c.
+ * negotiate an AEAD cipher, by the same two libraries as aead.h.
  *
  *   iv(16) ciphertext, and over both of them the hmac, which may lie anywhere
  *
@@ -42,7 +41,7 @@ struct cbc_hmac *cbc_hmac_new(enum aead_library library,
                               const struct cbc_hmac_keys *keys);
 /* Wipes the keys. */
 void cbc_hmac_free(struct cbc_hmac *c);
-/* "ipsec-mb" or "mbedtls". */
+/* As aead_library_name(). */
 const char *cbc_hmac_library_name(const struct cbc_hmac *c);
 
 /* At most CBC_HMAC_BATCH_MAX jobs. */

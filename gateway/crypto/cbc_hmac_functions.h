@@ -20,4 +20,9 @@ struct cbc_hmac {
     size_t digest_size;
 };
 
+/* On a CPU that ipsecmb.h takes. */
+extern const struct cbc_hmac_functions cbc_hmac_functions_ipsecmb;
+/* The TLS library's: everywhere, slowly. */
+extern const struct cbc_hmac_functions cbc_hmac_functions_portable;
+
 #endif

@@ -45,7 +45,7 @@ static void place(struct cbc_hmac_job *jobs, uint8_t *memory, uint32_t *random)
 static void check_agreement(size_t key_size, const char *digest)
 {
     enum { ALL = CBC_HMAC_BATCH_MAX * STRIDE };
-    static const enum aead_library libraries[] = {AEAD_IPSECMB, AEAD_MBEDTLS};
+    static const enum aead_library libraries[] = {AEAD_IPSECMB, AEAD_PORTABLE};
     static uint8_t plain[ALL], memory[2][ALL];
     struct cbc_hmac *c[2];
     struct cbc_hmac_job jobs[2][CBC_HMAC_BATCH_MAX];
@@ -113,7 +113,7 @@ static void check_flips(enum aead_library library)
 static void every_flipped_byte_is_refused_by_mbedtls(void **state)
 {
     (void)state;
-    check_flips(AEAD_MBEDTLS);
+    check_flips(AEAD_PORTABLE);
 }
 
 static void every_flipped_byte_is_refused_by_ipsecmb(void **state)

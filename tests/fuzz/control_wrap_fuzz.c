@@ -23,7 +23,7 @@ static struct control_wrap make_wrap(unsigned kind, enum openvpn_role role)
         ok = control_wrap_init_none(&w);
     else if (kind == CONTROL_WRAP_TLS_AUTH)
         ok = control_wrap_init_tls_auth(&w, &key, role == OPENVPN_CLIENT,
-                                        MBEDTLS_MD_SHA1, TIME);
+                                        "SHA1", TIME);
     else
         ok = control_wrap_init_tls_crypt(&w, &key, role, TIME);
     if (!ok)
@@ -36,11 +36,8 @@ static void forge_auth(struct tls_auth *a, struct bytes header,
                        struct writer *out)
 {
     uint8_t hmac[TLS_AUTH_HMAC_MAX];
-    if (mbedtls_md_hmac_reset(&a->send) ||
-        mbedtls_md_hmac_update(&a->send, replay.data, replay.size) ||
-        mbedtls_md_hmac_update(&a->send, header.data, header.size) ||
-        mbedtls_md_hmac_update(&a->send, body.data, body.size) ||
-        mbedtls_md_hmac_finish(&a->send, hmac))
+    const struct bytes parts[] = {replay, header, body};
+    if (!hmac_make(a->send, parts, sizeof parts / sizeof *parts, hmac))
         abort();
     write_bytes(out, header);
     write_bytes(out, bytes_of(hmac, a->hmac_size));

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include <mbedtls/md.h>
-
 #include "gateway/openvpn/session/session_static.h"
 #include "tests/vectors/pki.h"
 
@@ -100,8 +98,7 @@ static bool open_wrap(struct true_server *t)
     case CONFIG_WRAP_NONE:
         return control_wrap_init_none(w);
     case CONFIG_WRAP_TLS_AUTH:
-        return control_wrap_init_tls_auth(w, &t->key, 0, MBEDTLS_MD_SHA256,
-                                          time);
+        return control_wrap_init_tls_auth(w, &t->key, 0, "SHA256", time);
     case CONFIG_WRAP_TLS_CRYPT:
     case CONFIG_WRAP_TLS_CRYPT_V2:
         return control_wrap_init_tls_crypt(w, &t->key, OPENVPN_SERVER, time);

@@ -22,7 +22,7 @@ static bool init_replay(struct control_wrap *w, enum control_wrap_kind kind,
 
 bool control_wrap_init_tls_auth(struct control_wrap *w,
                                 const struct static_key *key, int direction,
-                                uint8_t digest, uint32_t unix_time)
+                                const char *digest, uint32_t unix_time)
 {
     if (!init_replay(w, CONTROL_WRAP_TLS_AUTH, unix_time))
         return false;

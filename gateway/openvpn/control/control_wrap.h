@@ -22,7 +22,7 @@ enum control_wrap_kind {
 
 enum { CONTROL_WRAP_OVERHEAD_MAX = TLS_AUTH_HMAC_MAX + TLS_AUTH_REPLAY_SIZE };
 
-/* Holds prepared keys on the heap: not to be copied. */
+/* Owns prepared keys. */
 struct control_wrap {
     enum control_wrap_kind kind;
     union {
@@ -41,10 +41,11 @@ struct control_wrap {
 /* `unix_time` seeds the replay field of what we send. Each: false when memory
  * is short or the digest is unknown. */
 MUST_USE bool control_wrap_init_none(struct control_wrap *w);
-/* `direction`: 0, 1 or -1 for both ways alike. `digest`: mbedtls_md_type_t. */
+/* `direction`: 0, 1 or -1 for both ways alike. `digest` as
+ * digest_find() spells it. */
 MUST_USE bool control_wrap_init_tls_auth(struct control_wrap *w,
                                          const struct static_key *key,
-                                         int direction, uint8_t digest,
+                                         int direction, const char *digest,
                                          uint32_t unix_time);
 MUST_USE bool control_wrap_init_tls_crypt(struct control_wrap *w,
                                           const struct static_key *key,

@@ -1,47 +1,47 @@
 #include "gateway/openvpn/control/tls_auth.h"
 
 #include "gateway/base/secret.h"
+#include "gateway/crypto/digest.h"
 
-static bool start_hmac(mbedtls_md_context_t *hmac,
-                       const mbedtls_md_info_t *info,
-                       const struct static_key *key, int slice)
+/* A slice's first bytes, as many as the digest has. */
+static struct hmac *key_of(const struct static_key *key, int slice,
+                           const char *digest)
 {
-    return !mbedtls_md_setup(hmac, info, 1) &&
-           !mbedtls_md_hmac_starts(hmac, static_key_slice(key, slice),
-                                   mbedtls_md_get_size(info));
+    size_t size;
+    const char *name = digest_find(bytes_of_text(digest), &size);
+    return name && size > 0
+               ? hmac_new(name, bytes_of(static_key_slice(key, slice), size))
+               : NULL;
 }
 
 bool tls_auth_init(struct tls_auth *a, const struct static_key *key,
-                   int direction, uint8_t digest)
+                   int direction, const char *digest)
 {
-    const mbedtls_md_info_t *info = mbedtls_md_info_from_type(digest);
-    mbedtls_md_init(&a->send);
-    mbedtls_md_init(&a->receive);
-    if (!info || mbedtls_md_get_size(info) > TLS_AUTH_HMAC_MAX)
+    *a = (struct tls_auth){
+        .send = key_of(key, direction == 1 ? 3 : 1, digest),
+        .receive = key_of(key, direction == 0 ? 3 : 1, digest),
+    };
+    if (!a->send || !a->receive) {
+        tls_auth_clear(a);
         return false;
-    a->hmac_size = mbedtls_md_get_size(info);
-    if (start_hmac(&a->send, info, key, direction == 1 ? 3 : 1) &&
-        start_hmac(&a->receive, info, key, direction == 0 ? 3 : 1))
-        return true;
-    tls_auth_clear(a);
-    return false;
+    }
+    a->hmac_size = hmac_size(a->send);
+    return true;
 }
 
 void tls_auth_clear(struct tls_auth *a)
 {
-    mbedtls_md_free(&a->send);
-    mbedtls_md_free(&a->receive);
+    hmac_free(a->send);
+    hmac_free(a->receive);
+    *a = (struct tls_auth){0};
 }
 
-static bool make_hmac(mbedtls_md_context_t *hmac, struct bytes replay,
+static bool make_hmac(struct hmac *hmac, struct bytes replay,
                       struct bytes header, struct bytes body,
                       uint8_t out[TLS_AUTH_HMAC_MAX])
 {
-    return !mbedtls_md_hmac_reset(hmac) &&
-           !mbedtls_md_hmac_update(hmac, replay.data, replay.size) &&
-           !mbedtls_md_hmac_update(hmac, header.data, header.size) &&
-           !mbedtls_md_hmac_update(hmac, body.data, body.size) &&
-           !mbedtls_md_hmac_finish(hmac, out);
+    const struct bytes parts[] = {replay, header, body};
+    return hmac_make(hmac, parts, sizeof parts / sizeof *parts, out);
 }
 
 bool tls_auth_seal(struct tls_auth *a, uint32_t replay_id, uint32_t replay_time,
@@ -59,8 +59,7 @@ bool tls_auth_seal(struct tls_auth *a, uint32_t replay_id, uint32_t replay_time,
         return false;
 
     const uint8_t *start = datagram->start;
-    return make_hmac(&a->send,
-                     bytes_of(start + replay_at, TLS_AUTH_REPLAY_SIZE),
+    return make_hmac(a->send, bytes_of(start + replay_at, TLS_AUTH_REPLAY_SIZE),
                      bytes_of(start + begin, CONTROL_HEADER_SIZE),
                      bytes_of(start + body_at, datagram->size - body_at), hmac);
 }
@@ -78,7 +77,7 @@ enum drop tls_auth_open(struct tls_auth *a, struct bytes datagram,
         return DROP_CONTROL_MALFORMED;
 
     uint8_t expected[TLS_AUTH_HMAC_MAX];
-    if (!make_hmac(&a->receive, replay, e.header, e.body, expected) ||
+    if (!make_hmac(a->receive, replay, e.header, e.body, expected) ||
         !secret_equal(hmac, bytes_of(expected, a->hmac_size)))
         return DROP_CONTROL_AUTH;
 

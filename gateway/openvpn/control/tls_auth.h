@@ -10,25 +10,22 @@
 #ifndef OPENVPN_CONTROL_TLS_AUTH_H
 #define OPENVPN_CONTROL_TLS_AUTH_H
 
-#include <mbedtls/md.h>
-
 #include "gateway/base/drop.h"
+#include "gateway/crypto/hmac.h"
 #include "gateway/openvpn/control/control_packet.h"
 #include "gateway/openvpn/keys/static_key.h"
 
-enum { TLS_AUTH_HMAC_MAX = 64, TLS_AUTH_REPLAY_SIZE = 8 };
+enum { TLS_AUTH_HMAC_MAX = HMAC_SIZE_MAX, TLS_AUTH_REPLAY_SIZE = 8 };
 
-/* Not to be copied. */
 struct tls_auth {
-    uint8_t hmac_size;
-    mbedtls_md_context_t send;
-    mbedtls_md_context_t receive;
+    size_t hmac_size;
+    struct hmac *send, *receive; /* owned */
 };
 
-/* `direction`: 0, 1 or -1 for both ways alike. `digest`: mbedtls_md_type_t.
- * False when memory is short or the digest is unknown. */
+/* `direction`: 0, 1 or -1 for both ways alike. `digest` as digest_find() spells
+ * it. False when memory is short or the digest is unknown. */
 MUST_USE bool tls_auth_init(struct tls_auth *a, const struct static_key *key,
-                            int direction, uint8_t digest);
+                            int direction, const char *digest);
 void tls_auth_clear(struct tls_auth *a);
 
 /* Writes the whole datagram. */

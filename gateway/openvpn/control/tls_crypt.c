@@ -5,21 +5,17 @@
 enum {
     CLEAR_SIZE = CONTROL_HEADER_SIZE + 8, /* and replay id and time */
     BODY_OFFSET = CLEAR_SIZE + TLS_CRYPT_TAG_SIZE,
-    BLOCK_SIZE = 16,
-    KEY_BITS = 8 * TLS_CRYPT_KEY_SIZE,
 };
 
 bool tls_crypt_key_init(struct tls_crypt_key *key,
                         const uint8_t cipher[TLS_CRYPT_KEY_SIZE],
                         const uint8_t hmac[TLS_CRYPT_KEY_SIZE])
 {
-    const mbedtls_md_info_t *sha256 =
-        mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
-    mbedtls_md_init(&key->hmac);
-    mbedtls_aes_init(&key->cipher);
-    if (!mbedtls_md_setup(&key->hmac, sha256, 1) &&
-        !mbedtls_md_hmac_starts(&key->hmac, hmac, TLS_CRYPT_KEY_SIZE) &&
-        !mbedtls_aes_setkey_enc(&key->cipher, cipher, KEY_BITS))
+    *key = (struct tls_crypt_key){
+        .hmac = hmac_new("SHA256", bytes_of(hmac, TLS_CRYPT_KEY_SIZE)),
+        .cipher = aes_ctr_new(cipher),
+    };
+    if (key->hmac && key->cipher)
         return true;
     tls_crypt_key_clear(key);
     return false;
@@ -27,40 +23,24 @@ bool tls_crypt_key_init(struct tls_crypt_key *key,
 
 void tls_crypt_key_clear(struct tls_crypt_key *key)
 {
-    mbedtls_md_free(&key->hmac);
-    mbedtls_aes_free(&key->cipher);
+    hmac_free(key->hmac);
+    aes_ctr_free(key->cipher);
+    *key = (struct tls_crypt_key){0};
 }
 
 static bool make_tag(struct tls_crypt_key *key, struct bytes clear,
-                     const uint8_t *data, size_t size,
-                     uint8_t tag[TLS_CRYPT_TAG_SIZE])
+                     struct bytes data, uint8_t tag[TLS_CRYPT_TAG_SIZE])
 {
-    return !mbedtls_md_hmac_reset(&key->hmac) &&
-           !mbedtls_md_hmac_update(&key->hmac, clear.data, clear.size) &&
-           !mbedtls_md_hmac_update(&key->hmac, data, size) &&
-           !mbedtls_md_hmac_finish(&key->hmac, tag);
-}
-
-/* Both ways. `in` may be `out`. */
-static bool apply_cipher(struct tls_crypt_key *key,
-                         const uint8_t tag[TLS_CRYPT_TAG_SIZE],
-                         const uint8_t *in, size_t size, uint8_t *out)
-{
-    uint8_t counter[BLOCK_SIZE], stream[BLOCK_SIZE];
-    size_t used = 0;
-    memcpy(counter, tag, sizeof counter);
-    bool ok = !mbedtls_aes_crypt_ctr(&key->cipher, size, &used, counter, stream,
-                                     in, out);
-    secret_wipe(stream, sizeof stream);
-    return ok;
+    const struct bytes parts[] = {clear, data};
+    return hmac_make(key->hmac, parts, sizeof parts / sizeof *parts, tag);
 }
 
 bool tls_crypt_encrypt(struct tls_crypt_key *key, struct bytes clear,
                        uint8_t *data, size_t size,
                        uint8_t tag[TLS_CRYPT_TAG_SIZE])
 {
-    return make_tag(key, clear, data, size, tag) &&
-           apply_cipher(key, tag, data, size, data);
+    return make_tag(key, clear, bytes_of(data, size), tag) &&
+           aes_ctr_apply(key->cipher, tag, data, size, data);
 }
 
 bool tls_crypt_decrypt(struct tls_crypt_key *key, struct bytes clear,
@@ -68,8 +48,8 @@ bool tls_crypt_decrypt(struct tls_crypt_key *key, struct bytes clear,
                        const uint8_t tag[TLS_CRYPT_TAG_SIZE], uint8_t *out)
 {
     uint8_t expected[TLS_CRYPT_TAG_SIZE];
-    if (apply_cipher(key, tag, sealed.data, sealed.size, out) &&
-        make_tag(key, clear, out, sealed.size, expected) &&
+    if (aes_ctr_apply(key->cipher, tag, sealed.data, sealed.size, out) &&
+        make_tag(key, clear, bytes_of(out, sealed.size), expected) &&
         secret_equal(bytes_of(tag, TLS_CRYPT_TAG_SIZE),
                      bytes_of(expected, TLS_CRYPT_TAG_SIZE)))
         return true;

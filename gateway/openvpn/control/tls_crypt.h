@@ -12,23 +12,22 @@
 #ifndef OPENVPN_CONTROL_TLS_CRYPT_H
 #define OPENVPN_CONTROL_TLS_CRYPT_H
 
-#include <mbedtls/aes.h>
-#include <mbedtls/md.h>
-
 #include "gateway/base/drop.h"
+#include "gateway/crypto/aes_ctr.h"
+#include "gateway/crypto/hmac.h"
 #include "gateway/openvpn/control/control_packet.h"
 #include "gateway/openvpn/keys/static_key.h"
 
 enum {
-    TLS_CRYPT_KEY_SIZE = 32, /* each of the two */
+    TLS_CRYPT_KEY_SIZE = AES_CTR_KEY_SIZE, /* each of the two */
     TLS_CRYPT_TAG_SIZE = 32,
     TLS_CRYPT_OVERHEAD = 8 + TLS_CRYPT_TAG_SIZE,
 };
 
-/* One direction, ready to use. Not to be copied. */
+/* One direction, ready to use. */
 struct tls_crypt_key {
-    mbedtls_md_context_t hmac;
-    mbedtls_aes_context cipher;
+    struct hmac *hmac;      /* owned */
+    struct aes_ctr *cipher; /* owned */
 };
 
 /* False when memory is short. */

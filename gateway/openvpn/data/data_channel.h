@@ -77,7 +77,7 @@ struct data_channel_use {
 };
 struct data_channel_use data_channel_use(const struct data_channel *c);
 
-/* "ipsec-mb" or "mbedtls". */
+/* As aead_library_name(). */
 const char *data_channel_library(const struct data_channel *c);
 
 #endif

@@ -1,9 +1,8 @@
 #include "gateway/openvpn/keys/auth_token.h"
 
-#include <mbedtls/md.h>
-
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
+#include "gateway/crypto/hmac.h"
 #include "gateway/openvpn/keys/key_armor.h"
 
 enum {
@@ -37,16 +36,12 @@ bool auth_token_parse_key(struct bytes text, struct auth_token_key *out)
 static bool sign(const struct auth_token_key *key, struct bytes username,
                  const uint8_t token[SIGNED_SIZE], uint8_t out[HMAC_SIZE])
 {
-    mbedtls_md_context_t hmac;
-    mbedtls_md_init(&hmac);
+    const struct bytes parts[] = {username, bytes_of(token, SIGNED_SIZE)};
+    struct hmac *hmac =
+        hmac_new("SHA256", bytes_of(key->bytes, sizeof key->bytes));
     bool good =
-        mbedtls_md_setup(&hmac, mbedtls_md_info_from_type(MBEDTLS_MD_SHA256),
-                         1) == 0 &&
-        mbedtls_md_hmac_starts(&hmac, key->bytes, sizeof key->bytes) == 0 &&
-        mbedtls_md_hmac_update(&hmac, username.data, username.size) == 0 &&
-        mbedtls_md_hmac_update(&hmac, token, SIGNED_SIZE) == 0 &&
-        mbedtls_md_hmac_finish(&hmac, out) == 0;
-    mbedtls_md_free(&hmac);
+        hmac && hmac_make(hmac, parts, sizeof parts / sizeof *parts, out);
+    hmac_free(hmac);
     return good;
 }
 

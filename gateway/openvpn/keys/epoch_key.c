@@ -1,10 +1,9 @@
 #include "gateway/openvpn/keys/epoch_key.h"
 
 #include "gateway/base/secret.h"
+#include "gateway/crypto/hkdf.h"
 
 #include <assert.h>
-#include <mbedtls/hkdf.h>
-#include <mbedtls/md.h>
 
 void epoch_key_expand(const uint8_t secret[EPOCH_SECRET_SIZE],
                       const char *label, uint8_t *out, size_t size)
@@ -12,17 +11,16 @@ void epoch_key_expand(const uint8_t secret[EPOCH_SECRET_SIZE],
     static const char prefix[] = "ovpn ";
     uint8_t memory[2 + 1 + sizeof prefix + EPOCH_LABEL_MAX + 1];
     size_t prefix_size = strlen(prefix), label_size = strlen(label);
-    assert(size <= UINT16_MAX && label_size <= EPOCH_LABEL_MAX);
+    assert(size <= HKDF_OUTPUT_MAX && label_size <= EPOCH_LABEL_MAX);
     struct writer info = writer_of(memory, sizeof memory);
     write_u16(&info, (uint16_t)size);
     write_u8(&info, (uint8_t)(prefix_size + label_size));
     write_bytes(&info, bytes_of(prefix, prefix_size));
     write_bytes(&info, bytes_of(label, label_size));
     write_u8(&info, 0); /* no context */
-    int failed = mbedtls_hkdf_expand(
-        mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), secret, EPOCH_SECRET_SIZE,
-        memory, info.size, out, size);
-    assert(writer_ok(&info) && !failed);
+    assert(writer_ok(&info));
+    hkdf_expand(bytes_of(secret, EPOCH_SECRET_SIZE), writer_bytes(&info), out,
+                size);
 }
 
 void epoch_key_iterate(struct epoch_key *key)

@@ -1,38 +1,27 @@
 #include "gateway/openvpn/keys/key_derivation.h"
 
 #include "gateway/base/secret.h"
-
-#include <mbedtls/md.h>
+#include "gateway/crypto/hmac.h"
 
 /* P_hash of RFC 2246 section 5, XORed onto `out`. */
-static bool expand(mbedtls_md_type_t type, struct bytes secret,
-                   struct bytes seed, uint8_t *out, size_t size)
+static bool expand(const char *digest, struct bytes secret, struct bytes seed,
+                   uint8_t *out, size_t size)
 {
-    const mbedtls_md_info_t *info = mbedtls_md_info_from_type(type);
-    uint8_t a[MBEDTLS_MD_MAX_SIZE], block[MBEDTLS_MD_MAX_SIZE];
-    mbedtls_md_context_t hmac;
-    mbedtls_md_init(&hmac);
-    size_t digest = info ? mbedtls_md_get_size(info) : 0;
-    bool ok = info && !mbedtls_md_setup(&hmac, info, 1) &&
-              /* A(1) = HMAC(secret, A(0)), A(0) = seed */
-              !mbedtls_md_hmac_starts(&hmac, secret.data, secret.size) &&
-              !mbedtls_md_hmac_update(&hmac, seed.data, seed.size) &&
-              !mbedtls_md_hmac_finish(&hmac, a);
-
-    for (size_t done = 0; ok && done < size; done += digest) {
-        /* HMAC(secret, A(i) | seed) */
-        ok = !mbedtls_md_hmac_reset(&hmac) &&
-             !mbedtls_md_hmac_update(&hmac, a, digest) &&
-             !mbedtls_md_hmac_update(&hmac, seed.data, seed.size) &&
-             !mbedtls_md_hmac_finish(&hmac, block) &&
-             /* A(i + 1) */
-             !mbedtls_md_hmac_reset(&hmac) &&
-             !mbedtls_md_hmac_update(&hmac, a, digest) &&
-             !mbedtls_md_hmac_finish(&hmac, a);
-        for (size_t i = 0; ok && i < digest && done + i < size; i++)
+    uint8_t a[HMAC_SIZE_MAX], block[HMAC_SIZE_MAX];
+    struct hmac *hmac = hmac_new(digest, secret);
+    /* A(1) = HMAC(secret, A(0)), A(0) = seed */
+    bool ok = hmac && hmac_make(hmac, &seed, 1, a);
+    size_t step = hmac ? hmac_size(hmac) : 0;
+    for (size_t done = 0; ok && done < size; done += step) {
+        const struct bytes parts[] = {bytes_of(a, step), seed};
+        ok = /* HMAC(secret, A(i) | seed) */
+            hmac_make(hmac, parts, 2, block) &&
+            /* A(i + 1) */
+            hmac_make(hmac, parts, 1, a);
+        for (size_t i = 0; ok && i < step && done + i < size; i++)
             out[done + i] ^= block[i];
     }
-    mbedtls_md_free(&hmac);
+    hmac_free(hmac);
     secret_wipe(a, sizeof a);
     secret_wipe(block, sizeof block);
     return ok;
@@ -46,8 +35,8 @@ bool key_derivation_prf(struct bytes secret, struct bytes seed, uint8_t *out,
     struct bytes first = bytes_of(secret.data, half);
     struct bytes last = bytes_of(secret.data + secret.size - half, half);
     memset(out, 0, size);
-    bool ok = expand(MBEDTLS_MD_MD5, first, seed, out, size) &&
-              expand(MBEDTLS_MD_SHA1, last, seed, out, size);
+    bool ok = expand("MD5", first, seed, out, size) &&
+              expand("SHA1", last, seed, out, size);
     if (!ok)
         secret_wipe(out, size);
     return ok;

@@ -2,13 +2,12 @@
  * Who is not known: everything here happens before there is anything to
  * remember, for anybody's datagram.
  */
-#include <mbedtls/md.h>
-
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 #include "gateway/openvpn/control/early_negotiation.h"
 #include "gateway/openvpn/server/server_state.h"
+#include "gateway/openvpn/session/session_wrap.h"
 
 enum {
     SLOTS_VALID = 3,       /* this one and the two before */
@@ -21,22 +20,9 @@ enum {
 bool server_stranger_wrap(const struct server *s, const struct static_key *key,
                           struct control_wrap *w)
 {
-    const struct config_remote *remote = server_config_remote(s->config);
-    uint32_t time = s->env.unix_time(s->env.context);
-    const mbedtls_md_info_t *digest;
-    switch (remote->wrap) {
-    case CONFIG_WRAP_NONE:
-        return control_wrap_init_none(w);
-    case CONFIG_WRAP_TLS_AUTH:
-        digest = mbedtls_md_info_from_string(s->config->common.auth);
-        return digest && control_wrap_init_tls_auth(
-                             w, key, remote->key_direction,
-                             (uint8_t)mbedtls_md_get_type(digest), time);
-    case CONFIG_WRAP_TLS_CRYPT:
-    case CONFIG_WRAP_TLS_CRYPT_V2: /* as if it were always there */
-        return control_wrap_init_tls_crypt(w, key, OPENVPN_SERVER, time);
-    }
-    return false;
+    return session_wrap_init(w, OPENVPN_SERVER, server_config_remote(s->config),
+                             s->config->common.auth, key,
+                             s->env.unix_time(s->env.context));
 }
 
 /* --- The cookie ---------------------------------------------------------- */

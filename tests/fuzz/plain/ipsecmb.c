@@ -1,6 +1,6 @@
 /* A machine whose processor libipsec-mb has nothing for: mbedTLS seals and
  * opens. The library tests itself for milliseconds whenever a key is made. */
-#include "gateway/crypto/ipsecmb.h"
+#include "gateway/crypto/ipsecmb/ipsecmb.h"
 
 IMB_MGR *ipsecmb_new(void)
 {

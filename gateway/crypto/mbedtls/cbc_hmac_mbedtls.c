@@ -1,4 +1,4 @@
-#include "gateway/crypto/cbc_hmac_mbedtls.h"
+#include "gateway/crypto/cbc_hmac_functions.h"
 
 #include "gateway/base/secret.h"
 
@@ -34,7 +34,7 @@ static struct cbc_hmac *create(const struct cbc_hmac_keys *keys)
     struct by_mbedtls *b = calloc(1, sizeof *b);
     if (!b)
         return NULL;
-    b->cbc_hmac.functions = &cbc_hmac_mbedtls;
+    b->cbc_hmac.functions = &cbc_hmac_functions_portable;
     mbedtls_aes_init(&b->encrypt);
     mbedtls_aes_init(&b->decrypt);
     mbedtls_md_init(&b->hmac);
@@ -97,7 +97,7 @@ static void open(struct cbc_hmac *c, struct cbc_hmac_job *jobs, size_t count)
     }
 }
 
-const struct cbc_hmac_functions cbc_hmac_mbedtls = {
+const struct cbc_hmac_functions cbc_hmac_functions_portable = {
     .library = "mbedtls",
     .create = create,
     .destroy = destroy,

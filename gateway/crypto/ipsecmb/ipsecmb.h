@@ -4,8 +4,8 @@
  * without them the library falls back to what is slow or tells the key by its
  * timing.
  */
-#ifndef CRYPTO_IPSECMB_H
-#define CRYPTO_IPSECMB_H
+#ifndef CRYPTO_IPSECMB_IPSECMB_H
+#define CRYPTO_IPSECMB_IPSECMB_H
 
 #include <intel-ipsec-mb.h>
 

@@ -1,4 +1,4 @@
-#include "gateway/crypto/aead_mbedtls.h"
+#include "gateway/crypto/aead_functions.h"
 
 #include "gateway/base/secret.h"
 
@@ -50,7 +50,7 @@ static struct aead *create(enum aead_cipher cipher, const uint8_t *key)
     struct by_mbedtls *a = calloc(1, sizeof *a);
     if (!a)
         return NULL;
-    a->aead.functions = &aead_mbedtls;
+    a->aead.functions = &aead_functions_portable;
     a->chacha = cipher == AEAD_CHACHA20_POLY1305;
     if (set_key(a, cipher, key)) {
         destroy(&a->aead);
@@ -101,7 +101,7 @@ static void open(struct aead *aead, struct aead_job *jobs, size_t count)
     }
 }
 
-const struct aead_functions aead_mbedtls = {
+const struct aead_functions aead_functions_portable = {
     .library = "mbedtls",
     .create = create,
     .destroy = destroy,

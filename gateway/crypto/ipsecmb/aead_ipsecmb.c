@@ -5,10 +5,10 @@
  * function; a job takes 425 ns, the direct functions 519, so its keys own a
  * manager (200 KB) for jobs.
  */
-#include "gateway/crypto/aead_ipsecmb.h"
+#include "gateway/crypto/aead_functions.h"
 
 #include "gateway/base/secret.h"
-#include "gateway/crypto/ipsecmb.h"
+#include "gateway/crypto/ipsecmb/ipsecmb.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -76,7 +76,7 @@ static struct aead *create(enum aead_cipher cipher, const uint8_t *key)
         ipsecmb_free(manager);
         return NULL;
     }
-    *a = (struct by_ipsecmb){.aead.functions = &aead_ipsecmb};
+    *a = (struct by_ipsecmb){.aead.functions = &aead_functions_ipsecmb};
     if (cipher == AEAD_CHACHA20_POLY1305) {
         a->manager = manager;
         memcpy(a->chacha_key, key, sizeof a->chacha_key);
@@ -158,7 +158,7 @@ static void open(struct aead *aead, struct aead_job *jobs, size_t count)
     }
 }
 
-const struct aead_functions aead_ipsecmb = {
+const struct aead_functions aead_functions_ipsecmb = {
     .library = "ipsec-mb",
     .create = create,
     .destroy = destroy,

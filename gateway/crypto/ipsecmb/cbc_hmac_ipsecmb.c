@@ -1,7 +1,7 @@
-#include "gateway/crypto/cbc_hmac_ipsecmb.h"
+#include "gateway/crypto/cbc_hmac_functions.h"
 
 #include "gateway/base/secret.h"
-#include "gateway/crypto/ipsecmb.h"
+#include "gateway/crypto/ipsecmb/ipsecmb.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -93,7 +93,7 @@ static struct cbc_hmac *create(const struct cbc_hmac_keys *keys)
     if (!b)
         return NULL;
     *b = (struct by_ipsecmb){
-        .cbc_hmac.functions = &cbc_hmac_ipsecmb,
+        .cbc_hmac.functions = &cbc_hmac_functions_ipsecmb,
         .manager = ipsecmb_new(),
     };
     if (!b->manager || !find_digest(b->manager, keys->digest, &digest)) {
@@ -167,7 +167,7 @@ static void open(struct cbc_hmac *c, struct cbc_hmac_job *jobs, size_t count)
                                   bytes_of(jobs[i].hmac, c->digest_size));
 }
 
-const struct cbc_hmac_functions cbc_hmac_ipsecmb = {
+const struct cbc_hmac_functions cbc_hmac_functions_ipsecmb = {
     .library = "ipsec-mb",
     .create = create,
     .destroy = destroy,

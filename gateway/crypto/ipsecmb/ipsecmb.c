@@ -1,4 +1,4 @@
-#include "gateway/crypto/ipsecmb.h"
+#include "gateway/crypto/ipsecmb/ipsecmb.h"
 
 #include "gateway/base/secret.h"
 
