@@ -123,6 +123,34 @@ static void every_flipped_byte_is_refused_by_ipsecmb(void **state)
     check_flips(AEAD_IPSECMB);
 }
 
+/* Each has a copy of what the library prepared once. */
+static void keys_that_live_at_once_do_not_meet(void **state)
+{
+    (void)state;
+    enum { ALL = CBC_HMAC_BATCH_MAX * STRIDE };
+    static uint8_t memory[DIGESTS][ALL], expected[ALL];
+    struct cbc_hmac *c[DIGESTS];
+    struct cbc_hmac_job jobs[CBC_HMAC_BATCH_MAX];
+    need_ipsecmb();
+    for (size_t i = 0; i < DIGESTS; i++)
+        c[i] = by(AEAD_IPSECMB, 16, digests[i]);
+    for (size_t i = 0; i < DIGESTS; i++) {
+        uint32_t sizes = 3;
+        place(jobs, memory[i], &sizes);
+        cbc_hmac_seal(c[i], jobs, CBC_HMAC_BATCH_MAX);
+    }
+    for (size_t i = 0; i < DIGESTS; i++) {
+        uint32_t sizes = 3;
+        cbc_hmac_free(c[i]);
+        struct cbc_hmac *alone = by(AEAD_PORTABLE, 16, digests[i]);
+        memset(expected, 0, sizeof expected);
+        place(jobs, expected, &sizes);
+        cbc_hmac_seal(alone, jobs, CBC_HMAC_BATCH_MAX);
+        cbc_hmac_free(alone);
+        assert_memory_equal(memory[i], expected, sizeof expected);
+    }
+}
+
 static void nothing_to_do_is_done(void **state)
 {
     (void)state;
@@ -142,7 +170,7 @@ static void digests_go_by_openvpns_names(void **state)
     assert_int_equal(cbc_hmac_digest_size("BLAKE9"), 0);
     assert_null(by(AEAD_FASTEST, 16, "NONE"));
     assert_null(by(AEAD_FASTEST, 16, "BLAKE9"));
-    /* what ipsec-mb has not, mbedTLS has */
+    /* what ipsec-mb lacks, the TLS library has */
     assert_null(by(AEAD_IPSECMB, 16, "RIPEMD160"));
     struct cbc_hmac *c = by(AEAD_FASTEST, 16, "RIPEMD160");
     assert_string_equal(cbc_hmac_library_name(c), "mbedtls");
@@ -155,6 +183,7 @@ int main(void)
         cmocka_unit_test(both_libraries_agree),
         cmocka_unit_test(every_flipped_byte_is_refused_by_mbedtls),
         cmocka_unit_test(every_flipped_byte_is_refused_by_ipsecmb),
+        cmocka_unit_test(keys_that_live_at_once_do_not_meet),
         cmocka_unit_test(nothing_to_do_is_done),
         cmocka_unit_test(digests_go_by_openvpns_names),
     };

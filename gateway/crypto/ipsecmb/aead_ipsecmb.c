@@ -67,23 +67,22 @@ static void set_gcm_key(struct by_ipsecmb *a, const IMB_MGR *manager,
 
 static struct aead *create(enum aead_cipher cipher, const uint8_t *key)
 {
-    IMB_MGR *manager = ipsecmb_new();
-    if (!manager)
-        return NULL;
+    const IMB_MGR *shared = ipsecmb_shared();
     struct by_ipsecmb *a =
-        aligned_alloc(_Alignof(struct by_ipsecmb), sizeof *a);
-    if (!a) {
-        ipsecmb_free(manager);
+        shared ? aligned_alloc(_Alignof(struct by_ipsecmb), sizeof *a) : NULL;
+    if (!a)
+        return NULL;
+    *a = (struct by_ipsecmb){.aead.functions = &aead_functions_ipsecmb};
+    if (cipher != AEAD_CHACHA20_POLY1305) {
+        set_gcm_key(a, shared, cipher, key);
+        return &a->aead;
+    }
+    a->manager = ipsecmb_new();
+    if (!a->manager) {
+        destroy(&a->aead);
         return NULL;
     }
-    *a = (struct by_ipsecmb){.aead.functions = &aead_functions_ipsecmb};
-    if (cipher == AEAD_CHACHA20_POLY1305) {
-        a->manager = manager;
-        memcpy(a->chacha_key, key, sizeof a->chacha_key);
-    } else {
-        set_gcm_key(a, manager, cipher, key);
-        ipsecmb_free(manager);
-    }
+    memcpy(a->chacha_key, key, sizeof a->chacha_key);
     return &a->aead;
 }
 

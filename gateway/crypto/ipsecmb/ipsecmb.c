@@ -3,6 +3,7 @@
 #include "gateway/base/secret.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { ALIGNMENT = 64 };
 
@@ -22,21 +23,41 @@ static bool self_test_passed(const IMB_MGR *manager)
 }
 
 /* The memory is ours and not the library's, so that all of it can be wiped. */
-IMB_MGR *ipsecmb_new(void)
+static void *take_memory(void)
 {
     size_t size = imb_get_mb_mgr_size();
-    size += ALIGNMENT - size % ALIGNMENT;
-    void *memory = aligned_alloc(ALIGNMENT, size);
+    return aligned_alloc(ALIGNMENT, size + (ALIGNMENT - size % ALIGNMENT));
+}
+
+const IMB_MGR *ipsecmb_shared(void)
+{
+    static struct {
+        bool decided;
+        IMB_MGR *manager;
+    } once;
+    void *memory = once.decided ? NULL : take_memory();
+    if (!memory)
+        return once.manager;
+    IMB_MGR *manager = imb_set_pointers_mb_mgr(memory, 0, 1);
+    init_mb_mgr_auto(manager, NULL); /* and tests itself */
+    once.decided = true;
+    if (!imb_get_errno(manager) && cpu_can(manager) &&
+        self_test_passed(manager))
+        once.manager = manager;
+    else
+        free(memory);
+    return once.manager;
+}
+
+IMB_MGR *ipsecmb_new(void)
+{
+    const IMB_MGR *shared = ipsecmb_shared();
+    void *memory = shared ? take_memory() : NULL;
     if (!memory)
         return NULL;
-    IMB_MGR *manager = imb_set_pointers_mb_mgr(memory, 0, 1);
-    init_mb_mgr_auto(manager, NULL);
-    if (imb_get_errno(manager) || !cpu_can(manager) ||
-        !self_test_passed(manager)) {
-        free(memory);
-        return NULL;
-    }
-    return manager;
+    memcpy(memory, shared, imb_get_mb_mgr_size());
+    /* Only the pointers to what lies behind it are to be set anew. */
+    return imb_set_pointers_mb_mgr(memory, 0, 0);
 }
 
 void ipsecmb_free(IMB_MGR *manager)

@@ -9,8 +9,12 @@
 
 #include <intel-ipsec-mb.h>
 
-/* 200 KB. NULL when memory is short, the CPU cannot or the library's test of
- * itself failed. */
+/* The functions for this CPU. NULL when memory is short, the CPU cannot or the
+ * library's test of itself failed. It is made once in a process, for what the
+ * CPU can does not change, and a test for each key would take longer than all
+ * the rest of a key. */
+const IMB_MGR *ipsecmb_shared(void);
+/* One to give jobs to, 200 KB. NULL as above. */
 IMB_MGR *ipsecmb_new(void);
 /* Wipes it, for jobs leave keys in it. */
 void ipsecmb_free(IMB_MGR *manager);
