@@ -63,6 +63,11 @@
     X(CONTROL_REPLAY, "tunnel: control packet replayed")                       \
     X(CONTROL_SESSION, "tunnel: control packet of another session")            \
     X(CONTROL_WINDOW, "tunnel: control packet outside the window")             \
+    X(HANDSHAKE_STRANGER, "tunnel: handshake of a key that is nobody's here")  \
+    X(HANDSHAKE_RATE, "tunnel: handshakes come too fast")                      \
+    X(HANDSHAKE_COOKIE,                                                        \
+      "tunnel: handshake answered with a cookie, under load")                  \
+    X(HANDSHAKE_PRESHARED, "tunnel: answer by another preshared key")          \
     X(DATA_MALFORMED, "tunnel: malformed data packet")                         \
     X(DATA_NO_KEY, "tunnel: data packet without a key")                        \
     X(DATA_AUTH, "tunnel: data packet fails authentication")                   \
@@ -82,6 +87,7 @@
     X(SEAL_HELD, "tunnel: kept until there is a key")                          \
     X(SEAL_HELD_FULL, "tunnel: too many are kept until there is a key")        \
     X(SEAL_NO_PEER, "tunnel: no peer has the destination")                     \
+    X(SEAL_NO_ENDPOINT, "tunnel: the peer's address is not known yet")         \
     X(DATA_SPOOFED, "tunnel: the peer may not use the packet's source")        \
     /* uplink */                                                               \
     X(UPLINK_BUSY, "uplink: the system's send buffer is full")                 \

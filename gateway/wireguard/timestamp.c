@@ -1,40 +1,37 @@
 #include "gateway/wireguard/timestamp.h"
 
 enum {
-    STEP_SHIFT = 24,
-    STEPS = 60, /* that begin in a second: 59 * 2^24 ns < 1 s */
+    SECOND = 1000000000, /* ns */
+    STEP = 1 << 24,      /* ns */
 };
 
 /* The TAI label of 1970, without leap seconds since: as the others have it. */
 #define EPOCH UINT64_C(0x400000000000000a)
 
-static struct timestamp of_clock(int64_t unix_us)
+/* The start of its step; steps begin anew with each second. */
+static int64_t start_of_step(int64_t time)
 {
-    int64_t seconds = unix_us / 1000000;
-    uint32_t ns = (uint32_t)(unix_us % 1000000) * 1000;
-    return (struct timestamp){seconds, ns >> STEP_SHIFT};
+    int64_t in_second = time % SECOND;
+    return time - in_second % STEP;
 }
 
-static bool later(const struct timestamp *a, const struct timestamp *b)
+/* The start of the step after it; the last of a second is shorter. */
+static int64_t next_step(int64_t time)
 {
-    return a->seconds != b->seconds ? a->seconds > b->seconds
-                                    : a->step > b->step;
+    int64_t start = start_of_step(time);
+    return start % SECOND + STEP < SECOND ? start + STEP
+                                          : start - start % SECOND + SECOND;
 }
 
-void timestamp_next(struct timestamp *last, int64_t unix_us,
+void timestamp_next(int64_t *latest, int64_t now,
                     uint8_t out[WIRE_TIMESTAMP_SIZE])
 {
-    struct timestamp next = of_clock(unix_us > 0 ? unix_us : 0);
-    if (!later(&next, last)) {
-        next = *last;
-        if (++next.step == STEPS) {
-            next.step = 0;
-            next.seconds++;
-        }
-    }
-    *last = next;
-    store_u64(out, EPOCH + (uint64_t)next.seconds);
-    store_u32(out + 8, next.step << STEP_SHIFT);
+    int64_t next = start_of_step(now > 0 ? now : 0);
+    if (next <= *latest)
+        next = next_step(*latest);
+    *latest = next;
+    store_u64(out, EPOCH + (uint64_t)(next / SECOND));
+    store_u32(out + 8, (uint32_t)(next % SECOND));
 }
 
 bool timestamp_later(const uint8_t a[WIRE_TIMESTAMP_SIZE],

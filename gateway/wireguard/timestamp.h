@@ -9,14 +9,9 @@
 
 #include "gateway/wireguard/wire.h"
 
-/* The last one sent; starts zeroed, and outlives connections. */
-struct timestamp {
-    int64_t seconds;
-    uint32_t step; /* of 2^24 ns in the second */
-};
-
-/* The next one, when the clock says `unix_us`, microseconds since 1970. */
-void timestamp_next(struct timestamp *last, int64_t unix_us,
+/* The next one, when the wall clock says `now`. Both are nanoseconds since
+ * 1970; *latest, 0 at first, is the last one sent, and outlives connections. */
+void timestamp_next(int64_t *latest, int64_t now,
                     uint8_t out[WIRE_TIMESTAMP_SIZE]);
 
 /* `a` is later than `b`. */
