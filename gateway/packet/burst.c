@@ -2,16 +2,17 @@
 
 #include <stdlib.h>
 
+static bool own_memory(struct burst *burst, uint32_t capacity)
+{
+    burst->memory = malloc(capacity);
+    burst->capacity = burst->memory ? capacity : 0;
+    return burst->memory != NULL;
+}
+
 bool burst_init(struct burst *burst, uint32_t capacity)
 {
     *burst = (struct burst){0};
-    if (capacity == 0)
-        return true;
-    burst->memory = malloc(capacity);
-    if (!burst->memory)
-        return false;
-    burst->capacity = capacity;
-    return true;
+    return capacity == 0 || own_memory(burst, capacity);
 }
 
 void burst_clear(struct burst *burst)
@@ -49,13 +50,59 @@ static struct datagram *append(struct burst *burst, uint8_t *data,
     return d;
 }
 
+struct burst_pieces burst_pieces_of(const struct burst_layout *layout,
+                                    uint32_t inner_size)
+{
+    uint32_t framed = inner_size + layout->extra;
+    if (layout->cut == 0 || framed <= layout->cut)
+        return (struct burst_pieces){1, framed, framed};
+    uint32_t most = layout->cut & ~(BURST_CUT_UNIT - 1U);
+    if (most == 0)
+        return (struct burst_pieces){0};
+    /* Equal ones: datagrams of one size cost less. */
+    uint32_t count = (framed + most - 1) / most;
+    uint32_t size = (framed + count - 1) / count;
+    size = (size + BURST_CUT_UNIT - 1) & ~(BURST_CUT_UNIT - 1U);
+    return (struct burst_pieces){count, size, framed - (count - 1) * size};
+}
+
+/* Its end is where that of the last piece is to be: so every piece moves to
+ * the front, if at all. */
+static struct datagram *reserve_pieces(struct burst *burst,
+                                       const struct burst_layout *layout,
+                                       uint32_t inner_size,
+                                       const struct burst_pieces *pieces)
+{
+    uint32_t sealed = burst_sealed_size(layout, pieces->size - layout->extra);
+    uint32_t end = (pieces->count - 1) * sealed;
+    uint32_t last = burst_sealed_size(layout, pieces->last - layout->extra);
+    if (end + last > UINT16_MAX || end + last > burst->capacity - burst->used ||
+        burst->count + pieces->count > BURST_DATAGRAMS_MAX)
+        return NULL;
+    uint8_t *start = burst->memory + burst->used;
+    struct datagram *first = &burst->datagrams[burst->count];
+    for (uint32_t i = 0; i < pieces->count; i++)
+        append(burst, start + i * sealed,
+               (uint16_t)(i + 1 < pieces->count ? sealed : last));
+    first->inner_offset = (uint16_t)(end + layout->head + pieces->last -
+                                     layout->extra - inner_size);
+    first->inner_size = (uint16_t)inner_size;
+    burst->used += end + last;
+    return first;
+}
+
 struct datagram *burst_reserve(struct burst *burst,
                                const struct burst_layout *layout,
                                uint32_t inner_size)
 {
+    struct burst_pieces pieces = burst_pieces_of(layout, inner_size);
+    if (inner_size > UINT16_MAX || pieces.count == 0 ||
+        pieces.count > BURST_PIECES_MAX)
+        return NULL;
+    if (pieces.count > 1)
+        return reserve_pieces(burst, layout, inner_size, &pieces);
     uint32_t sealed = burst_sealed_size(layout, inner_size);
-    if (inner_size > UINT16_MAX || sealed > UINT16_MAX ||
-        sealed > burst->capacity - burst->used)
+    if (sealed > UINT16_MAX || sealed > burst->capacity - burst->used)
         return NULL;
     struct datagram *d =
         append(burst, burst->memory + burst->used, (uint16_t)sealed);
@@ -65,6 +112,18 @@ struct datagram *burst_reserve(struct burst *burst,
     d->inner_size = (uint16_t)inner_size;
     burst->used += sealed;
     return d;
+}
+
+uint8_t *burst_place(struct burst *burst)
+{
+    if (!burst->memory &&
+        !own_memory(burst, BURST_DATAGRAMS_MAX * BURST_PLACE_SIZE))
+        return NULL;
+    if (burst->capacity - burst->used < BURST_PLACE_SIZE)
+        return NULL;
+    uint8_t *place = burst->memory + burst->used;
+    burst->used += BURST_PLACE_SIZE;
+    return place;
 }
 
 bool burst_add_view(struct burst *burst, uint8_t *data, uint16_t size)

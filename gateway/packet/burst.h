@@ -18,6 +18,9 @@
 enum {
     BURST_DATAGRAMS_MAX = 512,
     BURST_SEGMENTS_MAX = 64, /* what one UDP_SEGMENT send may hold */
+    BURST_PLACE_SIZE = 2048, /* of a packet that needs memory of its own */
+    BURST_CUT_UNIT = 4,      /* openvpn: fragment.h, FRAG_SIZE_ROUND_MASK */
+    BURST_PIECES_MAX = 32,   /* of a packet; the same, 5 bits of FRAG_ID */
 };
 
 /*
@@ -31,6 +34,10 @@ enum {
  * a multiple of `block`, none where it is one already, and never beyond an
  * inner size of `limit`. They lie between inner packet and tail; what seals
  * writes them. `lead` and `trail` are 0 then.
+ *
+ * Where a tunnel cuts large packets itself, a datagram holds at most `cut`
+ * bytes of the packet and of what framing adds to it, which is `extra` bytes
+ * of head or tail; all pieces but the last are a multiple of BURST_CUT_UNIT.
  */
 struct burst_layout {
     uint16_t head;
@@ -39,6 +46,8 @@ struct burst_layout {
     uint16_t tail;
     uint16_t trail;
     uint16_t limit;
+    uint16_t cut; /* 0: every packet is one datagram */
+    uint16_t extra;
 };
 
 struct datagram {
@@ -102,10 +111,29 @@ uint32_t burst_inner_size(const struct burst_layout *layout,
                           uint32_t sealed_size);
 
 /* A datagram for an inner packet of `inner_size` bytes right behind the last
- * one; NULL when the burst is full or the sealed size exceeds 65535. */
+ * one; NULL when the burst is full or the sealed size exceeds 65535. Where the
+ * packet is to be cut, datagrams for its other pieces follow, with an
+ * inner_size of 0, and the packet is to be written so that moving each piece
+ * to its place, in order, overwrites none that is still to be moved. NULL,
+ * too, where it would be more than BURST_PIECES_MAX. */
 struct datagram *burst_reserve(struct burst *burst,
                                const struct burst_layout *layout,
                                uint32_t inner_size);
+
+/* How an inner packet is cut: `count` pieces of `size` bytes, the last one of
+ * `last`, with what framing added. */
+struct burst_pieces {
+    uint32_t count;
+    uint32_t size;
+    uint32_t last;
+};
+struct burst_pieces burst_pieces_of(const struct burst_layout *layout,
+                                    uint32_t inner_size);
+
+/* Memory for a received packet that was not in one piece, BURST_PLACE_SIZE
+ * bytes, good until the burst is reset. A burst of views gets room for each of
+ * its datagrams when the first one asks. NULL when there is none left. */
+uint8_t *burst_place(struct burst *burst);
 
 /* A view of a received datagram that lies elsewhere; false when full. */
 MUST_USE bool burst_add_view(struct burst *burst, uint8_t *data, uint16_t size);

@@ -50,6 +50,7 @@ static void destroy(struct tcp *tcp)
 {
     tcp_framing_input_clear(&tcp->in);
     tcp_framing_queue_clear(&tcp->queue);
+    burst_clear(&tcp->received);
     free(tcp);
 }
 

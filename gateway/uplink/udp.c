@@ -246,6 +246,7 @@ static void udp_send(struct uplink *uplink, struct burst *burst)
 static void destroy(struct udp *udp)
 {
     udp_inbox_clear(&udp->inbox);
+    burst_clear(&udp->received);
     free(udp);
 }
 

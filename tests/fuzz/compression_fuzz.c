@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(d->inner_offset + d->inner_size <= d->size);
     check(d->drop == DROP_NONE ? d->inner_size > 0 : d->inner_size == 0);
     if (d->data != copy)
-        check(d->inner_size <= COMPRESSION_LZO_PACKET_MAX);
+        check(d->inner_size <= DECOMPRESSION_PACKET_MAX);
     else if (d->drop == DROP_NONE)
         frame_again(&c, d, wire);
     free(copy);
