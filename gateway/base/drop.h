@@ -73,6 +73,8 @@
     X(DATA_AUTH, "tunnel: data packet fails authentication")                   \
     X(DATA_REPLAY, "tunnel: data packet replayed or too old")                  \
     X(DATA_COMPRESSED, "tunnel: compressed data packet")                       \
+    X(DATA_FRAGMENT, "tunnel: malformed piece of a data packet")               \
+    X(DATA_FRAGMENT_LOST, "tunnel: pieces whose data packet never was whole")  \
     /* server */                                                               \
     X(SERVER_COOKIE, "server: session cookie wrong or too old")                \
     X(SERVER_IN_USE, "server: first packet from where a session is in use")    \

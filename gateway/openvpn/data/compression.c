@@ -26,10 +26,12 @@ struct burst_layout compression_layout(const struct compression *c,
     case CONFIG_COMPRESSION_LZO:
         layout.head++;
         layout.lead++;
+        layout.extra++;
         break;
     case CONFIG_COMPRESSION_STUB:
         layout.tail++;
         layout.trail++;
+        layout.extra++;
         break;
     case CONFIG_COMPRESSION_NONE:
     case CONFIG_COMPRESSION_STUB_V2:

@@ -1,0 +1,41 @@
+/*
+ * `fragment`: no datagram of ours is larger than the user allows, because
+ * what is larger is cut inside of the tunnel, and the peer's pieces are joined
+ * again. Both ends have the header of fragment_header.h or neither.
+ */
+#ifndef OPENVPN_DATA_FRAGMENTATION_H
+#define OPENVPN_DATA_FRAGMENTATION_H
+
+#include "gateway/base/instant.h"
+#include "gateway/openvpn/data/reassembly.h"
+#include "gateway/packet/burst.h"
+
+struct fragmentation {
+    uint16_t max; /* bytes of a sealed datagram; 0: there is no header */
+    uint8_t sequence;
+    struct reassembly *reassembly; /* NULL until a piece comes */
+};
+
+/* Frees and wipes what came to be in use. */
+void fragmentation_clear(struct fragmentation *f);
+
+/* Makes the room that the header needs in a data channel's layout, and says
+ * how much a datagram holds. */
+struct burst_layout fragmentation_layout(const struct fragmentation *f,
+                                         struct burst_layout channel);
+
+/* Cuts what data_channel_seal() will take: packets placed as the layout above
+ * says become what the channel's own layout says. */
+void fragmentation_cut(struct fragmentation *f,
+                       const struct burst_layout *layout, struct burst *burst);
+
+/* Takes the header off datagrams [first, first + count) after
+ * data_channel_open(): inner_offset and inner_size are the packet's, empty
+ * where only a piece of one is here, or there is a drop reason. */
+void fragmentation_join(struct fragmentation *f, struct instant now,
+                        struct burst *burst, size_t first, size_t count);
+
+/* How many pieces were lost since the last call. */
+uint64_t fragmentation_lost(struct fragmentation *f);
+
+#endif
