@@ -70,6 +70,7 @@ static bool make_config(struct server_end *s)
         return false;
     c->common.remote_count = 1;
     config_remote_init(&c->common.remotes[0]);
+    c->common.remotes[0].fragment = o->fragment;
     c->ipv4 = (struct prefix){address_ipv4(0x0a080001), 24};
     c->pool_first = 0x0a080002;
     c->pool_last = 0x0a0800fe;
@@ -144,6 +145,7 @@ void server_end_clear(struct server_end *s)
 {
     server_free(s->server);
     server_config_clear(&s->config);
+    burst_clear(&s->heard);
 }
 
 /* --- Verdicts ------------------------------------------------------------- */
@@ -181,11 +183,11 @@ static const struct server_path from = {
 void server_end_receive(struct server_end *s, struct instant now,
                         uint8_t *datagram, size_t size)
 {
-    struct burst burst = {.count = 0};
-    if (s->silent || !burst_add_view(&burst, datagram, (uint16_t)size))
+    burst_reset(&s->heard);
+    if (s->silent || !burst_add_view(&s->heard, datagram, (uint16_t)size))
         return;
-    server_open(s->server, now, &from, &burst);
-    const struct datagram *d = &burst.datagrams[0];
+    server_open(s->server, now, &from, &s->heard);
+    const struct datagram *d = &s->heard.datagrams[0];
     if (d->drop == DROP_NONE && d->inner_size > 0)
         arrivals_take(&s->arrivals,
                       bytes_of(d->data + d->inner_offset, d->inner_size));

@@ -18,6 +18,7 @@ struct server_end_options {
     /* What it makes of what the client can do. */
     bool exporter, dynamic_wrap, epoch;
     uint32_t renegotiate_seconds; /* 0: never */
+    uint16_t fragment;            /* of both ends; 0: none */
     const char *refuse; /* said instead of PUSH_REPLY; NULL: come in */
     bool asks_certificate;
 };
@@ -32,6 +33,7 @@ struct server_end {
     const char *said;            /* to it */
     bool silent;                 /* it is switched off */
     struct arrivals arrivals;
+    struct burst heard; /* a view of the last datagram */
     char client_name[128], client_password[128];
     char response[128]; /* to a CR_TEXT */
 };

@@ -236,6 +236,65 @@ static void key_ids_go_round(void **state)
     world_free(w);
 }
 
+/* Packets that are cut inside of the tunnel: 40 bytes of 100 in each piece. */
+static struct world *cut_up(const struct world_options *usual, uint32_t seed)
+{
+    struct world_options o = *usual;
+    o.seed = seed;
+    o.server.fragment = 24 + 4 + 40;
+    o.server.renegotiate_seconds = 30;
+    return up(&o);
+}
+
+static uint64_t drops_at(const struct drop_counters *drops)
+{
+    return drops->count[DROP_DATA_FRAGMENT] +
+           drops->count[DROP_DATA_FRAGMENT_LOST];
+}
+
+static void pieces_that_are_mixed_up_are_packets_again(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.faults = (struct pipe_faults){.doubles = 10,
+                                    .delay = duration_milliseconds(30),
+                                    .jitter = duration_milliseconds(400)};
+    for (uint32_t seed = 1; seed <= 5; seed++) {
+        struct world *w = cut_up(&o, seed);
+        talk(w, 70);
+        nothing_else_was_lost(w);
+        assert_true(w->up.sent > 3 * w->client_numbers);
+        assert_true(w->down.sent > 3 * w->server_numbers);
+        assert_int_equal(drops_at(world_status(w).drops), 0);
+        assert_int_equal(drops_at(server_end_status(&w->server).drops), 0);
+        world_free(w);
+    }
+}
+
+/* A packet that lacks a piece is lost, and no other suffers. */
+static void lost_pieces_cost_their_packet_only(void **state)
+{
+    (void)state;
+    struct world_options o = world_usual(1);
+    o.faults = lossy();
+    for (uint32_t seed = 1; seed <= 5; seed++) {
+        struct world *w = cut_up(&o, seed);
+        talk(w, 70);
+        world_run(w, duration_seconds(1));
+        assert_int_equal(w->arrivals.repeated + w->server.arrivals.repeated, 0);
+        assert_int_equal(w->arrivals.garbled + w->server.arrivals.garbled, 0);
+        assert_int_equal(w->downs, 0);
+        assert_true(w->arrivals.count < w->server_numbers);
+        assert_true(w->arrivals.count + w->down.data_lost >= w->server_numbers);
+        assert_true(w->server.arrivals.count + w->up.data_lost >=
+                    w->client_numbers);
+        /* What remains of them is counted, but for the last ones'. */
+        assert_true(drops_at(world_status(w).drops) > 100);
+        assert_true(drops_at(server_end_status(&w->server).drops) > 100);
+        world_free(w);
+    }
+}
+
 /* Keepalive. */
 
 static void pings_keep_an_idle_tunnel_up(void **state)
@@ -669,6 +728,8 @@ int main(void)
         cmocka_unit_test(a_token_takes_the_passwords_place),
         cmocka_unit_test(a_question_before_the_push_is_answered),
         cmocka_unit_test(a_browser_login_is_shown_and_waited_for),
+        cmocka_unit_test(pieces_that_are_mixed_up_are_packets_again),
+        cmocka_unit_test(lost_pieces_cost_their_packet_only),
         cmocka_unit_test(stopping_says_goodbye),
         cmocka_unit_test(reconnecting_says_goodbye),
         cmocka_unit_test(garbage_is_dropped_and_counted),

@@ -56,6 +56,7 @@ static void make_client_config(struct world *w, const struct world_options *o)
     assert_non_null(c->remotes);
     c->remote_count = 1;
     config_remote_init(&c->remotes[0]);
+    c->remotes[0].fragment = o->server.fragment;
     snprintf(c->remotes[0].host, sizeof c->remotes[0].host, "vpn.example");
     set_blob(&c->ca, o->client_ca ? o->client_ca : pki_ca);
     set_blob(&c->cert, pki_client_crt);
@@ -113,6 +114,7 @@ void world_free(struct world *w)
     client_free(w->client);
     server_end_clear(&w->server);
     config_clear(&w->client_config);
+    burst_clear(&w->heard);
     free(w);
 }
 
@@ -135,11 +137,11 @@ static void note_place(struct world *w, const char *host)
 /* From an exactly sized copy, so that reads beyond it are seen. */
 static void client_hears(struct world *w, struct bytes heard)
 {
-    struct burst burst = {.count = 0};
+    burst_reset(&w->heard);
     uint8_t *copy = exact_copy(heard.data, heard.size);
-    assert_true(burst_add_view(&burst, copy, (uint16_t)heard.size));
-    client_open(w->client, w->now, &burst);
-    const struct datagram *d = &burst.datagrams[0];
+    assert_true(burst_add_view(&w->heard, copy, (uint16_t)heard.size));
+    client_open(w->client, w->now, &w->heard);
+    const struct datagram *d = &w->heard.datagrams[0];
     if (d->drop == DROP_NONE && d->inner_size > 0)
         arrivals_take(&w->arrivals,
                       bytes_of(d->data + d->inner_offset, d->inner_size));
@@ -305,6 +307,14 @@ bool world_run_until(struct world *w, struct duration length,
     return run(w, length, state);
 }
 
+/* A packet, perhaps in pieces. */
+static void send_all(struct world *w, struct pipe *p, const struct burst *burst)
+{
+    for (size_t i = 0; i < burst->count; i++)
+        send(w, p,
+             bytes_of(burst->datagrams[i].data, burst->datagrams[i].size));
+}
+
 bool world_client_sends(struct world *w)
 {
     struct burst burst;
@@ -316,7 +326,7 @@ bool world_client_sends(struct world *w)
     bool sealed = client_seal(w->client, w->now, &burst);
     if (sealed && d->drop == DROP_NONE) {
         w->client_numbers++;
-        send(w, &w->up, bytes_of(d->data, d->size));
+        send_all(w, &w->up, &burst);
     }
     burst_clear(&burst);
     return sealed;
@@ -344,7 +354,7 @@ bool world_server_sends(struct world *w)
     bool sealed = server_seal(s, w->now, client, &burst);
     if (sealed && d->drop == DROP_NONE) {
         w->server_numbers++;
-        send(w, &w->down, bytes_of(d->data, d->size));
+        send_all(w, &w->down, &burst);
     }
     burst_clear(&burst);
     return sealed;

@@ -40,6 +40,7 @@ struct world {
     size_t addresses;         /* that each name has; 0: nobody asks for them */
     char tried[256];          /* "name number;", where it connected to */
     struct arrivals arrivals; /* at the client */
+    struct burst heard;       /* by it: a view of the last datagram */
     uint32_t client_numbers, server_numbers; /* packets sent so far */
     /* What the client said. */
     unsigned ups, downs, connects, disconnects, asks, stops;

@@ -39,7 +39,7 @@ broken block-without-end '^</tls-crypt>' '# cut short' '^<tls-crypt>'
 broken key-that-is-none 'BEGIN OpenVPN' 'nothing' '^<tls-crypt>'
 
 broken script 'nobind' 'up /bin/true'
-broken fragments-of-openvpns-own 'nobind' 'fragment 1300'
+broken fragments-of-nothing 'nobind' 'fragment 60'
 broken static-key-mode 'nobind' 'secret static.key'
 
 # Providers' profiles are full of options of their own.

@@ -394,7 +394,7 @@ bool client_seal(struct client *c, struct instant now, struct burst *burst)
         return false;
     for (size_t i = 0; i < burst->count; i++) {
         bytes += burst->datagrams[i].inner_size;
-        packets++;
+        packets += burst->datagrams[i].inner_size > 0;
     }
     if (!session_data_seal(&c->session, now, burst))
         return false;
@@ -498,6 +498,9 @@ void client_open(struct client *c, struct instant now, struct burst *burst)
                            "authentication");
     if (!c->session_open)
         drop_opened(burst);
+    else
+        c->drops.count[DROP_DATA_FRAGMENT_LOST] +=
+            session_data_lost(&c->session);
     count_opened(c, burst);
 }
 

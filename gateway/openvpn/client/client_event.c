@@ -56,8 +56,29 @@ static void send_exchange(struct client *c)
     credentials_sent(&c->credentials);
 }
 
+/* No packet would get through, and nothing else would say why. A peer that
+ * does not compare options has none to say. */
+static void compare_fragment(const struct client *c, struct bytes theirs)
+{
+    char place[CLIENT_PLACE_SIZE];
+    bool cuts = options_string_has(theirs, "mtu-dynamic");
+    if (c->state == CLIENT_UP || !options_string_has(theirs, "V4") ||
+        cuts == (c->remote->fragment > 0))
+        return;
+    if (cuts)
+        log_warn("openvpn: %s has `fragment', the profile has not, and so no "
+                 "packet will get through; write `fragment 1300' into the "
+                 "profile",
+                 client_state_place(c, place));
+    else
+        log_warn("openvpn: the profile has `fragment', %s has not, and so no "
+                 "packet will get through; take it out of the profile",
+                 client_state_place(c, place));
+}
+
 static void take_exchange(struct client *c, const struct key_exchange *theirs)
 {
+    compare_fragment(c, theirs->options);
     if (!options_string_value(theirs->options, "cipher", c->peer_cipher,
                               sizeof c->peer_cipher))
         c->peer_cipher[0] = 0;
@@ -148,6 +169,7 @@ static bool establish(struct client *c)
         .compression = c->push.compression_set ? c->push.compression
                                                : c->config->compression,
         .compression_refused = c->config->compression_refused,
+        .fragment = data_negotiation_fragment(c->remote, c->outer_overhead),
     };
     if (!data_negotiation_cipher(c->config, c->push.cipher, c->peer_cipher,
                                  options.cipher)) {

@@ -342,6 +342,7 @@ static bool open_static_session(struct client *c)
         .replay_seconds = config->replay_seconds,
         .compression = config->compression,
         .compression_refused = config->compression_refused,
+        .fragment = data_negotiation_fragment(c->remote, c->outer_overhead),
     };
     if (!static_key_parse(
             bytes_of(config->static_key.data, config->static_key.size), &key))

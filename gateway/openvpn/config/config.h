@@ -97,6 +97,8 @@ struct config_remote {
     int32_t mssfix;         /* -1: default, 0: off */
     bool mssfix_with_outer; /* `mssfix n mtu`: n counts IP and transport too */
     bool mssfix_fixed;      /* `mssfix n fixed`: n is an inner packet's size */
+    uint16_t fragment;      /* UDP: the largest datagram; 0: none is cut */
+    bool fragment_with_outer; /* `fragment n mtu`: as with mssfix */
     bool explicit_exit_notify;
     bool floating; /* UDP: the server may move while connected */
     struct config_proxy proxy;

@@ -29,7 +29,6 @@ struct config_draft {
     struct config_remote remote;
     unsigned said; /* bits of enum config_said */
     unsigned line;
-    unsigned fragment_line;
     bool has_host;
 };
 

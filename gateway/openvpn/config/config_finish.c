@@ -73,8 +73,10 @@ static bool inherit(struct config_draft *to, const struct config_draft *from)
     }
     if (missing & CONFIG_SAID_EXIT_NOTIFY)
         mine->explicit_exit_notify = theirs->explicit_exit_notify;
-    if (missing & CONFIG_SAID_FRAGMENT)
-        to->fragment_line = from->fragment_line;
+    if (missing & CONFIG_SAID_FRAGMENT) {
+        mine->fragment = theirs->fragment;
+        mine->fragment_with_outer = theirs->fragment_with_outer;
+    }
     if (missing & CONFIG_SAID_KEY_DIRECTION)
         mine->key_direction = theirs->key_direction;
     if (missing & CONFIG_SAID_WRAP) {
@@ -110,18 +112,16 @@ static void settle_remote(struct config_builder *b, struct config_draft *draft)
     if (r->proxy.kind == CONFIG_PROXY_HTTP && r->protocol == CONFIG_UDP)
         config_builder_error(b, "an HTTP proxy carries only TCP, and this "
                                 "remote is UDP");
-    if (draft->fragment_line && r->protocol == CONFIG_UDP) {
-        b->line = draft->fragment_line;
-        config_builder_error(b, "`fragment' is refused: packets cut by OpenVPN "
-                                "itself are not supported");
-    }
     r->floating = b->config->floating && r->protocol == CONFIG_UDP &&
                   r->proxy.kind == CONFIG_PROXY_NONE;
-    /* Only tls-auth has a direction, and only UDP has to be told goodbye. */
+    /* Only tls-auth has a direction, and only UDP has datagrams to cut and has
+     * to be told goodbye. */
     if (r->wrap != CONFIG_WRAP_TLS_AUTH)
         r->key_direction = -1;
-    if (r->protocol != CONFIG_UDP)
+    if (r->protocol != CONFIG_UDP) {
         r->explicit_exit_notify = false;
+        r->fragment = 0;
+    }
 }
 
 static bool is_wanted(const struct config_builder *b,

@@ -12,6 +12,8 @@
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(config_options_##verb)
 
+enum { FRAGMENT_LEAST = 68 }; /* bytes; openvpn: options.c */
+
 /* --- Hosts, ports and protocols --- */
 
 static bool is_host_name(struct bytes text)
@@ -259,15 +261,27 @@ HANDLER(mssfix)
     draft->said |= CONFIG_SAID_MSSFIX;
 }
 
-/* Only an error if a UDP remote remains that would need it. */
 HANDLER(fragment)
 {
     (void)option;
+    struct config_draft *draft = config_builder_draft(b);
+    const char *how = config_builder_argument(line, 2);
     uint32_t size;
     if (!config_builder_number(b, line, 1, 0, 65535, &size))
         return;
-    struct config_draft *draft = config_builder_draft(b);
-    draft->fragment_line = size ? b->line : 0;
+    if (size > 0 && size < FRAGMENT_LEAST) {
+        config_builder_error(b,
+                             "`fragment' wants %d bytes at least, or 0 for "
+                             "none",
+                             FRAGMENT_LEAST);
+        return;
+    }
+    if (how && strcmp(how, "mtu") != 0) {
+        config_builder_error(b, "`fragment' knows `mtu' after the number");
+        return;
+    }
+    draft->remote.fragment = (uint16_t)size;
+    draft->remote.fragment_with_outer = how != NULL;
     draft->said |= CONFIG_SAID_FRAGMENT;
 }
 

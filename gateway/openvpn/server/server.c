@@ -262,6 +262,7 @@ static void take_data(struct server *s, const struct server_path *from,
         return;
     }
     session_data_open(&p->session, s->now, burst, first, count);
+    s->drops.count[DROP_DATA_FRAGMENT_LOST] += session_data_lost(&p->session);
     if (judge_opened(s, p, d, count))
         heard_from(s, p, from);
     server_peer_settle(s, p);
@@ -456,14 +457,16 @@ const struct server_path *server_path_of(const struct server_peer *p)
 bool server_seal(struct server *s, struct instant now, struct server_peer *p,
                  struct burst *burst)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, packets = 0;
     s->now = now;
-    for (size_t i = 0; i < burst->count; i++)
+    for (size_t i = 0; i < burst->count; i++) {
         bytes += burst->datagrams[i].inner_size;
+        packets += burst->datagrams[i].inner_size > 0;
+    }
     if (p->state != SERVER_PEER_UP ||
         !session_data_seal(&p->session, now, burst))
         return false;
-    p->packets_out += burst->count;
+    p->packets_out += packets;
     p->bytes_out += bytes;
     for (size_t i = 0; i < burst->count; i++)
         if (burst->datagrams[i].drop != DROP_NONE)

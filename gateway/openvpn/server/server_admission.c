@@ -12,8 +12,11 @@
 #include "gateway/base/text.h"
 #include "gateway/openvpn/keys/cipher_names.h"
 #include "gateway/openvpn/server/server_push.h"
+#include "gateway/openvpn/session/data_negotiation.h"
 #include "gateway/openvpn/session/options_string.h"
 #include "gateway/openvpn/session/peer_info.h"
+
+enum { IPV4_OVERHEAD = 20 + 8, IPV6_OVERHEAD = 40 + 8 }; /* with UDP */
 
 /* --- What it can --------------------------------------------------------- */
 
@@ -85,6 +88,30 @@ static void choose_framing(struct server_peer *p,
              server_peer_who(p, name));
 }
 
+/* Where one end puts `fragment's header in front of packets and the other does
+ * not, none gets through. So it is done as the client has it, as far as it says
+ * so. How large the datagrams of a client may be that nobody told us: any. */
+static void choose_fragment(struct server *s, struct server_peer *p,
+                            const struct key_exchange *theirs)
+{
+    bool ipv4 = p->entry.path.remote.address.family == ADDRESS_IPV4;
+    bool wanted = options_string_has(theirs->options, "mtu-dynamic");
+    char name[SERVER_WHO_SIZE];
+    p->fragment = 0;
+    if (p->entry.path.stream != 0)
+        return;
+    p->fragment = data_negotiation_fragment(
+        server_config_remote(s->config), ipv4 ? IPV4_OVERHEAD : IPV6_OVERHEAD);
+    if (!options_string_has(theirs->options, "V4") ||
+        wanted == (p->fragment > 0))
+        return;
+    p->fragment = wanted ? UINT16_MAX : 0;
+    log_warn("server: %s %s; it is done as the client has it",
+             server_peer_who(p, name),
+             wanted ? "has `fragment', this configuration has not"
+                    : "has no `fragment', this configuration has");
+}
+
 void server_admission_learn(struct server *s, struct server_peer *p,
                             const struct key_exchange *theirs)
 {
@@ -96,6 +123,7 @@ void server_admission_learn(struct server *s, struct server_peer *p,
     p->tells_mtu = peer_info_value(theirs->peer_info, "IV_MTU", &value);
     choose_cipher(p, &s->config->common, theirs);
     choose_framing(p, theirs);
+    choose_fragment(s, p, theirs);
 }
 
 static bool is_aead(const char *cipher)
@@ -116,6 +144,7 @@ static struct session_data_options data_options(const struct server *s,
         .exporter = p->protocol & PEER_INFO_TLS_KEY_EXPORT,
         .compression = p->framing,
         .compression_refused = true, /* packets that are compressed */
+        .fragment = p->fragment,
     };
     o.dynamic_wrap =
         flags && o.exporter && p->protocol & PEER_INFO_DYNAMIC_TLS_CRYPT;

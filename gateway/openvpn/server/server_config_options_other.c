@@ -71,17 +71,6 @@ HANDLER(bind)
                                 "which takes no IPv4");
 }
 
-/* What does not fit one is cut into two there, and no end could read it. */
-HANDLER(fragment)
-{
-    (void)option;
-    uint32_t size;
-    if (config_builder_number(b, line, 1, 0, 65535, &size) && size)
-        config_builder_error(b, "`fragment' is refused: packets are not cut "
-                                "inside of the tunnel; write `mssfix', and "
-                                "take it out of the clients' profiles, too");
-}
-
 HANDLER(verify_x509_name)
 {
     static const char *const kinds[] = {"subject", "name", "name-prefix"};
@@ -206,7 +195,6 @@ static const struct config_option table[] = {
     REFUSE("config", "a configuration is one file; put the other file's lines "
                      "in"),
     REFUSE("connection", "it is a client's block; a server has `local'"),
-    LINE("fragment", fragment, NULL),
     CALL("bind", 0, 1, bind),
     CALL("dev-type", 1, 1, dev_type),
     ETHERNET("vlan-accept"),
@@ -260,6 +248,7 @@ static const struct config_option table[] = {
 
     /* the tunnel and its packets */
     SAME("tun-mtu"),
+    SAME("fragment"),
     SAME("mssfix"),
     SAME("max-packet-size"),
     SAME("hand-window"),

@@ -294,6 +294,7 @@ static void answer_exchange(struct server *s, struct server_peer *p)
     char options[OPTIONS_STRING_SIZE], name[SERVER_WHO_SIZE];
     ours.server = true;
     ours.cipher = p->cipher;
+    ours.fragment = p->fragment > 0;
     struct key_exchange message = {0};
     if (!options_string_format(&ours, options)) {
         log_error("server: %s: our options cannot be told",

@@ -60,6 +60,7 @@ struct server_peer {
     bool tells_mtu;           /* IV_MTU */
     char cipher[32];          /* "" if there is none in common */
     enum config_compression framing; /* that it is told to have */
+    uint16_t fragment;               /* as in session.h */
     char certificate_name[COMMON_NAME_SIZE];
     char common_name[COMMON_NAME_SIZE]; /* by which it is known */
     char username[SERVER_NAME_SIZE];

@@ -34,10 +34,28 @@ bool data_negotiation_cipher(const struct config *config, const char *pushed,
            have(out);
 }
 
+uint16_t data_negotiation_fragment(const struct config_remote *remote,
+                                   uint16_t outer_overhead)
+{
+    uint16_t outer = remote->fragment_with_outer ? outer_overhead : 0;
+    if (remote->fragment == 0)
+        return 0;
+    return remote->fragment > outer ? (uint16_t)(remote->fragment - outer) : 1;
+}
+
+/* No datagram is larger than that, whatever is in it. */
+static bool all_fit(const struct burst_layout *layout, uint32_t sealed)
+{
+    return layout->cut > layout->extra &&
+           burst_sealed_size(layout, (uint32_t)layout->cut - layout->extra) <=
+               sealed;
+}
+
 uint16_t data_negotiation_path_mtu(const struct burst_layout *layout,
                                    uint16_t outer_overhead, uint16_t outer_mtu)
 {
-    if (outer_mtu <= outer_overhead)
+    if (outer_mtu <= outer_overhead ||
+        all_fit(layout, (uint32_t)outer_mtu - outer_overhead))
         return 0;
     uint32_t inner =
         burst_inner_size(layout, (uint32_t)outer_mtu - outer_overhead);
@@ -67,6 +85,10 @@ uint16_t data_negotiation_mss_mtu(const struct config_remote *remote,
         sealed = INNER_LEAST;
     if (sealed && burst_inner_size(layout, sealed) < limit)
         limit = burst_inner_size(layout, sealed);
+    /* Without a number it is what need not be cut (openvpn: options.c). */
+    if (remote->mssfix < 0 && layout->cut > layout->extra &&
+        (uint32_t)layout->cut - layout->extra < limit)
+        limit = (uint32_t)layout->cut - layout->extra;
     if (limit < INNER_LEAST)
         limit = INNER_LEAST;
     return (uint16_t)(limit < tun_mtu ? limit : tun_mtu);

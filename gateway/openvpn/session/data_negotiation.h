@@ -20,9 +20,14 @@ MUST_USE bool data_negotiation_cipher(const struct config *config,
                                       const char *peer_cipher,
                                       char out[DATA_NEGOTIATION_CIPHER_SIZE]);
 
+/* `fragment`: the largest datagram without its outer headers; 0: no such
+ * thing is done. */
+uint16_t data_negotiation_fragment(const struct config_remote *remote,
+                                   uint16_t outer_overhead);
+
 /* The largest inner packet whose datagram need not be fragmented, or 0 if
- * that is unknown. `outer_overhead` is what IP and transport add to a
- * datagram, `outer_mtu` the path's, 0 if unknown. */
+ * that is unknown or all are small enough. `outer_overhead` is what IP and
+ * transport add to a datagram, `outer_mtu` the path's, 0 if unknown. */
 uint16_t data_negotiation_path_mtu(const struct burst_layout *layout,
                                    uint16_t outer_overhead, uint16_t outer_mtu);
 

@@ -13,6 +13,7 @@ struct options_string options_string_of(const struct config *config,
                  remote->protocol == CONFIG_UDP,
         .tun_mtu = remote->tun_mtu,
         .compression = config->compression,
+        .fragment = remote->fragment > 0,
         .tls_auth = remote->wrap == CONFIG_WRAP_TLS_AUTH,
         .key_direction =
             remote->wrap == CONFIG_WRAP_TLS_AUTH ? remote->key_direction : -1,

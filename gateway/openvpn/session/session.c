@@ -92,6 +92,7 @@ bool session_init(struct session *s, const struct session_options *o,
     s->texts = bytes_of(NULL, 0);
     s->record_size = 0;
     s->compression = (struct compression){0};
+    s->fragmentation = (struct fragmentation){0};
     s->why[0] = 0;
     for (size_t i = 0; i < SESSION_KEYS; i++)
         s->keys[i].state = SESSION_KEY_NONE;
@@ -109,6 +110,7 @@ void session_clear(struct session *s)
     for (size_t i = 0; i < SESSION_KEYS; i++)
         key_close(s, &s->keys[i]);
     compression_clear(&s->compression);
+    fragmentation_clear(&s->fragmentation);
     control_wrap_clear(&s->wrap);
     if (s->has_dynamic_wrap)
         control_wrap_clear(&s->dynamic_wrap);

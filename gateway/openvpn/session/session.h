@@ -31,6 +31,7 @@
 #include "gateway/openvpn/control/control_wrap.h"
 #include "gateway/openvpn/data/compression.h"
 #include "gateway/openvpn/data/data_channel.h"
+#include "gateway/openvpn/data/fragmentation.h"
 #include "gateway/openvpn/session/control_channel.h"
 #include "gateway/openvpn/session/keepalive.h"
 #include "gateway/openvpn/session/key_exchange.h"
@@ -78,6 +79,7 @@ struct session_data_options {
     bool dynamic_wrap;  /* later negotiations under dynamic tls-crypt */
     enum config_compression compression;
     bool compression_refused; /* compressed packets are not read */
+    uint16_t fragment; /* the largest sealed datagram; 0: no `fragment' */
 };
 
 enum session_key_state {
@@ -116,6 +118,7 @@ struct session {
     struct session_key keys[SESSION_KEYS];
     struct session_data_options data;
     struct compression compression;
+    struct fragmentation fragmentation;
     bool has_data;              /* session_data_establish() was called */
     bool is_static;             /* see session_static.h */
     bool renegotiation_due;     /* by bytes, packets or the cipher's limit */

@@ -73,6 +73,7 @@ bool session_data_establish(struct session *s, struct instant now,
     s->data = *o;
     s->compression.kind = o->compression;
     s->compression.refused = o->compression_refused;
+    s->fragmentation.max = o->fragment;
     if (o->dynamic_wrap && !make_dynamic_wrap(s)) {
         s->failed = true;
         snprintf(s->why, sizeof s->why,
@@ -122,11 +123,18 @@ struct data_channel *session_data_sender(const struct session *s,
     return worn ? key->data : s->lame->data;
 }
 
+/* Where what is framed goes. */
+static struct burst_layout framed_layout(const struct session *s,
+                                         const struct data_channel *c)
+{
+    return fragmentation_layout(&s->fragmentation, data_channel_layout(c));
+}
+
 struct burst_layout session_data_layout(const struct session *s)
 {
     const struct data_channel *c =
         s->primary->data ? s->primary->data : s->lame->data;
-    return c ? compression_layout(&s->compression, data_channel_layout(c))
+    return c ? compression_layout(&s->compression, framed_layout(s, c))
              : (struct burst_layout){0};
 }
 
@@ -154,7 +162,9 @@ bool session_data_seal(struct session *s, struct instant now,
         return false;
     if (burst->count == 0)
         return true;
+    struct burst_layout layout = framed_layout(s, c);
     compression_frame(&s->compression, burst);
+    fragmentation_cut(&s->fragmentation, &layout, burst);
     data_channel_seal(c, burst);
     keepalive_sent(&s->keepalive, now);
     check_use(s);
@@ -228,6 +238,7 @@ static void open_run(struct session *s, struct instant now, struct burst *burst,
         find_key(s, key_id_in(s, &burst->datagrams[first]));
     if (key) {
         data_channel_open(key->data, now, burst, first, count);
+        fragmentation_join(&s->fragmentation, now, burst, first, count);
         compression_unframe(&s->compression, burst, first, count);
     }
     for (size_t i = first; i < first + count; i++) {
@@ -243,6 +254,11 @@ static void open_run(struct session *s, struct instant now, struct burst *burst,
         if (version != 4 && version != 6)
             take_word(s, d);
     }
+}
+
+uint64_t session_data_lost(struct session *s)
+{
+    return fragmentation_lost(&s->fragmentation);
 }
 
 void session_data_open(struct session *s, struct instant now,

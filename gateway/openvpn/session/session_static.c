@@ -50,6 +50,7 @@ bool session_static_init(struct session *s,
     s->primary->expires = INSTANT_NEVER;
     s->compression.kind = o->compression;
     s->compression.refused = o->compression_refused;
+    s->fragmentation.max = o->fragment;
     keepalive_init(&s->keepalive, now, 0, 0);
     s->primary->data = open_channel(o);
     if (!s->primary->data || !control_wrap_init_none(&s->wrap) ||

@@ -21,6 +21,7 @@ struct session_static_options {
     uint32_t replay_packets, replay_seconds;
     enum config_compression compression;
     bool compression_refused;
+    uint16_t fragment; /* as in session.h */
 };
 
 /* As session_init(), and ready at once. False when memory is short or the

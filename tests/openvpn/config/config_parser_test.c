@@ -663,17 +663,51 @@ static void remotes_are_many_but_not_too_many(void **state)
     config_trial_clear(&t);
 }
 
-static void fragment_matters_only_for_udp(void **state)
+static void fragment_is_of_udp_remotes(void **state)
 {
     (void)state;
     struct config_trial t = {0};
     config_trial_parse(&t, "client\ndev tun\nremote a.example 443 tcp\n"
                            "fragment 1300\nexplicit-exit-notify\n"
+                           "remote b.example 1194 udp\n"
+                           "<connection>\nremote c.example 1194 udp\n"
+                           "fragment 1400 mtu\n</connection>\n"
                            "remote-cert-tls server\nauth-user-pass\n"
                            "<ca>\n" CERTIFICATE "</ca>\n");
     assert_true(t.usable);
-    assert_false(t.config.remotes[0].explicit_exit_notify);
+    const struct config_remote *r = t.config.remotes;
+    assert_int_equal(t.config.remote_count, 3);
+    assert_false(r[0].explicit_exit_notify);
+    assert_int_equal(r[0].fragment, 0);
+    assert_int_equal(r[1].fragment, 1300);
+    assert_false(r[1].fragment_with_outer);
+    assert_int_equal(r[2].fragment, 1400);
+    assert_true(r[2].fragment_with_outer);
     config_trial_clear(&t);
+}
+
+/* openvpn 2.6.14: "--fragment needs to be at least 68". */
+static void a_fragment_has_room_for_something(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        uint16_t size; /* 0: an error */
+    } lines[] = {
+        {"fragment 68", 68},         {"fragment 65535", 65535},
+        {"fragment 1300 mtu", 1300}, {"fragment 67", 0},
+        {"fragment 1", 0},           {"fragment 65536", 0},
+        {"fragment -1", 0},          {"fragment x", 0},
+        {"fragment 1300 fixed", 0},
+    };
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        struct config_trial t = {0};
+        config_trial_with(&t, lines[i].line);
+        assert_int_equal(t.usable, lines[i].size > 0);
+        if (t.usable)
+            assert_int_equal(t.config.remotes[0].fragment, lines[i].size);
+        config_trial_clear(&t);
+    }
 }
 
 /* --- Keys and identity --- */
@@ -1134,7 +1168,8 @@ int main(void)
         cmocka_unit_test(a_literal_address_decides_its_family),
         cmocka_unit_test(one_protocol_may_be_forced),
         cmocka_unit_test(remotes_are_many_but_not_too_many),
-        cmocka_unit_test(fragment_matters_only_for_udp),
+        cmocka_unit_test(fragment_is_of_udp_remotes),
+        cmocka_unit_test(a_fragment_has_room_for_something),
         cmocka_unit_test(keys_come_from_files_too),
         cmocka_unit_test(a_certificate_may_stand_in_for_a_password),
         cmocka_unit_test(a_container_is_looked_into),

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/openvpn/session/peer_info.h"
 #include "tests/openvpn/server/server_club.h"
@@ -174,7 +175,7 @@ static struct server_peer learned(struct server_club *c, const char *options,
 {
     const struct key_exchange theirs = {.options = bytes_of_text(options),
                                         .peer_info = bytes_of_text(info)};
-    struct server_peer p = {.entry.path.remote.port = 1};
+    struct server_peer p = {.entry.path.remote = {{.family = ADDRESS_IPV4}, 1}};
     server_admission_learn(c->server, &p, &theirs);
     return p;
 }
@@ -194,6 +195,27 @@ static void framing_is_what_a_client_knows(void **state)
     assert_int_equal(learned(c, with, "").framing, CONFIG_COMPRESSION_LZO);
     assert_int_equal(learned(c, "V4,comp-lzoo", "").framing,
                      CONFIG_COMPRESSION_NONE);
+}
+
+/* Both ends put `fragment's header in front of packets, or neither. */
+static void fragment_is_as_the_client_has_it(void **state)
+{
+    struct server_club *c = *state;
+    static const char with[] = "V4,dev-type tun,mtu-dynamic,auth SHA1";
+    static const char without[] = "V4,dev-type tun,auth SHA1";
+    struct config_remote *remote = &c->config.common.remotes[0];
+    log_set_level(LOG_ERROR);
+    server_club_open(c);
+    assert_int_equal(learned(c, without, "").fragment, 0);
+    assert_int_equal(learned(c, "V0 UNDEF", "").fragment, 0);
+    assert_int_equal(learned(c, with, "").fragment, UINT16_MAX);
+    remote->fragment = 1300;
+    assert_int_equal(learned(c, with, "").fragment, 1300);
+    assert_int_equal(learned(c, "V0 UNDEF", "").fragment, 1300);
+    assert_int_equal(learned(c, without, "").fragment, 0);
+    remote->fragment_with_outer = true;
+    assert_int_equal(learned(c, with, "").fragment, 1300 - 28);
+    log_set_level(LOG_INFO);
 }
 
 /* Who negotiates nothing has what its options say, or what the fallback does.
@@ -249,6 +271,7 @@ static const char *cipher_for(const char *ours, const char *fallback,
     snprintf(config.common.data_ciphers_fallback,
              sizeof config.common.data_ciphers_fallback, "%s", fallback);
     memset(&p, 0, sizeof p);
+    p.entry.path.stream = 1;
     server_admission_learn(&s, &p, &theirs);
     server_config_clear(&config);
     return p.cipher;
@@ -294,6 +317,7 @@ int main(void)
         TEST(a_challenge_is_told_whole),
         TEST(a_client_made_for_compression_is_told_to_do_without),
         TEST(framing_is_what_a_client_knows),
+        TEST(fragment_is_as_the_client_has_it),
         TEST(the_fallback_is_for_who_negotiates_nothing),
         TEST(the_cipher_is_one_that_both_have),
         TEST(who_cannot_export_keys_may_be_kept_out),

@@ -99,6 +99,41 @@ static void packets_fit_the_path(void **state)
     assert_int_equal(data_negotiation_path_mtu(&gcm, 28, 65535), 65483);
 }
 
+/* With `fragment' datagrams are of that size at most, whatever is in them. */
+static void what_is_cut_needs_no_smaller_packets(void **state)
+{
+    (void)state;
+    const struct burst_layout cut = {.head = 28, .cut = 1272};
+    const struct burst_layout framed = {.head = 29, .cut = 1272, .extra = 1};
+    assert_int_equal(data_negotiation_path_mtu(&cut, 28, 1500), 0);
+    assert_int_equal(data_negotiation_path_mtu(&cut, 28, 1328), 0);
+    assert_int_equal(data_negotiation_path_mtu(&cut, 28, 1327), 1271);
+    assert_int_equal(data_negotiation_path_mtu(&framed, 28, 1328), 0);
+    assert_int_equal(data_negotiation_path_mtu(&framed, 28, 1327), 1270);
+
+    struct config_remote r;
+    config_remote_init(&r);
+    assert_int_equal(data_negotiation_mss_mtu(&r, &cut, 1500, 28, 0), 1272);
+    assert_int_equal(data_negotiation_mss_mtu(&r, &framed, 1500, 28, 0), 1271);
+    r.mssfix = 0;
+    assert_int_equal(data_negotiation_mss_mtu(&r, &cut, 1500, 28, 0), 1500);
+    r.mssfix = 1400;
+    assert_int_equal(data_negotiation_mss_mtu(&r, &cut, 1500, 28, 0), 1372);
+}
+
+static void the_outer_headers_count_where_it_is_said(void **state)
+{
+    (void)state;
+    struct config_remote r;
+    config_remote_init(&r);
+    assert_int_equal(data_negotiation_fragment(&r, 28), 0);
+    r.fragment = 1300;
+    assert_int_equal(data_negotiation_fragment(&r, 28), 1300);
+    r.fragment_with_outer = true;
+    assert_int_equal(data_negotiation_fragment(&r, 28), 1272);
+    assert_int_equal(data_negotiation_fragment(&r, 1300), 1);
+}
+
 static void ipv6_has_its_least(void **state)
 {
     (void)state;
@@ -134,6 +169,8 @@ int main(void)
         cmocka_unit_test(what_this_program_lacks_is_never_chosen),
         cmocka_unit_test(segments_fit_the_path),
         cmocka_unit_test(packets_fit_the_path),
+        cmocka_unit_test(what_is_cut_needs_no_smaller_packets),
+        cmocka_unit_test(the_outer_headers_count_where_it_is_said),
         cmocka_unit_test(ipv6_has_its_least),
         cmocka_unit_test(nonsense_leaves_something_to_work_with),
     };
