@@ -75,7 +75,7 @@ static void print_logged(void *context, enum log_level level, const char *line)
 
 /* Only warnings: the clock that judges may itself be wrong. */
 static void check_dates(struct check *c, const char *option,
-                        const mbedtls_x509_crt *chain)
+                        const struct certificates *chain)
 {
     char text[CERTIFICATE_DATES_TEXT_SIZE];
     if (certificate_dates_problem(chain, option, time(NULL), text))
@@ -102,8 +102,8 @@ static bool check_keys(struct check *c, const struct config *config)
         &context, OPENVPN_CLIENT, &shown,
         bytes_of(shown.key_password.data, shown.key_password.size), &random);
     log_set_sink(NULL, NULL);
-    check_dates(c, "ca", &context.authorities);
-    check_dates(c, "cert", &context.own);
+    check_dates(c, "ca", context.authorities);
+    check_dates(c, "cert", context.own);
     tls_context_clear(&context);
     return good;
 }

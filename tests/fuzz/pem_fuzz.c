@@ -32,11 +32,12 @@ static void check_name(struct bytes der)
         check_text(common, sizeof common);
 }
 
-static void check_chain(const mbedtls_x509_crt *chain)
+static void check_chain(const struct certificates *chain)
 {
-    for (; chain && chain->raw.len; chain = chain->next) {
-        check_name(bytes_of(chain->subject_raw.p, chain->subject_raw.len));
-        check_name(bytes_of(chain->issuer_raw.p, chain->issuer_raw.len));
+    struct certificate c;
+    for (size_t i = 0; certificates_at(chain, i, &c); i++) {
+        check_name(c.subject);
+        check_name(c.issuer);
     }
 }
 
@@ -80,8 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)tls_context_needs_password(&config);
     if (tls_context_init(&context, OPENVPN_CLIENT, &config,
                          bytes_of_text("password"), &random)) {
-        check_chain(&context.authorities);
-        check_chain(&context.own);
+        check_chain(context.authorities);
+        check_chain(context.own);
     }
     tls_context_clear(&context);
     config_clear(&config);

@@ -41,7 +41,7 @@ static void make(struct tls_context *t, enum openvpn_role role,
               blob_set(&config.key, bytes_of_text(pki_server_key)));
     check(tls_context_init(t, role, &config, bytes_of(NULL, 0), &random));
     if (role == OPENVPN_SERVER)
-        mbedtls_ssl_conf_authmode(&t->config, MBEDTLS_SSL_VERIFY_NONE);
+        tls_context_demand(t, TLS_END_NONE);
     config_clear(&config);
 }
 

@@ -29,7 +29,7 @@ static struct tls_context *tls(const struct session_env *env)
           blob_set(&config.key, bytes_of_text(pki_server_key)) &&
           tls_context_init(&context, OPENVPN_SERVER, &config, bytes_of(NULL, 0),
                            &random));
-    mbedtls_ssl_conf_authmode(&context.config, MBEDTLS_SSL_VERIFY_NONE);
+    tls_context_demand(&context, TLS_END_NONE);
     return &context;
 }
 

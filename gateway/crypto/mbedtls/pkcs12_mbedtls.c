@@ -414,26 +414,3 @@ enum pkcs12_result pkcs12_inspect(struct bytes der)
     pkcs12_clear(&o.found);
     return result;
 }
-
-void pkcs12_clear(struct pkcs12 *p)
-{
-    blob_free(&p->key);
-    for (size_t i = 0; i < p->certificate_count; i++)
-        blob_free(&p->certificates[i]);
-    *p = (struct pkcs12){0};
-}
-
-const char *pkcs12_text(enum pkcs12_result result)
-{
-    static const char *const texts[] = {
-        [PKCS12_OK] = "nothing is wrong",
-        [PKCS12_MALFORMED] = "it is not a PKCS#12 container with a key and a "
-                             "certificate",
-        [PKCS12_LEGACY] = "it is encrypted in an outdated way; convert it: "
-                          "openssl pkcs12 -legacy -in OLD.p12 -nodes | openssl "
-                          "pkcs12 -export -out NEW.p12",
-        [PKCS12_PASSWORD] = "the password is wrong",
-        [PKCS12_MEMORY] = "out of memory",
-    };
-    return texts[result];
-}

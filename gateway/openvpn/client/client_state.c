@@ -279,7 +279,7 @@ static void look_at_certificate(struct client *c)
     char now[CERTIFICATE_DATES_TEXT_SIZE] = "";
     if (!config_is_static(c->config))
         (void)certificate_dates_problem(
-            &c->tls.own, c->config->pkcs12.size ? "pkcs12" : "cert",
+            c->tls.own, c->config->pkcs12.size ? "pkcs12" : "cert",
             unix_time(c), now);
     if (now[0] && strcmp(now, c->certificate) != 0)
         log_warn("openvpn: %s: the server may refuse it; ask for a new profile",

@@ -2,12 +2,11 @@
 
 #include <stdlib.h>
 
-#include <mbedtls/x509_crl.h>
-
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 #include "gateway/crypto/certificates.h"
 #include "gateway/crypto/pkcs12.h"
+#include "gateway/crypto/revocations.h"
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(config_options_##verb)
 
@@ -93,12 +92,12 @@ static bool set_certificates(struct config_builder *b,
         return false;
     if (field->size == 0)
         return true;
-    mbedtls_x509_crt chain;
-    mbedtls_x509_crt_init(&chain);
-    struct certificates_result result;
+    struct certificates_result result = {.why = "memory is short"};
+    struct certificates *chain = certificates_new();
     bool some =
-        certificates_read(&chain, bytes_of(field->data, field->size), &result);
-    mbedtls_x509_crt_free(&chain);
+        chain &&
+        certificates_read(chain, bytes_of(field->data, field->size), &result);
+    certificates_free(chain);
     if (!some)
         config_builder_error(b, "the certificate in `%s' cannot be read: %s",
                              line->name, result.why);
@@ -148,11 +147,12 @@ HANDLER(crl_verify)
         config_builder_error(b, "`crl-verify' holds no list");
         return;
     }
-    mbedtls_x509_crl list;
-    mbedtls_x509_crl_init(&list);
-    if (mbedtls_x509_crl_parse(&list, field->data, field->size + 1) != 0)
+    char why[REVOCATIONS_WHY_SIZE];
+    struct revocations *list = revocations_new();
+    if (!list ||
+        !revocations_read(list, bytes_of(field->data, field->size), why))
         config_builder_error(b, "the list in `crl-verify' cannot be read");
-    mbedtls_x509_crl_free(&list);
+    revocations_free(list);
 }
 
 /* Base64 of many lines to its bytes. */

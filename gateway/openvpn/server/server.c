@@ -76,9 +76,9 @@ static bool open_parts(struct server *s)
             &random))
         return false;
     if (c->certificate == SERVER_CERTIFICATE_NONE)
-        mbedtls_ssl_conf_authmode(&s->tls.config, MBEDTLS_SSL_VERIFY_NONE);
+        tls_context_demand(&s->tls, TLS_END_NONE);
     if (c->certificate == SERVER_CERTIFICATE_OPTIONAL)
-        tls_context_make_certificate_optional(&s->tls);
+        tls_context_demand(&s->tls, TLS_END_OPTIONAL);
     return true;
 }
 

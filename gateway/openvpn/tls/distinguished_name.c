@@ -2,9 +2,6 @@
 
 #include <stdio.h>
 
-#include <mbedtls/asn1.h>
-#include <mbedtls/oid.h>
-
 /* X.520 attributes under 2.5.4, by their last number; the names are
  * OpenSSL's. */
 static const char *const x520_names[] = {
@@ -42,6 +39,14 @@ static const struct {
     {"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x02", "unstructuredName"},
     {"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01", "UID"},
     {"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", "DC"},
+};
+
+/* Tags of DER (X.690). */
+enum {
+    TAG_OID = 0x06,
+    TAG_UTF8_STRING = 0x0c,
+    TAG_BMP_STRING = 0x1e,
+    TAG_SEQUENCE = 0x30,
 };
 
 static const uint8_t common_name_oid[] = {0x55, 0x04, 3};
@@ -85,8 +90,7 @@ static bool walk_start(struct walk *w, struct bytes der)
     struct element sequence = read_element(&whole);
     w->names = reader_of(sequence.content);
     w->set = reader_of(bytes_of(NULL, 0));
-    return reader_finished(&whole) &&
-           sequence.tag == (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE);
+    return reader_finished(&whole) && sequence.tag == TAG_SEQUENCE;
 }
 
 /* False at the end, and where it is malformed: then *ok becomes false. */
@@ -105,7 +109,7 @@ static bool walk_next(struct walk *w, struct attribute *out, bool *ok)
     out->oid = oid.content;
     out->value = read_element(&r);
     if (reader_finished(&r) && reader_ok(&w->set) && reader_ok(&w->names) &&
-        oid.tag == MBEDTLS_ASN1_OID && oid.content.size > 0)
+        oid.tag == TAG_OID && oid.content.size > 0)
         return true;
     *ok = false;
     return false;
@@ -143,10 +147,10 @@ static void write_value(struct writer *w, const struct element *value,
     struct reader r = reader_of(value->content);
     while (r.left > 0) {
         switch (value->tag) {
-        case MBEDTLS_ASN1_BMP_STRING:
+        case TAG_BMP_STRING:
             write_character(w, read_u16(&r), escape);
             break;
-        case MBEDTLS_ASN1_UTF8_STRING: {
+        case TAG_UTF8_STRING: {
             uint8_t byte = read_u8(&r);
             if (byte < 0x80)
                 write_character(w, byte, escape);
@@ -174,10 +178,10 @@ static const char *attribute_name(struct bytes oid)
     return NULL;
 }
 
-static void write_oid_number(struct writer *w, struct bytes oid)
+void distinguished_name_write_oid(struct writer *w, struct bytes oid)
 {
     /* Each byte ends at most one arc, and an arc of 32 bits has 10 digits. */
-    char number[128];
+    char number[DISTINGUISHED_NAME_OID_SIZE];
     size_t used = 0;
     uint64_t arc = 0;
     bool first = true;
@@ -230,7 +234,7 @@ bool distinguished_name_format(struct bytes der, char *out, size_t size)
         if (name)
             write_bytes(&w, bytes_of_text(name));
         else
-            write_oid_number(&w, attribute.oid);
+            distinguished_name_write_oid(&w, attribute.oid);
         write_u8(&w, '=');
         write_value(&w, &attribute.value, true);
     }

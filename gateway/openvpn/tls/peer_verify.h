@@ -1,8 +1,8 @@
 /*
  * Whether the certificate of the peer is the one that the profile wants, and
- * if not, why, in one line for a person. mbedTLS checks the chain and calls
- * peer_verify_callback() for each certificate, the authority's first; what
- * OpenVPN checks on top is checked here (openvpn: ssl_verify.c).
+ * if not, why, in one line for a person. The TLS library checks the chain and
+ * asks this judge about each certificate, the authority's first; what OpenVPN
+ * checks on top is checked here (openvpn: ssl_verify.c).
  *
  * Validity is judged by the time that was passed in, not by the library's
  * clock, so that the whole client can be run against a clock of its own.
@@ -10,8 +10,7 @@
 #ifndef OPENVPN_TLS_PEER_VERIFY_H
 #define OPENVPN_TLS_PEER_VERIFY_H
 
-#include <mbedtls/x509_crt.h>
-
+#include "gateway/crypto/certificates.h"
 #include "gateway/openvpn/config/config.h"
 #include "gateway/openvpn/tls/distinguished_name.h"
 
@@ -38,7 +37,7 @@ struct peer_rules {
 
 struct peer_verify {
     const struct peer_rules *rules;
-    const mbedtls_x509_crl *revoked; /* or NULL */
+    const struct revocations *revoked; /* borrowed, or NULL */
     uint32_t unix_time;
     char subject[DISTINGUISHED_NAME_SIZE]; /* of the peer's own certificate */
     char common_name[COMMON_NAME_SIZE];
@@ -46,14 +45,13 @@ struct peer_verify {
 };
 
 void peer_verify_init(struct peer_verify *v, const struct peer_rules *rules,
-                      const mbedtls_x509_crl *revoked, uint32_t unix_time);
+                      const struct revocations *revoked, uint32_t unix_time);
 
-/* For mbedtls_ssl_set_verify(); `context` is the struct peer_verify. */
-int peer_verify_callback(void *context, mbedtls_x509_crt *certificate,
-                         int depth, uint32_t *flags);
+/* Borrows `v`. */
+struct certificate_judge peer_verify_judge(struct peer_verify *v);
 
-/* What remains when mbedTLS refuses a chain without a callback having seen
- * why: a reason for its verification flags. */
-void peer_verify_explain(struct peer_verify *v, uint32_t flags);
+/* What remains when the library refuses a chain without the judge having seen
+ * why: a reason for its faults. */
+void peer_verify_explain(struct peer_verify *v, uint32_t faults);
 
 #endif

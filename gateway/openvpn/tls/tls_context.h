@@ -6,36 +6,22 @@
 #ifndef OPENVPN_TLS_TLS_CONTEXT_H
 #define OPENVPN_TLS_TLS_CONTEXT_H
 
-#include <mbedtls/ssl.h>
-
+#include "gateway/crypto/tls_end.h"
 #include "gateway/openvpn/keys/static_key.h"
 #include "gateway/openvpn/tls/peer_verify.h"
-
-/* Where TLS takes its randomness from; cannot fail. Key shares of TLS 1.3
- * come from the PSA part of mbedTLS, which asks the system itself. */
-struct tls_random {
-    void *context;
-    void (*fill)(void *context, uint8_t *out, size_t size);
-};
 
 enum { TLS_PROBLEM_SIZE = 256 };
 
 struct tls_context {
-    struct tls_random random;
     enum openvpn_role role;
+    struct tls_random random;
     struct peer_rules rules;
-    mbedtls_ssl_config config;
-    mbedtls_x509_crt authorities;
-    mbedtls_x509_crt own;
-    mbedtls_x509_crl revoked;
-    mbedtls_pk_context key;
-    mbedtls_x509_crt_profile profile;
-    mbedtls_ssl_protocol_version oldest, newest; /* that the profile allows */
-    bool offers_tls_1_3;
-    bool certificate_optional; /* the peer's */
-    bool password_wrong;       /* of the private key; why it cannot be used */
-    int *suites;               /* owned, 0-terminated */
-    uint16_t *groups;          /* owned, 0-terminated; NULL: the library's */
+    struct tls_end *end; /* owned, as what it borrows */
+    struct certificates *authorities, *own;
+    struct revocations *revoked;
+    struct private_key *key;             /* NULL: none */
+    enum tls_end_version oldest, newest; /* that the profile allows */
+    bool password_wrong; /* of the private key; why it cannot be used */
     char problem[TLS_PROBLEM_SIZE]; /* why it cannot be used, or "" */
 };
 
@@ -50,8 +36,8 @@ MUST_USE bool tls_context_init(struct tls_context *t, enum openvpn_role role,
 /* Whether sessions to come offer TLS 1.3; they do at first, if the profile
  * lets them. False if they must or must not. */
 MUST_USE bool tls_context_offer_tls_1_3(struct tls_context *t, bool offer);
-/* A peer without a certificate is let in; one with a bad one is not. */
-void tls_context_make_certificate_optional(struct tls_context *t);
+/* What is wanted of the peer's certificate; at first it is required. */
+void tls_context_demand(struct tls_context *t, enum tls_end_demand demand);
 /* Another list of revoked certificates, for handshakes from now on. False, and
  * the one before stays, if it cannot be read; the log says why. */
 MUST_USE bool tls_context_revoke(struct tls_context *t,

@@ -3,11 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <mbedtls/ssl.h>
-#include <mbedtls/ssl_ciphersuites.h>
-
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/crypto/tls_end.h"
 
 /* --- Cipher suites --- */
 
@@ -39,9 +37,8 @@ static void suite_of_openssl(const char *name, char out[SUITE_NAME_SIZE])
                  strcmp(rest, "CHACHA20-POLY1305") == 0 ? "-SHA256" : "");
 }
 
-/* 0 if the library knows no such suite. TLS 1.3's are written
- * TLS_AES_256_GCM_SHA384 and called TLS1-3-AES-256-GCM-SHA384 there. */
-static int find_suite(struct bytes word, bool version_1_3)
+/* 0 if the library knows no such suite. */
+static uint16_t find_suite(struct bytes word)
 {
     char name[64], full[SUITE_NAME_SIZE];
     if (!text_copy(name, sizeof name, word))
@@ -50,51 +47,50 @@ static int find_suite(struct bytes word, bool version_1_3)
         if (*c == '_')
             *c = '-';
     }
-    if (strncmp(name, "TLS-", 4) != 0)
-        suite_of_openssl(name, full);
-    else
-        snprintf(full, sizeof full, "%s-%s", version_1_3 ? "TLS1-3" : "TLS",
-                 name + 4);
-    return mbedtls_ssl_get_ciphersuite_id(full);
+    if (strncmp(name, "TLS-", 4) == 0)
+        return tls_end_suite_number(name);
+    suite_of_openssl(name, full);
+    return tls_end_suite_number(full);
 }
 
-static bool is_version_1_3(int suite)
+static bool is_version_1_3(uint16_t suite)
 {
     return suite >= 0x1301 && suite <= 0x1305;
 }
 
 /* What openvpn offers with OpenSSL: forward secrecy, and a cipher that is
- * still thought well of. Others have to be named by the profile. */
-static const int default_suites[] = {
-    MBEDTLS_TLS1_3_AES_256_GCM_SHA384,
-    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_256_GCM_SHA384,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_128_GCM_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_256_CBC_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_128_CBC_SHA256,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_256_CBC_SHA,
-    MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
-    MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
-    MBEDTLS_TLS_DHE_RSA_WITH_AES_128_CBC_SHA,
+ * still thought well of, by IANA's numbers. Others have to be named by the
+ * profile. */
+static const uint16_t default_suites[] = {
+    0x1302, /* TLS_AES_256_GCM_SHA384 */
+    0x1303, /* TLS_CHACHA20_POLY1305_SHA256 */
+    0x1301, /* TLS_AES_128_GCM_SHA256 */
+    0xc02c, /* TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 */
+    0xc030, /* TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 */
+    0x009f, /* TLS_DHE_RSA_WITH_AES_256_GCM_SHA384 */
+    0xcca9, /* TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 */
+    0xcca8, /* TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 */
+    0xccaa, /* TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256 */
+    0xc02b, /* TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 */
+    0xc02f, /* TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 */
+    0x009e, /* TLS_DHE_RSA_WITH_AES_128_GCM_SHA256 */
+    0xc024, /* TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384 */
+    0xc028, /* TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384 */
+    0x006b, /* TLS_DHE_RSA_WITH_AES_256_CBC_SHA256 */
+    0xc023, /* TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256 */
+    0xc027, /* TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256 */
+    0x0067, /* TLS_DHE_RSA_WITH_AES_128_CBC_SHA256 */
+    0xc00a, /* TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA */
+    0xc014, /* TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA */
+    0x0039, /* TLS_DHE_RSA_WITH_AES_256_CBC_SHA */
+    0xc009, /* TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA */
+    0xc013, /* TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA */
+    0x0033, /* TLS_DHE_RSA_WITH_AES_128_CBC_SHA */
 };
 
 enum { DEFAULT_SUITES = sizeof default_suites / sizeof *default_suites };
 
-static size_t add_default_suites(int *out, bool version_1_3)
+static size_t add_default_suites(uint16_t *out, bool version_1_3)
 {
     size_t count = 0;
     for (size_t i = 0; i < DEFAULT_SUITES; i++)
@@ -106,13 +102,13 @@ static size_t add_default_suites(int *out, bool version_1_3)
 /* Appends what `list` names of that version; DEFAULT is our own list, which
  * no list means, too. Where it names nothing that we have, openvpn would have
  * had something. */
-static size_t add_suites(int *out, const char *option, const char *list,
+static size_t add_suites(uint16_t *out, const char *option, const char *list,
                          bool version_1_3)
 {
     size_t count = 0;
     struct bytes rest = bytes_of_text(list ? list : "DEFAULT"), word;
     while (text_cut(&rest, ':', &word)) {
-        int suite = find_suite(word, version_1_3);
+        uint16_t suite = find_suite(word);
         if (text_equal(word, "DEFAULT"))
             count += add_default_suites(out + count, version_1_3);
         else if (suite != 0 && is_version_1_3(suite) == version_1_3)
@@ -135,12 +131,12 @@ static size_t count_words(const char *list)
     return count;
 }
 
-int *tls_offer_suites(const struct config *config)
+uint16_t *tls_offer_suites(const struct config *config)
 {
     /* Each word may be DEFAULT. */
     size_t most = DEFAULT_SUITES * (count_words(config->tls_cipher) +
                                     count_words(config->tls_ciphersuites));
-    int *suites = calloc(most + 1, sizeof *suites);
+    uint16_t *suites = calloc(most + 1, sizeof *suites);
     if (!suites)
         return NULL;
     size_t newer =
@@ -151,25 +147,19 @@ int *tls_offer_suites(const struct config *config)
 
 /* --- Groups --- */
 
+/* RFC 8446 4.2.7, by IANA's numbers. */
 static const struct {
     const char *name;
     uint16_t group;
 } group_names[] = {
-    {"X25519", MBEDTLS_SSL_IANA_TLS_GROUP_X25519},
-    {"X448", MBEDTLS_SSL_IANA_TLS_GROUP_X448},
-    {"secp256r1", MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1},
-    {"prime256v1", MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1},
-    {"P-256", MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1},
-    {"secp384r1", MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1},
-    {"P-384", MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1},
-    {"secp521r1", MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1},
-    {"P-521", MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1},
-    {"brainpoolP256r1", MBEDTLS_SSL_IANA_TLS_GROUP_BP256R1},
-    {"brainpoolP384r1", MBEDTLS_SSL_IANA_TLS_GROUP_BP384R1},
-    {"brainpoolP512r1", MBEDTLS_SSL_IANA_TLS_GROUP_BP512R1},
-    {"ffdhe2048", MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE2048},
-    {"ffdhe3072", MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE3072},
-    {"ffdhe4096", MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE4096},
+    {"X25519", 29},          {"X448", 30},
+    {"secp256r1", 23},       {"prime256v1", 23},
+    {"P-256", 23},           {"secp384r1", 24},
+    {"P-384", 24},           {"secp521r1", 25},
+    {"P-521", 25},           {"brainpoolP256r1", 26},
+    {"brainpoolP384r1", 27}, {"brainpoolP512r1", 28},
+    {"ffdhe2048", 256},      {"ffdhe3072", 257},
+    {"ffdhe4096", 258},
 };
 
 static uint16_t find_group(struct bytes word)

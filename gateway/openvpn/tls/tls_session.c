@@ -3,23 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <mbedtls/error.h>
-#include <mbedtls/pk.h>
-
 #include "gateway/base/secret.h"
 
 /* The memory that TLS reads from and writes to. */
 
-static int take_input(void *context, unsigned char *out, size_t size)
+static size_t take_input(void *context, uint8_t *out, size_t size)
 {
     struct tls_session *t = context;
-    if (t->input.size == 0)
-        return MBEDTLS_ERR_SSL_WANT_READ;
     size_t count = size < t->input.size ? size : t->input.size;
+    if (count == 0)
+        return 0;
     memcpy(out, t->input.data, count);
-    t->input.data += count;
-    t->input.size -= count;
-    return (int)count;
+    t->input = bytes_of(t->input.data + count, t->input.size - count);
+    return count;
 }
 
 static bool grow_output(struct tls_session *t, size_t needed)
@@ -37,41 +33,35 @@ static bool grow_output(struct tls_session *t, size_t needed)
     return true;
 }
 
-static int put_output(void *context, const unsigned char *data, size_t size)
+static bool put_output(void *context, struct bytes data)
 {
     struct tls_session *t = context;
-    if (size > INT32_MAX || (t->output_size + size > t->output_capacity &&
-                             !grow_output(t, t->output_size + size)))
-        return MBEDTLS_ERR_SSL_ALLOC_FAILED;
-    memcpy(t->output + t->output_size, data, size);
-    t->output_size += size;
-    return (int)size;
+    size_t needed = t->output_size + data.size;
+    if (needed > t->output_capacity && !grow_output(t, needed))
+        return false;
+    memcpy(t->output + t->output_size, data.data, data.size);
+    t->output_size = needed;
+    return true;
 }
 
 bool tls_session_init(struct tls_session *t, struct tls_context *context,
                       uint32_t unix_time)
 {
     *t = (struct tls_session){.context = context};
-    mbedtls_ssl_init(&t->ssl);
-    peer_verify_init(&t->verify, &context->rules,
-                     context->revoked.raw.len > 0 ? &context->revoked : NULL,
-                     unix_time);
-    /* Without this call a client's handshake is refused; the name is checked
-     * by peer_verify. */
-    if (mbedtls_ssl_setup(&t->ssl, &context->config) != 0 ||
-        mbedtls_ssl_set_hostname(&t->ssl, NULL) != 0) {
-        snprintf(t->error, sizeof t->error, "no memory for TLS");
-        t->state = TLS_FAILED;
-        return false;
-    }
-    mbedtls_ssl_set_verify(&t->ssl, peer_verify_callback, &t->verify);
-    mbedtls_ssl_set_bio(&t->ssl, t, put_output, take_input, NULL);
-    return true;
+    const struct tls_wire wire = {t, take_input, put_output};
+    peer_verify_init(&t->verify, &context->rules, context->revoked, unix_time);
+    struct certificate_judge judge = peer_verify_judge(&t->verify);
+    t->connection = tls_connection_new(context->end, &wire, &judge, unix_time);
+    if (t->connection)
+        return true;
+    snprintf(t->error, sizeof t->error, "no memory for TLS");
+    t->state = TLS_FAILED;
+    return false;
 }
 
 void tls_session_clear(struct tls_session *t)
 {
-    mbedtls_ssl_free(&t->ssl);
+    tls_connection_free(t->connection);
     free(t->output);
     secret_wipe(t, sizeof *t);
     t->state = TLS_FAILED;
@@ -107,147 +97,74 @@ static const struct {
     {116, "it wants a certificate and the profile has none"},
 };
 
-static void explain_alert(struct tls_session *t)
+static const char *alert_text(uint8_t number)
 {
-    const char *text = "unknown alert";
-    const unsigned char *message = t->ssl.MBEDTLS_PRIVATE(in_msg);
-    uint8_t number = message ? message[1] : 255;
-    for (size_t i = 0; i < sizeof alerts / sizeof *alerts; i++) {
+    for (size_t i = 0; i < sizeof alerts / sizeof *alerts; i++)
         if (alerts[i].number == number)
-            text = alerts[i].text;
-    }
-    snprintf(t->error, sizeof t->error, "the %s ended TLS: %s (alert %u)",
-             t->context->rules.peer, text, number);
+            return alerts[i].text;
+    return "unknown alert";
 }
 
-static const struct {
-    int code;
-    const char *text;
-} faults[] = {
-    {MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION, "no TLS version in common"},
-    {MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE, "no cipher suite in common"},
-    {MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE, "the client sent no certificate"},
-    {MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY, "the other end closed TLS"},
-    {MBEDTLS_ERR_SSL_CONN_EOF, "the other end closed TLS"},
-    {MBEDTLS_ERR_SSL_INVALID_MAC, "a TLS record was damaged"},
-    {MBEDTLS_ERR_SSL_INVALID_RECORD, "what was received is not TLS"},
-    {MBEDTLS_ERR_SSL_ALLOC_FAILED, "no memory for TLS"},
-    {MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, "an unexpected TLS message"},
-    {MBEDTLS_ERR_SSL_DECODE_ERROR, "a malformed TLS message"},
+static const char *const faults[] = {
+    [TLS_FAULT_NONE] = "TLS failed",
+    [TLS_FAULT_ALERT] = "",
+    [TLS_FAULT_VERSION] = "no TLS version in common",
+    [TLS_FAULT_SUITE] = "no cipher suite in common",
+    [TLS_FAULT_NO_CERTIFICATE] = "the client sent no certificate",
+    [TLS_FAULT_CLOSED] = "the other end closed TLS",
+    [TLS_FAULT_DAMAGED] = "a TLS record was damaged",
+    [TLS_FAULT_NOT_TLS] = "what was received is not TLS",
+    [TLS_FAULT_MEMORY] = "no memory for TLS",
+    [TLS_FAULT_UNEXPECTED] = "an unexpected TLS message",
+    [TLS_FAULT_MALFORMED] = "a malformed TLS message",
+    [TLS_FAULT_LIMIT] = "",
+    [TLS_FAULT_OTHER] = "",
 };
 
-static void explain_fault(struct tls_session *t, int code)
+static void explain(struct tls_session *t, const struct tls_failure *f)
 {
-    char text[128];
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        if (faults[i].code == code) {
-            snprintf(t->error, sizeof t->error, "%s", faults[i].text);
-            return;
-        }
-    }
-    mbedtls_strerror(code, text, sizeof text);
-    snprintf(t->error, sizeof t->error, "TLS with the %s failed: %s (-0x%x)",
-             t->context->rules.peer, text, (unsigned)-code);
+    const char *peer = t->context->rules.peer;
+    char *out = t->error;
+    size_t size = sizeof t->error;
+    if (f->fault == TLS_FAULT_LIMIT)
+        snprintf(out, size, "the %s %s the TLS library of this program", peer,
+                 f->text);
+    else if (f->fault == TLS_FAULT_ALERT)
+        snprintf(out, size, "the %s ended TLS: %s (alert %u)", peer,
+                 alert_text(f->alert), f->alert);
+    else if (f->fault == TLS_FAULT_OTHER)
+        snprintf(out, size, "TLS with the %s failed: %s", peer, f->text);
+    else
+        snprintf(out, size, "%s", faults[f->fault]);
 }
 
-/* RFC 8446 4.2.3: who offers RSA-PSS for 1.3 must take it in 1.2, too, and
- * OpenSSL's servers prefer it (mbedtls: ssl_tls12_client.c,
- * ssl_parse_server_key_exchange). */
-static bool is_pss_of_older_server(const struct tls_session *t, int code)
+static void fail(struct tls_session *t)
 {
-    return code == MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER &&
-           t->context->role == OPENVPN_CLIENT && t->context->offers_tls_1_3 &&
-           mbedtls_ssl_get_version_number(&t->ssl) ==
-               MBEDTLS_SSL_VERSION_TLS1_2 &&
-           t->ssl.MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_SERVER_KEY_EXCHANGE;
+    const struct tls_failure *f = tls_connection_failure(t->connection);
+    t->state = TLS_FAILED;
+    if (f->certificate && t->verify.reason[0] == 0)
+        peer_verify_explain(&t->verify, f->certificate);
+    if (t->verify.reason[0] != 0)
+        snprintf(t->error, sizeof t->error, "%s", t->verify.reason);
+    else
+        explain(t, f);
 }
 
 bool tls_session_offered_too_much(const struct tls_session *t)
 {
-    return t->offered_too_much;
-}
-
-/* Of a code of mbedTLS the upper part; the lower says where it comes from. */
-enum { CODE_MASK = 0xff80 };
-
-static const struct {
-    int code;
-    const char *text; /* between "the server" and "the TLS library" */
-} limits[] = {
-    {MBEDTLS_ERR_X509_FATAL_ERROR,
-     "sent a chain of more than 8 intermediate certificates, more than"},
-    {MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG,
-     "sent a certificate that is signed with a kind of key (Ed25519, Ed448?) "
-     "that is not known to"},
-    {MBEDTLS_ERR_PK_UNKNOWN_PK_ALG,
-     "sent a certificate with a kind of key (Ed25519, Ed448, RSA-PSS?) that is "
-     "not known to"},
-    {MBEDTLS_ERR_X509_INVALID_EXTENSIONS,
-     "sent a certificate with a critical extension that is not known to"},
-    {MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL,
-     "cannot be sent certificates of more than 16 KiB, which are too much for"},
-};
-
-/* What another library would have taken; NULL if it is nothing of the kind. */
-static const char *beyond_library(const struct tls_session *t, int code)
-{
-    if (t->ssl.MBEDTLS_PRIVATE(in_hslen) > TLS_RECORD_MAX)
-        return "sent a message of more than 16 KiB (a long chain, or the names "
-               "of many authorities), which is too much for";
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-        if ((-code & CODE_MASK) == -limits[i].code)
-            return limits[i].text;
-    return NULL;
-}
-
-static void fail(struct tls_session *t, int code)
-{
-    uint32_t flags = mbedtls_ssl_get_verify_result(&t->ssl);
-    bool certificate = code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
-                       code == MBEDTLS_ERR_SSL_BAD_CERTIFICATE;
-    t->state = TLS_FAILED;
-    t->offered_too_much = is_pss_of_older_server(t, code);
-    if (certificate && t->verify.reason[0] == 0 && flags != UINT32_MAX)
-        peer_verify_explain(&t->verify, flags);
-    const char *beyond = beyond_library(t, code);
-    if (t->verify.reason[0] != 0)
-        snprintf(t->error, sizeof t->error, "%s", t->verify.reason);
-    else if (beyond)
-        snprintf(t->error, sizeof t->error,
-                 "the %s %s the TLS library of this program",
-                 t->context->rules.peer, beyond);
-    else if (code == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
-        explain_alert(t);
-    else
-        explain_fault(t, code);
-}
-
-/* True for the codes that only mean: not yet. */
-static bool is_pause(int code)
-{
-    return code == MBEDTLS_ERR_SSL_WANT_READ ||
-           code == MBEDTLS_ERR_SSL_WANT_WRITE;
-}
-
-/* Where none is needed, mbedTLS takes any. */
-static bool has_bad_certificate(const struct tls_session *t)
-{
-    return t->context->certificate_optional &&
-           (mbedtls_ssl_get_verify_result(&t->ssl) &
-            ~(uint32_t)MBEDTLS_X509_BADCERT_MISSING) != 0;
+    return t->state == TLS_FAILED && t->connection &&
+           tls_connection_failure(t->connection)->offered_too_much;
 }
 
 void tls_session_advance(struct tls_session *t)
 {
     if (t->state != TLS_HANDSHAKE)
         return;
-    int result = mbedtls_ssl_handshake(&t->ssl);
-    if (result == 0 && has_bad_certificate(t))
-        result = MBEDTLS_ERR_X509_CERT_VERIFY_FAILED;
-    if (result == 0)
+    enum tls_step step = tls_connection_handshake(t->connection);
+    if (step == TLS_STEP_DONE)
         t->state = TLS_ESTABLISHED;
-    else if (!is_pause(result))
-        fail(t, result);
+    else if (step == TLS_STEP_FAILED)
+        fail(t);
 }
 
 void tls_session_feed(struct tls_session *t, struct bytes payload)
@@ -259,30 +176,22 @@ bool tls_session_read(struct tls_session *t, uint8_t *out, size_t capacity,
                       size_t *size)
 {
     tls_session_advance(t);
-    while (t->state == TLS_ESTABLISHED) {
-        int result = mbedtls_ssl_read(&t->ssl, out, capacity);
-        if (result > 0) {
-            *size = (size_t)result;
-            return true;
-        }
-        if (is_pause(result))
-            return false;
-        if (result == 0)
-            result = MBEDTLS_ERR_SSL_CONN_EOF;
-        if (result != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
-            fail(t, result);
-    }
-    return false;
+    if (t->state != TLS_ESTABLISHED)
+        return false;
+    enum tls_step step =
+        tls_connection_read(t->connection, out, capacity, size);
+    if (step == TLS_STEP_FAILED)
+        fail(t);
+    return step == TLS_STEP_DONE;
 }
 
 bool tls_session_write(struct tls_session *t, struct bytes plaintext)
 {
     if (t->state != TLS_ESTABLISHED || plaintext.size > TLS_WRITE_MAX)
         return false;
-    int result = mbedtls_ssl_write(&t->ssl, plaintext.data, plaintext.size);
-    if (result >= 0 && (size_t)result == plaintext.size)
+    if (tls_connection_write(t->connection, plaintext) == TLS_STEP_DONE)
         return true;
-    fail(t, result < 0 ? result : MBEDTLS_ERR_SSL_INTERNAL_ERROR);
+    fail(t);
     return false;
 }
 
@@ -302,8 +211,7 @@ bool tls_session_export(struct tls_session *t, const char *label, uint8_t *out,
                         size_t size)
 {
     return t->state == TLS_ESTABLISHED &&
-           mbedtls_ssl_export_keying_material(&t->ssl, out, size, label,
-                                              strlen(label), NULL, 0, 0) == 0;
+           tls_connection_export(t->connection, label, out, size);
 }
 
 const char *tls_session_error(const struct tls_session *t)
@@ -313,7 +221,5 @@ const char *tls_session_error(const struct tls_session *t)
 
 void tls_session_describe(const struct tls_session *t, char *out, size_t size)
 {
-    const char *suite = mbedtls_ssl_get_ciphersuite(&t->ssl);
-    snprintf(out, size, "%s %s", mbedtls_ssl_get_version(&t->ssl),
-             suite ? suite : "");
+    tls_connection_describe(t->connection, out, size);
 }

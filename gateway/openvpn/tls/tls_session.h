@@ -9,14 +9,13 @@
 #ifndef OPENVPN_TLS_TLS_SESSION_H
 #define OPENVPN_TLS_TLS_SESSION_H
 
-#include <mbedtls/ssl.h>
-
+#include "gateway/crypto/tls_connection.h"
 #include "gateway/openvpn/tls/peer_verify.h"
 #include "gateway/openvpn/tls/tls_context.h"
 
 enum {
-    TLS_RECORD_MAX = 16384,      /* plaintext of one record, received */
-    TLS_WRITE_MAX = 4096,        /* and sent */
+    TLS_RECORD_MAX = TLS_CONNECTION_RECORD_MAX,
+    TLS_WRITE_MAX = 4096,        /* plaintext of one record, sent */
     TLS_OUTPUT_MAX = 256 * 1024, /* more outstanding is a failure */
     TLS_ERROR_SIZE = PEER_VERIFY_REASON_SIZE + 64,
 };
@@ -25,13 +24,12 @@ enum tls_state { TLS_HANDSHAKE, TLS_ESTABLISHED, TLS_FAILED };
 
 struct tls_session {
     enum tls_state state;
-    struct tls_context *context; /* borrowed */
-    mbedtls_ssl_context ssl;
+    struct tls_context *context;       /* borrowed */
+    struct tls_connection *connection; /* owned */
     struct peer_verify verify;
     struct bytes input; /* borrowed, what of it was not yet read */
     uint8_t *output;    /* owned */
     size_t output_size, output_capacity;
-    bool offered_too_much;
     char error[TLS_ERROR_SIZE];
 };
 
@@ -63,8 +61,8 @@ MUST_USE bool tls_session_export(struct tls_session *t, const char *label,
                                  uint8_t *out, size_t size);
 
 /* It failed because a server that speaks TLS 1.2 at most used, as our offer
- * of 1.3 allows it, RSA-PSS in a message where mbedTLS cannot take it. Without
- * the offer the same server will do. */
+ * of 1.3 allows it, RSA-PSS where the TLS library cannot take it. Without the
+ * offer the same server will do. */
 bool tls_session_offered_too_much(const struct tls_session *t);
 
 /* "" unless it failed. */

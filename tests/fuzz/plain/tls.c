@@ -21,21 +21,15 @@
 enum { HELLO = 1, RECORD, END };
 enum { HEADER = 3, RANDOM = 4, ROOM = HEADER + TLS_RECORD_MAX };
 
-/* Where the library keeps its own. */
-struct plain {
+/* In the place of the library's. */
+struct tls_connection {
     bool greeted;     /* we have said HELLO */
     uint32_t secret;  /* of both ends' random bytes */
     size_t size;      /* of what has come of a record */
     size_t read;      /* of its body, by the owner */
     uint8_t *arrived; /* owned */
+    bool offered_too_much;
 };
-
-static_assert(sizeof(struct plain) <= sizeof(mbedtls_ssl_context), "no room");
-
-static struct plain *plain_of(struct tls_session *t)
-{
-    return (struct plain *)(void *)&t->ssl;
-}
 
 /* --- The context ---------------------------------------------------------- */
 
@@ -51,13 +45,13 @@ bool tls_context_init(struct tls_context *t, enum openvpn_role role,
 
 bool tls_context_offer_tls_1_3(struct tls_context *t, bool offer)
 {
-    t->offers_tls_1_3 = offer;
+    (void)t, (void)offer;
     return true;
 }
 
-void tls_context_make_certificate_optional(struct tls_context *t)
+void tls_context_demand(struct tls_context *t, enum tls_end_demand demand)
 {
-    t->certificate_optional = true;
+    (void)t, (void)demand;
 }
 
 bool tls_context_revoke(struct tls_context *t, const struct blob *list)
@@ -92,13 +86,17 @@ bool tls_session_init(struct tls_session *t, struct tls_context *context,
     peer_verify_init(&t->verify, &context->rules, NULL, unix_time);
     snprintf(t->verify.common_name, sizeof t->verify.common_name, "%s",
              context->rules.peer);
-    plain_of(t)->arrived = malloc(ROOM);
-    return plain_of(t)->arrived != NULL;
+    t->connection = calloc(1, sizeof *t->connection);
+    if (t->connection)
+        t->connection->arrived = malloc(ROOM);
+    return t->connection && t->connection->arrived;
 }
 
 void tls_session_clear(struct tls_session *t)
 {
-    free(plain_of(t)->arrived);
+    if (t->connection)
+        free(t->connection->arrived);
+    free(t->connection);
     free(t->output);
     secret_wipe(t, sizeof *t);
     t->state = TLS_FAILED;
@@ -130,11 +128,11 @@ static void put(struct tls_session *t, uint8_t type, struct bytes body)
 static void greet(struct tls_session *t)
 {
     uint8_t bytes[RANDOM];
-    if (plain_of(t)->greeted)
+    if (t->connection->greeted)
         return;
-    plain_of(t)->greeted = true;
+    t->connection->greeted = true;
     t->context->random.fill(t->context->random.context, bytes, RANDOM);
-    plain_of(t)->secret ^= load_u32(bytes);
+    t->connection->secret ^= load_u32(bytes);
     put(t, HELLO, bytes_of(bytes, RANDOM));
 }
 
@@ -152,7 +150,7 @@ void tls_session_feed(struct tls_session *t, struct bytes payload)
 /* A whole record in p->arrived; false while some of it is missing. */
 static bool arrive(struct tls_session *t)
 {
-    struct plain *p = plain_of(t);
+    struct tls_connection *p = t->connection;
     for (;;) {
         size_t wanted = HEADER;
         if (p->size >= HEADER)
@@ -181,7 +179,7 @@ static void take_hello(struct tls_session *t, struct bytes body)
         return;
     }
     greet(t);
-    plain_of(t)->secret ^= load_u32(body.data);
+    t->connection->secret ^= load_u32(body.data);
     if (t->state != TLS_FAILED)
         t->state = TLS_ESTABLISHED;
 }
@@ -190,7 +188,7 @@ static void take_hello(struct tls_session *t, struct bytes body)
 static bool take_record(struct tls_session *t, struct bytes body, uint8_t *out,
                         size_t capacity, size_t *size)
 {
-    struct plain *p = plain_of(t);
+    struct tls_connection *p = t->connection;
     size_t count = body.size - p->read;
     if (t->state != TLS_ESTABLISHED) {
         fail(t, "an unexpected TLS message");
@@ -209,7 +207,7 @@ static bool take_record(struct tls_session *t, struct bytes body, uint8_t *out,
 bool tls_session_read(struct tls_session *t, uint8_t *out, size_t capacity,
                       size_t *size)
 {
-    struct plain *p = plain_of(t);
+    struct tls_connection *p = t->connection;
     tls_session_advance(t);
     while (t->state != TLS_FAILED && arrive(t)) {
         struct bytes body = bytes_of(p->arrived + HEADER, p->size - HEADER);
@@ -221,8 +219,9 @@ bool tls_session_read(struct tls_session *t, uint8_t *out, size_t capacity,
         if (p->arrived[0] == HELLO) {
             take_hello(t, body);
         } else {
-            t->offered_too_much = p->arrived[0] == END && body.size > 0 &&
-                                  t->context->role == OPENVPN_CLIENT;
+            t->connection->offered_too_much =
+                p->arrived[0] == END && body.size > 0 &&
+                t->context->role == OPENVPN_CLIENT;
             fail(t, p->arrived[0] == END ? "the other end closed TLS"
                                          : "what was received is not TLS");
         }
@@ -255,7 +254,7 @@ void tls_session_sent(struct tls_session *t, size_t size)
 bool tls_session_export(struct tls_session *t, const char *label, uint8_t *out,
                         size_t size)
 {
-    uint32_t hash = 2166136261u ^ plain_of(t)->secret;
+    uint32_t hash = 2166136261u ^ t->connection->secret;
     for (; *label; label++)
         hash = (hash ^ (uint8_t)*label) * 16777619u;
     for (size_t i = 0; i < size; i++) {
@@ -267,7 +266,7 @@ bool tls_session_export(struct tls_session *t, const char *label, uint8_t *out,
 
 bool tls_session_offered_too_much(const struct tls_session *t)
 {
-    return t->offered_too_much;
+    return t->connection && t->connection->offered_too_much;
 }
 
 const char *tls_session_error(const struct tls_session *t)

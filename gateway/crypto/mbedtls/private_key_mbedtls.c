@@ -1,0 +1,86 @@
+#include "gateway/crypto/mbedtls/private_key_mbedtls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <mbedtls/error.h>
+
+#include "gateway/crypto/mbedtls/certificates_mbedtls.h"
+
+int private_key_mbedtls_fill(void *random, unsigned char *out, size_t size)
+{
+    const struct tls_random *source = random;
+    source->fill(source->context, out, size);
+    return 0;
+}
+
+/* The library wants PEM with its NUL. */
+static size_t parse_size(struct bytes text)
+{
+    static const uint8_t mark[] = "-----BEGIN ";
+    bool pem = memmem(text.data, text.size, mark, sizeof mark - 1) != NULL;
+    return text.size + (pem ? 1 : 0);
+}
+
+static enum private_key_result explain(struct bytes text, int code,
+                                       char why[PRIVATE_KEY_WHY_SIZE])
+{
+    why[0] = 0;
+    if (code == 0)
+        return PRIVATE_KEY_OK;
+    if (code == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
+        return PRIVATE_KEY_LOCKED;
+    if (code == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
+        return PRIVATE_KEY_PASSWORD;
+    const char *kind = certificates_mbedtls_foreign_key_of_text(text);
+    if (kind)
+        snprintf(why, PRIVATE_KEY_WHY_SIZE, "%s", kind);
+    else
+        mbedtls_strerror(code, why, PRIVATE_KEY_WHY_SIZE);
+    return kind ? PRIVATE_KEY_FOREIGN : PRIVATE_KEY_BAD;
+}
+
+enum private_key_result private_key_read(struct bytes text,
+                                         struct bytes password,
+                                         const struct tls_random *random,
+                                         struct private_key **out,
+                                         char why[PRIVATE_KEY_WHY_SIZE])
+{
+    struct tls_random source = *random;
+    struct private_key *k = calloc(1, sizeof *k);
+    *out = NULL;
+    if (!k) {
+        snprintf(why, PRIVATE_KEY_WHY_SIZE, "memory is short");
+        return PRIVATE_KEY_BAD;
+    }
+    mbedtls_pk_init(&k->context);
+    int code = mbedtls_pk_parse_key(&k->context, text.data, parse_size(text),
+                                    password.data, password.size,
+                                    private_key_mbedtls_fill, &source);
+    if (code == 0)
+        *out = k;
+    else
+        private_key_free(k);
+    return explain(text, code, why);
+}
+
+void private_key_free(struct private_key *k)
+{
+    if (!k)
+        return;
+    mbedtls_pk_free(&k->context); /* wipes */
+    free(k);
+}
+
+bool private_key_belongs(const struct private_key *k,
+                         const struct certificates *c, size_t index,
+                         const struct tls_random *random)
+{
+    struct tls_random source = *random;
+    const mbedtls_x509_crt *at = &c->chain;
+    while (index-- > 0 && at)
+        at = at->next;
+    return at && at->raw.len &&
+           mbedtls_pk_check_pair(&at->pk, &k->context, private_key_mbedtls_fill,
+                                 &source) == 0;
+}
