@@ -103,16 +103,19 @@ struct protocol_reference {
     const char *path, *option; /* as the profile has them */
     unsigned line;
     enum protocol_fate fate;
-    const char *use; /* the same for a person: "it is shown to the server" */
+    const char *use; /* the same for a person, a constant text: "it is shown to
+                        the server" */
 };
+
+/* `line` is 0 for what concerns the whole profile. `text` is one sentence
+ * without a line feed, valid during the call; it never holds a secret. */
+typedef void protocol_report(void *context, enum protocol_severity severity,
+                             unsigned line, const char *text);
 
 /* What reading needs of the world. */
 struct protocol_reader {
     void *context;
-    /* `line` is 0 for what concerns the whole profile. `text` is one sentence
-     * without a line feed, valid during the call; it never holds a secret. */
-    void (*report)(void *context, enum protocol_severity severity,
-                   unsigned line, const char *text);
+    protocol_report *report;
     /* The file that a profile names, relative to it; *out is the caller's, from
      * the heap. NULL, or a phrase that says why it cannot be read. */
     const char *(*read_file)(void *context,
@@ -225,8 +228,8 @@ struct protocol_status {
                                   it forward to; NEVER: it may not */
     struct instant asked_try;  /* WAITING_TO_RETRY: not before, says the server;
                                   NEVER: it said nothing */
-    const struct protocol_server *server; /* or NULL */
-    const char *last_error;               /* why it is not connected, or NULL */
+    struct protocol_server server; /* host NULL: none */
+    const char *last_error;        /* why it is not connected, or NULL */
     const char *warning; /* what is wrong although it is connected, or NULL */
     bool wants_username, wants_password; /* in answer to ASK */
     bool wants_response;                 /* to a challenge */
