@@ -89,13 +89,6 @@ static void tunnel_down(void *context, struct instant now)
     traffic_tunnel_down(g->traffic, now);
 }
 
-static void tunnel_received(void *context, struct instant now,
-                            struct burst *burst)
-{
-    struct gateway *g = context;
-    traffic_from_tunnel(g->traffic, now, burst);
-}
-
 static void tunnel_state(void *context, struct instant now,
                          enum vpn_state state, const char *why)
 {
@@ -411,13 +404,17 @@ static bool open_vpn(struct gateway *g)
     };
     const struct vpn_owner owner = {
         .context = g,
-        .up = tunnel_up,
-        .down = tunnel_down,
-        .received = tunnel_received,
         .state = tunnel_state,
         .stopped = tunnel_stopped,
     };
-    g->vpn = vpn_new(g->loop, &options, &owner);
+    const struct vpn_tunnel_owner tunnel = {
+        .context = g,
+        .up = tunnel_up,
+        .down = tunnel_down,
+        .packets = g->traffic,
+        .received = traffic_from_tunnel,
+    };
+    g->vpn = vpn_new(g->loop, &options, &owner, &tunnel);
     traffic_set_vpn(g->traffic, g->vpn);
     return g->vpn != NULL;
 }

@@ -98,9 +98,9 @@ static void from_link(void *context, struct instant now,
     update_timer(t);
 }
 
-void traffic_from_tunnel(struct traffic *t, struct instant now,
-                         struct burst *burst)
+void traffic_from_tunnel(void *traffic, struct instant now, struct burst *burst)
 {
+    struct traffic *t = traffic;
     uint16_t next = 0;
     bool done;
 

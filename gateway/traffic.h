@@ -35,8 +35,8 @@ void traffic_tunnel_up(struct traffic *t, struct instant now,
                        const struct tunnel *tunnel);
 void traffic_tunnel_down(struct traffic *t, struct instant now);
 
-/* Opened packets. */
-void traffic_from_tunnel(struct traffic *t, struct instant now,
+/* Opened packets; for received() of the VPN. */
+void traffic_from_tunnel(void *traffic, struct instant now,
                          struct burst *burst);
 
 /* The router was told something else, its deadline may be another. */

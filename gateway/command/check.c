@@ -3,10 +3,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "gateway/base/log.h"
-#include "gateway/openvpn/client/config_summary.h"
-#include "gateway/openvpn/tls/certificate_dates.h"
-#include "gateway/openvpn/tls/tls_context.h"
 #include "gateway/process/arguments.h"
 #include "gateway/process/randomness.h"
 #include "gateway/process/terminal.h"
@@ -34,7 +30,7 @@ static const char *colour(const struct check *c, enum colour colour)
     return c->coloured ? codes[colour] : "";
 }
 
-static void print_problem(void *context, enum config_severity severity,
+static void print_problem(void *context, enum protocol_severity severity,
                           unsigned line, const char *text)
 {
     struct check *c = context;
@@ -42,17 +38,17 @@ static void print_problem(void *context, enum config_severity severity,
         const char *word;
         enum colour colour;
     } kinds[] = {
-        [CONFIG_ERROR] = {"error", RED},
-        [CONFIG_WARNING] = {"warning", YELLOW},
-        [CONFIG_NOTE] = {"note", BOLD},
+        [PROTOCOL_ERROR] = {"error", RED},
+        [PROTOCOL_WARNING] = {"warning", YELLOW},
+        [PROTOCOL_NOTE] = {"note", BOLD},
     };
     /* The first say what is wrong; those behind them often follow from them. */
     if (c->errors >= ERRORS_SHOWN) {
-        c->errors += severity == CONFIG_ERROR;
+        c->errors += severity == PROTOCOL_ERROR;
         return;
     }
-    c->errors += severity == CONFIG_ERROR;
-    c->warnings += severity == CONFIG_WARNING;
+    c->errors += severity == PROTOCOL_ERROR;
+    c->warnings += severity == PROTOCOL_WARNING;
     fprintf(c->out, "%s:", c->file);
     if (line)
         fprintf(c->out, "%u:", line);
@@ -60,52 +56,12 @@ static void print_problem(void *context, enum config_severity severity,
             kinds[severity].word, colour(c, PLAIN), text);
 }
 
-/* --- Certificates and keys, as `run` would take them --- */
-
-static void print_logged(void *context, enum log_level level, const char *line)
+static bool check_keys(struct check *c, const struct protocol_profile *profile)
 {
-    static const char scope[] = "openvpn: ";
-    if (!strncmp(line, scope, sizeof scope - 1))
-        line += sizeof scope - 1;
-    if (level <= LOG_WARN)
-        print_problem(context,
-                      level == LOG_ERROR ? CONFIG_ERROR : CONFIG_WARNING, 0,
-                      line);
-}
-
-/* Only warnings: the clock that judges may itself be wrong. */
-static void check_dates(struct check *c, const char *option,
-                        const struct certificates *chain)
-{
-    char text[CERTIFICATE_DATES_TEXT_SIZE];
-    if (certificate_dates_problem(chain, option, time(NULL), text))
-        print_problem(c, CONFIG_WARNING, 0, text);
-}
-
-static bool check_keys(struct check *c, const struct config *config)
-{
-    static const struct tls_random random = {NULL, randomness_fill};
-    if (config_is_static(config))
-        return true; /* its one key was looked at when it was read */
-    struct config shown = *config;
-    /* What an absent password hides cannot be looked at. */
-    if (tls_context_needs_password(config) && !config->key_password.data) {
-        shown.cert = shown.key = (struct blob){0};
-        if (shown.pkcs12.size && !shown.ca.size && !shown.fingerprint_count)
-            return true; /* and who the server is, is in there as well */
-        shown.pkcs12 = (struct blob){0};
-    }
-
-    struct tls_context context;
-    log_set_sink(print_logged, c);
-    bool good = tls_context_init(
-        &context, OPENVPN_CLIENT, &shown,
-        bytes_of(shown.key_password.data, shown.key_password.size), &random);
-    log_set_sink(NULL, NULL);
-    check_dates(c, "ca", context.authorities);
-    check_dates(c, "cert", context.own);
-    tls_context_clear(&context);
-    return good;
+    const struct protocol_env env = {.random = randomness_fill};
+    const struct protocol_reader reader = {.context = c,
+                                           .report = print_problem};
+    return profile->kind->verify(profile, time(NULL), &env, &reader);
 }
 
 static void print_line(void *context, const char *topic, const char *text)
@@ -124,9 +80,10 @@ int check_run(const char *file, FILE *out)
 {
     struct check c = {
         .file = file, .out = out, .coloured = terminal_has_colour(out)};
-    struct config config;
-    bool usable = profile_read(file, print_problem, &c, &config) &&
-                  check_keys(&c, &config);
+    bool usable;
+    struct protocol_profile *profile =
+        profile_read(file, print_problem, &c, &usable);
+    usable = usable && check_keys(&c, profile);
     fprintf(out, "%s: %susable%s", file, usable ? "" : "not ",
             c.errors + c.warnings ? "" : "\n");
     if (c.errors + c.warnings)
@@ -135,9 +92,10 @@ int check_run(const char *file, FILE *out)
     if (c.errors > ERRORS_SHOWN)
         fprintf(out, "the first %d errors are shown; mend them first\n",
                 ERRORS_SHOWN);
-    if (config.remote_count && c.errors <= ERRORS_SHOWN)
-        config_summary(&config, print_line, &c);
-    config_clear(&config);
+    if (profile && profile->server_count && c.errors <= ERRORS_SHOWN)
+        profile->kind->describe(profile, print_line, &c);
+    if (profile)
+        profile->kind->forget(profile);
     return usable && fflush(out) == 0 ? CHECK_USABLE : CHECK_UNUSABLE;
 }
 

@@ -36,36 +36,38 @@ static void add_server(struct row *row, const char *host, uint16_t port)
     add(row, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
 }
 
-static void remotes_of(const struct config *profile, struct row *row)
+static void remotes_of(const struct protocol_profile *profile, struct row *row)
 {
     enum { SHOWN = 3 };
     row->origin = from_profile;
-    for (size_t i = 0; i < profile->remote_count && i < SHOWN; i++) {
-        const struct config_remote *r = &profile->remotes[i];
+    for (size_t i = 0; i < profile->server_count && i < SHOWN; i++) {
+        const struct protocol_server *s = &profile->servers[i];
+        if (!s->host)
+            continue;
         add(row, "%s", i ? " " : "");
-        add_server(row, r->host, r->port);
-        add(row, "/%s", r->protocol == CONFIG_TCP ? "tcp" : "udp");
+        add_server(row, s->host, s->port);
+        add(row, "/%s", s->transport == PROTOCOL_TCP ? "tcp" : "udp");
     }
-    if (profile->remote_count > SHOWN)
-        add(row, " and %zu more", profile->remote_count - SHOWN);
+    if (profile->server_count > SHOWN)
+        add(row, " and %zu more", profile->server_count - SHOWN);
 }
 
-static void proxy_of(const struct config *profile, struct row *row)
+static void proxy_of(const struct protocol_profile *profile, struct row *row)
 {
     static const char *const schemes[] = {
-        [CONFIG_PROXY_NONE] = "",
-        [CONFIG_PROXY_HTTP] = "http://",
-        [CONFIG_PROXY_SOCKS] = "socks5://",
+        [PROTOCOL_PROXY_NONE] = "",
+        [PROTOCOL_PROXY_HTTP] = "http://",
+        [PROTOCOL_PROXY_SOCKS] = "socks5://",
     };
-    const struct config_proxy *p = &profile->remotes[0].proxy;
-    if (p->kind == CONFIG_PROXY_NONE)
+    const struct protocol_proxy *p = &profile->servers[0].proxy;
+    if (profile->server_count == 0 || p->kind == PROTOCOL_PROXY_NONE)
         return;
     row->origin = from_profile;
     add(row, "%s", schemes[p->kind]);
     add_server(row, p->host, p->port);
 }
 
-static void username_of(const struct config *profile, struct row *row)
+static void username_of(const struct protocol_profile *profile, struct row *row)
 {
     if (!profile->username)
         return;
@@ -85,7 +87,7 @@ static void resolvers_of(const struct tunnel *granted, struct row *row)
 static void set_lower(const struct settings_report_source *s,
                       enum vm_config_key key, struct row *row)
 {
-    const struct config *profile =
+    const struct protocol_profile *profile =
         s->vpn.client ? vpn_client_profile(s->vpn.client) : NULL;
     switch (key) {
     case VM_CONFIG_REMOTE:

@@ -54,14 +54,14 @@ static json_t *tunnel_json(const struct tunnel *t)
 }
 
 static json_t *server_json(const struct status_source *s,
-                           const struct client_status *c)
+                           const struct protocol_status *c)
 {
-    if (!c->remote)
+    if (!c->server.host)
         return json_null();
     static const char *const proxies[] = {
-        [CONFIG_PROXY_NONE] = NULL,
-        [CONFIG_PROXY_HTTP] = "HTTP",
-        [CONFIG_PROXY_SOCKS] = "SOCKS",
+        [PROTOCOL_PROXY_NONE] = NULL,
+        [PROTOCOL_PROXY_HTTP] = "HTTP",
+        [PROTOCOL_PROXY_SOCKS] = "SOCKS",
     };
     char text[ENDPOINT_TEXT_SIZE] = "";
     const struct uplink *uplink = vpn_client_uplink(s->vpn.client);
@@ -69,10 +69,10 @@ static json_t *server_json(const struct status_source *s,
         endpoint_format(&uplink->server, text);
     /* The address is the proxy's if there is one. */
     return json_pack(
-        "{s:o,s:i,s:s,s:s?,s:s?}", "host", json_text(c->remote->host), "port",
-        c->remote->port, "protocol",
-        c->remote->protocol == CONFIG_TCP ? "tcp" : "udp", "proxy",
-        proxies[c->remote->proxy.kind], "address", *text ? text : NULL);
+        "{s:o,s:i,s:s,s:s?,s:s?}", "host", json_text(c->server.host), "port",
+        c->server.port, "protocol",
+        c->server.transport == PROTOCOL_TCP ? "tcp" : "udp", "proxy",
+        proxies[c->server.proxy.kind], "address", *text ? text : NULL);
 }
 
 static json_t *qubes_json(const struct router *router)
@@ -101,7 +101,7 @@ static json_t *qubes_json(const struct router *router)
 }
 
 static json_t *all_drops(const struct status_source *s,
-                         const struct client_status *c)
+                         const struct protocol_status *c)
 {
     json_t *drops = json_object();
     struct router_qube_status q;
@@ -120,7 +120,7 @@ static json_t *all_drops(const struct status_source *s,
     return drops;
 }
 
-static json_t *traffic_json(const struct client_status *c)
+static json_t *traffic_json(const struct protocol_status *c)
 {
     return json_pack(
         "{s:I,s:I,s:I,s:I}", "packets_up", (json_int_t)c->packets_sealed,
@@ -153,19 +153,19 @@ static void add_strangers(json_t *problems, const struct status_source *s)
 }
 
 static void add_connection(json_t *problems, const struct status_source *s,
-                           const struct client_status *c)
+                           const struct protocol_status *c)
 {
     if (s->tunnel && !tunnel_has_route(s->tunnel))
-        json_array_append_new(problems, json_string(VPN_NO_ROUTE));
-    if (c->state != CLIENT_UP && c->last_error)
+        json_array_append_new(problems, json_string(VPN_CLIENT_NO_ROUTE));
+    if (c->state != VPN_STATE_CONNECTED && c->last_error)
         json_array_append_new(problems, json_text(c->last_error));
-    if (c->certificate)
-        json_array_append_new(problems, json_text(c->certificate));
+    if (c->warning)
+        json_array_append_new(problems, json_text(c->warning));
 }
 
 /* What a user should put right, wherever it stands. */
 static json_t *problems_json(const struct status_source *s,
-                             const struct client_status *c)
+                             const struct protocol_status *c)
 {
     json_t *problems = json_array();
     if (s->rules_problem && s->rules_problem[0])
@@ -197,7 +197,7 @@ static json_t *sandbox_json(const struct sandbox *s)
 }
 
 /* Of a login. */
-static json_t *wanted_json(const struct client_status *c)
+static json_t *wanted_json(const struct protocol_status *c)
 {
     json_t *wanted = json_array();
     if (c->wants_username)
@@ -209,14 +209,26 @@ static json_t *wanted_json(const struct client_status *c)
     return wanted;
 }
 
+/* What only the protocol in force knows: its order, and beside all the rest. */
+static void add_facts(json_t *status, const struct protocol_status *c)
+{
+    json_t *names = json_array();
+    for (size_t i = 0; i < c->fact_count; i++) {
+        json_array_append_new(names, json_string(c->facts[i].name));
+        json_object_set_new(status, c->facts[i].name,
+                            json_text(c->facts[i].value));
+    }
+    json_object_set_new(status, "facts", names);
+}
+
 json_t *status_json(const struct status_source *s)
 {
-    struct client_status c = {
-        .vpn_state = VPN_STATE_BLOCKED,
+    struct protocol_status c = {
+        .state = VPN_STATE_BLOCKED,
         .since = s->vpn.since,
         .last_error = s->vpn.blocked,
     };
-    char waiting[CLIENT_WAITING_SIZE];
+    char waiting[PROTOCOL_WAITING_SIZE];
     if (s->vpn.client)
         vpn_client_status(s->vpn.client, &c);
     if (s->vpn.client && vpn_client_waiting(s->vpn.client, s->now, waiting))
@@ -226,12 +238,12 @@ json_t *status_json(const struct status_source *s)
     json_t *o = json_object();
 
     json_object_set_new(o, "clock_seconds", json_real((double)s->now.us / 1e6));
-    json_object_set_new(o, "state", json_string(vpn_state_name(c.vpn_state)));
-    json_object_set_new(o, "up", json_boolean(c.state == CLIENT_UP));
+    json_object_set_new(o, "state", json_string(vpn_state_name(c.state)));
+    json_object_set_new(o, "up", json_boolean(c.state == VPN_STATE_CONNECTED));
     json_object_set_new(o, "since_seconds",
                         json_real(seconds_between(s->now, c.since)));
     json_object_set_new(o, "retry_seconds",
-                        c.state == CLIENT_PAUSING
+                        c.state == VPN_STATE_WAITING_TO_RETRY
                             ? json_real(seconds_between(c.next_try, s->now))
                             : json_null());
     json_object_set_new(o, "last_error", json_text(c.last_error));
@@ -242,13 +254,11 @@ json_t *status_json(const struct status_source *s)
     json_object_set_new(o, "problems", problems_json(s, &c));
     json_object_set_new(o, "qubesdb", json_string(s->qubesdb));
     json_object_set_new(o, "server", server_json(s, &c));
-    json_object_set_new(o, "cipher", json_text(c.cipher));
-    json_object_set_new(o, "tls", json_text(c.tls));
-    json_object_set_new(o, "crypto_library", json_text(c.crypto_library));
+    add_facts(o, &c);
     json_object_set_new(o, "tunnel", tunnel_json(s->tunnel));
     json_object_set_new(o, "traffic", traffic_json(&c));
     json_object_set_new(o, "negotiations",
-                        json_integer((json_int_t)c.negotiations));
+                        json_integer((json_int_t)c.handshakes));
     json_object_set_new(o, "reconnects",
                         json_integer((json_int_t)c.reconnects));
     json_object_set_new(o, "flows", json_integer(router_flow_count(s->router)));

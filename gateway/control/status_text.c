@@ -112,6 +112,24 @@ static void print_routes(const json_t *tunnel, FILE *out)
     fputs(count ? "\n" : "none\n", out);
 }
 
+/* What only this protocol knows: crypto_library as "crypto library". */
+static void print_facts(const json_t *status, FILE *out)
+{
+    size_t i;
+    const json_t *name;
+    json_array_foreach(json_object_get(status, "facts"), i, name)
+    {
+        const char *key = json_string_value(name);
+        const char *value = text_of(status, key);
+        if (!value)
+            continue;
+        for (const char *c = key; *c; c++)
+            fputc(*c == '_' ? ' ' : *c, out);
+        fprintf(out, "%*s %s\n", strlen(key) < 9 ? 9 - (int)strlen(key) : 0, "",
+                value);
+    }
+}
+
 static void print_tunnel(const json_t *status, FILE *out)
 {
     const json_t *server = json_object_get(status, "server");
@@ -136,8 +154,8 @@ static void print_tunnel(const json_t *status, FILE *out)
     print_routes(tunnel, out);
     fprintf(out, "resolvers ");
     print_list(out, json_object_get(tunnel, "resolvers"));
-    fprintf(out, "\ncipher    %s (%s), %s\n", text_of(status, "cipher"),
-            text_of(status, "crypto_library"), text_of(status, "tls"));
+    fputc('\n', out);
+    print_facts(status, out);
 }
 
 static void print_drops(const json_t *drops, FILE *out, const char *indent)

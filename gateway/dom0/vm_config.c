@@ -1,9 +1,7 @@
 #include "gateway/dom0/vm_config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 
 /* A value out of text into `v`. False with a reason; `v` is spoilt then. */
@@ -72,11 +70,11 @@ static bool host_character(uint8_t c)
            (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
 }
 
-static bool parse_host(struct bytes text, char out[CONFIG_HOST_SIZE])
+static bool parse_host(struct bytes text, char out[PROTOCOL_HOST_SIZE])
 {
     struct address a;
     if (text.size == 0 || text.data[0] == '-' ||
-        !text_copy(out, CONFIG_HOST_SIZE, text))
+        !text_copy(out, PROTOCOL_HOST_SIZE, text))
         return false;
     if (address_parse(text, &a))
         return true;
@@ -97,7 +95,7 @@ static bool parse_port(struct bytes text, uint16_t *port)
 }
 
 /* HOST[:PORT] or an IPv6 address alone or [ADDRESS]:PORT */
-static bool parse_server(struct bytes text, struct vm_config_remote *out)
+static bool parse_server(struct bytes text, struct protocol_overlay_server *out)
 {
     struct address a;
     struct bytes host = text, port = {NULL, 0};
@@ -122,12 +120,12 @@ static bool parse_server(struct bytes text, struct vm_config_remote *out)
            (!port.data || parse_port(port, &out->port));
 }
 
-static bool parse_protocol(struct bytes text, int *protocol)
+static bool parse_transport(struct bytes text, enum protocol_transport *out)
 {
     if (text_equal(text, "udp"))
-        *protocol = CONFIG_UDP;
+        *out = PROTOCOL_UDP;
     else if (text_equal(text, "tcp"))
-        *protocol = CONFIG_TCP;
+        *out = PROTOCOL_TCP;
     else
         return false;
     return true;
@@ -137,16 +135,17 @@ static bool parse_remote(struct vm_config_values *v, struct bytes text,
                          const char **why)
 {
     struct bytes word, server;
-    v->remote_count = 0;
+    struct protocol_overlay *o = &v->overlay;
+    o->server_count = 0;
     while (next_word(&text, &word)) {
-        if (v->remote_count == VM_CONFIG_REMOTES_MAX) {
+        if (o->server_count == PROTOCOL_SERVERS_MAX) {
             *why = "these are too many servers";
             return false;
         }
-        struct vm_config_remote *r = &v->remotes[v->remote_count++];
-        *r = (struct vm_config_remote){.protocol = -1};
-        if (!text_cut(&word, '/', &server) || !parse_server(server, r) ||
-            (word.data && !parse_protocol(word, &r->protocol))) {
+        struct protocol_overlay_server *s = &o->servers[o->server_count++];
+        *s = (struct protocol_overlay_server){0};
+        if (!text_cut(&word, '/', &server) || !parse_server(server, s) ||
+            (word.data && !parse_transport(word, &s->transport))) {
             *why = "a server is HOST[:PORT][/udp|/tcp]";
             return false;
         }
@@ -159,20 +158,21 @@ static bool parse_proxy(struct vm_config_values *v, struct bytes text,
 {
     static const struct {
         const char *scheme;
-        enum config_proxy_kind kind;
+        enum protocol_proxy_kind kind;
     } schemes[] = {
-        {"http://", CONFIG_PROXY_HTTP},
-        {"socks5://", CONFIG_PROXY_SOCKS},
+        {"http://", PROTOCOL_PROXY_HTTP},
+        {"socks5://", PROTOCOL_PROXY_SOCKS},
     };
+    struct protocol_overlay *o = &v->overlay;
     *why = "a proxy is http://HOST:PORT or socks5://HOST:PORT";
-    v->proxy_server = (struct vm_config_remote){.protocol = -1};
+    o->proxy_server = (struct protocol_overlay_server){0};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         size_t size = strlen(schemes[i].scheme);
         if (text_starts_with(text, schemes[i].scheme)) {
-            v->proxy = schemes[i].kind;
+            o->proxy = schemes[i].kind;
             return parse_server(bytes_of(text.data + size, text.size - size),
-                                &v->proxy_server) &&
-                   v->proxy_server.port != 0;
+                                &o->proxy_server) &&
+                   o->proxy_server.port != 0;
         }
     }
     return false;
@@ -186,7 +186,7 @@ static bool parse_username(struct vm_config_values *v, struct bytes text,
         if (text.data[i] < 0x20 || text.data[i] == 0x7f)
             return false;
     }
-    return text_copy(v->username, sizeof v->username, text);
+    return text_copy(v->overlay.username, sizeof v->overlay.username, text);
 }
 
 static bool parse_dns(struct vm_config_values *v, struct bytes text,
@@ -349,126 +349,16 @@ const char *vm_config_obstacle(const struct vm_config *c)
 
 /* --- Over a profile ------------------------------------------------------ */
 
-static bool copy_text(char **out, const char *text)
+struct protocol_overlay vm_config_overlay(const struct vm_config *c)
 {
-    return !text || config_set_text(out, bytes_of_text(text));
-}
-
-/* A remote of its own with all that another one owns. */
-static bool copy_remote(struct config_remote *out,
-                        const struct config_remote *from)
-{
-    *out = *from;
-    out->proxy.username = out->proxy.password = out->proxy.headers = NULL;
-    out->wrap_key = (struct blob){NULL, 0};
-    return copy_text(&out->proxy.username, from->proxy.username) &&
-           copy_text(&out->proxy.password, from->proxy.password) &&
-           copy_text(&out->proxy.headers, from->proxy.headers) &&
-           (!from->wrap_key.data ||
-            blob_set(&out->wrap_key,
-                     bytes_of(from->wrap_key.data, from->wrap_key.size)));
-}
-
-static void free_remotes(struct config_remote *remotes, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        config_remote_clear(&remotes[i]);
-    free(remotes);
-}
-
-/* Everything but host, port and protocol is as in the profile's first. */
-static bool apply_remotes(const struct vm_config_values *v,
-                          struct config *profile, const char **why)
-{
-    struct config_remote *remotes = calloc(v->remote_count, sizeof *remotes);
-    size_t count = 0;
-    bool good = remotes && profile->remote_count > 0;
-
-    *why = remotes ? "the profile has no remote to go by" : "out of memory";
-    for (; good && count < v->remote_count; count++) {
-        const struct vm_config_remote *wanted = &v->remotes[count];
-        struct config_remote *r = &remotes[count];
-        good = copy_remote(r, &profile->remotes[0]);
-        memcpy(r->host, wanted->host, sizeof r->host);
-        r->family = ADDRESS_NONE;
-        if (wanted->port)
-            r->port = wanted->port;
-        if (wanted->protocol >= 0)
-            r->protocol = (enum config_protocol)wanted->protocol;
-        if (!good)
-            *why = "out of memory";
-    }
-    if (!good) {
-        free_remotes(remotes, count);
-        return false;
-    }
-    free_remotes(profile->remotes, profile->remote_count);
-    profile->remotes = remotes;
-    profile->remote_count = count;
-    return true;
-}
-
-static void set_proxy(struct config_remote *r, const struct vm_config_values *v)
-{
-    /* A name and password in the profile are for another proxy. */
-    struct config_remote old = {.proxy = r->proxy};
-    r->proxy = (struct config_proxy){
-        .kind = v->proxy,
-        .port = v->proxy_server.port,
-    };
-    memcpy(r->proxy.host, v->proxy_server.host, sizeof r->proxy.host);
-    config_remote_clear(&old);
-}
-
-static bool apply_proxy(const struct vm_config_values *v,
-                        struct config *profile, const char **why)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < profile->remote_count; i++) {
-        struct config_remote *r = &profile->remotes[i];
-        if (v->proxy == CONFIG_PROXY_HTTP && r->protocol != CONFIG_TCP) {
-            config_remote_clear(r);
-            continue;
-        }
-        set_proxy(r, v);
-        if (kept != i) {
-            profile->remotes[kept] = *r;
-            memset(r, 0, sizeof *r);
-        }
-        kept++;
-    }
-    profile->remote_count = kept;
-    *why = "an HTTP proxy carries TCP, and no server is spoken to by TCP";
-    return kept > 0;
-}
-
-static bool apply_username(const struct vm_config_values *v,
-                           struct config *profile, const char **why)
-{
-    if (!profile->auth_user_pass ||
-        (profile->username && !strcmp(profile->username, v->username)))
-        return true;
-    /* The password in the profile is another user's. */
-    if (profile->password) {
-        secret_wipe(profile->password, strlen(profile->password));
-        free(profile->password);
-        profile->password = NULL;
-    }
-    *why = "out of memory";
-    return config_set_text(&profile->username, bytes_of_text(v->username));
-}
-
-bool vm_config_apply(const struct vm_config *c, struct config *profile,
-                     const char **why)
-{
-    *why = vm_config_obstacle(c);
-    return !*why &&
-           (!vm_config_in_force(c, VM_CONFIG_REMOTE) ||
-            apply_remotes(&c->values, profile, why)) &&
-           (!vm_config_in_force(c, VM_CONFIG_PROXY) ||
-            apply_proxy(&c->values, profile, why)) &&
-           (!vm_config_in_force(c, VM_CONFIG_USERNAME) ||
-            apply_username(&c->values, profile, why));
+    struct protocol_overlay overlay = c->values.overlay;
+    if (!vm_config_in_force(c, VM_CONFIG_REMOTE))
+        overlay.server_count = 0;
+    if (!vm_config_in_force(c, VM_CONFIG_PROXY))
+        overlay.proxy = PROTOCOL_PROXY_NONE;
+    if (!vm_config_in_force(c, VM_CONFIG_USERNAME))
+        overlay.username[0] = '\0';
+    return overlay;
 }
 
 /* --- Over a tunnel ------------------------------------------------------- */

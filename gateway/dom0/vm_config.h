@@ -17,7 +17,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/tunnel.h"
-#include "gateway/openvpn/config/config.h"
+#include "gateway/vpn/protocol.h"
 
 enum vm_config_key {
     VM_CONFIG_PROFILE,
@@ -42,28 +42,16 @@ enum {
     VM_CONFIG_TEXT_SIZE = 1024,
     VM_CONFIG_WHY_SIZE = 160,
     VM_CONFIG_PROFILES_MAX = 8,
-    VM_CONFIG_REMOTES_MAX = 8,
     VM_CONFIG_FILE_SIZE = 256,
-    VM_CONFIG_USERNAME_SIZE = 256,
     VM_CONFIG_MTU_MIN = 576, /* RFC 791: what every IPv4 host takes */
     VM_CONFIG_MTU_MAX = 9000,
-};
-
-struct vm_config_remote {
-    char host[CONFIG_HOST_SIZE]; /* name or literal address */
-    uint16_t port;               /* 0: the profile's */
-    int protocol; /* enum config_protocol, or -1: the profile's */
 };
 
 /* What is in force, meaningful where the key's state is SET or KEPT. */
 struct vm_config_values {
     size_t profile_count;
     char profiles[VM_CONFIG_PROFILES_MAX][VM_CONFIG_FILE_SIZE];
-    size_t remote_count;
-    struct vm_config_remote remotes[VM_CONFIG_REMOTES_MAX];
-    enum config_proxy_kind proxy;
-    struct vm_config_remote proxy_server;
-    char username[VM_CONFIG_USERNAME_SIZE];
+    struct protocol_overlay overlay; /* vpn-remote, vpn-proxy, vpn-username */
     bool resolvers_pushed; /* those of the server, as without the setting */
     size_t resolver_count;
     struct address resolvers[TUNNEL_RESOLVERS_MAX];
@@ -95,12 +83,11 @@ bool vm_config_in_force(const struct vm_config *c, enum vm_config_key key);
 /* Why nothing may be connected to, or NULL. */
 const char *vm_config_obstacle(const struct vm_config *c);
 
-/* Puts remotes, proxy and username over those of a profile. False, and the
- * profile is not to be used, with a reason for people. */
-MUST_USE bool vm_config_apply(const struct vm_config *c, struct config *profile,
-                              const char **why);
+/* What of it is put over a profile: servers, proxy and user name. */
+struct protocol_overlay vm_config_overlay(const struct vm_config *c);
 
-/* The same for what a server granted: resolvers, a smaller MTU, no IPv6. */
+/* Puts the rest over what a server granted: resolvers, a smaller MTU, no IPv6.
+ */
 void vm_config_limit(const struct vm_config *c, struct tunnel *tunnel);
 
 #endif

@@ -23,11 +23,11 @@
 #include "gateway/process/randomness.h"
 #include "gateway/process/sandbox.h"
 #include "gateway/process/settings.h"
+#include "gateway/serve/serve_config.h"
 #include "gateway/serve/serve_files.h"
 #include "gateway/serve/serve_listeners.h"
 #include "gateway/serve/serve_logins.h"
 #include "gateway/serve/serve_status.h"
-#include "gateway/vpn/profile.h"
 
 enum {
     EXIT_USAGE = 2,
@@ -545,7 +545,7 @@ int serve(int argc, char **argv)
         return arguments_refuse(argv[0], why);
     log_set_level(options.verbose ? LOG_DEBUG : LOG_INFO);
     sandbox_guard_secrets();
-    int result = profile_load_server(options.config, &config)
+    int result = serve_config_load(options.config, &config)
                      ? run(&config, &options)
                      : EXIT_USAGE;
     server_config_clear(&config);

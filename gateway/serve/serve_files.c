@@ -15,9 +15,9 @@
 #include "gateway/base/text.h"
 #include "gateway/openvpn/tls/distinguished_name.h"
 #include "gateway/serve/file_plan.h"
+#include "gateway/serve/serve_config.h"
 #include "gateway/serve/serve_report.h"
 #include "gateway/serve/written_file.h"
-#include "gateway/vpn/profile.h"
 
 enum { LEASES_FILE_MAX = 16 << 20 };
 
@@ -61,7 +61,7 @@ static bool read_client(const struct server_config *c, char *path,
 {
     const struct config_parser_env env = {report, NULL, path, NULL};
     struct blob text;
-    if (!profile_read_again(c->common.path, path, &text))
+    if (!serve_config_read_again(c->common.path, path, &text))
         return false;
     bool good = server_client_config_parse(bytes_of(text.data, text.size), c,
                                            &env, out);
@@ -148,7 +148,7 @@ static void read_revoked(struct serve_files *f)
     struct file_plan_mark mark;
     struct blob list;
     bool marked = mark_of(c->revoked_file, &mark);
-    if (!profile_read_again(c->common.path, c->revoked_file, &list))
+    if (!serve_config_read_again(c->common.path, c->revoked_file, &list))
         return;
     if (marked)
         file_plan_saw(&f->plan, &mark);

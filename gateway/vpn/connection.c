@@ -1,98 +1,104 @@
 #include "gateway/vpn/connection.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/uplink/resolver.h"
 #include "gateway/uplink/tcp.h"
 #include "gateway/uplink/udp.h"
 #include "gateway/uplink/udp_socks.h"
 
+_Static_assert((int)PROTOCOL_WAITING_SIZE == (int)RESOLVER_WAITING_SIZE,
+               "one is given to the other");
+
+/* A name to look up for an endpoint. */
+struct question {
+    bool open;
+    enum address_family family;
+    char host[PROTOCOL_HOST_SIZE];
+};
+
 struct connection {
     struct loop *loop;
-    struct client *client;
-    struct uplink_owner owner;
-    struct resolver *resolver;
-    const struct config_remote *remote; /* of the last CONNECT */
+    struct connection_owner owner;
+    struct resolver *resolver; /* takes one question at a time */
+    bool asking;
+    unsigned asked; /* the endpoint then */
+    struct question questions[PROTOCOL_ENDPOINTS_MAX];
     struct uplink *uplink;
     struct drop_counters drops; /* of uplinks gone by */
 };
 
-static void fail(struct connection *c, struct instant now, const char *why)
-{
-    c->owner.failed(c->owner.context, now, why);
-}
+/* --- Names --------------------------------------------------------------- */
 
-static struct proxy proxy_of(const struct config_remote *remote)
-{
-    static const enum proxy_kind kinds[] = {
-        [CONFIG_PROXY_NONE] = PROXY_NONE,
-        [CONFIG_PROXY_HTTP] = PROXY_HTTP,
-        [CONFIG_PROXY_SOCKS] = PROXY_SOCKS,
-    };
-    return (struct proxy){
-        .kind = kinds[remote->proxy.kind],
-        .host = remote->host,
-        .port = remote->port,
-        .username = remote->proxy.username,
-        .password = remote->proxy.password,
-        .headers = remote->proxy.headers,
-        .http_1_1 = remote->proxy.http_1_1,
-    };
-}
-
-static void open_uplink(struct connection *c, struct instant now,
-                        const struct address *address)
-{
-    const struct config_remote *r = c->remote;
-    struct proxy proxy = proxy_of(r);
-    bool direct = proxy.kind == PROXY_NONE;
-    struct endpoint peer = {*address, direct ? r->port : r->proxy.port};
-    enum error error = OK;
-    if (r->protocol == CONFIG_TCP)
-        c->uplink =
-            tcp_open(&peer, direct ? NULL : &proxy, c->loop, &c->owner, &error);
-    else if (direct)
-        c->uplink = (r->floating ? udp_open_floating
-                                 : udp_open)(&peer, c->loop, &c->owner, &error);
-    else
-        c->uplink = udp_socks_open(&peer, &proxy, c->loop, &c->owner, &error);
-    if (!c->uplink)
-        fail(c, now, error_text(error));
-}
+static void ask_next(struct connection *c, struct instant now);
 
 static void found(void *context, struct instant now,
                   const struct address *addresses, size_t count,
                   const char *why)
 {
     struct connection *c = context;
-    struct address address;
-    client_resolved(c->client, now, addresses, count);
-    if (client_address(c->client, &address))
-        open_uplink(c, now, &address);
-    else
-        fail(c, now, why ? why : "no address of the protocol's family");
+    c->asking = false;
+    c->questions[c->asked].open = false;
+    c->owner.resolved(c->owner.uplink.context, now, c->asked, addresses, count,
+                      why);
+    ask_next(c, now);
+}
+
+static void ask_next(struct connection *c, struct instant now)
+{
+    for (unsigned i = 0; i < PROTOCOL_ENDPOINTS_MAX && !c->asking; i++) {
+        const struct question *q = &c->questions[i];
+        if (!q->open)
+            continue;
+        c->asking = true;
+        c->asked = i;
+        resolver_ask(c->resolver, now, q->host, q->family, found, c);
+    }
 }
 
 /* A proxy looks for the server itself: of that name not even a question leaves
  * us. */
-void connection_start(struct connection *c, struct instant now,
-                      const struct config_remote *remote)
+void connection_resolve(struct connection *c, struct instant now,
+                        unsigned endpoint, const struct protocol_server *server)
 {
-    struct address address;
-    bool direct = remote->proxy.kind == CONFIG_PROXY_NONE;
-    connection_end(c);
-    c->remote = remote;
-    if (client_address(c->client, &address))
-        open_uplink(c, now, &address);
-    else
-        resolver_ask(c->resolver, now,
-                     direct ? remote->host : remote->proxy.host, remote->family,
-                     found, c);
+    assert(endpoint < PROTOCOL_ENDPOINTS_MAX);
+    struct question *q = &c->questions[endpoint];
+    bool direct = server->proxy.kind == PROTOCOL_PROXY_NONE;
+    const char *host = direct ? server->host : server->proxy.host;
+    *q = (struct question){.open = true, .family = server->family};
+    assert(strlen(host) < sizeof q->host);
+    strcpy(q->host, host);
+    if (c->asking && c->asked == endpoint) {
+        resolver_cancel(c->resolver);
+        c->asking = false;
+    }
+    ask_next(c, now);
 }
 
-void connection_end(struct connection *c)
+/* --- The uplink ---------------------------------------------------------- */
+
+static struct proxy proxy_of(const struct protocol_server *server)
 {
-    resolver_cancel(c->resolver);
+    static const enum proxy_kind kinds[] = {
+        [PROTOCOL_PROXY_NONE] = PROXY_NONE,
+        [PROTOCOL_PROXY_HTTP] = PROXY_HTTP,
+        [PROTOCOL_PROXY_SOCKS] = PROXY_SOCKS,
+    };
+    return (struct proxy){
+        .kind = kinds[server->proxy.kind],
+        .host = server->host,
+        .port = server->port,
+        .username = server->proxy.username,
+        .password = server->proxy.password,
+        .headers = server->proxy.headers,
+        .http_1_1 = server->proxy.http_1_1,
+    };
+}
+
+static void close_uplink(struct connection *c)
+{
     if (!c->uplink)
         return;
     for (unsigned i = 0; i < DROP_COUNT; i++)
@@ -101,11 +107,48 @@ void connection_end(struct connection *c)
     c->uplink = NULL;
 }
 
-bool connection_waiting(const struct connection *c, struct instant now,
-                        char out[CLIENT_WAITING_SIZE])
+void connection_start(struct connection *c, struct instant now,
+                      unsigned endpoint, const struct protocol_server *server,
+                      const struct endpoint *to)
 {
-    _Static_assert((int)CLIENT_WAITING_SIZE == (int)RESOLVER_WAITING_SIZE,
-                   "one is given to the other");
+    struct proxy proxy = proxy_of(server);
+    bool direct = proxy.kind == PROXY_NONE;
+    const struct uplink_owner *owner = &c->owner.uplink;
+    enum error error = OK;
+    (void)endpoint;
+    close_uplink(c);
+    if (server->transport == PROTOCOL_TCP)
+        c->uplink =
+            tcp_open(to, direct ? NULL : &proxy, c->loop, owner, &error);
+    else if (direct)
+        c->uplink = (server->moves ? udp_open_floating
+                                   : udp_open)(to, c->loop, owner, &error);
+    else
+        c->uplink = udp_socks_open(to, &proxy, c->loop, owner, &error);
+    if (!c->uplink)
+        owner->failed(owner->context, now, error_text(error));
+}
+
+void connection_aim(struct connection *c, unsigned endpoint,
+                    const struct endpoint *to)
+{
+    (void)c, (void)endpoint, (void)to;
+}
+
+void connection_end(struct connection *c)
+{
+    resolver_cancel(c->resolver);
+    c->asking = false;
+    for (size_t i = 0; i < PROTOCOL_ENDPOINTS_MAX; i++)
+        c->questions[i].open = false;
+    close_uplink(c);
+}
+
+/* --- What is known of it ------------------------------------------------- */
+
+bool connection_waiting(const struct connection *c, struct instant now,
+                        char out[PROTOCOL_WAITING_SIZE])
+{
     return resolver_waiting(c->resolver, now, out);
 }
 
@@ -119,14 +162,15 @@ const struct drop_counters *connection_drops(const struct connection *c)
     return &c->drops;
 }
 
-struct connection *connection_new(struct loop *loop, struct client *client,
-                                  const struct uplink_owner *owner)
+/* --- Opening and closing ------------------------------------------------- */
+
+struct connection *connection_new(struct loop *loop,
+                                  const struct connection_owner *owner)
 {
     struct connection *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
     c->loop = loop;
-    c->client = client;
     c->owner = *owner;
     c->resolver = resolver_new(loop);
     if (c->resolver)

@@ -1,33 +1,48 @@
 /*
- * The way to the server that the client asks for: the addresses of a name,
- * the uplink of the right kind to one of them, and what was dropped on all of
- * them.
+ * The way to the server that the protocol asks for: the addresses of a name,
+ * the uplink of the right kind, and what was dropped on all of them.
  *
- *   CONNECT -> resolver -> client_resolved -> client_address -> uplink
+ *   RESOLVE -> resolver -> resolved()
+ *   CONNECT -> uplink -> connected() or failed()
  */
 #ifndef VPN_CONNECTION_H
 #define VPN_CONNECTION_H
 
-#include "gateway/openvpn/client/client.h"
 #include "gateway/uplink/uplink.h"
+#include "gateway/vpn/protocol.h"
 
 struct connection; /* heap */
 
-/* Borrows loop and client for its life. What the uplink says goes straight to
- * `owner`. NULL when memory is short. */
-struct connection *connection_new(struct loop *loop, struct client *client,
-                                  const struct uplink_owner *owner);
+/* What the uplink says goes straight to `uplink`. */
+struct connection_owner {
+    struct uplink_owner uplink;
+    /* As protocol_kind has it. */
+    void (*resolved)(void *context, struct instant now, unsigned endpoint,
+                     const struct address *addresses, size_t count,
+                     const char *why);
+};
+
+/* Borrows the loop for its life. NULL when memory is short. */
+struct connection *connection_new(struct loop *loop,
+                                  const struct connection_owner *owner);
 void connection_free(struct connection *c);
 
-/* For CONNECT and DISCONNECT. Closes what stands; connected() or failed() of
- * the owner follows, failed() perhaps from inside. */
+/* For the actions of a protocol. */
+void connection_resolve(struct connection *c, struct instant now,
+                        unsigned endpoint,
+                        const struct protocol_server *server);
+/* Closes what stands; connected() or failed() of the owner follows, failed()
+ * perhaps from inside. */
 void connection_start(struct connection *c, struct instant now,
-                      const struct config_remote *remote);
+                      unsigned endpoint, const struct protocol_server *server,
+                      const struct endpoint *to);
+void connection_aim(struct connection *c, unsigned endpoint,
+                    const struct endpoint *to);
 void connection_end(struct connection *c);
 
 /* The name that is being looked up, as resolver_waiting() has it. */
 bool connection_waiting(const struct connection *c, struct instant now,
-                        char out[CLIENT_WAITING_SIZE]);
+                        char out[PROTOCOL_WAITING_SIZE]);
 
 /* NULL while there is none. */
 struct uplink *connection_uplink(const struct connection *c);

@@ -7,34 +7,35 @@
 #ifndef VPN_PROFILE_H
 #define VPN_PROFILE_H
 
-#include "gateway/openvpn/config/config_parser.h"
-#include "gateway/openvpn/server/server_config_parser.h"
+#include "gateway/base/log.h"
+#include "gateway/vpn/protocol.h"
 
 enum { PROFILE_WHY_SIZE = 512 };
 
-/* Reads and parses. Each file that is read is noted, with where its content
- * goes, and one that a profile beside this one uses as well is warned of
- * (profile_files.h). True if the profile is usable; false with one error
- * reported at least. The caller clears *out in both cases. */
-MUST_USE bool profile_read(const char *path, config_report *report,
-                           void *context, struct config *out);
+/* Reads and parses, by the protocol whose profile it is. Each file that is
+ * read is noted, with where its content goes, and one that a profile beside
+ * this one uses as well is warned of (profile_files.h). As read() of
+ * protocol_kind: to be forgotten, NULL where there is nothing to show. */
+struct protocol_profile *profile_read(const char *path, protocol_report *report,
+                                      void *context, bool *usable);
 
-/* The same, with problems in the log as `check` prints them: FILE:LINE: error:
- * ... The first error, in the same form, is in `why` as well, which may be
- * NULL. */
-MUST_USE bool profile_load(const char *path, struct config *out,
-                           char why[PROFILE_WHY_SIZE]);
+/* NULL where it is not usable. Problems are in the log as `check` prints them:
+ * FILE:LINE: error: ... The first error, in the same form, is in `why` as well,
+ * which may be NULL. */
+struct protocol_profile *profile_load(const char *path,
+                                      char why[PROFILE_WHY_SIZE]);
 
 /* Only whether it would; errors are logged. */
 MUST_USE bool profile_usable(const char *path);
 
-/* A server's configuration, which is its administrator's own: the files that it
- * names may lie anywhere. The caller clears *out in both cases. */
-MUST_USE bool profile_load_server(const char *path, struct server_config *out);
+/* The text alone, of a file that may be a profile or a server's configuration.
+ * False after a report. */
+MUST_USE bool profile_read_text(const char *path, protocol_report *report,
+                                void *context, struct blob *text);
 
-/* A file that it named, again; with a NUL behind it. False, and the log says
- * why. */
-MUST_USE bool profile_read_again(const char *path, const char *file,
-                                 struct blob *out);
+/* A problem in that form, and the level to log it at. */
+enum log_level profile_problem(const char *path,
+                               enum protocol_severity severity, unsigned line,
+                               const char *text, char out[PROFILE_WHY_SIZE]);
 
 #endif

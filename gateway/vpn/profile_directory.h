@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "gateway/openvpn/config/config_parser.h"
+#include "gateway/base/blob.h"
 
 enum { PROFILE_FILE_MAX = 1 << 20 /* bytes, each file */ };
 

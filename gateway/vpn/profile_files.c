@@ -11,17 +11,20 @@
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 #include "gateway/vpn/profile_directory.h"
+#include "gateway/vpn/protocols.h"
 
-enum { TARGET_SIZE = CONFIG_HOST_SIZE + 64, TEXT_SIZE = 2 * LOG_QUOTE_SIZE };
+enum { TARGET_SIZE = PROTOCOL_HOST_SIZE + 64, TEXT_SIZE = 2 * LOG_QUOTE_SIZE };
 
 void profile_files_add(struct profile_files *f,
-                       const struct config_reference *reference,
+                       const struct protocol_reference *reference,
                        const struct stat *status)
 {
     if (f->count == PROFILE_FILES_MAX)
         return;
     struct profile_file *file = &f->files[f->count++];
     file->line = reference->line;
+    file->fate = reference->fate;
+    file->use = reference->use;
     file->device = status->st_dev;
     file->inode = status->st_ino;
     /* Cut where it is longer: it is only shown. */
@@ -31,57 +34,17 @@ void profile_files_add(struct profile_files *f,
 
 /* --- Where its content goes ---------------------------------------------- */
 
-static const struct {
-    const char *option;
-    enum profile_files_fate fate;
-    const char *text;
-} fates[] = {
-    {"auth-user-pass", PROFILE_FILES_SERVER,
-     "the name and password in it are sent to the server"},
-    {"http-proxy", PROFILE_FILES_PROXY,
-     "the name and password in it are sent, readable on the way, to the proxy"},
-    {"http-proxy-user-pass", PROFILE_FILES_PROXY,
-     "the name and password in it are sent, readable on the way, to the proxy"},
-    {"socks-proxy", PROFILE_FILES_PROXY,
-     "the name and password in it are sent, readable on the way, to the proxy"},
-    {"cert", PROFILE_FILES_SHOWN, "it is shown to the server"},
-    {"extra-certs", PROFILE_FILES_SHOWN, "it is shown to the server"},
-    {"pkcs12", PROFILE_FILES_SHOWN,
-     "its certificate is shown, its key stays here and proves who we are, to "
-     "the server"},
-    {"key", PROFILE_FILES_SHOWN,
-     "it stays here, and proves who we are to the server"},
-    {"tls-crypt-v2", PROFILE_FILES_SHOWN,
-     "its key stays here, its wrapped part is sent to the server"},
-};
-
-enum { FATES = sizeof fates / sizeof *fates };
-
-static size_t find_fate(const char *option)
-{
-    size_t i = 0;
-    while (i < FATES && strcmp(fates[i].option, option) != 0)
-        i++;
-    return i;
-}
-
-enum profile_files_fate profile_files_fate(const char *option)
-{
-    size_t i = find_fate(option);
-    return i < FATES ? fates[i].fate : PROFILE_FILES_STAYS;
-}
-
 /* " HOST port N and M more", or "" where the profile has none. */
-static void name_target(const struct config *profile, bool proxy,
+static void name_target(const struct protocol_profile *profile, bool proxy,
                         char out[TARGET_SIZE])
 {
     const char *host = NULL;
     unsigned port = 0;
     size_t more = 0;
-    for (size_t i = 0; i < profile->remote_count; i++) {
-        const struct config_remote *r = &profile->remotes[i];
+    for (size_t i = 0; i < profile->server_count; i++) {
+        const struct protocol_server *r = &profile->servers[i];
         const char *other = proxy ? r->proxy.host : r->host;
-        if (proxy && r->proxy.kind == CONFIG_PROXY_NONE)
+        if (!other || (proxy && r->proxy.kind == PROTOCOL_PROXY_NONE))
             continue;
         if (!host) {
             host = other;
@@ -98,21 +61,19 @@ static void name_target(const struct config *profile, bool proxy,
 }
 
 void profile_files_tell(const struct profile_files *f,
-                        const struct config *profile, config_report *report,
-                        void *context)
+                        const struct protocol_profile *profile,
+                        protocol_report *report, void *context)
 {
     for (size_t i = 0; i < f->count; i++) {
         const struct profile_file *file = &f->files[i];
         char quoted[LOG_QUOTE_SIZE], target[TARGET_SIZE] = "";
         char text[TEXT_SIZE + TARGET_SIZE];
-        size_t fate = find_fate(file->option);
-        if (fate < FATES)
-            name_target(profile, fates[fate].fate == PROFILE_FILES_PROXY,
-                        target);
+        if (file->fate != PROTOCOL_FATE_STAYS)
+            name_target(profile, file->fate == PROTOCOL_FATE_PROXY, target);
         snprintf(text, sizeof text, "`%s' is read for `%s': %s%s",
                  log_quote(quoted, bytes_of_text(file->path)), file->option,
-                 fate < FATES ? fates[fate].text : "it stays here", target);
-        report(context, CONFIG_NOTE, file->line, text);
+                 file->use, target);
+        report(context, PROTOCOL_NOTE, file->line, text);
     }
 }
 
@@ -125,7 +86,7 @@ struct neighbour {
 };
 
 static const char *look_at(void *context,
-                           const struct config_reference *reference,
+                           const struct protocol_reference *reference,
                            struct blob *out)
 {
     struct neighbour *n = context;
@@ -145,8 +106,8 @@ static const char *look_at(void *context,
     return "it is only looked at";
 }
 
-static void ignore(void *context, enum config_severity severity, unsigned line,
-                   const char *text)
+static void ignore(void *context, enum protocol_severity severity,
+                   unsigned line, const char *text)
 {
     (void)context, (void)severity, (void)line, (void)text;
 }
@@ -154,15 +115,13 @@ static void ignore(void *context, enum config_severity severity, unsigned line,
 static void find_files(struct neighbour *n, const char *path,
                        const struct blob *text)
 {
-    const struct config_parser_env env = {ignore, look_at, n, NULL};
-    struct config *config = calloc(1, sizeof *config);
-    if (!config)
-        return;
+    const struct protocol_reader reader = {n, ignore, look_at};
+    struct bytes content = bytes_of(text->data, text->size);
+    const struct protocol_kind *kind = protocols_find(content);
+    bool usable;
     profile_directory_open(&n->directory, path, false);
-    (void)!config_parse(bytes_of(text->data, text->size), path, &env, config);
+    kind->forget(kind->read(content, path, &reader, &usable));
     profile_directory_close(&n->directory);
-    config_clear(config);
-    free(config);
 }
 
 /* What a profile is compared with. */
@@ -172,7 +131,7 @@ struct search {
     struct stat self;
     size_t looked_at;
     bool told[PROFILE_FILES_MAX];
-    config_report *report;
+    protocol_report *report;
     void *context;
 };
 
@@ -185,7 +144,7 @@ static void tell_shared(struct search *s, size_t i, const char *other)
              "of one provider, give each a directory of its own",
              log_quote(quoted[0], bytes_of_text(s->files->files[i].path)),
              log_quote(quoted[1], bytes_of_text(other)));
-    s->report(s->context, CONFIG_WARNING, s->files->files[i].line, text);
+    s->report(s->context, PROTOCOL_WARNING, s->files->files[i].line, text);
 }
 
 static void compare(struct search *s, const struct profile_files *others,
@@ -193,7 +152,7 @@ static void compare(struct search *s, const struct profile_files *others,
 {
     for (size_t i = 0; i < s->files->count; i++) {
         const struct profile_file *f = &s->files->files[i];
-        if (s->told[i] || profile_files_fate(f->option) == PROFILE_FILES_STAYS)
+        if (s->told[i] || f->fate == PROTOCOL_FATE_STAYS)
             continue;
         for (size_t k = 0; k < others->count && !s->told[i]; k++)
             if (others->files[k].device == f->device &&
@@ -257,15 +216,14 @@ static void look_around(struct search *s, const char *directory,
 }
 
 void profile_files_warn(const struct profile_files *f, const char *path,
-                        config_report *report, void *context)
+                        protocol_report *report, void *context)
 {
     struct search s = {
         .files = f, .path = path, .report = report, .context = context};
     struct profile_directory directory;
     bool any = false;
     for (size_t i = 0; i < f->count; i++)
-        any = any ||
-              profile_files_fate(f->files[i].option) != PROFILE_FILES_STAYS;
+        any = any || f->files[i].fate != PROTOCOL_FATE_STAYS;
     if (!any || stat(path, &s.self) != 0)
         return;
     profile_directory_open(&directory, path, false);

@@ -2,7 +2,6 @@
 
 #include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -85,27 +84,31 @@ static void set_why(struct profiles_entry *e, const char *why)
     memcpy(e->why, text, sizeof text);
 }
 
-/* False, with a reason; `broken` where other settings would not help. */
-static bool read_and_fit(struct profiles_entry *e, const char *directory,
-                         const struct vm_config *settings,
-                         struct config *profile)
+/* With the settings put over it. NULL, with a reason; `broken' where other
+ * settings would not help. */
+static struct protocol_profile *read_and_fit(struct profiles_entry *e,
+                                             const char *directory,
+                                             const struct vm_config *settings)
 {
-    const char *why;
+    const char *why = vm_config_obstacle(settings);
     e->broken =
         directory && e->path[0] &&
         !profile_directory_holds(directory, e->path + strlen(directory) + 1);
     if (e->broken) {
         set_why(e, "it lies outside of the directory of profiles; copy it "
                    "there");
-        return false;
+        return NULL;
     }
-    e->broken = !profile_load(e->path, profile, e->why);
+    struct protocol_profile *profile = profile_load(e->path, e->why);
+    e->broken = !profile;
     if (e->broken)
-        return false;
-    if (vm_config_apply(settings, profile, &why))
-        return true;
+        return NULL;
+    struct protocol_overlay overlay = vm_config_overlay(settings);
+    if (!why && profile->kind->overlay(profile, &overlay, &why))
+        return profile;
     set_why(e, why);
-    return false;
+    profile->kind->forget(profile);
+    return NULL;
 }
 
 static bool offer(struct profiles_entry *e, const char *directory,
@@ -118,17 +121,10 @@ static bool offer(struct profiles_entry *e, const char *directory,
         return false;
     e->stamp = stamp;
 
-    struct config *profile = calloc(1, sizeof *profile);
-    if (!profile) {
-        set_why(e, "out of memory");
+    struct protocol_profile *profile = read_and_fit(e, directory, settings);
+    if (!profile)
         return false;
-    }
-    if (!read_and_fit(e, directory, settings, profile)) {
-        config_clear(profile);
-        free(profile);
-        return false;
-    }
-    char why[CLIENT_WHY_SIZE] = "";
+    char why[PROTOCOL_WHY_SIZE] = "";
     e->broken = !take(context, profile, why);
     e->why[0] = '\0';
     if (e->broken)

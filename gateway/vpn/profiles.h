@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "gateway/dom0/vm_config.h"
-#include "gateway/openvpn/client/client.h"
 #include "gateway/vpn/profile.h"
 
 enum { PROFILES_MAX = VM_CONFIG_PROFILES_MAX, PROFILES_PATH_SIZE = 1024 };
@@ -50,11 +49,11 @@ enum profiles_outcome {
     PROFILES_NONE,     /* none is wanted */
 };
 
-/* Takes a profile with the settings put over it, from the heap, to be cleared
- * and freed in any case; false to refuse it, because of its keys: `why`, which
- * is "" before, says which. */
-typedef bool profiles_take(void *context, struct config *profile,
-                           char why[CLIENT_WHY_SIZE]);
+/* Takes a profile with the settings put over it, to be forgotten in any case;
+ * false to refuse it, because of its keys: `why`, which is "" before, says
+ * which. */
+typedef bool profiles_take(void *context, struct protocol_profile *profile,
+                           char why[PROTOCOL_WHY_SIZE]);
 
 /* Offers the profiles from `from` on, round to the one before it, until one is
  * taken. A broken one is not read again before its file changes. */

@@ -16,6 +16,7 @@ enum {
 struct vpn {
     struct loop *loop;
     struct vpn_owner owner;
+    struct vpn_tunnel_owner tunnel;
     struct vpn_options options;
     struct profiles profiles;
     struct vm_config settings;     /* as they were looked at last */
@@ -28,7 +29,8 @@ struct vpn {
     struct loop_timer look;     /* whether a file can be used now */
     struct route_watch *routes; /* or NULL: it has to do without */
     struct drop_counters drops; /* of clients gone by */
-    struct instant since;       /* of being blocked */
+    int64_t stamp;        /* protocol_env's latest_stamp, of all profiles */
+    struct instant since; /* of being blocked */
     char blocked[REASON_SIZE];
     bool started, stopping;
     bool overlay_changed; /* remote, proxy or user name */
@@ -36,9 +38,9 @@ struct vpn {
 
 static bool is_stopped(const struct vpn *v)
 {
-    struct client_status status;
+    struct protocol_status status;
     vpn_client_status(v->client, &status);
-    return status.state == CLIENT_STOPPED;
+    return status.state == VPN_STATE_STOPPED;
 }
 
 /* --- The next attempt ---------------------------------------------------- */
@@ -52,38 +54,20 @@ static void follow_plan(struct vpn *v)
 
 /* --- What the client says ------------------------------------------------ */
 
-static void client_up(void *context, struct instant now,
-                      const struct tunnel *tunnel)
+static void client_connected(void *context, const struct endpoint *server)
 {
-    struct vpn *v = context;
-    if (!tunnel_has_route(tunnel))
-        log_warn("vpn: " VPN_NO_ROUTE);
-    v->owner.up(v->owner.context, now, tunnel);
-}
-
-static void client_down(void *context, struct instant now)
-{
-    struct vpn *v = context;
-    v->owner.down(v->owner.context, now);
-}
-
-static void client_received(void *context, struct instant now,
-                            struct burst *burst)
-{
-    struct vpn *v = context;
-    v->owner.received(v->owner.context, now, burst);
+    const struct vpn *v = context;
+    if (v->routes)
+        route_watch_follow(v->routes, &server->address);
 }
 
 static void client_changed(void *context, struct instant now,
-                           const struct client_status *status)
+                           const struct protocol_status *status)
 {
     struct vpn *v = context;
-    v->owner.state(v->owner.context, now, status->vpn_state,
-                   status->state == CLIENT_UP ? NULL : status->last_error);
-    const struct uplink *uplink =
-        v->client ? vpn_client_uplink(v->client) : NULL;
-    if (v->routes && uplink && status->state == CLIENT_NEGOTIATING)
-        route_watch_follow(v->routes, &uplink->server.address);
+    bool connected = status->state == VPN_STATE_CONNECTED;
+    v->owner.state(v->owner.context, now, status->state,
+                   connected ? NULL : status->last_error);
     vpn_retry_told(&v->retry, now, status, profiles_others(&v->profiles));
     follow_plan(v);
 }
@@ -110,7 +94,7 @@ static void retire(struct vpn *v, struct instant now)
     loop_timer_set(&v->attempt, INSTANT_NEVER);
     if (!v->client)
         return;
-    struct client_status status;
+    struct protocol_status status;
     vpn_client_status(v->client, &status);
     for (unsigned i = 0; i < DROP_COUNT; i++)
         v->drops.count[i] += status.drops->count[i];
@@ -133,19 +117,18 @@ static void block(struct vpn *v, struct instant now, const char *why)
 }
 
 /* For profiles_pick(). */
-static bool take(void *context, struct config *profile,
-                 char why[CLIENT_WHY_SIZE])
+static bool take(void *context, struct protocol_profile *profile,
+                 char why[PROTOCOL_WHY_SIZE])
 {
     struct vpn *v = context;
     const struct vpn_client_owner owner = {
         .context = v,
-        .up = client_up,
-        .down = client_down,
-        .received = client_received,
+        .connected = client_connected,
         .state = client_changed,
         .stopped = client_stopped,
     };
-    v->next = vpn_client_new(v->loop, profile, &owner, why);
+    v->next =
+        vpn_client_new(v->loop, profile, &v->stamp, &owner, &v->tunnel, why);
     return v->next != NULL;
 }
 
@@ -231,7 +214,7 @@ static void look_again(void *context, struct instant now)
 
 static void next_profile(struct vpn *v, struct instant now)
 {
-    struct client_status status;
+    struct protocol_status status;
     vpn_client_status(v->client, &status);
     profiles_failed(&v->profiles, v->path,
                     status.last_error ? status.last_error : "it failed");
@@ -248,8 +231,8 @@ static void perform(struct vpn *v, struct instant now,
     case VPN_RETRY_AGAIN:
         vpn_client_end_pause(v->client, now);
         break;
-    case VPN_RETRY_RECONNECT:
-        vpn_client_reconnect(v->client, now);
+    case VPN_RETRY_WAY_CHANGED:
+        vpn_client_way_changed(v->client, now);
         break;
     case VPN_RETRY_NEXT_PROFILE:
         next_profile(v, now);
@@ -277,7 +260,7 @@ static void way_changed(void *context, struct instant now)
 {
     struct vpn *v = context;
     enum vpn_retry_action action = vpn_retry_way_changed(&v->retry, now);
-    if (action == VPN_RETRY_RECONNECT)
+    if (action == VPN_RETRY_WAY_CHANGED)
         log_info("vpn: there is another way to the server: reconnecting");
     perform(v, now, action);
 }
@@ -398,13 +381,15 @@ struct vpn_view vpn_view(const struct vpn *v)
 /* --- Opening and closing ------------------------------------------------- */
 
 struct vpn *vpn_new(struct loop *loop, const struct vpn_options *options,
-                    const struct vpn_owner *owner)
+                    const struct vpn_owner *owner,
+                    const struct vpn_tunnel_owner *tunnel)
 {
     struct vpn *v = calloc(1, sizeof *v);
     if (!v)
         return NULL;
     v->loop = loop;
     v->owner = *owner;
+    v->tunnel = *tunnel;
     v->options = *options;
     v->since = loop_now(loop);
     snprintf(v->blocked, sizeof v->blocked, "waiting for the settings of dom0");

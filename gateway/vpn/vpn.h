@@ -1,11 +1,11 @@
 /*
- * The VPN side of the gateway: the profile in force, the OpenVPN client made
- * of it, the connection that the client asks for, and the questions that it
+ * The VPN side of the gateway: the profile in force, the protocol at work that
+ * is made of it, the connection that it asks for, and the questions that it
  * has for a person. Packets of qubes go in through vpn_send() and come out
  * through received(); there is no other way to an uplink.
  *
- *   vpn_send -> client_seal -> uplink
- *   uplink -> client_open -> received
+ *   vpn_send -> seal -> uplink
+ *   uplink -> open -> received
  *
  * Profile and settings may become others while it runs. Then a new client is
  * made first; if that works the old one says goodbye and the new one
@@ -19,17 +19,9 @@
 #ifndef VPN_VPN_H
 #define VPN_VPN_H
 
-#include "gateway/base/tunnel.h"
-#include "gateway/base/vpn_state.h"
 #include "gateway/event/loop.h"
-#include "gateway/packet/burst.h"
 #include "gateway/vpn/profiles.h"
 #include "gateway/vpn/vpn_client.h"
-
-/* Of a tunnel without tunnel_has_route(), for a person. */
-#define VPN_NO_ROUTE                                                           \
-    "the server offers no route, so qubes reach nothing, or its own network "  \
-    "at most: `redirect-gateway def1' in the profile sends all through it"
 
 struct vpn; /* heap */
 
@@ -37,11 +29,6 @@ struct vpn; /* heap */
  * free it. */
 struct vpn_owner {
     void *context;
-    /* The tunnel stands, or is another than before. */
-    void (*up)(void *context, struct instant now, const struct tunnel *tunnel);
-    void (*down)(void *context, struct instant now);
-    /* Packets, opened in place; those with a drop reason are none. */
-    void (*received)(void *context, struct instant now, struct burst *burst);
     /* The state is another, or the same once more for another reason; `why',
      * which may be NULL, is for a person. */
     void (*state)(void *context, struct instant now, enum vpn_state state,
@@ -58,10 +45,11 @@ struct vpn_options {
     bool serves_on;
 };
 
-/* Borrows the loop and all of the options for its life; `owner` is copied.
+/* Borrows the loop and all of the options for its life; The owners are copied.
  * NULL when memory is short. */
 struct vpn *vpn_new(struct loop *loop, const struct vpn_options *options,
-                    const struct vpn_owner *owner);
+                    const struct vpn_owner *owner,
+                    const struct vpn_tunnel_owner *tunnel);
 void vpn_free(struct vpn *v);
 
 /* Settings are known: looks for a profile and connects. Nothing below does

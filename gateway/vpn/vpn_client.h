@@ -1,44 +1,61 @@
 /*
- * One OpenVPN client in the loop: made of one profile, with the connection
- * that it asks for and its question to a person. It performs what the client
- * says; which client there is, is decided in vpn.c.
+ * One protocol at work in the loop: made of one profile, with the connection
+ * that it asks for and its question to a person. It performs what the protocol
+ * says; which one there is, is decided in vpn.c.
  */
 #ifndef VPN_VPN_CLIENT_H
 #define VPN_VPN_CLIENT_H
 
-#include "gateway/base/tunnel.h"
 #include "gateway/event/loop.h"
-#include "gateway/openvpn/client/client.h"
-#include "gateway/packet/burst.h"
 #include "gateway/uplink/uplink.h"
+#include "gateway/vpn/protocol.h"
 
 struct vpn_client; /* heap */
 
-/* None of these may free it. */
-struct vpn_client_owner {
+/* Of a tunnel without tunnel_has_route(), for a person. */
+#define VPN_CLIENT_NO_ROUTE                                                    \
+    "the server offers no route, so qubes reach nothing, or its own network "  \
+    "at most: `redirect-gateway def1' in the profile sends all through it"
+
+/* The tunnel, for what is above all of vpn. None of these may free it. */
+struct vpn_tunnel_owner {
     void *context;
-    /* The tunnel stands, or is another than before. */
+    /* It stands, or is another than before. */
     void (*up)(void *context, struct instant now, const struct tunnel *tunnel);
     void (*down)(void *context, struct instant now);
     /* Packets, opened in place; those with a drop reason are none. */
-    void (*received)(void *context, struct instant now, struct burst *burst);
-    /* It is in another state. */
+    void (*received)(void *packets, struct instant now, struct burst *burst);
+    void *packets; /* the context of received() */
+};
+
+/* What becomes of the client, for who decides. None of these may free it. */
+struct vpn_client_owner {
+    void *context;
+    /* Its uplink stands, to there. */
+    void (*connected)(void *context, const struct endpoint *server);
+    /* It is in another state, or made one more attempt. */
     void (*state)(void *context, struct instant now,
-                  const struct client_status *status);
+                  const struct protocol_status *status);
     /* Nothing more will happen with it. */
     void (*stopped)(void *context, struct instant now, const char *why);
 };
 
-/* Takes the profile, from the heap, in any case. NULL when memory is short or
- * its keys cannot be used: `why` and the log say which. `owner` is copied. */
-struct vpn_client *vpn_client_new(struct loop *loop, struct config *profile,
+/* Takes the profile in any case. NULL when memory is short or its keys cannot
+ * be used: `why` and the log say which. `stamp` is protocol_env's
+ * latest_stamp. Owners are copied. */
+struct vpn_client *vpn_client_new(struct loop *loop,
+                                  struct protocol_profile *profile,
+                                  int64_t *stamp,
                                   const struct vpn_client_owner *owner,
-                                  char why[CLIENT_WHY_SIZE]);
+                                  const struct vpn_tunnel_owner *tunnel,
+                                  char why[PROTOCOL_WHY_SIZE]);
 /* Says nothing to anybody. */
 void vpn_client_free(struct vpn_client *c);
 
 void vpn_client_start(struct vpn_client *c, struct instant now);
 void vpn_client_reconnect(struct vpn_client *c, struct instant now);
+/* The machine slept, or there is another way to the servers. */
+void vpn_client_way_changed(struct vpn_client *c, struct instant now);
 /* Ends a pause, if there is one. */
 void vpn_client_end_pause(struct vpn_client *c, struct instant now);
 /* Says goodbye; stopped() follows, perhaps from inside. */
@@ -59,17 +76,17 @@ void vpn_client_send(struct vpn_client *c, struct instant now,
                      struct burst *burst);
 
 /* Borrowed until the next call. */
-void vpn_client_status(const struct vpn_client *c, struct client_status *out);
+void vpn_client_status(const struct vpn_client *c, struct protocol_status *out);
 /* What is waited for, and what may be the reason: for a person. False where
  * nothing is, or not for long. */
 bool vpn_client_waiting(const struct vpn_client *c, struct instant now,
-                        char out[CLIENT_WAITING_SIZE]);
-const struct config *vpn_client_profile(const struct vpn_client *c);
+                        char out[PROTOCOL_WAITING_SIZE]);
+const struct protocol_profile *vpn_client_profile(const struct vpn_client *c);
 /* What a login would answer, or NULL. */
 const char *vpn_client_question(const struct vpn_client *c);
 /* NULL while there is none. */
 const struct uplink *vpn_client_uplink(const struct vpn_client *c);
-/* What was dropped, but by the client itself: see its status. */
+/* What was dropped, but by the protocol itself: see its status. */
 void vpn_client_add_drops(const struct vpn_client *c,
                           struct drop_counters *sum);
 

@@ -21,8 +21,8 @@ static void plan_nothing(struct vpn_retry *r)
 void vpn_retry_reset(struct vpn_retry *r)
 {
     plan_nothing(r);
-    r->state = CLIENT_IDLE;
-    r->answers = 0;
+    r->state = VPN_STATE_BLOCKED;
+    r->answers = r->rounds = 0;
 }
 
 /* As for the servers of one profile: patient at first. */
@@ -53,30 +53,39 @@ static void answered(struct vpn_retry *r)
 }
 
 void vpn_retry_told(struct vpn_retry *r, struct instant now,
-                    const struct client_status *status, size_t others)
+                    const struct protocol_status *status, size_t others)
 {
+    bool round = status->rounds > r->rounds;
+    /* A protocol that never pauses begins its next try at any time. */
+    bool goes_on = r->state == VPN_STATE_CONNECTING &&
+                   status->state == VPN_STATE_CONNECTING && !round;
     r->state = status->state;
-    if (status->state == CLIENT_STOPPED)
+    if (status->state == VPN_STATE_STOPPED)
         return; /* vpn_retry_stopped() says more */
-    if (status->answers != r->answers || status->state == CLIENT_UP)
+    if (status->answers != r->answers || status->state == VPN_STATE_CONNECTED)
         answered(r);
     r->answers = status->answers;
-    plan_nothing(r);
-    if (status->state == CLIENT_UP)
+    r->rounds = status->rounds;
+    if (status->state == VPN_STATE_CONNECTED)
         r->fruitless = 0;
-    if (status->state != CLIENT_PAUSING)
+    if (r->turn && goes_on)
         return;
-    r->planned = status->next_try;
-    r->wanted = status->wanted_try;
-    r->asked = status->asked_try;
-    if (status->rounds > 0 && others > 0)
-        await_turn(r, now, status->next_try, others);
+    plan_nothing(r);
+    if (status->state == VPN_STATE_WAITING_TO_RETRY) {
+        r->planned = status->next_try;
+        r->wanted = status->wanted_try;
+        r->asked = status->asked_try;
+        if (status->rounds > 0 && others > 0)
+            await_turn(r, now, status->next_try, others);
+    } else if (status->state == VPN_STATE_CONNECTING && round && others > 0) {
+        await_turn(r, now, now, others);
+    }
 }
 
 void vpn_retry_stopped(struct vpn_retry *r, struct instant now, size_t others)
 {
     plan_nothing(r);
-    r->state = CLIENT_STOPPED;
+    r->state = VPN_STATE_STOPPED;
     if (others > 0)
         await_turn(
             r, now,
@@ -91,7 +100,7 @@ static struct instant later(struct instant a, struct instant b)
 
 bool vpn_retry_wanted(struct vpn_retry *r, struct instant now)
 {
-    if (r->state != CLIENT_PAUSING || instant_is_never(r->wanted))
+    if (r->state != VPN_STATE_WAITING_TO_RETRY || instant_is_never(r->wanted))
         return false;
     struct instant when = later(later(now, r->wanted), r->wish);
     /* What is planned already comes no later. */
@@ -109,30 +118,28 @@ enum vpn_retry_action vpn_retry_way_changed(struct vpn_retry *r,
                                             struct instant now)
 {
     switch (r->state) {
-    case CLIENT_IDLE:
-    case CLIENT_STOPPED:
-    case CLIENT_AWAIT_CREDENTIALS: /* a person is waited for, no way */
-    case CLIENT_STATE_COUNT:
+    case VPN_STATE_BLOCKED:
+    case VPN_STATE_STOPPED:
+    case VPN_STATE_WAITING_FOR_LOGIN: /* a person is waited for, no way */
+    case VPN_STATE_COUNT:
         return VPN_RETRY_NOTHING;
-    case CLIENT_PAUSING:
+    case VPN_STATE_WAITING_TO_RETRY:
         if (instant_reached(now, r->asked))
             break;
         r->next =
             instant_earlier(r->asked, instant_earlier(r->planned, r->next));
         return VPN_RETRY_NOTHING;
-    case CLIENT_CONNECTING:
-    case CLIENT_NEGOTIATING:
-    case CLIENT_AWAIT_PUSH_REPLY:
-    case CLIENT_UP:
+    case VPN_STATE_CONNECTING:
+    case VPN_STATE_CONNECTED:
         break;
     }
     plan_nothing(r);
-    return VPN_RETRY_RECONNECT;
+    return VPN_RETRY_WAY_CHANGED;
 }
 
 bool vpn_retry_holds(const struct vpn_retry *r)
 {
-    return r->turn;
+    return r->turn && r->state == VPN_STATE_WAITING_TO_RETRY;
 }
 
 struct instant vpn_retry_deadline(const struct vpn_retry *r)

@@ -16,7 +16,7 @@
 #ifndef VPN_VPN_RETRY_H
 #define VPN_VPN_RETRY_H
 
-#include "gateway/openvpn/client/client.h"
+#include "gateway/vpn/protocol.h"
 
 enum {
     VPN_RETRY_PAUSE_MOST = 30,   /* s, between profiles */
@@ -28,20 +28,21 @@ enum {
 enum vpn_retry_action {
     VPN_RETRY_NOTHING,
     VPN_RETRY_AGAIN,        /* the client's pause is over */
-    VPN_RETRY_RECONNECT,    /* the profile in force, from its beginning */
+    VPN_RETRY_WAY_CHANGED,  /* what stood may be gone */
     VPN_RETRY_NEXT_PROFILE, /* it is another profile's turn */
 };
 
 struct vpn_retry {
-    enum client_state state;
+    enum vpn_state state;
     bool turn;              /* the next attempt is another profile's */
     struct instant next;    /* planned here; NEVER: the client's plan holds */
     struct instant planned; /* as it was, before anything brought it forward */
-    struct instant wanted;  /* as in client_status */
-    struct instant asked;   /* as in client_status */
+    struct instant wanted;  /* as in protocol_status */
+    struct instant asked;   /* as in protocol_status */
     struct instant wish;    /* no attempt because of a qube before */
     struct duration wish_pause;
-    uint64_t answers;   /* as in client_status */
+    uint64_t answers;   /* as in protocol_status, */
+    uint64_t rounds;    /* and this */
     uint64_t fruitless; /* profiles since the tunnel was up */
 };
 
@@ -52,7 +53,7 @@ void vpn_retry_reset(struct vpn_retry *r);
 /* What the client says when its state is another. `others` is how many other
  * profiles could be tried. */
 void vpn_retry_told(struct vpn_retry *r, struct instant now,
-                    const struct client_status *status, size_t others);
+                    const struct protocol_status *status, size_t others);
 /* The client stopped for good, but the gateway goes on. */
 void vpn_retry_stopped(struct vpn_retry *r, struct instant now, size_t others);
 /* A packet of a qube was refused because there is no tunnel. True if that

@@ -28,6 +28,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/openvpn/client/client.h"
+#include "gateway/openvpn/client/client_profile.h"
 #include "gateway/process/randomness.h"
 #include "gateway/uplink/socket_name.h"
 #include "gateway/vpn/profile.h"
@@ -52,7 +53,8 @@ struct one {
 };
 
 struct crowd {
-    struct config config;
+    struct protocol_profile *profile;
+    const struct config *config;
     struct one *all;
     size_t count, started, up;
     int epoll;
@@ -214,7 +216,7 @@ static void start_more(struct crowd *c)
 {
     while (c->started < c->count && c->started < c->up + AT_ONCE) {
         struct one *o = &c->all[c->started++];
-        o->client = client_new(&c->config, &env, NULL);
+        o->client = client_new(c->config, &env, NULL);
         if (!o->client)
             fail("client_new");
         client_start(o->client, now());
@@ -439,7 +441,7 @@ static void flood(const char *namespace, const struct endpoint *server)
 static void move_under_flood(struct crowd *c, unsigned seconds,
                              const char *namespace, double most)
 {
-    const struct config_remote *remote = &c->config.remotes[0];
+    const struct config_remote *remote = &c->config->remotes[0];
     struct endpoint server = {.port = remote->port};
     struct rusage used;
     double offered = most * FLOOD_LOAD / 100;
@@ -472,8 +474,10 @@ static void open_crowd(struct crowd *c, const char *profile, size_t clients)
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (!profile_load(profile, &c->config, NULL))
+    c->profile = profile_load(profile, NULL);
+    if (!c->profile)
         exit(2);
+    c->config = client_profile_config(c->profile);
     c->all = calloc(clients, sizeof *c->all);
     c->memory = malloc(UINT16_MAX);
     c->epoll = epoll_create1(0);

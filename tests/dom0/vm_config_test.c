@@ -53,21 +53,21 @@ static void good_values_are_read(void **state)
     assert_int_equal(v->profile_count, 2);
     assert_string_equal(v->profiles[0], "work.ovpn");
     assert_string_equal(v->profiles[1], "home.ovpn");
-    assert_int_equal(v->remote_count, 4);
-    assert_string_equal(v->remotes[0].host, "vpn.example.com");
-    assert_int_equal(v->remotes[0].port, 443);
-    assert_int_equal(v->remotes[0].protocol, CONFIG_TCP);
-    assert_string_equal(v->remotes[1].host, "192.0.2.1");
-    assert_int_equal(v->remotes[1].port, 0);
-    assert_int_equal(v->remotes[1].protocol, -1);
-    assert_string_equal(v->remotes[2].host, "2001:db8::1");
-    assert_int_equal(v->remotes[2].port, 1195);
-    assert_string_equal(v->remotes[3].host, "2001:db8::2");
-    assert_int_equal(v->remotes[3].protocol, CONFIG_UDP);
-    assert_int_equal(v->proxy, CONFIG_PROXY_SOCKS);
-    assert_string_equal(v->proxy_server.host, "10.0.0.1");
-    assert_int_equal(v->proxy_server.port, 1080);
-    assert_string_equal(v->username, "a b");
+    assert_int_equal(v->overlay.server_count, 4);
+    assert_string_equal(v->overlay.servers[0].host, "vpn.example.com");
+    assert_int_equal(v->overlay.servers[0].port, 443);
+    assert_int_equal(v->overlay.servers[0].transport, PROTOCOL_TCP);
+    assert_string_equal(v->overlay.servers[1].host, "192.0.2.1");
+    assert_int_equal(v->overlay.servers[1].port, 0);
+    assert_int_equal(v->overlay.servers[1].transport, PROTOCOL_ANY_TRANSPORT);
+    assert_string_equal(v->overlay.servers[2].host, "2001:db8::1");
+    assert_int_equal(v->overlay.servers[2].port, 1195);
+    assert_string_equal(v->overlay.servers[3].host, "2001:db8::2");
+    assert_int_equal(v->overlay.servers[3].transport, PROTOCOL_UDP);
+    assert_int_equal(v->overlay.proxy, PROTOCOL_PROXY_SOCKS);
+    assert_string_equal(v->overlay.proxy_server.host, "10.0.0.1");
+    assert_int_equal(v->overlay.proxy_server.port, 1080);
+    assert_string_equal(v->overlay.username, "a b");
     assert_int_equal(v->resolver_count, 2);
     assert_int_equal(v->mtu, 1300);
     assert_true(v->ipv6);
@@ -185,17 +185,11 @@ static void a_wrong_value_without_one_before_opens_nothing(void **state)
         VM_CONFIG_PROFILE, VM_CONFIG_REMOTE, VM_CONFIG_PROXY};
     for (size_t i = 0; i < sizeof deciding / sizeof *deciding; i++) {
         struct vm_config c = {0};
-        struct config profile;
-        const char *why;
-        config_init(&profile);
         assert_null(vm_config_obstacle(&c));
         assert_true(set(&c, deciding[i], "/"));
-        assert_non_null(vm_config_obstacle(&c));
-        assert_false(vm_config_apply(&c, &profile, &why));
-        assert_ptr_equal(why, c.why[deciding[i]]);
+        assert_ptr_equal(vm_config_obstacle(&c), c.why[deciding[i]]);
         assert_true(vm_config_unset(&c, deciding[i]));
         assert_null(vm_config_obstacle(&c));
-        config_clear(&profile);
     }
 
     struct vm_config c = {0};
@@ -273,101 +267,32 @@ static void a_tunnel_becomes_narrower_only(void **state)
     assert_int_equal(c.states[VM_CONFIG_DNS], VM_CONFIG_KEPT);
 }
 
-/* As config_parser leaves it: two UDP remotes behind a proxy with a name. */
-static void make_profile(struct config *profile)
-{
-    config_init(profile);
-    profile->remotes = calloc(2, sizeof *profile->remotes);
-    profile->remote_count = 2;
-    for (int i = 0; i < 2; i++) {
-        struct config_remote *r = &profile->remotes[i];
-        config_remote_init(r);
-        strcpy(r->host, "profile.example.com");
-        r->port = 1194;
-        r->family = ADDRESS_IPV4;
-        r->proxy.kind = CONFIG_PROXY_HTTP;
-        assert_true(config_set_text(&r->proxy.username, bytes_of_text("u")));
-        assert_true(blob_set(&r->wrap_key, bytes_of_text("the key")));
-    }
-    profile->remotes[1].protocol = CONFIG_TCP;
-    profile->auth_user_pass = true;
-    assert_true(config_set_text(&profile->username, bytes_of_text("alice")));
-    assert_true(config_set_text(&profile->password, bytes_of_text("secret")));
-}
-
-static void servers_replace_those_of_the_profile(void **state)
+static void what_is_in_force_is_put_over_a_profile(void **state)
 {
     (void)state;
     struct vm_config c = {0};
-    struct config profile;
-    const char *why;
-    make_profile(&profile);
-    assert_true(vm_config_apply(&c, &profile, &why));
-    assert_int_equal(profile.remote_count, 2);
-    assert_string_equal(profile.remotes[0].host, "profile.example.com");
+    struct protocol_overlay o = vm_config_overlay(&c);
+    assert_int_equal(o.server_count, 0);
+    assert_int_equal(o.proxy, PROTOCOL_PROXY_NONE);
+    assert_string_equal(o.username, "");
 
-    set(&c, VM_CONFIG_REMOTE, "a.example.com b.example.com:443/tcp [::1]:7");
-    assert_true(vm_config_apply(&c, &profile, &why));
-    assert_int_equal(profile.remote_count, 3);
-    assert_string_equal(profile.remotes[0].host, "a.example.com");
-    assert_int_equal(profile.remotes[0].port, 1194);
-    assert_int_equal(profile.remotes[0].protocol, CONFIG_UDP);
-    assert_int_equal(profile.remotes[0].family, ADDRESS_NONE);
-    assert_int_equal(profile.remotes[1].port, 443);
-    assert_int_equal(profile.remotes[1].protocol, CONFIG_TCP);
-    assert_string_equal(profile.remotes[2].host, "::1");
-    for (int i = 0; i < 3; i++) {
-        /* Each with a key of its own, of the same content. */
-        assert_int_equal(profile.remotes[i].wrap_key.size, 7);
-        assert_memory_equal(profile.remotes[i].wrap_key.data, "the key", 7);
-        assert_string_equal(profile.remotes[i].proxy.username, "u");
-    }
-    config_clear(&profile);
-}
-
-static void a_proxy_replaces_that_of_the_profile(void **state)
-{
-    (void)state;
-    struct vm_config c = {0};
-    struct config profile;
-    const char *why;
-    make_profile(&profile);
+    set(&c, VM_CONFIG_REMOTE, "a.example.com b.example.com:443/tcp");
     set(&c, VM_CONFIG_PROXY, "socks5://proxy:1080");
-    assert_true(vm_config_apply(&c, &profile, &why));
-    assert_int_equal(profile.remote_count, 2);
-    assert_int_equal(profile.remotes[0].proxy.kind, CONFIG_PROXY_SOCKS);
-    assert_string_equal(profile.remotes[0].proxy.host, "proxy");
-    assert_int_equal(profile.remotes[0].proxy.port, 1080);
-    assert_null(profile.remotes[0].proxy.username);
-
-    /* HTTP carries TCP only, and nobody goes around the proxy. */
-    set(&c, VM_CONFIG_PROXY, "http://proxy:3128");
-    assert_true(vm_config_apply(&c, &profile, &why));
-    assert_int_equal(profile.remote_count, 1);
-    assert_int_equal(profile.remotes[0].protocol, CONFIG_TCP);
-    assert_int_equal(profile.remotes[0].proxy.kind, CONFIG_PROXY_HTTP);
-    assert_int_equal(profile.remotes[0].wrap_key.size, 7);
-    set(&c, VM_CONFIG_REMOTE, "a.example.com/udp");
-    assert_false(vm_config_apply(&c, &profile, &why));
-    assert_non_null(strstr(why, "TCP"));
-    config_clear(&profile);
-}
-
-static void another_user_has_another_password(void **state)
-{
-    (void)state;
-    struct vm_config c = {0};
-    struct config profile;
-    const char *why;
-    make_profile(&profile);
     set(&c, VM_CONFIG_USERNAME, "alice");
-    assert_true(vm_config_apply(&c, &profile, &why));
-    assert_string_equal(profile.password, "secret");
-    set(&c, VM_CONFIG_USERNAME, "bob");
-    assert_true(vm_config_apply(&c, &profile, &why));
-    assert_string_equal(profile.username, "bob");
-    assert_null(profile.password);
-    config_clear(&profile);
+    o = vm_config_overlay(&c);
+    assert_int_equal(o.server_count, 2);
+    assert_int_equal(o.servers[1].port, 443);
+    assert_int_equal(o.proxy, PROTOCOL_PROXY_SOCKS);
+    assert_string_equal(o.username, "alice");
+
+    /* A good value stays where a wrong one follows; what is gone is gone. */
+    set(&c, VM_CONFIG_USERNAME, "a\tb");
+    assert_true(vm_config_unset(&c, VM_CONFIG_REMOTE));
+    assert_true(vm_config_unset(&c, VM_CONFIG_PROXY));
+    o = vm_config_overlay(&c);
+    assert_int_equal(o.server_count, 0);
+    assert_int_equal(o.proxy, PROTOCOL_PROXY_NONE);
+    assert_string_equal(o.username, "alice");
 }
 
 int main(void)
@@ -380,9 +305,7 @@ int main(void)
         cmocka_unit_test(a_wrong_value_without_one_before_opens_nothing),
         cmocka_unit_test(an_empty_value_is_none_but_for_ipv6),
         cmocka_unit_test(a_tunnel_becomes_narrower_only),
-        cmocka_unit_test(servers_replace_those_of_the_profile),
-        cmocka_unit_test(a_proxy_replaces_that_of_the_profile),
-        cmocka_unit_test(another_user_has_another_password),
+        cmocka_unit_test(what_is_in_force_is_put_over_a_profile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

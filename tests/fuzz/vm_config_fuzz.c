@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/text.h"
+#include "gateway/openvpn/client/client_overlay.h"
 #include "tests/fuzz/target.h"
 
 /* In the directory of profiles or below, and no hidden file. */
@@ -25,12 +26,13 @@ static void check_values(const struct vm_config *c)
             check_below(v->profiles[i]);
     }
     if (vm_config_in_force(c, VM_CONFIG_REMOTE)) {
-        check(v->remote_count > 0);
-        for (size_t i = 0; i < v->remote_count; i++)
-            check(v->remotes[i].host[0]);
+        check(v->overlay.server_count > 0);
+        for (size_t i = 0; i < v->overlay.server_count; i++)
+            check(v->overlay.servers[i].host[0]);
     }
     if (vm_config_in_force(c, VM_CONFIG_PROXY))
-        check(v->proxy != CONFIG_PROXY_NONE && v->proxy_server.port);
+        check(v->overlay.proxy != PROTOCOL_PROXY_NONE &&
+              v->overlay.proxy_server.port);
     for (unsigned key = 0; key < VM_CONFIG_KEY_COUNT; key++) {
         enum vm_config_state state = c->states[key];
         check((state == VM_CONFIG_KEPT || state == VM_CONFIG_WRONG) ==
@@ -49,7 +51,8 @@ static void apply(const struct vm_config *c)
     check(profile.remotes != NULL);
     config_remote_init(&profile.remotes[0]);
     profile.remote_count = 1;
-    if (vm_config_apply(c, &profile, &why))
+    const struct protocol_overlay overlay = vm_config_overlay(c);
+    if (client_overlay_apply(&overlay, &profile, &why))
         check(profile.remote_count > 0);
     else
         check(why && *why);

@@ -73,14 +73,14 @@ is "a page" "You came through the tunnel." page
 # --- A profile that gives up ------------------------------------------------------------------------------------------
 
 feature vpn-profile once.ovpn
-ok "connect-retry-max is over: the gateway goes on serving" wait_for 15 says '^tunnel +stopped'
+ok "connect-retry-max is over: the gateway goes on serving" wait_for 15 says '^VPN +stopped'
 ok "and says why" says 'reason .*last attempt'
 ok "nothing passes" nothing_passes
 connected=$(connections)
 "$program" reconnect --control "$work/control"
 anew() { [ "$(connections)" -gt "$connected" ]; }
 ok "reconnect tries once more" wait_for 5 anew
-ok "in vain" wait_for 15 says '^tunnel +stopped'
+ok "in vain" wait_for 15 says '^VPN +stopped'
 feature vpn-profile 'once.ovpn other.ovpn'
 ok "with another one behind it: up there" wait_for 25 up_at $other_server
 is "a page" "You came through the tunnel." page

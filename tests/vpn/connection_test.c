@@ -8,38 +8,21 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
-#include "gateway/openvpn/config/config_parser.h"
-#include "gateway/process/randomness.h"
 
 struct fixture {
     struct loop *loop;
-    struct config config;
-    struct client *client;
     struct connection *connection;
-    const struct config_remote *remote;
-    int socket; /* of a server, or of nobody */
+    int socket; /* of nobody */
     uint16_t port;
-    unsigned connected, failed;
+    unsigned connected, failed, resolved;
+    unsigned endpoint;  /* of the last answer, */
+    struct endpoint to; /* and where that is */
     char why[128];
 };
 
 static void quiet(void *context, enum log_level level, const char *line)
 {
     (void)context, (void)level, (void)line;
-}
-
-static void report(void *context, enum config_severity severity, unsigned line,
-                   const char *text)
-{
-    (void)context;
-    if (severity == CONFIG_ERROR)
-        fail_msg("%u: %s", line, text);
-}
-
-static uint32_t unix_time(void *context)
-{
-    (void)context;
-    return 2000000000;
 }
 
 static void on_connected(void *context, struct instant now)
@@ -74,55 +57,45 @@ static void reserve_port(struct fixture *f)
     f->port = ntohs(a.sin_port);
 }
 
-/* Starts the client of a profile with these lines, up to its CONNECT. */
-static struct fixture *begin(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
-
-static struct fixture *begin(const char *format, ...)
+static void on_resolved(void *context, struct instant now, unsigned endpoint,
+                        const struct address *addresses, size_t count,
+                        const char *why)
 {
-    static const char head[] =
-        "client\ndev tun\npeer-fingerprint "
-        "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
-        "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\n"
-        "<auth-user-pass>\nanna\nsecret\n</auth-user-pass>\n";
-    static const struct client_env env = {NULL, randomness_fill, unix_time};
+    struct fixture *f = context;
+    (void)now, (void)why;
+    f->resolved |= 1U << endpoint;
+    f->endpoint = endpoint;
+    f->to.address = count ? addresses[0] : (struct address){0};
+}
+
+static struct fixture *begin(void)
+{
     struct fixture *f = calloc(1, sizeof *f);
-    const struct uplink_owner owner = {f, on_connected, on_failed, on_received};
-    const struct config_parser_env parser = {report, NULL, NULL, NULL};
-    struct client_action action;
-    char text[1024], lines[256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(lines, sizeof lines, format, arguments);
-    va_end(arguments);
-    snprintf(text, sizeof text, "%s%s", head, lines);
+    const struct connection_owner owner = {
+        .uplink = {f, on_connected, on_failed, on_received},
+        .resolved = on_resolved,
+    };
     log_set_sink(quiet, NULL);
-    config_init(&f->config);
-    assert_true(
-        config_parse(bytes_of_text(text), "p.ovpn", &parser, &f->config));
     f->loop = loop_new();
     f->socket = -1;
-    f->client = client_new(&f->config, &env, NULL);
-    assert_non_null(f->client);
-    f->connection = connection_new(f->loop, f->client, &owner);
+    f->connection = connection_new(f->loop, &owner);
     assert_non_null(f->connection);
-    client_start(f->client, loop_now(f->loop));
-    assert_true(client_poll(f->client, &action));
-    assert_int_equal(action.type, CLIENT_ACTION_CONNECT);
-    f->remote = action.remote;
     return f;
 }
 
 static void end(struct fixture *f)
 {
     connection_free(f->connection);
-    client_free(f->client);
-    config_clear(&f->config);
     loop_free(f->loop);
     if (f->socket >= 0)
         close(f->socket);
     log_set_sink(NULL, NULL);
     free(f);
+}
+
+static struct endpoint loopback(uint16_t port)
+{
+    return (struct endpoint){address_ipv4(INADDR_LOOPBACK), port};
 }
 
 static bool is_told(const void *context)
@@ -131,9 +104,10 @@ static bool is_told(const void *context)
     return f->connected + f->failed > 0;
 }
 
-static void start(struct fixture *f)
+static void start(struct fixture *f, const struct protocol_server *server,
+                  struct endpoint to)
 {
-    connection_start(f->connection, loop_now(f->loop), f->remote);
+    connection_start(f->connection, loop_now(f->loop), 0, server, &to);
     turn_until(f->loop, is_told, f);
 }
 
@@ -142,37 +116,53 @@ static const struct uplink *uplink_of(const struct fixture *f)
     return connection_uplink(f->connection);
 }
 
+static const struct protocol_server udp = {
+    .host = "localhost", .port = 1194, .transport = PROTOCOL_UDP};
+
 static void udp_stands_at_once(void **state)
 {
     (void)state;
-    struct fixture *f = begin("remote 127.0.0.1 1194 udp\n");
+    struct fixture *f = begin();
     assert_null(uplink_of(f));
-    start(f);
+    start(f, &udp, loopback(1194));
     assert_int_equal(f->connected, 1);
     assert_string_equal(uplink_of(f)->kind->name, "udp");
     assert_int_equal(uplink_of(f)->server.port, 1194);
     end(f);
 }
 
-static void a_name_is_looked_up(void **state)
+static bool has_two_answers(const void *context)
+{
+    const struct fixture *f = context;
+    return f->resolved == (1U << 3 | 1U << 7);
+}
+
+static void names_are_looked_up_one_after_another(void **state)
 {
     (void)state;
-    struct fixture *f = begin("remote localhost 1194 udp4\n");
-    start(f);
-    assert_int_equal(f->connected, 1);
-    assert_int_equal(address_to_ipv4(&uplink_of(f)->server.address),
-                     INADDR_LOOPBACK);
+    struct fixture *f = begin();
+    struct protocol_server second = udp;
+    second.host = "127.0.0.1";
+    second.family = ADDRESS_IPV4;
+    struct protocol_server first = udp;
+    first.family = ADDRESS_IPV4;
+    connection_resolve(f->connection, loop_now(f->loop), 3, &first);
+    connection_resolve(f->connection, loop_now(f->loop), 7, &second);
+    turn_until(f->loop, has_two_answers, f);
+    assert_int_equal(f->endpoint, 7);
+    assert_int_equal(address_to_ipv4(&f->to.address), INADDR_LOOPBACK);
+    assert_int_equal(f->failed, 0);
     end(f);
 }
 
 static void nobody_at_the_port_is_a_failure_of_tcp(void **state)
 {
     (void)state;
-    struct fixture probe = {0};
-    reserve_port(&probe);
-    struct fixture *f = begin("remote 127.0.0.1 %u tcp\n", probe.port);
-    f->socket = probe.socket;
-    start(f);
+    struct fixture *f = begin();
+    struct protocol_server tcp = udp;
+    tcp.transport = PROTOCOL_TCP;
+    reserve_port(f);
+    start(f, &tcp, loopback(f->port));
     assert_int_equal(f->failed, 1);
     assert_non_null(strstr(f->why, "refused"));
     end(f);
@@ -183,27 +173,34 @@ static void a_proxy_takes_the_servers_place(void **state)
 {
     (void)state;
     static const struct {
-        const char *lines, *kind;
+        enum protocol_transport transport;
+        enum protocol_proxy_kind proxy;
+        const char *kind;
     } cases[] = {
-        {"remote nowhere.invalid 1194 tcp\nhttp-proxy 127.0.0.1 %u\n", "tcp"},
-        {"remote nowhere.invalid 1194 tcp\nsocks-proxy 127.0.0.1 %u\n", "tcp"},
-        {"remote nowhere.invalid 1194 udp\nsocks-proxy 127.0.0.1 %u\n",
-         "udp through SOCKS"},
+        {PROTOCOL_TCP, PROTOCOL_PROXY_HTTP, "tcp"},
+        {PROTOCOL_TCP, PROTOCOL_PROXY_SOCKS, "tcp"},
+        {PROTOCOL_UDP, PROTOCOL_PROXY_SOCKS, "udp through SOCKS"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct fixture probe = {0};
-        char lines[256];
-        reserve_port(&probe);
-        assert_int_equal(listen(probe.socket, 1), 0);
-        snprintf(lines, sizeof lines, "%s", cases[i].lines);
-        *strstr(lines, "%u") = '\0';
-        struct fixture *f = begin("%s%u\n", lines, probe.port);
-        f->socket = probe.socket;
-        connection_start(f->connection, loop_now(f->loop), f->remote);
+        struct fixture *f = begin();
+        reserve_port(f);
+        assert_int_equal(listen(f->socket, 1), 0);
+        struct endpoint to = loopback(f->port);
+        const struct protocol_server server = {
+            .host = "nowhere.invalid",
+            .port = 1194,
+            .transport = cases[i].transport,
+            .proxy = {.kind = cases[i].proxy,
+                      .host = "127.0.0.1",
+                      .port = f->port},
+        };
+        connection_resolve(f->connection, loop_now(f->loop), 0, &server);
+        assert_int_equal(address_to_ipv4(&f->to.address), INADDR_LOOPBACK);
+        connection_start(f->connection, loop_now(f->loop), 0, &server, &to);
         turn_for(f->loop, 1);
         assert_int_equal(f->failed, 0);
         assert_string_equal(uplink_of(f)->kind->name, cases[i].kind);
-        assert_int_equal(uplink_of(f)->server.port, probe.port);
+        assert_int_equal(uplink_of(f)->server.port, f->port);
         end(f);
     }
 }
@@ -211,9 +208,9 @@ static void a_proxy_takes_the_servers_place(void **state)
 static void drops_outlive_their_uplink(void **state)
 {
     (void)state;
-    struct fixture *f = begin("remote 127.0.0.1 1194 udp\n");
+    struct fixture *f = begin();
     for (unsigned n = 1; n <= 3; n++) {
-        start(f);
+        start(f, &udp, loopback(1194));
         connection_uplink(f->connection)->drops.count[DROP_UPLINK_ERROR] += n;
         f->connected = 0;
     }
@@ -230,11 +227,12 @@ static void drops_outlive_their_uplink(void **state)
 static void an_end_cancels_what_was_asked(void **state)
 {
     (void)state;
-    struct fixture *f = begin("remote localhost 1194 udp4\n");
-    connection_start(f->connection, loop_now(f->loop), f->remote);
+    struct fixture *f = begin();
+    connection_resolve(f->connection, loop_now(f->loop), 0, &udp);
+    connection_resolve(f->connection, loop_now(f->loop), 1, &udp);
     connection_end(f->connection);
     turn_for(f->loop, 50);
-    assert_int_equal(f->connected + f->failed, 0);
+    assert_int_equal(f->connected + f->failed + f->resolved, 0);
     assert_null(uplink_of(f));
     end(f);
 }
@@ -243,7 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(udp_stands_at_once),
-        cmocka_unit_test(a_name_is_looked_up),
+        cmocka_unit_test(names_are_looked_up_one_after_another),
         cmocka_unit_test(nobody_at_the_port_is_a_failure_of_tcp),
         cmocka_unit_test(a_proxy_takes_the_servers_place),
         cmocka_unit_test(drops_outlive_their_uplink),

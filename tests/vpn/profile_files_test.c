@@ -18,11 +18,11 @@ struct said {
     char notes[2048], warnings[2048];
 };
 
-static void collect(void *context, enum config_severity severity, unsigned line,
-                    const char *text)
+static void collect(void *context, enum protocol_severity severity,
+                    unsigned line, const char *text)
 {
     struct said *s = context;
-    char *out = severity == CONFIG_NOTE ? s->notes : s->warnings;
+    char *out = severity == PROTOCOL_NOTE ? s->notes : s->warnings;
     size_t used = strlen(out);
     snprintf(out + used, sizeof s->notes - used, "%u %s\n", line, text);
 }
@@ -48,11 +48,13 @@ static struct said *read_profile(const char *name)
 {
     static struct said said;
     char path[PATH_SIZE];
-    struct config c;
+    bool usable;
     said = (struct said){0};
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    (void)!profile_read(path, collect, &said, &c);
-    config_clear(&c);
+    struct protocol_profile *profile =
+        profile_read(path, collect, &said, &usable);
+    if (profile)
+        profile->kind->forget(profile);
     return &said;
 }
 

@@ -9,7 +9,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/crypto/pkcs12.h"
-#include "tests/vectors/pki.h"
+#include "gateway/openvpn/client/client_profile.h"
 
 #define PROFILES "tests/vectors/profiles/"
 #define DEFAULTS "AES-256-GCM:AES-128-GCM:CHACHA20-POLY1305"
@@ -91,26 +91,35 @@ struct reports {
     char last[256];
 };
 
-static void count(void *context, enum config_severity severity, unsigned line,
+static void count(void *context, enum protocol_severity severity, unsigned line,
                   const char *text)
 {
     struct reports *r = context;
     (void)line;
-    if (severity == CONFIG_NOTE)
+    if (severity == PROTOCOL_NOTE)
         return;
-    if (severity == CONFIG_ERROR)
+    if (severity == PROTOCOL_ERROR)
         r->errors++;
     else
         r->warnings++;
     snprintf(r->last, sizeof r->last, "%s", text);
 }
 
-static void read_style(const char *name, struct config *config)
+static struct protocol_profile *read_style(const char *name)
 {
     char path[PATH_SIZE];
     snprintf(path, sizeof path, PROFILES "%s.ovpn", name);
     struct reports r = {0};
-    assert_true(profile_read(path, count, &r, config));
+    bool usable;
+    struct protocol_profile *profile = profile_read(path, count, &r, &usable);
+    assert_true(usable);
+    return profile;
+}
+
+static void forget(struct protocol_profile *profile)
+{
+    if (profile)
+        profile->kind->forget(profile);
 }
 
 static void check_style(const struct style *s)
@@ -118,26 +127,29 @@ static void check_style(const struct style *s)
     char path[PATH_SIZE];
     snprintf(path, sizeof path, PROFILES "%s.ovpn", s->file);
     struct reports r = {0};
-    struct config c;
-    assert_true(profile_read(path, count, &r, &c));
+    bool usable;
+    struct protocol_profile *profile = profile_read(path, count, &r, &usable);
+    const struct config *c = client_profile_config(profile);
+    assert_true(usable);
+    assert_int_equal(profile->server_count, s->remotes);
     assert_int_equal(r.errors, 0);
     assert_int_equal(r.warnings, s->warnings);
-    assert_int_equal(c.remote_count, s->remotes);
-    assert_string_equal(c.remotes[0].host, s->host);
-    assert_int_equal(c.remotes[0].port, s->port);
-    assert_int_equal(c.remotes[0].protocol, s->protocol);
-    assert_int_equal(c.remotes[0].wrap, s->wrap);
-    assert_int_equal(c.remotes[0].wrap_key.size > 0,
+    assert_int_equal(c->remote_count, s->remotes);
+    assert_string_equal(c->remotes[0].host, s->host);
+    assert_int_equal(c->remotes[0].port, s->port);
+    assert_int_equal(c->remotes[0].protocol, s->protocol);
+    assert_int_equal(c->remotes[0].wrap, s->wrap);
+    assert_int_equal(c->remotes[0].wrap_key.size > 0,
                      s->wrap != CONFIG_WRAP_NONE);
-    assert_int_equal(c.remotes[0].key_direction, s->key_direction);
-    assert_int_equal(c.auth_user_pass, (s->auth & AUTH_USER) != 0);
-    assert_int_equal(c.username && c.password, (s->auth & AUTH_KNOWN) != 0);
-    assert_int_equal(c.cert.data && c.key.data, (s->auth & AUTH_CERT) != 0);
-    assert_string_equal(c.auth, s->digest);
-    assert_string_equal(c.data_ciphers, s->ciphers);
-    assert_int_equal(c.compression, s->compression);
-    assert_true(c.pull);
-    config_clear(&c);
+    assert_int_equal(c->remotes[0].key_direction, s->key_direction);
+    assert_int_equal(c->auth_user_pass, (s->auth & AUTH_USER) != 0);
+    assert_int_equal(c->username && c->password, (s->auth & AUTH_KNOWN) != 0);
+    assert_int_equal(c->cert.data && c->key.data, (s->auth & AUTH_CERT) != 0);
+    assert_string_equal(c->auth, s->digest);
+    assert_string_equal(c->data_ciphers, s->ciphers);
+    assert_int_equal(c->compression, s->compression);
+    assert_true(c->pull);
+    forget(profile);
 }
 
 static void every_style_comes_to_what_it_says(void **state)
@@ -152,81 +164,83 @@ static void every_style_comes_to_what_it_says(void **state)
 static void blocks_inherit_and_differ(void **state)
 {
     (void)state;
-    struct config c;
-    read_style("company_windows", &c);
-    assert_true(c.remotes[0].explicit_exit_notify);
-    assert_int_equal(c.remotes[0].connect_timeout, 10);
-    assert_int_equal(c.remotes[0].proxy.kind, CONFIG_PROXY_NONE);
-    assert_int_equal(c.remotes[1].protocol, CONFIG_TCP);
-    assert_int_equal(c.remotes[1].proxy.kind, CONFIG_PROXY_HTTP);
-    assert_string_equal(c.remotes[1].proxy.username, "proxyuser");
-    assert_string_equal(c.remotes[1].proxy.password, "not-a-secret");
+    struct protocol_profile *profile = read_style("company_windows");
+    const struct config *c = client_profile_config(profile);
+    assert_true(c->remotes[0].explicit_exit_notify);
+    assert_int_equal(c->remotes[0].connect_timeout, 10);
+    assert_int_equal(c->remotes[0].proxy.kind, CONFIG_PROXY_NONE);
+    assert_int_equal(c->remotes[1].protocol, CONFIG_TCP);
+    assert_int_equal(c->remotes[1].proxy.kind, CONFIG_PROXY_HTTP);
+    assert_string_equal(c->remotes[1].proxy.username, "proxyuser");
+    assert_string_equal(c->remotes[1].proxy.password, "not-a-secret");
     assert_string_equal(
-        c.remotes[1].proxy.headers,
+        c->remotes[1].proxy.headers,
         "User-Agent: Mozilla/5.0 (Windows NT 10.0)\r\nX-Office: Building "
         "\"4\"\r\n");
-    assert_int_equal(c.remotes[2].port, 8443);
-    assert_int_equal(c.remotes[2].protocol, CONFIG_TCP);
-    assert_false(c.remotes[2].explicit_exit_notify);
-    assert_string_equal(c.static_challenge, "Enter the code of your token");
-    assert_true(c.static_challenge_echo);
-    assert_true(c.route_nopull);
-    assert_int_equal(c.pull_filter_count, 2);
-    assert_string_equal(c.pull_filters[1].prefix, "dhcp-option DNS6");
-    assert_int_equal(c.option_count, 4);
+    assert_int_equal(c->remotes[2].port, 8443);
+    assert_int_equal(c->remotes[2].protocol, CONFIG_TCP);
+    assert_false(c->remotes[2].explicit_exit_notify);
+    assert_string_equal(c->static_challenge, "Enter the code of your token");
+    assert_true(c->static_challenge_echo);
+    assert_true(c->route_nopull);
+    assert_int_equal(c->pull_filter_count, 2);
+    assert_string_equal(c->pull_filters[1].prefix, "dhcp-option DNS6");
+    assert_int_equal(c->option_count, 4);
     /* An indented block is handed on as PEM has it. */
-    assert_memory_equal(c.ca.data, "-----BEGIN CERTIFICATE-----", 27);
-    config_clear(&c);
+    assert_memory_equal(c->ca.data, "-----BEGIN CERTIFICATE-----", 27);
+    forget(profile);
 }
 
 static void what_a_server_is_told_is_kept(void **state)
 {
     (void)state;
-    struct config c;
-    read_style("airvpn", &c);
-    assert_true(c.push_peer_info);
-    assert_int_equal(c.peer_info_count, 1);
-    assert_string_equal(c.peer_info[0], "UV_IPV6=no");
-    assert_string_equal(c.data_ciphers_fallback, "AES-256-CBC");
-    assert_true(c.remotes[0].explicit_exit_notify);
-    config_clear(&c);
+    struct protocol_profile *profile = read_style("airvpn");
+    const struct config *c = client_profile_config(profile);
+    assert_true(c->push_peer_info);
+    assert_int_equal(c->peer_info_count, 1);
+    assert_string_equal(c->peer_info[0], "UV_IPV6=no");
+    assert_string_equal(c->data_ciphers_fallback, "AES-256-CBC");
+    assert_true(c->remotes[0].explicit_exit_notify);
+    forget(profile);
 
-    read_style("access_server", &c);
-    assert_true(c.push_peer_info);
-    assert_true(c.ns_cert_type_server);
-    assert_int_equal(c.tls_version_min, CONFIG_TLS_1_0);
-    assert_int_equal(c.reneg_seconds, 604800);
-    assert_int_equal(c.remotes[0].connect_timeout, 4);
-    assert_int_equal(c.remotes[2].protocol, CONFIG_TCP);
-    config_clear(&c);
+    profile = read_style("access_server");
+    c = client_profile_config(profile);
+    assert_true(c->push_peer_info);
+    assert_true(c->ns_cert_type_server);
+    assert_int_equal(c->tls_version_min, CONFIG_TLS_1_0);
+    assert_int_equal(c->reneg_seconds, 604800);
+    assert_int_equal(c->remotes[0].connect_timeout, 4);
+    assert_int_equal(c->remotes[2].protocol, CONFIG_TCP);
+    forget(profile);
 }
 
 static void a_file_of_credentials_is_read(void **state)
 {
     (void)state;
-    struct config c;
-    read_style("mullvad", &c);
-    assert_string_equal(c.username, "0000111122223333");
-    assert_string_equal(c.password, "m");
-    config_clear(&c);
-    read_style("linux_with_resolvconf", &c);
-    assert_string_equal(c.username, "alice@uni.example");
-    assert_string_equal(c.password, "correct horse battery");
-    config_clear(&c);
+    struct protocol_profile *profile = read_style("mullvad");
+    const struct config *c = client_profile_config(profile);
+    assert_string_equal(c->username, "0000111122223333");
+    assert_string_equal(c->password, "m");
+    forget(profile);
+    profile = read_style("linux_with_resolvconf");
+    c = client_profile_config(profile);
+    assert_string_equal(c->username, "alice@uni.example");
+    assert_string_equal(c->password, "correct horse battery");
+    forget(profile);
 }
 
 static void a_container_in_base64_opens(void **state)
 {
     (void)state;
-    struct config c;
+    struct protocol_profile *profile = read_style("opnsense_pkcs12");
+    const struct config *c = client_profile_config(profile);
     struct pkcs12 p;
-    read_style("opnsense_pkcs12", &c);
-    assert_int_equal(pkcs12_open(bytes_of(c.pkcs12.data, c.pkcs12.size),
+    assert_int_equal(pkcs12_open(bytes_of(c->pkcs12.data, c->pkcs12.size),
                                  bytes_of_text("test"), &p),
                      PKCS12_OK);
     assert_int_equal(p.certificate_count, 2);
     pkcs12_clear(&p);
-    config_clear(&c);
+    forget(profile);
 }
 
 /* --- Files that a profile names --- */
@@ -257,10 +271,9 @@ static bool reads(const char *line, struct reports *r)
              "auth-user-pass\n%s\n",
              line);
     write_file("p.ovpn", text);
-    struct config c;
+    bool usable;
     *r = (struct reports){0};
-    bool usable = profile_read(in_folder(path, "p.ovpn"), count, r, &c);
-    config_clear(&c);
+    forget(profile_read(in_folder(path, "p.ovpn"), count, r, &usable));
     return usable;
 }
 
@@ -382,14 +395,14 @@ static void keep(void *context, enum log_level level, const char *line)
 static void problems_are_logged_with_file_and_line(void **state)
 {
     (void)state;
-    struct config c;
     log_set_sink(keep, NULL);
     log_text[0] = '\0';
-    assert_true(profile_load(PROFILES "purevpn.ovpn", &c, NULL));
-    config_clear(&c);
+    struct protocol_profile *profile =
+        profile_load(PROFILES "purevpn.ovpn", NULL);
+    assert_non_null(profile);
+    forget(profile);
     char why[PROFILE_WHY_SIZE];
-    assert_false(profile_load("/nonexistent", &c, why));
-    config_clear(&c);
+    assert_null(profile_load("/nonexistent", why));
     assert_string_equal(why, "/nonexistent: error: there is no such file");
     log_set_sink(NULL, NULL);
     assert_non_null(
@@ -413,42 +426,6 @@ static void whether_one_is_usable_is_told_without_warnings(void **state)
                         "0 /nonexistent: error: there is no such file\n");
 }
 
-/* A server's configuration, whole, with a directory of clients' files. */
-static bool serves_with(const char *name, const char *more)
-{
-    char path[PATH_SIZE + 8];
-    struct server_config c;
-    snprintf(path, sizeof path, "%s/s.conf", folder);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fprintf(file,
-            "server 10.8.0.0 255.255.255.0\ntopology subnet\n<ca>\n%s</ca>\n"
-            "<cert>\n%s</cert>\n<key>\n%s</key>\nclient-config-dir %s\n%s",
-            pki_ca, pki_server_crt, pki_server_key, name, more);
-    fclose(file);
-    log_text[0] = '\0';
-    log_set_sink(keep, NULL);
-    bool usable = profile_load_server(path, &c);
-    log_set_sink(NULL, NULL);
-    server_config_clear(&c);
-    unlink(path);
-    return usable;
-}
-
-/* Where only those come in who have a file, none would. */
-static void a_missing_directory_of_clients_is_told(void **state)
-{
-    (void)state;
-    assert_true(serves_with(".", "ccd-exclusive\n"));
-    assert_string_equal(log_text, "");
-    assert_true(serves_with("nowhere", ""));
-    assert_non_null(strstr(log_text, "warning: `client-config-dir'"));
-    assert_non_null(strstr(log_text, "/nowhere"));
-    assert_false(serves_with("nowhere", "ccd-exclusive\n"));
-    assert_non_null(strstr(log_text, "nobody could come in"));
-    assert_false(serves_with("s.conf", "ccd-exclusive\n")); /* a file */
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,7 +440,6 @@ int main(void)
         cmocka_unit_test(unreadable_credentials_are_asked_for),
         cmocka_unit_test(problems_are_logged_with_file_and_line),
         cmocka_unit_test(whether_one_is_usable_is_told_without_warnings),
-        cmocka_unit_test(a_missing_directory_of_clients_is_told),
     };
     if (!mkdtemp(folder))
         return 1;

@@ -18,7 +18,7 @@ struct fixture {
     struct profiles profiles;
     struct vm_config settings;
     unsigned offered, refusals;
-    char taken[CONFIG_HOST_SIZE]; /* host of the profile that was taken */
+    char taken[PROTOCOL_HOST_SIZE]; /* host of the profile that was taken */
 };
 
 static void quiet(void *context, enum log_level level, const char *line)
@@ -71,15 +71,14 @@ static void set(struct fixture *f, enum vm_config_key key, const char *value)
     (void)vm_config_set(&f->settings, key, bytes_of_text(value));
 }
 
-static bool take(void *context, struct config *profile,
-                 char reason[CLIENT_WHY_SIZE])
+static bool take(void *context, struct protocol_profile *profile,
+                 char reason[PROTOCOL_WHY_SIZE])
 {
     struct fixture *f = context;
     f->offered++;
     /* The last remote is the one that put() added. */
-    strcpy(f->taken, profile->remotes[profile->remote_count - 1].host);
-    config_clear(profile);
-    free(profile);
+    strcpy(f->taken, profile->servers[profile->server_count - 1].host);
+    profile->kind->forget(profile);
     if (!f->refusals)
         return true;
     f->refusals--;

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "gateway/base/log.h"
-#include "gateway/openvpn/config/config_parser.h"
+#include "gateway/openvpn/client/client_profile.h"
+#include "gateway/openvpn/client/client_protocol.h"
 
 #define LOGIN "<auth-user-pass>\nanna\nsecret\n</auth-user-pass>\n"
 
@@ -20,8 +21,8 @@ struct fixture {
     int server;
     uint16_t port;
     unsigned ups, downs, states, stops;
-    enum client_state state;
-    enum vpn_state vpn_state;
+    uint16_t connected; /* to this port */
+    enum vpn_state state;
     char why[256];
 };
 
@@ -50,15 +51,20 @@ static void on_received(void *context, struct instant now, struct burst *burst)
     (void)context, (void)now, (void)burst;
 }
 
+static void on_connected(void *context, const struct endpoint *server)
+{
+    struct fixture *f = context;
+    f->connected = server->port;
+}
+
 static void on_state(void *context, struct instant now,
-                     const struct client_status *status)
+                     const struct protocol_status *status)
 {
     struct fixture *f = context;
     (void)now;
     f->states++;
     f->state = status->state;
-    f->vpn_state = status->vpn_state;
-    if (f->holds_pause && f->state == CLIENT_PAUSING)
+    if (f->holds_pause && f->state == VPN_STATE_WAITING_TO_RETRY)
         vpn_client_hold(f->client, true);
 }
 
@@ -70,43 +76,53 @@ static void on_stopped(void *context, struct instant now, const char *why)
     snprintf(f->why, sizeof f->why, "%s", why);
 }
 
-static void report(void *context, enum config_severity severity, unsigned line,
-                   const char *text)
+static void report(void *context, enum protocol_severity severity,
+                   unsigned line, const char *text)
 {
     (void)context;
-    if (severity == CONFIG_ERROR)
+    if (severity == PROTOCOL_ERROR)
         fail_msg("%u: %s", line, text);
 }
 
-static struct config *profile(const struct fixture *f, const char *more)
+static struct protocol_profile *profile(const struct fixture *f,
+                                        const char *more)
 {
-    const struct config_parser_env env = {report, NULL, NULL, NULL};
-    struct config *config = calloc(1, sizeof *config);
+    const struct protocol_reader reader = {.report = report};
+    bool usable;
     char text[1024];
     snprintf(text, sizeof text,
              "client\ndev tun\nremote 127.0.0.1 %u udp\nconnect-timeout 1\n"
              "peer-fingerprint 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
              "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\n%s",
              f->port, more);
-    config_init(config);
-    assert_true(config_parse(bytes_of_text(text), "p.ovpn", &env, config));
-    return config;
+    struct protocol_profile *read =
+        client_protocol.read(bytes_of_text(text), "p.ovpn", &reader, &usable);
+    assert_true(usable);
+    return read;
 }
 
 static const struct vpn_client_owner owner = {
-    .up = on_up,
-    .down = on_down,
-    .received = on_received,
+    .connected = on_connected,
     .state = on_state,
     .stopped = on_stopped,
 };
 
+static const struct vpn_tunnel_owner tunnel = {
+    .up = on_up,
+    .down = on_down,
+    .received = on_received,
+};
+
+static int64_t stamp;
+
 static void make(struct fixture *f, const char *more)
 {
     struct vpn_client_owner ours = owner;
-    char why[CLIENT_WHY_SIZE];
-    ours.context = f;
-    f->client = vpn_client_new(f->loop, profile(f, more), &ours, why);
+    struct vpn_tunnel_owner above = tunnel;
+    char why[PROTOCOL_WHY_SIZE];
+    ours.context = above.context = f;
+    f->client =
+        vpn_client_new(f->loop, profile(f, more), &stamp, &ours, &above, why);
     assert_non_null(f->client);
 }
 
@@ -169,7 +185,8 @@ static void it_says_hello_to_the_server(void **state)
     assert_null(vpn_client_uplink(f->client));
     vpn_client_start(f->client, loop_now(f->loop));
     assert_int_equal(hear(f), HARD_RESET_CLIENT_V2);
-    assert_int_equal(f->state, CLIENT_NEGOTIATING);
+    assert_int_equal(f->state, VPN_STATE_CONNECTING);
+    assert_int_equal(f->connected, f->port);
     assert_int_equal(vpn_client_uplink(f->client)->server.port, f->port);
     assert_int_equal(f->ups + f->stops, 0);
 }
@@ -198,7 +215,7 @@ static void a_question_is_told_and_its_answer_goes_on(void **state)
     make(f, "auth-user-pass\n");
     assert_null(vpn_client_question(f->client));
     vpn_client_start(f->client, loop_now(f->loop));
-    assert_int_equal(f->vpn_state, VPN_STATE_WAITING_FOR_LOGIN);
+    assert_int_equal(f->state, VPN_STATE_WAITING_FOR_LOGIN);
     assert_string_equal(vpn_client_question(f->client),
                         "User name and password");
     vpn_client_log_in(f->client, loop_now(f->loop), "anna", "secret", NULL);
@@ -209,7 +226,7 @@ static void a_question_is_told_and_its_answer_goes_on(void **state)
 static void reconnecting_says_hello_again(void **state)
 {
     struct fixture *f = *state;
-    struct client_status status;
+    struct protocol_status status;
     make(f, LOGIN);
     vpn_client_start(f->client, loop_now(f->loop));
     (void)hear(f);
@@ -225,7 +242,7 @@ static void reconnecting_says_hello_again(void **state)
 static bool is_pausing(const void *context)
 {
     const struct fixture *f = context;
-    return f->state == CLIENT_PAUSING;
+    return f->state == VPN_STATE_WAITING_TO_RETRY;
 }
 
 /* Its silence was too long, and its next attempt is due at once; but not while
@@ -241,10 +258,10 @@ static void a_pause_that_is_held_ends_when_it_is_told_to(void **state)
     turn_until(f->loop, is_pausing, f);
     forget_what_was_heard(f);
     turn_for(f->loop, 100);
-    assert_int_equal(f->state, CLIENT_PAUSING);
+    assert_int_equal(f->state, VPN_STATE_WAITING_TO_RETRY);
     assert_false(is_heard(f));
     vpn_client_end_pause(f->client, loop_now(f->loop));
-    assert_int_equal(f->state, CLIENT_CONNECTING);
+    assert_int_equal(f->state, VPN_STATE_CONNECTING);
     vpn_client_hold(f->client, false);
     assert_int_equal(hear(f), HARD_RESET_CLIENT_V2);
 }
@@ -274,11 +291,13 @@ static void its_end_is_told_unless_it_is_retired(void **state)
 static void keys_that_cannot_be_used_make_no_client(void **state)
 {
     struct fixture *f = *state;
-    struct config *config = profile(f, LOGIN);
+    struct protocol_profile *unusable = profile(f, LOGIN);
+    struct config *config = &((struct client_profile *)unusable)->config;
     assert_true(blob_set(&config->cert, bytes_of_text("no PEM")));
     assert_true(blob_set(&config->key, bytes_of_text("no PEM")));
-    char why[CLIENT_WHY_SIZE];
-    assert_null(vpn_client_new(f->loop, config, &owner, why));
+    char why[PROTOCOL_WHY_SIZE];
+    assert_null(
+        vpn_client_new(f->loop, unusable, &stamp, &owner, &tunnel, why));
     assert_memory_equal(why, "cert cannot be used: ", 21);
 }
 

@@ -8,9 +8,9 @@ static struct instant at(int64_t seconds)
     return (struct instant){seconds * 1000000};
 }
 
-static struct client_status in_state(enum client_state state)
+static struct protocol_status in_state(enum vpn_state state)
 {
-    return (struct client_status){
+    return (struct protocol_status){
         .state = state,
         .next_try = INSTANT_NEVER,
         .wanted_try = INSTANT_NEVER,
@@ -20,9 +20,10 @@ static struct client_status in_state(enum client_state state)
 
 /* Seconds of the next attempt, of when a qube may have it, and of the
  * server's back-off; -1: never. */
-static struct client_status pausing(int64_t next, int64_t wanted, int64_t asked)
+static struct protocol_status pausing(int64_t next, int64_t wanted,
+                                      int64_t asked)
 {
-    struct client_status s = in_state(CLIENT_PAUSING);
+    struct protocol_status s = in_state(VPN_STATE_WAITING_TO_RETRY);
     s.next_try = at(next);
     s.wanted_try = wanted < 0 ? INSTANT_NEVER : at(wanted);
     s.asked_try = at(asked);
@@ -33,7 +34,7 @@ static struct client_status pausing(int64_t next, int64_t wanted, int64_t asked)
 static struct vpn_retry paused(int64_t now)
 {
     struct vpn_retry r;
-    struct client_status s = pausing(now + 30, now + 1, now);
+    struct protocol_status s = pausing(now + 30, now + 1, now);
     vpn_retry_init(&r);
     vpn_retry_told(&r, at(now), &s, 0);
     return r;
@@ -41,7 +42,7 @@ static struct vpn_retry paused(int64_t now)
 
 static void connecting(struct vpn_retry *r, int64_t now)
 {
-    struct client_status s = in_state(CLIENT_CONNECTING);
+    struct protocol_status s = in_state(VPN_STATE_CONNECTING);
     s.answers = r->answers;
     vpn_retry_told(r, at(now), &s, 0);
 }
@@ -86,7 +87,7 @@ static void no_packet_helps_after_an_authentication_failure(void **state)
 {
     (void)state;
     struct vpn_retry r;
-    struct client_status s = pausing(400, -1, 100);
+    struct protocol_status s = pausing(400, -1, 100);
     vpn_retry_init(&r);
     vpn_retry_told(&r, at(100), &s, 0);
     assert_false(vpn_retry_wanted(&r, at(390)));
@@ -102,7 +103,7 @@ static void packets_wait_for_the_servers_backoff(void **state)
 {
     (void)state;
     struct vpn_retry r;
-    struct client_status s = pausing(190, 160, 160);
+    struct protocol_status s = pausing(190, 160, 160);
     vpn_retry_init(&r);
     vpn_retry_told(&r, at(100), &s, 0);
     assert_true(vpn_retry_wanted(&r, at(101)));
@@ -114,9 +115,9 @@ static void only_a_pause_can_be_cut_short(void **state)
     (void)state;
     struct vpn_retry r;
     vpn_retry_init(&r);
-    for (int i = 0; i < CLIENT_STATE_COUNT; i++) {
-        struct client_status s = in_state((enum client_state)i);
-        if (s.state == CLIENT_PAUSING)
+    for (int i = 0; i < VPN_STATE_COUNT; i++) {
+        struct protocol_status s = in_state((enum vpn_state)i);
+        if (s.state == VPN_STATE_WAITING_TO_RETRY)
             continue;
         vpn_retry_told(&r, at(100), &s, 1);
         assert_false(vpn_retry_wanted(&r, at(100)));
@@ -136,7 +137,7 @@ static size_t attempts(struct vpn_retry *r, int64_t from, int64_t seconds,
             continue;
         when[count++] = now;
         connecting(r, now);
-        struct client_status s = pausing(now + 1000, now + 1, now);
+        struct protocol_status s = pausing(now + 1000, now + 1, now);
         s.answers = r->answers;
         vpn_retry_told(r, at(now), &s, 0);
     }
@@ -154,7 +155,7 @@ static void packets_help_ever_less_until_a_server_answers(void **state)
         assert_int_equal(when[i], expected[i]);
 
     /* It answered, though there was no tunnel in the end. */
-    struct client_status s = pausing(1000, 201, 200);
+    struct protocol_status s = pausing(1000, 201, 200);
     s.answers = 1;
     vpn_retry_told(&r, at(200), &s, 0);
     assert_int_equal(attempts(&r, 200, 1000, when, 3), 3);
@@ -167,7 +168,7 @@ static void an_outage_costs_thirty_seconds_at_most(void **state)
 {
     (void)state;
     struct vpn_retry r;
-    struct client_status s = pausing(0, 0, 0);
+    struct protocol_status s = pausing(0, 0, 0);
     vpn_retry_init(&r);
     s.rounds = 1;
     int64_t last = 0;
@@ -184,7 +185,7 @@ static void an_outage_costs_thirty_seconds_at_most(void **state)
         vpn_retry_reset(&r);
     }
     assert_int_equal(last, 30);
-    struct client_status up = in_state(CLIENT_UP);
+    struct protocol_status up = in_state(VPN_STATE_CONNECTED);
     vpn_retry_told(&r, at(20000), &up, 2);
     s.next_try = at(20001);
     vpn_retry_told(&r, at(20000), &s, 2);
@@ -195,7 +196,7 @@ static void a_packet_brings_the_next_profiles_turn_forward(void **state)
 {
     (void)state;
     struct vpn_retry r;
-    struct client_status s = pausing(130, 101, 100);
+    struct protocol_status s = pausing(130, 101, 100);
     vpn_retry_init(&r);
     s.rounds = 1;
     vpn_retry_told(&r, at(100), &s, 1);
@@ -216,7 +217,7 @@ static void without_another_profile_a_stopped_client_stays(void **state)
     vpn_retry_stopped(&r, at(100), 1);
     assert_int_equal(deadline(&r), 105);
     /* The client says its state as well. */
-    struct client_status s = in_state(CLIENT_STOPPED);
+    struct protocol_status s = in_state(VPN_STATE_STOPPED);
     vpn_retry_told(&r, at(100), &s, 1);
     assert_false(vpn_retry_wanted(&r, at(100)));
     assert_int_equal(vpn_retry_expire(&r, at(105)), VPN_RETRY_NEXT_PROFILE);
@@ -226,40 +227,86 @@ static void another_way_ends_a_pause_at_once(void **state)
 {
     (void)state;
     struct vpn_retry r = paused(100);
-    assert_int_equal(vpn_retry_way_changed(&r, at(100)), VPN_RETRY_RECONNECT);
+    assert_int_equal(vpn_retry_way_changed(&r, at(100)), VPN_RETRY_WAY_CHANGED);
     /* After an authentication failure, too: it may be another network's. */
-    struct client_status s = pausing(400, -1, 100);
+    struct protocol_status s = pausing(400, -1, 100);
     vpn_retry_told(&r, at(100), &s, 0);
-    assert_int_equal(vpn_retry_way_changed(&r, at(110)), VPN_RETRY_RECONNECT);
-    s = in_state(CLIENT_UP);
+    assert_int_equal(vpn_retry_way_changed(&r, at(110)), VPN_RETRY_WAY_CHANGED);
+    s = in_state(VPN_STATE_CONNECTED);
     vpn_retry_told(&r, at(100), &s, 0);
-    assert_int_equal(vpn_retry_way_changed(&r, at(110)), VPN_RETRY_RECONNECT);
+    assert_int_equal(vpn_retry_way_changed(&r, at(110)), VPN_RETRY_WAY_CHANGED);
 }
 
 static void another_way_waits_for_the_servers_backoff_too(void **state)
 {
     (void)state;
     struct vpn_retry r;
-    struct client_status s = pausing(190, 160, 160);
+    struct protocol_status s = pausing(190, 160, 160);
     vpn_retry_init(&r);
     vpn_retry_told(&r, at(100), &s, 0);
     assert_int_equal(vpn_retry_way_changed(&r, at(110)), VPN_RETRY_NOTHING);
     assert_int_equal(deadline(&r), 160);
-    assert_int_equal(vpn_retry_way_changed(&r, at(160)), VPN_RETRY_RECONNECT);
+    assert_int_equal(vpn_retry_way_changed(&r, at(160)), VPN_RETRY_WAY_CHANGED);
 }
 
 static void another_way_is_no_answer_to_a_question(void **state)
 {
     (void)state;
-    static const enum client_state states[] = {
-        CLIENT_IDLE, CLIENT_AWAIT_CREDENTIALS, CLIENT_STOPPED};
+    static const enum vpn_state states[] = {
+        VPN_STATE_BLOCKED, VPN_STATE_WAITING_FOR_LOGIN, VPN_STATE_STOPPED};
     struct vpn_retry r;
     vpn_retry_init(&r);
     for (size_t i = 0; i < 3; i++) {
-        struct client_status s = in_state(states[i]);
+        struct protocol_status s = in_state(states[i]);
         vpn_retry_told(&r, at(100), &s, 0);
         assert_int_equal(vpn_retry_way_changed(&r, at(110)), VPN_RETRY_NOTHING);
     }
+}
+
+/* No pause, no other state: only the rounds are more. */
+static void a_protocol_that_never_pauses_gives_way_too(void **state)
+{
+    (void)state;
+    struct vpn_retry r;
+    struct protocol_status s = in_state(VPN_STATE_CONNECTING);
+    vpn_retry_init(&r);
+    vpn_retry_told(&r, at(100), &s, 1);
+    assert_int_equal(deadline(&r), -1);
+    s.rounds = 1;
+    vpn_retry_told(&r, at(120), &s, 1);
+    assert_int_equal(deadline(&r), 120);
+    /* Its timers must go on meanwhile, and a try of its own is no reprieve. */
+    assert_false(vpn_retry_holds(&r));
+    s.reconnects = 1;
+    vpn_retry_told(&r, at(120), &s, 1);
+    assert_int_equal(vpn_retry_expire(&r, at(120)), VPN_RETRY_NEXT_PROFILE);
+
+    /* Where it comes through before its time is over, it stays. */
+    vpn_retry_init(&r);
+    vpn_retry_told(&r, at(120), &s, 1);
+    s = in_state(VPN_STATE_CONNECTED);
+    vpn_retry_told(&r, at(120), &s, 1);
+    assert_int_equal(deadline(&r), -1);
+    /* And alone it tries for ever. */
+    s = in_state(VPN_STATE_CONNECTING);
+    s.rounds = 7;
+    vpn_retry_told(&r, at(130), &s, 0);
+    assert_int_equal(deadline(&r), -1);
+}
+
+static void a_reconnect_by_a_person_is_no_other_profiles_turn(void **state)
+{
+    (void)state;
+    struct vpn_retry r;
+    struct protocol_status s = pausing(130, 101, 100);
+    vpn_retry_init(&r);
+    s.rounds = 1;
+    vpn_retry_told(&r, at(100), &s, 1);
+    assert_true(vpn_retry_holds(&r));
+    s = in_state(VPN_STATE_CONNECTING);
+    s.rounds = 1;
+    vpn_retry_told(&r, at(101), &s, 1);
+    assert_int_equal(deadline(&r), -1);
 }
 
 int main(void)
@@ -278,6 +325,8 @@ int main(void)
         cmocka_unit_test(another_way_ends_a_pause_at_once),
         cmocka_unit_test(another_way_waits_for_the_servers_backoff_too),
         cmocka_unit_test(another_way_is_no_answer_to_a_question),
+        cmocka_unit_test(a_protocol_that_never_pauses_gives_way_too),
+        cmocka_unit_test(a_reconnect_by_a_person_is_no_other_profiles_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,9 +117,6 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     const struct vpn_owner owner = {
         .context = f,
-        .up = on_up,
-        .down = on_down,
-        .received = on_received,
         .state = on_state,
         .stopped = on_stopped,
     };
@@ -131,7 +128,9 @@ static int set_up(void **state)
     f->silent = reserve_port(SOCK_DGRAM, &f->silent_port);
     f->closed = reserve_port(SOCK_STREAM, &f->closed_port);
     f->loop = loop_new();
-    f->vpn = vpn_new(f->loop, &options, &owner);
+    const struct vpn_tunnel_owner tunnel = {
+        .context = f, .up = on_up, .down = on_down, .received = on_received};
+    f->vpn = vpn_new(f->loop, &options, &owner, &tunnel);
     assert_non_null(f->vpn);
     put_profile(f, "a", "udp", f->silent_port);
     put_profile(f, "b", "udp", f->silent_port);
@@ -270,7 +269,7 @@ static void a_server_of_dom0s_takes_the_profiles_place(void **state)
     set(f, VM_CONFIG_REMOTE, server);
     assert_string_equal(in_force(f), "dead");
     assert_int_equal(
-        vpn_client_profile(vpn_view(f->vpn).client)->remotes[0].port,
+        vpn_client_profile(vpn_view(f->vpn).client)->servers[0].port,
         f->silent_port);
 }
 
@@ -297,7 +296,7 @@ static void count_wishes(void *context, enum log_level level, const char *line)
 
 static uint64_t reconnects(const struct fixture *f)
 {
-    struct client_status status;
+    struct protocol_status status;
     vpn_client_status(vpn_view(f->vpn).client, &status);
     return status.reconnects;
 }

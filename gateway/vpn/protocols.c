@@ -1,0 +1,14 @@
+#include "gateway/vpn/protocols.h"
+
+#include "gateway/openvpn/client/client_protocol.h"
+
+static const struct protocol_kind *const kinds[] = {&client_protocol};
+
+const struct protocol_kind *protocols_find(struct bytes text)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (kinds[i]->recognises(text))
+            return kinds[i];
+    }
+    return kinds[0];
+}
