@@ -45,58 +45,59 @@ void firewall_free(struct firewall *f)
 void firewall_state_end_flow(struct firewall *f, uint32_t now, uint32_t index)
 {
     const struct flow *flow = &f->flows.flows[index];
-    uint16_t qube = flow->key[FLOW_SIDE_QUBE].qube;
+    struct qube *qube = firewall_state_qube(f, flow);
     if (flow->mapping != MAPPING_NONE)
         mapping_release(&f->mappings, flow->mapping, now);
     else
         firewall_state_leave_host(f, flow);
-    flow_remove(&f->flows, index);
-    quota_give(&f->quota, qube);
+    flow_remove(&f->flows, qube, index);
+    quota_give(&f->quota, qube->number);
 }
 
-void firewall_add_qube(struct firewall *f, uint16_t qube,
-                       const struct address *ipv4, const struct address *ipv6)
+bool firewall_add_qube(struct firewall *f, struct qube *qube)
 {
-    assert(qube < FIREWALL_QUBES_MAX && !f->qubes[qube].present);
-    f->qubes[qube] = (struct firewall_qube){
-        .present = true,
-        .ipv4 = *ipv4,
-        .ipv6 = *ipv6,
-        .visible = *ipv4,
-        .rules4 = rule_sets_find(&f->rule_sets, ipv4),
-        .rules6 = rule_sets_find(&f->rule_sets, ipv6),
-    };
-    quota_join(&f->quota, qube);
-    mapping_join(&f->mappings, qube);
+    if (!qube_enter(&f->qubes, qube))
+        return false;
+    qube->visible = qube->ipv4;
+    qube->rules4 = rule_sets_find(&f->rule_sets, &qube->ipv4);
+    qube->rules6 = rule_sets_find(&f->rule_sets, &qube->ipv6);
+    quota_join(&f->quota, qube->number);
+    mapping_join(&f->mappings, qube->number);
+    return true;
 }
 
-static void end_flows(struct firewall *f, struct instant now, uint16_t qube)
+static void end_flows(struct firewall *f, struct instant now,
+                      const struct qube *qube)
 {
-    const struct flow_list *all = &f->flows.qubes[qube][FLOW_ALL];
+    const struct qube_flows *all = &qube->flows[QUBE_FLOWS];
     while (all->first != FLOW_NONE)
         firewall_state_end_flow(f, firewall_state_second(now), all->first);
 }
 
 void firewall_show_address(struct firewall *f, struct instant now,
-                           uint16_t qube, const struct address *visible)
+                           struct qube *qube, const struct address *visible)
 {
-    struct firewall_qube *q = &f->qubes[qube];
-    if (address_equal(&q->visible, visible))
+    if (address_equal(&qube->visible, visible))
         return;
-    q->visible = *visible;
+    qube->visible = *visible;
     end_flows(f, now, qube);
 }
 
-void firewall_remove_qube(struct firewall *f, struct instant now, uint16_t qube)
+void firewall_remove_qube(struct firewall *f, struct instant now,
+                          struct qube *qube)
 {
-    assert(qube < FIREWALL_QUBES_MAX && f->qubes[qube].present);
     end_flows(f, now, qube);
-    mapping_leave(&f->mappings, qube);
+    mapping_leave(&f->mappings, qube->number);
     for (size_t i = 0; i < FIREWALL_HOSTS; i++)
-        if (f->hosts[i].qube == qube)
+        if (f->hosts[i].qube == qube->number)
             f->hosts[i].qube = FLOW_TUNNEL_SIDE;
-    quota_leave(&f->quota, qube);
-    f->qubes[qube].present = false;
+    quota_leave(&f->quota, qube->number);
+    qube_leave(&f->qubes, qube);
+}
+
+const struct qube_table *firewall_qubes(const struct firewall *f)
+{
+    return &f->qubes;
 }
 
 static bool is_redirected(const struct flow *flow)
@@ -159,7 +160,7 @@ static bool write_ending(const struct firewall *f, const struct flow *flow,
     struct packet *p = packet_batch_add(out);
     if (!p)
         return false;
-    p->qube = k->qube;
+    p->qube = firewall_state_qube(f, flow);
     bool written =
         refusal_write_ending(&ending, p, out->buffer_size - PACKET_HEADROOM);
     assert(written);
@@ -171,11 +172,11 @@ bool firewall_reset_flows(struct firewall *f, struct instant now,
                           const struct firewall_routes *routes,
                           struct packet_batch *out)
 {
-    for (size_t qube = 0; qube < FIREWALL_QUBES_MAX; qube++) {
-        uint32_t next, i = f->flows.qubes[qube][FLOW_ALL].first;
+    for (struct qube *q = NULL; (q = qube_next(&f->qubes, q));) {
+        uint32_t next, i = q->flows[QUBE_FLOWS].first;
         for (; i != FLOW_NONE; i = next) {
             const struct flow *flow = &f->flows.flows[i];
-            next = flow->in[FLOW_ALL].next;
+            next = flow->in[QUBE_FLOWS].next;
             if (!ends_with(f, flow, tunnel, routes))
                 continue;
             if (wants_reset(flow) && !write_ending(f, flow, out))
@@ -192,11 +193,11 @@ void firewall_set_tunnel(struct firewall *f, struct instant now,
 {
     f->resolver_count = tunnel->resolver_count;
     memcpy(f->resolvers, tunnel->resolvers, sizeof f->resolvers);
-    for (size_t qube = 0; qube < FIREWALL_QUBES_MAX; qube++) {
-        uint32_t next, i = f->flows.qubes[qube][FLOW_ALL].first;
+    for (struct qube *q = NULL; (q = qube_next(&f->qubes, q));) {
+        uint32_t next, i = q->flows[QUBE_FLOWS].first;
         for (; i != FLOW_NONE; i = next) {
             const struct flow *flow = &f->flows.flows[i];
-            next = flow->in[FLOW_ALL].next;
+            next = flow->in[QUBE_FLOWS].next;
             if (ends_with(f, flow, tunnel, routes) ||
                 (is_redirected(flow) &&
                  !firewall_state_is_resolver(
@@ -231,11 +232,6 @@ struct instant firewall_deadline(const struct firewall *f)
 uint32_t firewall_flow_count(const struct firewall *f)
 {
     return f->flows.count;
-}
-
-uint32_t firewall_qube_flow_count(const struct firewall *f, uint16_t qube)
-{
-    return f->flows.qubes[qube][FLOW_ALL].count;
 }
 
 /* --- Ports of our own --------------------------------------------------- */

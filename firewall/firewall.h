@@ -12,6 +12,7 @@
 #ifndef FIREWALL_FIREWALL_H
 #define FIREWALL_FIREWALL_H
 
+#include "firewall/qube.h"
 #include "firewall/rules_parser.h"
 #include "gateway/base/error.h"
 #include "gateway/base/instant.h"
@@ -21,7 +22,6 @@
 struct firewall;
 
 enum {
-    FIREWALL_QUBES_MAX = 256,
     /* New flows of one qube, so that none fills the table in a moment. */
     FIREWALL_FLOW_RATE = 2000, /* a second */
     FIREWALL_FLOW_BURST = 8000,
@@ -29,8 +29,6 @@ enum {
      * oldest of them. */
     FIREWALL_HALF_OPEN_MAX = 512,
 };
-
-#define FIREWALL_NO_QUBE UINT16_MAX
 
 struct firewall_options {
     uint32_t flows;      /* preallocated */
@@ -42,16 +40,17 @@ struct firewall_options {
 struct firewall *firewall_new(const struct firewall_options *options);
 void firewall_free(struct firewall *f);
 
-/* A qube and its addresses, of which ipv6 may be unset. */
-void firewall_add_qube(struct firewall *f, uint16_t qube,
-                       const struct address *ipv4, const struct address *ipv6);
+/* A qube, empty but for its name and addresses, which the caller frees after
+ * firewall_remove_qube(). False: there is no room for more. */
+MUST_USE bool firewall_add_qube(struct firewall *f, struct qube *qube);
 /* The IPv4 address that the qube sees as its own, from now on; at first that
  * is its real one. Its flows end where it changes. */
 void firewall_show_address(struct firewall *f, struct instant now,
-                           uint16_t qube, const struct address *visible);
-/* Ends its flows. */
+                           struct qube *qube, const struct address *visible);
+/* Ends its flows; nothing points at it any more. */
 void firewall_remove_qube(struct firewall *f, struct instant now,
-                          uint16_t qube);
+                          struct qube *qube);
+const struct qube_table *firewall_qubes(const struct firewall *f);
 
 /*
  * The rules of a source address from now on, whole or not at all; its flows
@@ -71,10 +70,6 @@ void firewall_forget_rules(struct firewall *f, struct instant now,
  * rules keeps those. Takes the sets: parsed with firewall_names(). */
 void firewall_take_file(struct firewall *f, struct instant now,
                         struct rules *const *sets, size_t count);
-/* The rules of a qube's address of that family, or NULL. */
-const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
-                                   enum address_family family);
-
 /* The host names of all rules, for the resolver that the caller has. */
 struct rule_names *firewall_names(struct firewall *f);
 /* To be called after each change to them, and before packets are taken in.
@@ -84,7 +79,8 @@ struct rule_names *firewall_names(struct firewall *f);
 bool firewall_judge_names(struct firewall *f, struct instant now);
 /* Of a qube, see rules_describe_wait(). */
 enum rule_name_state firewall_describe_wait(const struct firewall *f,
-                                            struct instant now, uint16_t qube,
+                                            struct instant now,
+                                            const struct qube *qube,
                                             const char *unasked,
                                             char out[RULES_WAIT_SIZE]);
 
@@ -143,9 +139,9 @@ MUST_USE enum drop firewall_send(struct firewall *f, struct instant now,
                                  struct packet *packet,
                                  struct firewall_way *way);
 
-/* The qube that has a flow for that packet from the tunnel, or NO_QUBE. */
-uint16_t firewall_awaited_by(const struct firewall *f,
-                             const struct ip_packet *ip);
+/* The qube that has a flow for that packet from the tunnel, or NULL. */
+struct qube *firewall_awaited_by(const struct firewall *f,
+                                 const struct ip_packet *ip);
 
 /* May the packet from the tunnel be of a flow, by its sender alone? Yes is
  * sometimes said of one that cannot. */
@@ -163,6 +159,5 @@ void firewall_expire(struct firewall *f, struct instant now);
 struct instant firewall_deadline(const struct firewall *f);
 
 uint32_t firewall_flow_count(const struct firewall *f);
-uint32_t firewall_qube_flow_count(const struct firewall *f, uint16_t qube);
 
 #endif

@@ -47,12 +47,13 @@ static struct nat_ends reversed(const struct nat_ends *ends, uint8_t protocol)
 static enum drop track(struct firewall *f, uint32_t now, uint32_t index,
                        const struct ip_packet *ip, enum flow_side from)
 {
-    struct conntrack *c = &f->flows.flows[index].track;
+    struct flow *flow = &f->flows.flows[index];
+    struct conntrack *c = &flow->track;
     bool refreshed;
     if (conntrack_is_silent(c, now))
         return DROP_HOST_TAKEN;
     enum drop drop = conntrack_pass(c, ip, from, &refreshed);
-    flow_tracked(&f->flows, index);
+    flow_tracked(&f->flows, firewall_state_qube(f, flow), index);
     if (drop == DROP_NONE && refreshed)
         flow_touch(&f->flows, index, now, conntrack_timeout(c));
     return drop;
@@ -96,52 +97,53 @@ static enum drop reopen(struct firewall *f, struct instant now, uint32_t index,
     }
     flow->accepted_by = (unsigned)verdict.rule & RULES_NO_RULE;
     if (!flow->half_open)
-        firewall_state_limit_half_open(f, second, qube->qube);
+        firewall_state_limit_half_open(f, second, firewall_state_qube(f, flow));
     return conntrack_open(&flow->track, ip);
 }
 
 /* Makes a flow for a first packet if rules and quotas allow it. */
 static enum drop open_flow(struct firewall *f, struct instant now,
                            const struct packet *packet,
-                           const struct flow_key *qube,
+                           const struct flow_key *key,
                            const struct address *redirect, uint32_t *index)
 {
     uint32_t second = firewall_state_second(now);
+    struct qube *qube = packet->qube;
     struct conntrack track;
-    struct flow_key tunnel = *qube;
+    struct flow_key tunnel = *key;
     tunnel.qube = FLOW_TUNNEL_SIDE;
     if (redirect)
         memcpy(tunnel.remote, redirect->bytes, sizeof tunnel.remote);
     struct rules_verdict verdict =
-        firewall_state_judge(f, now, qube, &tunnel, RULES_NO_RULE);
+        firewall_state_judge(f, now, key, &tunnel, RULES_NO_RULE);
     enum drop drop = verdict.drop;
     if (drop == DROP_NONE)
         drop = conntrack_open(&track, &packet->ip);
     if (drop == DROP_NONE &&
-        !token_bucket_take(&f->qubes[packet->qube].new_flows, now,
-                           FIREWALL_FLOW_RATE, FIREWALL_FLOW_BURST))
+        !token_bucket_take(&qube->new_flows, now, FIREWALL_FLOW_RATE,
+                           FIREWALL_FLOW_BURST))
         drop = DROP_FLOW_RATE;
     if (drop == DROP_NONE)
-        drop = firewall_state_make_room(f, second, packet->qube);
+        drop = firewall_state_make_room(f, second, qube);
     if (drop != DROP_NONE)
         return drop;
 
     uint32_t mapping = MAPPING_NONE;
     if (conntrack_is_half_open(&track))
-        firewall_state_limit_half_open(f, second, packet->qube);
-    drop = mapping_applies(qube->protocol)
-               ? firewall_state_map(f, second, qube, &tunnel, &mapping)
-               : firewall_state_claim_host(f, second, qube, &tunnel, &track);
+        firewall_state_limit_half_open(f, second, qube);
+    drop = mapping_applies(key->protocol)
+               ? firewall_state_map(f, second, key, &tunnel, &mapping)
+               : firewall_state_claim_host(f, second, key, &tunnel, &track);
     if (drop != DROP_NONE)
         return drop;
-    *index = flow_insert(&f->flows, qube, &tunnel, second,
+    *index = flow_insert(&f->flows, qube, key, &tunnel, second,
                          conntrack_timeout(&track));
     assert(*index != FLOW_NONE);
     f->flows.flows[*index].mapping = mapping;
     f->flows.flows[*index].track = track;
     f->flows.flows[*index].accepted_by = (unsigned)verdict.rule & RULES_NO_RULE;
-    flow_tracked(&f->flows, *index);
-    quota_take(&f->quota, packet->qube);
+    flow_tracked(&f->flows, qube, *index);
+    quota_take(&f->quota, qube->number);
     return DROP_NONE;
 }
 
@@ -188,7 +190,7 @@ static enum drop send_error(struct firewall *f, struct packet *packet)
     enum drop drop = icmp_find_quoted(packet, &quoted);
     if (drop != DROP_NONE)
         return drop;
-    struct flow_key key = flow_key_of(&quoted, packet->qube, true);
+    struct flow_key key = flow_key_of(&quoted, packet->qube->number, true);
     uint32_t index = flow_find(&f->flows, &key);
     if (index == FLOW_NONE)
         return DROP_ICMP_EMBEDDED;
@@ -212,7 +214,7 @@ enum drop firewall_send(struct firewall *f, struct instant now,
 {
     if (icmp_is_error(&packet->ip))
         return send_error(f, packet);
-    struct flow_key key = flow_key_of(&packet->ip, packet->qube, false);
+    struct flow_key key = flow_key_of(&packet->ip, packet->qube->number, false);
     uint32_t index = flow_find(&f->flows, &key);
     enum drop drop = way->judge(way, now, packet, index != FLOW_NONE);
     if (drop == DROP_NONE && index == FLOW_NONE)
@@ -249,18 +251,18 @@ static enum drop receive_error(struct firewall *f, uint32_t now,
     memcpy(router, ip_source(ip), ip_address_size(ip));
     if (!same_address(router, flow->key[FLOW_SIDE_TUNNEL].remote, ip))
         outer.source = router;
-    packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
+    packet->qube = firewall_state_qube(f, flow);
     nat_rewrite_error(packet, &quoted, &inner, &outer);
     return DROP_NONE;
 }
 
-uint16_t firewall_awaited_by(const struct firewall *f,
-                             const struct ip_packet *ip)
+struct qube *firewall_awaited_by(const struct firewall *f,
+                                 const struct ip_packet *ip)
 {
     struct flow_key key = flow_key_of(ip, FLOW_TUNNEL_SIDE, true);
     uint32_t index = flow_find(&f->flows, &key);
-    return index == FLOW_NONE ? FIREWALL_NO_QUBE
-                              : f->flows.flows[index].key[FLOW_SIDE_QUBE].qube;
+    return index == FLOW_NONE ? NULL
+                              : firewall_state_qube(f, &f->flows.flows[index]);
 }
 
 bool firewall_knows_sender(const struct firewall *f, const struct ip_packet *ip)
@@ -296,7 +298,7 @@ enum drop firewall_receive(struct firewall *f, struct instant now,
         track(f, firewall_state_second(now), index, ip, FLOW_SIDE_TUNNEL);
     if (drop != DROP_NONE)
         return drop;
-    packet->qube = flow->key[FLOW_SIDE_QUBE].qube;
+    packet->qube = firewall_state_qube(f, flow);
     struct nat_ends ends = ends_at_qube(f, flow);
     mss_clamp(packet, f->mss_size);
     nat_rewrite(packet, &ends);

@@ -10,14 +10,14 @@ static bool is_transitory(const void *context, const struct flow *flow)
 }
 
 enum drop firewall_state_make_room(struct firewall *f, uint32_t now,
-                                   uint16_t qube)
+                                   struct qube *qube)
 {
-    if (quota_allows(&f->quota, qube))
+    if (quota_allows(&f->quota, qube->number))
         return DROP_NONE;
-    uint16_t debtor = quota_debtor(&f->quota, qube);
+    struct qube *debtor = f->qubes.qubes[quota_debtor(&f->quota, qube->number)];
     uint32_t oldest = flow_oldest(&f->flows, debtor, is_transitory, NULL);
     if (oldest == FLOW_NONE && debtor != qube)
-        oldest = f->flows.qubes[debtor][FLOW_ALL].first;
+        oldest = debtor->flows[QUBE_FLOWS].first;
     if (oldest == FLOW_NONE)
         return DROP_FLOWS_FULL;
     firewall_state_end_flow(f, now, oldest);
@@ -26,9 +26,9 @@ enum drop firewall_state_make_room(struct firewall *f, uint32_t now,
 
 /* Who waits for this many answers waits for the oldest in vain. */
 void firewall_state_limit_half_open(struct firewall *f, uint32_t now,
-                                    uint16_t qube)
+                                    const struct qube *qube)
 {
-    const struct flow_list *list = &f->flows.qubes[qube][FLOW_HALF_OPEN];
+    const struct qube_flows *list = &qube->flows[QUBE_FLOWS_HALF_OPEN];
     if (list->count >= FIREWALL_HALF_OPEN_MAX)
         firewall_state_end_flow(f, now, list->first);
 }
@@ -102,9 +102,10 @@ static bool make_port(struct firewall *f, uint32_t now,
 {
     const struct port_wish wish = {&f->mappings,
                                    mapping_space(qube->protocol, qube->family)};
-    uint16_t debtor = quota_debtor(&f->mappings.quotas[wish.space], qube->qube);
+    const struct quota *quota = &f->mappings.quotas[wish.space];
+    struct qube *debtor = f->qubes.qubes[quota_debtor(quota, qube->qube)];
     uint32_t flow = flow_oldest(&f->flows, debtor, gives_port_easily, &wish);
-    if (flow == FLOW_NONE && debtor != qube->qube)
+    if (flow == FLOW_NONE && debtor->number != qube->qube)
         flow = flow_oldest(&f->flows, debtor, gives_port, &wish);
     if (flow == FLOW_NONE)
         return false;

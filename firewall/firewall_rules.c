@@ -7,7 +7,7 @@ struct rules_verdict firewall_state_judge(const struct firewall *f,
                                           const struct flow_key *tunnel,
                                           uint16_t accepted_by)
 {
-    const struct firewall_qube *q = &f->qubes[qube->qube];
+    const struct qube *q = f->qubes.qubes[qube->qube];
     bool v4 = qube->family == ADDRESS_IPV4;
     const struct rules *rules = v4 ? q->rules4 : q->rules6;
     if (!rules && f->accept_unruled)
@@ -46,12 +46,13 @@ static void judge_flow(struct firewall *f, struct instant now, uint32_t index,
         flow->accepted_by = RULES_NO_RULE;
 }
 
-static void judge_flows(struct firewall *f, struct instant now, uint16_t qube,
-                        enum address_family family, bool new_rules)
+static void judge_flows(struct firewall *f, struct instant now,
+                        const struct qube *qube, enum address_family family,
+                        bool new_rules)
 {
-    uint32_t next, i = f->flows.qubes[qube][FLOW_ALL].first;
+    uint32_t next, i = qube->flows[QUBE_FLOWS].first;
     for (; i != FLOW_NONE; i = next) {
-        next = f->flows.flows[i].in[FLOW_ALL].next;
+        next = f->flows.flows[i].in[QUBE_FLOWS].next;
         if (f->flows.flows[i].key[0].family == family)
             judge_flow(f, now, i, new_rules);
     }
@@ -59,11 +60,9 @@ static void judge_flows(struct firewall *f, struct instant now, uint16_t qube,
 
 void firewall_state_judge_all(struct firewall *f, struct instant now)
 {
-    for (uint16_t i = 0; i < FIREWALL_QUBES_MAX; i++) {
-        if (!f->qubes[i].present)
-            continue;
-        judge_flows(f, now, i, ADDRESS_IPV4, false);
-        judge_flows(f, now, i, ADDRESS_IPV6, false);
+    for (struct qube *q = NULL; (q = qube_next(&f->qubes, q));) {
+        judge_flows(f, now, q, ADDRESS_IPV4, false);
+        judge_flows(f, now, q, ADDRESS_IPV6, false);
     }
 }
 
@@ -72,12 +71,11 @@ bool firewall_judge_names(struct firewall *f, struct instant now)
     rule_names_expire(&f->rule_sets.names, now);
     if (!rule_names_take_change(&f->rule_sets.names))
         return false;
-    for (uint16_t i = 0; i < FIREWALL_QUBES_MAX; i++) {
-        const struct firewall_qube *q = &f->qubes[i];
-        if (q->present && q->rules4 && q->rules4->drops_by_name)
-            judge_flows(f, now, i, ADDRESS_IPV4, false);
-        if (q->present && q->rules6 && q->rules6->drops_by_name)
-            judge_flows(f, now, i, ADDRESS_IPV6, false);
+    for (struct qube *q = NULL; (q = qube_next(&f->qubes, q));) {
+        if (q->rules4 && q->rules4->drops_by_name)
+            judge_flows(f, now, q, ADDRESS_IPV4, false);
+        if (q->rules6 && q->rules6->drops_by_name)
+            judge_flows(f, now, q, ADDRESS_IPV6, false);
     }
     return true;
 }
@@ -89,14 +87,11 @@ bool firewall_judge_names(struct firewall *f, struct instant now)
 static void apply(struct firewall *f, struct instant now,
                   const struct address *source, const struct rules *rules)
 {
-    for (uint16_t i = 0; i < FIREWALL_QUBES_MAX; i++) {
-        struct firewall_qube *q = &f->qubes[i];
-        bool v4 = address_equal(&q->ipv4, source);
-        if (!q->present || (!v4 && !address_equal(&q->ipv6, source)))
-            continue;
-        *(v4 ? &q->rules4 : &q->rules6) = rules;
-        judge_flows(f, now, i, source->family, true);
-    }
+    struct qube *q = qube_find(&f->qubes, source);
+    if (!q)
+        return;
+    *(source->family == ADDRESS_IPV4 ? &q->rules4 : &q->rules6) = rules;
+    judge_flows(f, now, q, source->family, true);
 }
 
 static void forget(struct firewall *f, struct instant now,
@@ -174,24 +169,17 @@ void firewall_take_file(struct firewall *f, struct instant now,
     }
 }
 
-const struct rules *firewall_rules(const struct firewall *f, uint16_t qube,
-                                   enum address_family family)
-{
-    const struct firewall_qube *q = &f->qubes[qube];
-    return family == ADDRESS_IPV4 ? q->rules4 : q->rules6;
-}
-
 struct rule_names *firewall_names(struct firewall *f)
 {
     return &f->rule_sets.names;
 }
 
 enum rule_name_state firewall_describe_wait(const struct firewall *f,
-                                            struct instant now, uint16_t qube,
+                                            struct instant now,
+                                            const struct qube *q,
                                             const char *unasked,
                                             char out[RULES_WAIT_SIZE])
 {
-    const struct firewall_qube *q = &f->qubes[qube];
     const struct rule_names *names = &f->rule_sets.names;
     enum rule_name_state state =
         rules_describe_wait(q->rules4, names, now, unasked, out);

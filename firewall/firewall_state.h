@@ -24,14 +24,6 @@ struct firewall_host {
     uint32_t until;
 };
 
-struct firewall_qube {
-    bool present;
-    struct address ipv4, ipv6;
-    struct address visible; /* which IPv4 address it sees as its own */
-    const struct rules *rules4, *rules6; /* or NULL */
-    struct token_bucket new_flows;
-};
-
 struct firewall {
     struct flow_table flows;
     struct mapping_table mappings;
@@ -46,17 +38,21 @@ struct firewall {
     size_t resolver_count;
     struct address resolvers[TUNNEL_RESOLVERS_MAX];
     struct rule_sets rule_sets;
-    struct firewall_qube qubes[FIREWALL_QUBES_MAX];
+    struct qube_table qubes;
 };
 
 static_assert((int)RULES_MAX < (int)RULES_NO_RULE, "a flow can name its rule");
-static_assert((int)FIREWALL_QUBES_MAX == (int)FLOW_QUBES_MAX,
-              "as many lists of flows as qubes");
 
 /* The unit of the flows' times. */
 static inline uint32_t firewall_state_second(struct instant now)
 {
     return (uint32_t)instant_to_seconds(now);
+}
+
+static inline struct qube *firewall_state_qube(const struct firewall *f,
+                                               const struct flow *flow)
+{
+    return f->qubes.qubes[flow->key[FLOW_SIDE_QUBE].qube];
 }
 
 /* By which a qube's flow is known at each of its ends. */
@@ -69,7 +65,7 @@ firewall_state_external(const struct firewall *f, uint8_t family)
 static inline const struct address *
 firewall_state_internal(const struct firewall *f, const struct flow *flow)
 {
-    const struct firewall_qube *q = &f->qubes[flow->key[FLOW_SIDE_QUBE].qube];
+    const struct qube *q = firewall_state_qube(f, flow);
     return flow->key[0].family == ADDRESS_IPV4 ? &q->visible : &q->ipv6;
 }
 
@@ -90,11 +86,11 @@ void firewall_state_end_flow(struct firewall *f, uint32_t second,
 
 /* Makes room for one more flow of the qube, if it may have one. */
 MUST_USE enum drop firewall_state_make_room(struct firewall *f, uint32_t second,
-                                            uint16_t qube);
+                                            struct qube *qube);
 
 /* Makes room for one more connection of the qube that does not stand yet. */
 void firewall_state_limit_half_open(struct firewall *f, uint32_t second,
-                                    uint16_t qube);
+                                    const struct qube *qube);
 
 /* Gives a flow without ports, which is not in the table yet, its host, if no
  * other qube has it. */

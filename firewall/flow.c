@@ -31,9 +31,6 @@ bool flow_table_init(struct flow_table *t, uint32_t capacity,
     }
     memset(t->heads, 0xff, heads * sizeof *t->heads);
     memset(t->wheel, 0xff, sizeof t->wheel);
-    for (size_t i = 0; i < FLOW_QUBES_MAX; i++)
-        for (size_t order = 0; order < FLOW_ORDERS; order++)
-            t->qubes[i][order] = (struct flow_list){FLOW_NONE, FLOW_NONE, 0};
     return true;
 }
 
@@ -166,10 +163,10 @@ uint32_t flow_expired(struct flow_table *t, uint32_t now)
 
 /* --- Flows ---------------------------------------------------------------- */
 
-static void list_append(struct flow_table *t, uint16_t qube,
-                        enum flow_order order, uint32_t flow)
+static void list_append(struct flow_table *t, struct qube *qube,
+                        enum qube_flow_order order, uint32_t flow)
 {
-    struct flow_list *list = &t->qubes[qube][order];
+    struct qube_flows *list = &qube->flows[order];
     struct flow_place *place = &t->flows[flow].in[order];
     *place = (struct flow_place){FLOW_NONE, list->last};
     if (list->last == FLOW_NONE)
@@ -180,10 +177,10 @@ static void list_append(struct flow_table *t, uint16_t qube,
     list->count++;
 }
 
-static void list_remove(struct flow_table *t, uint16_t qube,
-                        enum flow_order order, uint32_t flow)
+static void list_remove(struct flow_table *t, struct qube *qube,
+                        enum qube_flow_order order, uint32_t flow)
 {
-    struct flow_list *list = &t->qubes[qube][order];
+    struct qube_flows *list = &qube->flows[order];
     const struct flow_place *place = &t->flows[flow].in[order];
     if (place->previous == FLOW_NONE)
         list->first = place->next;
@@ -196,7 +193,7 @@ static void list_remove(struct flow_table *t, uint16_t qube,
     list->count--;
 }
 
-void flow_tracked(struct flow_table *t, uint32_t flow)
+void flow_tracked(struct flow_table *t, struct qube *qube, uint32_t flow)
 {
     struct flow *f = &t->flows[flow];
     bool half_open = conntrack_is_half_open(&f->track);
@@ -204,9 +201,9 @@ void flow_tracked(struct flow_table *t, uint32_t flow)
         return;
     f->half_open = half_open;
     if (half_open)
-        list_append(t, f->key[0].qube, FLOW_HALF_OPEN, flow);
+        list_append(t, qube, QUBE_FLOWS_HALF_OPEN, flow);
     else
-        list_remove(t, f->key[0].qube, FLOW_HALF_OPEN, flow);
+        list_remove(t, qube, QUBE_FLOWS_HALF_OPEN, flow);
 }
 
 static uint32_t peer_index(const struct flow_table *t, uint8_t family,
@@ -238,11 +235,12 @@ static uint32_t take_place(struct flow_table *t)
     return flow;
 }
 
-uint32_t flow_insert(struct flow_table *t, const struct flow_key *qube_side,
+uint32_t flow_insert(struct flow_table *t, struct qube *qube,
+                     const struct flow_key *qube_side,
                      const struct flow_key *tunnel_side, uint32_t now,
                      uint32_t timeout)
 {
-    assert(qube_side->qube < FLOW_QUBES_MAX);
+    assert(qube_side->qube == qube->number);
     uint32_t flow = take_place(t);
     if (flow == FLOW_NONE)
         return FLOW_NONE;
@@ -262,20 +260,20 @@ uint32_t flow_insert(struct flow_table *t, const struct flow_key *qube_side,
         t->next_second = UINT32_MAX;
     }
     wheel_insert(t, flow);
-    list_append(t, qube_side->qube, FLOW_ALL, flow);
+    list_append(t, qube, QUBE_FLOWS, flow);
     return flow;
 }
 
-void flow_remove(struct flow_table *t, uint32_t flow)
+void flow_remove(struct flow_table *t, struct qube *qube, uint32_t flow)
 {
     struct flow *f = &t->flows[flow];
     hash_remove(t, flow, 0);
     hash_remove(t, flow, 1);
     --*peers_of(t, flow);
     wheel_remove(t, flow);
-    list_remove(t, f->key[0].qube, FLOW_ALL, flow);
+    list_remove(t, qube, QUBE_FLOWS, flow);
     if (f->half_open)
-        list_remove(t, f->key[0].qube, FLOW_HALF_OPEN, flow);
+        list_remove(t, qube, QUBE_FLOWS_HALF_OPEN, flow);
     f->next[0] = t->free;
     t->free = flow;
     t->count--;
@@ -307,18 +305,18 @@ struct instant flow_deadline(const struct flow_table *t)
     return (struct instant){(int64_t)t->next_second * 1000000};
 }
 
-uint32_t flow_oldest(struct flow_table *t, uint16_t qube,
+uint32_t flow_oldest(struct flow_table *t, struct qube *qube,
                      bool (*suits)(const void *context,
                                    const struct flow *flow),
                      const void *context)
 {
-    const struct flow_list *list = &t->qubes[qube][FLOW_ALL];
+    const struct qube_flows *list = &qube->flows[QUBE_FLOWS];
     for (int i = 0; i < OLDEST_LOOKED_AT && list->first != FLOW_NONE; i++) {
         uint32_t flow = list->first;
         if (suits(context, &t->flows[flow]))
             return flow;
-        list_remove(t, qube, FLOW_ALL, flow);
-        list_append(t, qube, FLOW_ALL, flow);
+        list_remove(t, qube, QUBE_FLOWS, flow);
+        list_append(t, qube, QUBE_FLOWS, flow);
     }
     return FLOW_NONE;
 }

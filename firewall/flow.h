@@ -15,14 +15,13 @@
 #define FIREWALL_FLOW_H
 
 #include "firewall/conntrack.h"
-#include "firewall/quota.h"
+#include "firewall/qube.h"
 #include "gateway/base/instant.h"
 #include "gateway/base/siphash.h"
 #include "gateway/packet/ip_packet.h"
 
 enum {
-    FLOW_WHEEL_SLOTS = 512, /* seconds; later deadlines go round again */
-    FLOW_QUBES_MAX = QUOTA_MEMBERS_MAX,
+    FLOW_WHEEL_SLOTS = 512,        /* seconds; later deadlines go round again */
     FLOW_TUNNEL_SIDE = UINT16_MAX, /* as `qube` of a key */
     FLOW_PEER_COUNTERS = 8192,     /* of which some peers share one */
 };
@@ -33,19 +32,12 @@ struct flow_key {
     uint8_t remote[16];   /* IPv4: the rest is zero */
     uint16_t remote_port; /* of ICMP the type of the request */
     uint16_t local_port;  /* the qube's, or the external one */
-    uint16_t qube;        /* or FLOW_TUNNEL_SIDE */
+    uint16_t qube;        /* its number, or FLOW_TUNNEL_SIDE */
     uint8_t protocol;
     uint8_t family;
 };
 
-/* The orders in which a qube's flows are known, oldest first. */
-enum flow_order {
-    FLOW_ALL,
-    FLOW_HALF_OPEN, /* TCP that does not stand yet */
-    FLOW_ORDERS
-};
-
-/* Its neighbours in one of them. */
+/* Its neighbours in one of its qube's orders. */
 struct flow_place {
     uint32_t next, previous;
 };
@@ -54,7 +46,7 @@ struct flow {
     struct flow_key key[2]; /* by enum flow_side */
     uint32_t next[2];       /* in the hash chain: flow * 2 + side */
     uint32_t wheel_next, wheel_previous;
-    struct flow_place in[FLOW_ORDERS];
+    struct flow_place in[QUBE_FLOW_ORDERS];
     uint32_t deadline; /* second */
     uint32_t mapping;  /* of its external port, or NONE */
     uint16_t wheel_slot;
@@ -62,10 +54,6 @@ struct flow {
     bool withheld : 1;         /* until a rule's host name is known */
     unsigned accepted_by : 14; /* the place of a rule, or RULES_NO_RULE */
     struct conntrack track;
-};
-
-struct flow_list {
-    uint32_t first, last, count;
 };
 
 struct flow_table {
@@ -81,7 +69,6 @@ struct flow_table {
     struct siphash_key key;
     uint32_t wheel[FLOW_WHEEL_SLOTS];
     uint32_t peers[FLOW_PEER_COUNTERS]; /* flows to them, in the tunnel */
-    struct flow_list qubes[FLOW_QUBES_MAX][FLOW_ORDERS];
 };
 
 MUST_USE bool flow_table_init(struct flow_table *t, uint32_t capacity,
@@ -96,19 +83,20 @@ uint32_t flow_find(const struct flow_table *t, const struct flow_key *key);
 bool flow_knows_peer(const struct flow_table *t, uint8_t family,
                      const uint8_t *address);
 
-/* Enters a flow under both keys, which must be free; it ends after `timeout`
- * seconds. FLOW_NONE when the table is full. */
-uint32_t flow_insert(struct flow_table *t, const struct flow_key *qube_side,
+/* Enters a flow of the qube under both keys, which must be free; it ends after
+ * `timeout` seconds. FLOW_NONE when the table is full. */
+uint32_t flow_insert(struct flow_table *t, struct qube *qube,
+                     const struct flow_key *qube_side,
                      const struct flow_key *tunnel_side, uint32_t now,
                      uint32_t timeout);
-void flow_remove(struct flow_table *t, uint32_t flow);
+void flow_remove(struct flow_table *t, struct qube *qube, uint32_t flow);
 
 /* Lets it live `timeout` seconds from now. */
 void flow_touch(struct flow_table *t, uint32_t flow, uint32_t now,
                 uint32_t timeout);
 
 /* Its track has changed. */
-void flow_tracked(struct flow_table *t, uint32_t flow);
+void flow_tracked(struct flow_table *t, struct qube *qube, uint32_t flow);
 
 /* A flow whose time has come, or FLOW_NONE: to be called until then, and the
  * caller removes what it returns. */
@@ -119,7 +107,7 @@ struct instant flow_deadline(const struct flow_table *t);
 
 /* Of a qube's flows one of the oldest that suit, or NONE. Those that do not
  * suit are not asked again soon. */
-uint32_t flow_oldest(struct flow_table *t, uint16_t qube,
+uint32_t flow_oldest(struct flow_table *t, struct qube *qube,
                      bool (*suits)(const void *context,
                                    const struct flow *flow),
                      const void *context);

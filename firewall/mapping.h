@@ -15,14 +15,15 @@
 #define FIREWALL_MAPPING_H
 
 #include "firewall/flow.h"
+#include "firewall/quota.h"
 #include "gateway/base/siphash.h"
 
 enum {
     MAPPING_SPACES = 6, /* {TCP, UDP, ICMP} by {IPv4, IPv6} */
     MAPPING_PORTS = 65536,
-    MAPPING_REST = 120, /* seconds */
-    MAPPING_OWN = 64,   /* of each space, for the gateway itself */
-    MAPPING_GATEWAY = FLOW_QUBES_MAX, /* its `qube` */
+    MAPPING_REST = 120,          /* seconds */
+    MAPPING_OWN = 64,            /* of each space, for the gateway itself */
+    MAPPING_GATEWAY = QUBES_MAX, /* its `qube` */
 };
 
 #define MAPPING_NONE UINT32_MAX

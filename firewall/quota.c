@@ -12,7 +12,7 @@ static void share_out(struct quota *q)
 {
     q->part = q->count ? q->whole / 2 / q->count : 0;
     q->kept = 0;
-    for (uint16_t i = 0; i < QUOTA_MEMBERS_MAX; i++)
+    for (uint16_t i = 0; i < QUBES_MAX; i++)
         q->kept += lacks(q, i);
 }
 
@@ -23,7 +23,7 @@ void quota_init(struct quota *q, uint32_t whole)
 
 void quota_join(struct quota *q, uint16_t member)
 {
-    assert(member < QUOTA_MEMBERS_MAX && !q->member[member]);
+    assert(member < QUBES_MAX && !q->member[member]);
     q->member[member] = true;
     q->count++;
     share_out(q);
@@ -68,7 +68,7 @@ uint16_t quota_debtor(const struct quota *q, uint16_t member)
     uint16_t greediest = member;
     if (q->has[member] >= q->part)
         return member;
-    for (uint16_t i = 0; i < QUOTA_MEMBERS_MAX; i++)
+    for (uint16_t i = 0; i < QUBES_MAX; i++)
         if (q->has[i] > q->has[greediest])
             greediest = i;
     return greediest;

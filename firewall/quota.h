@@ -13,17 +13,14 @@
 #ifndef FIREWALL_QUOTA_H
 #define FIREWALL_QUOTA_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-enum { QUOTA_MEMBERS_MAX = 256 };
+#include "firewall/qube.h"
 
 struct quota {
     uint32_t whole, taken;
     uint32_t most, part, kept;
     uint32_t count; /* of members */
-    bool member[QUOTA_MEMBERS_MAX];
-    uint32_t has[QUOTA_MEMBERS_MAX];
+    bool member[QUBES_MAX];
+    uint32_t has[QUBES_MAX];
 };
 
 void quota_init(struct quota *q, uint32_t whole);

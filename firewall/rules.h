@@ -21,6 +21,12 @@ enum {
 
 enum rule_action { RULE_DROP, RULE_ACCEPT };
 
+/* What stands below /qubes-firewall/<address>/: "policy" or four digits, and
+ * its value. */
+struct rules_entry {
+    struct bytes key, value;
+};
+
 /* A condition that is not set is met by everything. */
 struct rule {
     uint16_t number; /* its key in QubesDB */

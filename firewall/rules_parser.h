@@ -16,12 +16,6 @@
 
 #include "firewall/rules.h"
 
-/* What stands below /qubes-firewall/<address>/: "policy" or four digits, and
- * its value. */
-struct rules_entry {
-    struct bytes key, value;
-};
-
 /* The rules of `source`, whose names have their uses counted in `names`; bad
  * ones use none. NULL only when memory is short. */
 struct rules *rules_parse(const struct address *source,

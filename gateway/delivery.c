@@ -5,6 +5,7 @@
 enum {
     CUT_BYTES = 128 * 1024, /* a super-packet in small segments fits */
     PIECES = 64,
+    CHUNK = 64, /* packets; bits of a word */
 };
 
 bool delivery_init(struct delivery *d)
@@ -20,6 +21,11 @@ void delivery_clear(struct delivery *d)
     packet_batch_clear(&d->pieces);
 }
 
+void delivery_connect(struct qube *qube, struct link_port *port)
+{
+    qube->port = port;
+}
+
 /* As it is, or as the segments that its qube's network card is told of. What
  * came in fragments does not: behind a qube may be a narrower way. */
 static bool fits_card(const struct packet *p)
@@ -27,29 +33,38 @@ static bool fits_card(const struct packet *p)
     return p->fragment_size == 0 && packet_largest_segment(p) <= LINK_MTU;
 }
 
-static bool is_taken(struct link *link, const struct packet *p)
+static bool is_taken(const struct link_port *port, const struct packet *p)
 {
-    if (!fits_card(p))
-        return false;
-    return !link->kind->takes || link->kind->takes(link, p);
+    const struct link_kind *kind = port->link->kind;
+    return fits_card(p) && (!kind->takes || kind->takes(port, p));
+}
+
+static void send(struct link_port *port, struct instant now,
+                 struct packet *const *packets, size_t count)
+{
+    if (count > 0)
+        port->link->kind->send(port, now, packets, count);
 }
 
 static void send_pieces(struct delivery *d, struct instant now,
-                        struct link *link)
+                        struct link_port *port)
 {
-    link->kind->send(link, now, d->pieces.packets, d->pieces.count);
+    struct packet *list[PIECES];
+    for (size_t i = 0; i < d->pieces.count; i++)
+        list[i] = &d->pieces.packets[i];
+    send(port, now, list, d->pieces.count);
     packet_batch_reset(&d->pieces);
 }
 
 /* The checksums of what was still to be cut are ours; those of fragments are
  * as they came. */
-static void send_cut(struct delivery *d, struct instant now, struct link *link,
-                     const struct packet *of)
+static void send_cut(struct delivery *d, struct instant now,
+                     struct link_port *port, const struct packet *of)
 {
     for (uint16_t i = 0; i < d->cut.count; i++) {
         const struct datagram *datagram = &d->cut.datagrams[i];
         if (d->pieces.count == d->pieces.capacity)
-            send_pieces(d, now, link);
+            send_pieces(d, now, port);
         struct packet *p = packet_batch_add(&d->pieces);
         *p = (struct packet){
             .data = datagram->data + datagram->inner_offset,
@@ -61,11 +76,11 @@ static void send_cut(struct delivery *d, struct instant now, struct link *link,
                             : PACKET_CHECKSUM_NONE,
         };
     }
-    send_pieces(d, now, link);
+    send_pieces(d, now, port);
     burst_reset(&d->cut);
 }
 
-static bool cut(struct delivery *d, struct instant now, struct link *link,
+static bool cut(struct delivery *d, struct instant now, struct link_port *port,
                 const struct packet *p)
 {
     static const struct burst_layout layout = {.head = PACKET_HEADROOM};
@@ -73,40 +88,61 @@ static bool cut(struct delivery *d, struct instant now, struct link *link,
     enum segment_result result;
     do {
         result = segment(p, LINK_MTU, &layout, &cursor, &d->cut);
-        send_cut(d, now, link, p);
+        send_cut(d, now, port, p);
     } while (result == SEGMENT_FULL);
     return result == SEGMENT_DONE;
 }
 
-/* How many packets from here on go to the same link as they are. */
-static size_t run_length(const struct delivery *d, struct link *link,
-                         const struct packet *first, size_t count)
+/* Packets of one qube, in their order. */
+static void send_to_one(struct delivery *d, struct instant now,
+                        struct router *router, struct packet *const *packets,
+                        size_t count)
 {
-    size_t n = 0;
-    while (n < count && !first[n].drop &&
-           d->link_of_qube[first[n].qube] == link && is_taken(link, &first[n]))
-        n++;
-    return n;
+    struct link_port *port = packets[0]->qube->port;
+    size_t start = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct packet *p = packets[i];
+        if (is_taken(port, p))
+            continue;
+        send(port, now, packets + start, i - start);
+        start = i + 1;
+        if (cut(d, now, port, p))
+            continue;
+        p->drop = DROP_UNCUTTABLE;
+        router_lost(router, p, DROP_UNCUTTABLE);
+    }
+    send(port, now, packets + start, count - start);
+}
+
+static uint64_t live_ones(const struct packet *packets, size_t count)
+{
+    uint64_t live = 0;
+    for (size_t i = 0; i < count; i++)
+        if (packets[i].drop == DROP_NONE && packets[i].qube &&
+            packets[i].qube->port)
+            live |= UINT64_C(1) << i;
+    return live;
 }
 
 void delivery_send(struct delivery *d, struct instant now,
                    struct router *router, struct packet_batch *batch)
 {
-    for (size_t i = 0, n; i < batch->count; i += n) {
-        struct packet *first = &batch->packets[i];
-        struct link *link = first->drop ? NULL : d->link_of_qube[first->qube];
-        n = 1;
-        if (!link)
-            continue;
-        n = run_length(d, link, first, batch->count - i);
-        if (n > 0) {
-            link->kind->send(link, now, first, n);
-            continue;
+    for (size_t i = 0; i < batch->count; i += CHUNK) {
+        struct packet *chunk = &batch->packets[i];
+        size_t left_over = batch->count - i;
+        uint64_t left = live_ones(chunk, left_over < CHUNK ? left_over : CHUNK);
+        while (left) {
+            const struct qube *qube = chunk[__builtin_ctzll(left)].qube;
+            struct packet *list[CHUNK];
+            size_t count = 0;
+            for (uint64_t rest = left; rest; rest &= rest - 1) {
+                int at = __builtin_ctzll(rest);
+                if (chunk[at].qube != qube)
+                    continue;
+                list[count++] = &chunk[at];
+                left &= ~(UINT64_C(1) << at);
+            }
+            send_to_one(d, now, router, list, count);
         }
-        n = 1;
-        if (cut(d, now, link, first))
-            continue;
-        first->drop = DROP_UNCUTTABLE;
-        router_lost(router, first, DROP_UNCUTTABLE);
     }
 }

@@ -10,12 +10,12 @@
 #ifndef GATEWAY_DELIVERY_H
 #define GATEWAY_DELIVERY_H
 
+#include "firewall/qube.h"
 #include "gateway/link/link.h"
 #include "gateway/packet/burst.h"
 #include "gateway/router/router.h"
 
 struct delivery {
-    struct link *link_of_qube[ROUTER_QUBES_MAX]; /* or NULL */
     struct burst cut;
     struct packet_batch pieces; /* views into it */
 };
@@ -24,8 +24,12 @@ struct delivery {
 MUST_USE bool delivery_init(struct delivery *d);
 void delivery_clear(struct delivery *d);
 
-/* Sends those of the batch that were not dropped, in their order; one that
- * cannot be cut as it has to be is dropped, and the router counts it. */
+/* Where packets for the qube go, as long as it lives. */
+void delivery_connect(struct qube *qube, struct link_port *port);
+
+/* Sends those of the batch that were not dropped, each qube's in their order;
+ * one that cannot be cut as it has to be is dropped, and the router counts
+ * it. */
 void delivery_send(struct delivery *d, struct instant now,
                    struct router *router, struct packet_batch *batch);
 

@@ -128,20 +128,21 @@ static void router_due(void *context, struct instant now)
 
 /* --- Qubes --------------------------------------------------------------- */
 
-static int qube_added(void *context, struct link *link, const char *name,
-                      const struct address *ipv4, const struct address *ipv6)
+static struct qube *qube_added(void *context, struct link_port *port,
+                               const char *name, const struct address *ipv4,
+                               const struct address *ipv6)
 {
     struct traffic *t = context;
-    int qube = router_add_qube(t->router, loop_now(t->loop), name, ipv4, ipv6);
-    if (qube >= 0)
-        t->delivery.link_of_qube[qube] = link;
+    struct qube *qube =
+        router_add_qube(t->router, loop_now(t->loop), name, ipv4, ipv6);
+    if (qube)
+        delivery_connect(qube, port);
     return qube;
 }
 
-static void qube_removed(void *context, int qube)
+static void qube_removed(void *context, struct qube *qube)
 {
     struct traffic *t = context;
-    t->delivery.link_of_qube[qube] = NULL;
     router_remove_qube(t->router, qube);
 }
 

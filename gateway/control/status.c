@@ -78,24 +78,23 @@ static json_t *server_json(const struct status_source *s,
 static json_t *qubes_json(const struct router *router)
 {
     json_t *qubes = json_array();
-    struct router_qube_status q;
-    for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
-        if (!router_qube_status(router, i, &q))
-            continue;
+    const struct qube *q = NULL;
+    while ((q = router_next_qube(router, q))) {
         json_t *drops = json_object();
-        status_add_drops(drops, q.drops);
+        status_add_drops(drops, &q->drops);
         json_array_append_new(
             qubes,
             json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:o}",
-                      "name", json_text(q.name), "ipv4", address_json(&q.ipv4),
-                      "ipv6", address_json(&q.ipv6), "visible_ipv4",
-                      address_json(&q.visible), "rules", json_text(q.rules),
-                      "rule_waits", q.wait[0] ? json_text(q.wait) : json_null(),
-                      "flows", (json_int_t)q.flows, "packets_up",
-                      (json_int_t)q.packets_up, "packets_down",
-                      (json_int_t)q.packets_down, "bytes_up",
-                      (json_int_t)q.bytes_up, "bytes_down",
-                      (json_int_t)q.bytes_down, "drops", drops));
+                      "name", json_text(q->name), "ipv4",
+                      address_json(&q->ipv4), "ipv6", address_json(&q->ipv6),
+                      "visible_ipv4", address_json(&q->visible), "rules",
+                      json_text(q->rules_text), "rule_waits",
+                      q->wait_text[0] ? json_text(q->wait_text) : json_null(),
+                      "flows", (json_int_t)q->flows[QUBE_FLOWS].count,
+                      "packets_up", (json_int_t)q->packets_up, "packets_down",
+                      (json_int_t)q->packets_down, "bytes_up",
+                      (json_int_t)q->bytes_up, "bytes_down",
+                      (json_int_t)q->bytes_down, "drops", drops));
     }
     return qubes;
 }
@@ -104,7 +103,7 @@ static json_t *all_drops(const struct status_source *s,
                          const struct protocol_status *c)
 {
     json_t *drops = json_object();
-    struct router_qube_status q;
+    const struct qube *q = NULL;
     struct drop_counters vpn = *s->vpn.drops;
     if (s->vpn.client)
         vpn_client_add_drops(s->vpn.client, &vpn);
@@ -113,10 +112,8 @@ static json_t *all_drops(const struct status_source *s,
     status_add_drops(drops, router_drops(s->router));
     for (size_t i = 0; i < s->link_count; i++)
         status_add_drops(drops, &s->links[i]->drops);
-    for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
-        if (router_qube_status(s->router, i, &q))
-            status_add_drops(drops, q.drops);
-    }
+    while ((q = router_next_qube(s->router, q)))
+        status_add_drops(drops, &q->drops);
     return drops;
 }
 
@@ -130,8 +127,7 @@ static json_t *traffic_json(const struct protocol_status *c)
 
 /* Another NetVM's qube on one of our network cards. */
 static void add_stranger(json_t *problems, const struct status_source *s,
-                         const struct router_qube_status *q,
-                         const struct address *a)
+                         const struct qube *q, const struct address *a)
 {
     char text[ADDRESS_TEXT_SIZE];
     if (address_is_set(a) && !dom0_expects(s->dom0, a))
@@ -143,12 +139,10 @@ static void add_stranger(json_t *problems, const struct status_source *s,
 
 static void add_strangers(json_t *problems, const struct status_source *s)
 {
-    struct router_qube_status q;
-    for (int i = 0; i < ROUTER_QUBES_MAX; i++) {
-        if (!router_qube_status(s->router, i, &q))
-            continue;
-        add_stranger(problems, s, &q, &q.ipv4);
-        add_stranger(problems, s, &q, &q.ipv6);
+    const struct qube *q = NULL;
+    while ((q = router_next_qube(s->router, q))) {
+        add_stranger(problems, s, q, &q->ipv4);
+        add_stranger(problems, s, q, &q->ipv6);
     }
 }
 

@@ -3,8 +3,12 @@
  * carries one or more qubes; it strips and adds Ethernet, answers ARP and ND,
  * and gives IP packets with their offload data, never anything else.
  *
- * Each packet it delivers has `qube` set to the index its owner gave that
- * qube, data at the IP header, and PACKET_HEADROOM or more in front.
+ * Each packet it delivers has `qube` set to what its owner gave for that qube,
+ * data at the IP header, and PACKET_HEADROOM or more in front.
+ *
+ * A qube goes only in a turn of its own: no link calls qube_removed() while its
+ * owner is in received(), or in send(). The link has forgotten the qube by
+ * then, and the owner may free it.
  */
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
@@ -15,12 +19,14 @@
 #include "gateway/event/loop.h"
 #include "gateway/packet/packet.h"
 
-enum {
-    LINK_QUBES_MAX = 256,
-    LINK_MTU = 1500, /* of the network card that a qube has */
-};
+enum { LINK_MTU = 1500 }; /* of the network card that a qube has */
 
 struct link;
+
+/* Where a link takes packets for one of its qubes. */
+struct link_port {
+    struct link *link;
+};
 
 /* What the link tells its owner. */
 struct link_owner {
@@ -29,30 +35,33 @@ struct link_owner {
      * on return. */
     void (*received)(void *context, struct instant now,
                      struct packet_batch *batch);
-    /* A qube came: the index to use for it, or -1 to refuse. `name` for
-     * people: "tap:qube0", "vif7.0". ipv6 may be unset. */
-    int (*qube_added)(void *context, struct link *link, const char *name,
-                      const struct address *ipv4, const struct address *ipv6);
-    void (*qube_removed)(void *context, int qube);
+    /* A qube came: what is its packets' `qube`, or NULL to refuse. `port` is
+     * there until it is gone; `name` for people: "tap:qube0", "vif7.0". ipv6
+     * may be unset. */
+    struct qube *(*qube_added)(void *context, struct link_port *port,
+                               const char *name, const struct address *ipv4,
+                               const struct address *ipv6);
+    void (*qube_removed)(void *context, struct qube *qube);
 };
 
 struct link_kind {
     const char *name;
-    /* Sends packets to their qubes; never blocks. Sets `drop` on those that
+    /* Sends packets to the port's qube; never blocks. Sets `drop` on those that
      * could not be queued. Packets are borrowed for the call. Uses the
      * packets' headroom. */
-    void (*send)(struct link *link, struct instant now, struct packet *packets,
-                 size_t count);
-    /* Would its qube take the packet as it is, large or with its checksum to be
+    void (*send)(struct link_port *port, struct instant now,
+                 struct packet *const *packets, size_t count);
+    /* Would the qube take the packet as it is, large or with its checksum to be
      * filled? NULL: every one does. */
-    bool (*takes)(const struct link *link, const struct packet *packet);
+    bool (*takes)(const struct link_port *port, const struct packet *packet);
     void (*close)(struct link *link);
 };
 
 /* First member of every link. */
 struct link {
     const struct link_kind *kind;
-    bool takes_udp_gso; /* UDP super-packets, too, may be sent to it */
+    struct link_port port; /* of a link that carries one qube */
+    bool takes_udp_gso;    /* UDP super-packets, too, may be sent to it */
     struct drop_counters drops;
 };
 

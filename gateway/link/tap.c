@@ -32,7 +32,7 @@ struct tap {
     struct loop_watch watch;
     struct link_owner owner;
     struct card card;
-    int qube;
+    struct qube *qube; /* or NULL */
     uint8_t *memory;
     struct packet_batch batch; /* views into `memory` */
 };
@@ -75,7 +75,7 @@ static bool take_frame(struct tap *tap, size_t size, struct packet *packet)
     case FRAME_PACKET:
         break;
     }
-    packet->qube = (uint16_t)tap->qube;
+    packet->qube = tap->qube;
     return true;
 }
 
@@ -121,9 +121,9 @@ static void ready(void *context, struct instant now, unsigned events)
     fill_batch(tap);
     if (tap->batch.count)
         tap->owner.received(tap->owner.context, now, &tap->batch);
-    if (tap->watch.fd < 0 && tap->qube >= 0) {
-        int qube = tap->qube;
-        tap->qube = -1;
+    if (tap->watch.fd < 0 && tap->qube) {
+        struct qube *qube = tap->qube;
+        tap->qube = NULL;
         tap->owner.qube_removed(tap->owner.context, qube);
     }
 }
@@ -139,18 +139,16 @@ static enum drop send_packet(struct tap *tap, const struct packet *packet)
     return tun_device_write(tap->watch.fd, headers, sizeof headers, packet);
 }
 
-static void tap_send(struct link *link, struct instant now,
-                     struct packet *packets, size_t count)
+static void tap_send(struct link_port *port, struct instant now,
+                     struct packet *const *packets, size_t count)
 {
-    struct tap *tap = tap_of(link);
+    struct tap *tap = tap_of(port->link);
     (void)now;
     for (size_t i = 0; i < count; i++) {
-        if (packets[i].drop != DROP_NONE)
-            continue;
-        enum drop reason = send_packet(tap, &packets[i]);
+        enum drop reason = send_packet(tap, packets[i]);
         if (reason == DROP_NONE)
             continue;
-        packets[i].drop = (uint8_t)reason;
+        packets[i]->drop = (uint8_t)reason;
         drop(tap, reason);
     }
 }
@@ -162,7 +160,7 @@ static void tap_close(struct link *link)
         loop_remove(tap->loop, &tap->watch);
         close(tap->watch.fd);
     }
-    if (tap->qube >= 0)
+    if (tap->qube)
         tap->owner.qube_removed(tap->owner.context, tap->qube);
     packet_batch_clear(&tap->batch);
     free(tap->memory);
@@ -184,11 +182,10 @@ static struct tap *tap_new(const struct tap_options *options, struct loop *loop,
     if (!tap)
         return NULL;
     *tap = (struct tap){
-        .link.kind = &kind,
+        .link = {.kind = &kind, .port = {&tap->link}},
         .loop = loop,
         .watch = {.fd = -1, .ready = ready, .context = tap},
         .owner = *owner,
-        .qube = -1,
         .memory = aligned_alloc(ALIGNMENT, MEMORY_SIZE),
     };
     snprintf(name, sizeof name, "tap:%s", options->interface);
@@ -223,9 +220,10 @@ struct link *tap_open(const struct tap_options *options, struct loop *loop,
         tap_close(&tap->link);
         return NULL;
     }
-    tap->qube = owner->qube_added(owner->context, &tap->link, tap->card.name,
-                                  &tap->card.ipv4, &tap->card.ipv6);
-    if (tap->qube < 0) {
+    tap->qube =
+        owner->qube_added(owner->context, &tap->link.port, tap->card.name,
+                          &tap->card.ipv4, &tap->card.ipv6);
+    if (!tap->qube) {
         log_error("%s: the qube is refused", tap->card.name);
         *error = ERROR_INVALID;
         tap_close(&tap->link);

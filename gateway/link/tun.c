@@ -110,18 +110,17 @@ static enum drop send_packet(struct tun *tun, const struct packet *packet)
     return tun_device_write(tun->watch.fd, header, sizeof header, packet);
 }
 
-static void tun_send(struct link *link, struct instant now,
-                     struct packet *packets, size_t count)
+static void tun_send(struct link_port *port, struct instant now,
+                     struct packet *const *packets, size_t count)
 {
-    struct tun *tun = tun_of(link);
+    struct tun *tun = tun_of(port->link);
     (void)now;
     for (size_t i = 0; i < count; i++) {
-        if (packets[i].drop != DROP_NONE)
+        enum drop reason = send_packet(tun, packets[i]);
+        if (reason == DROP_NONE)
             continue;
-        enum drop reason = send_packet(tun, &packets[i]);
-        packets[i].drop = (uint8_t)reason;
-        if (reason != DROP_NONE)
-            drop_count(&tun->link.drops, reason);
+        packets[i]->drop = (uint8_t)reason;
+        drop_count(&tun->link.drops, reason);
     }
 }
 
@@ -270,7 +269,7 @@ struct link *tun_open(const struct tun_options *options, struct loop *loop,
         return NULL;
     }
     *tun = (struct tun){
-        .link = {.kind = &kind, .takes_udp_gso = udp_gso},
+        .link = {.kind = &kind, .port = {&tun->link}, .takes_udp_gso = udp_gso},
         .loop = loop,
         .watch = {.fd = -1, .ready = ready, .context = tun},
         .owner = *owner,

@@ -5,9 +5,9 @@
 
 #include "gateway/packet/fragments_state.h"
 
-struct fragments *fragments_new(void)
+struct fragments *fragments_new(uint16_t shares)
 {
-    struct fragments *f = calloc(1, sizeof *f);
+    struct fragments *f = calloc(1, sizeof *f + shares * sizeof *f->shares);
     if (!f)
         return NULL;
     f->memory = malloc((size_t)FRAGMENTS_CHUNKS * FRAGMENTS_CHUNK_SIZE);
@@ -18,7 +18,8 @@ struct fragments *fragments_new(void)
     for (uint16_t i = 0; i < FRAGMENTS_CHUNKS; i++)
         f->chunks[i].next =
             i + 1 < FRAGMENTS_CHUNKS ? (uint16_t)(i + 1) : FRAGMENTS_NONE;
-    for (uint16_t i = 0; i < FRAGMENTS_SHARES; i++)
+    f->share_count = shares;
+    for (uint16_t i = 0; i < shares; i++)
         f->shares[i] = (struct share){FRAGMENTS_NONE, FRAGMENTS_NONE, 0, 0, 0};
     for (uint16_t i = 0; i < FRAGMENTS_PACKETS; i++)
         f->held[i].next = (uint16_t)(i + 1);
@@ -299,7 +300,7 @@ enum fragments_result fragments_take(struct fragments *f, struct instant now,
     const struct ip_packet *ip = &packet->ip;
     struct fragment part;
     bool same;
-    assert(owner->share < FRAGMENTS_SHARES);
+    assert(owner->share < f->share_count);
     if (!take_apart(packet, ip, &part))
         return FRAGMENTS_REFUSED;
     struct held *h = find(f, owner->source, ip);
@@ -330,7 +331,7 @@ enum fragments_result fragments_take(struct fragments *f, struct instant now,
 
 static bool gave_way(struct fragments *f, struct fragments_loss *out)
 {
-    for (uint16_t i = 0; f->some_gave_way && i < FRAGMENTS_SHARES; i++) {
+    for (uint16_t i = 0; f->some_gave_way && i < f->share_count; i++) {
         struct share *s = &f->shares[i];
         if (s->gave_way == 0)
             continue;

@@ -35,7 +35,6 @@ enum {
     FRAGMENTS_PACKETS = 256, /* incomplete ones at a time */
     /* 64 KiB at an MTU of 296 bytes, the least there is (RFC 1191 7). */
     FRAGMENTS_PER_PACKET = 256,
-    FRAGMENTS_SHARES = 514,       /* two of each qube, and two of nobody */
     FRAGMENTS_SHARE_CHUNKS = 256, /* seven packets of 64 KiB */
     FRAGMENTS_SHARE_PACKETS = 32,
     /* Seconds from the first to the last (RFC 791 3.2, RFC 8200 4.5). */
@@ -45,8 +44,8 @@ enum {
 
 struct fragments;
 
-/* NULL when memory is short. */
-struct fragments *fragments_new(void);
+/* For so many shares. NULL when memory is short. */
+struct fragments *fragments_new(uint16_t shares);
 void fragments_free(struct fragments *f);
 
 enum fragments_result {

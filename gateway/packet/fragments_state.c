@@ -110,7 +110,7 @@ static uint32_t weight(const struct share *s)
 static uint16_t heaviest(const struct fragments *f, const struct held *except)
 {
     uint16_t heaviest = FRAGMENTS_NONE;
-    for (uint16_t i = 0; i < FRAGMENTS_SHARES; i++) {
+    for (uint16_t i = 0; i < f->share_count; i++) {
         const struct share *s = &f->shares[i];
         bool has_others = s->packets > (except && except->share == i);
         if (has_others && (heaviest == FRAGMENTS_NONE ||

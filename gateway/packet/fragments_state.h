@@ -64,10 +64,11 @@ struct fragments {
     struct instant earliest; /* no deadline is before it */
     struct chunk chunks[FRAGMENTS_CHUNKS];
     struct bytes pieces[FRAGMENTS_CHUNKS];
-    struct share shares[FRAGMENTS_SHARES];
     uint32_t ids[FRAGMENTS_PACKETS]; /* of `held`, close together: each
                                         fragment is looked for in them */
     struct held held[FRAGMENTS_PACKETS];
+    uint16_t share_count;
+    struct share shares[];
 };
 
 /* --- Chunks --- */

@@ -23,6 +23,8 @@ enum {
     PACKET_PIECES_MAX = 64, /* as many as a UDP_GRO train holds */
 };
 
+struct qube;
+
 enum packet_gso { PACKET_GSO_NONE, PACKET_GSO_TCP, PACKET_GSO_UDP };
 
 /*
@@ -42,10 +44,10 @@ struct packet {
     uint32_t size; /* bytes at `data` */
     uint32_t piece_bytes;
     const struct bytes *pieces; /* what follows `data`, in order */
+    struct qube *qube;          /* that it comes from or goes to; NULL: none */
     uint16_t piece_count;
     uint16_t headroom; /* writable bytes in front of `data` */
     uint16_t gso_size; /* payload bytes of each segment, last may be less */
-    uint16_t qube;     /* index of the qube it comes from or goes to */
     uint16_t fragment_size; /* it came in fragments, the largest of them this
                                size, and may leave so; else 0 */
     uint8_t gso;            /* enum packet_gso */

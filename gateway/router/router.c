@@ -21,11 +21,12 @@ struct router *router_new(const struct router_options *options)
     if (!r)
         return NULL;
     r->firewall = firewall_new(&inner);
-    r->fragments = fragments_new();
+    r->fragments = fragments_new(ROUTER_SHARES);
     if (!r->firewall || !r->fragments) {
         router_free(r);
         return NULL;
     }
+    r->qubes = firewall_qubes(r->firewall);
     r->accept_unruled = options->accept_unruled;
     dns_init(&r->dns);
     name_queries_init(&r->names, r->firewall);
@@ -39,6 +40,8 @@ void router_free(struct router *r)
 {
     if (!r)
         return;
+    for (struct qube *q; r->qubes && (q = qube_next(r->qubes, NULL));)
+        router_remove_qube(r, q);
     firewall_free(r->firewall);
     fragments_free(r->fragments);
     free(r);
@@ -46,58 +49,55 @@ void router_free(struct router *r)
 
 /* --- Qubes and tunnel ----------------------------------------------------- */
 
-bool router_state_is_qube(const struct router *r, const struct address *a)
+static void show_addresses(struct router *r, struct instant now, struct qube *q)
 {
-    for (size_t i = 0; i < r->limit; i++)
-        if (router_state_has_address(&r->qubes[i], a))
-            return true;
-    return false;
-}
-
-static void show_addresses(struct router *r, struct instant now, uint16_t qube)
-{
-    struct router_qube *q = &r->qubes[qube];
     struct shown_address_entry shown = shown_address_find(&r->mapped, &q->ipv4);
-    q->visible = address_is_set(&shown.visible) ? shown.visible : q->ipv4;
     q->gateway = shown.gateway;
     q->true_gateway = shown_address_find(&r->gateways, &q->ipv4).gateway;
-    firewall_show_address(r->firewall, now, qube, &q->visible);
+    firewall_show_address(r->firewall, now, q,
+                          address_is_set(&shown.visible) ? &shown.visible
+                                                         : &q->ipv4);
 }
 
-int router_add_qube(struct router *r, struct instant now, const char *name,
-                    const struct address *ipv4, const struct address *ipv6)
+struct qube *router_add_qube(struct router *r, struct instant now,
+                             const char *name, const struct address *ipv4,
+                             const struct address *ipv6)
 {
-    static const struct address unset;
     r->now = now;
-    if (!ipv6)
-        ipv6 = &unset;
-    if (router_state_is_qube(r, ipv4) || router_state_is_qube(r, ipv6))
-        return -1;
-    for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++) {
-        struct router_qube *q = &r->qubes[i];
-        if (q->present)
-            continue;
-        *q =
-            (struct router_qube){.present = true, .ipv4 = *ipv4, .ipv6 = *ipv6};
-        snprintf(q->name, sizeof q->name, "%s", name);
-        if (r->limit <= i)
-            r->limit = (uint16_t)(i + 1);
-        firewall_add_qube(r->firewall, i, ipv4, ipv6);
-        show_addresses(r, now, i);
-        router_state_describe(r, now, i);
-        return i;
+    if (qube_find(r->qubes, ipv4) || (ipv6 && qube_find(r->qubes, ipv6)))
+        return NULL;
+    struct qube *q = calloc(1, sizeof *q);
+    if (!q)
+        return NULL;
+    snprintf(q->name, sizeof q->name, "%s", name);
+    q->ipv4 = *ipv4;
+    if (ipv6)
+        q->ipv6 = *ipv6;
+    if (!firewall_add_qube(r->firewall, q)) {
+        free(q);
+        return NULL;
     }
-    return -1;
+    show_addresses(r, now, q);
+    router_state_describe(r, now, q);
+    return q;
 }
 
-void router_remove_qube(struct router *r, int qube)
+void router_remove_qube(struct router *r, struct qube *q)
 {
-    if (qube < 0 || qube >= ROUTER_QUBES_MAX || !r->qubes[qube].present)
-        return;
-    firewall_remove_qube(r->firewall, r->now, (uint16_t)qube);
-    fragments_forget(r->fragments, (uint16_t)qube);
-    fragments_forget(r->fragments, (uint16_t)(ROUTER_SHARE_AWAITED + qube));
-    r->qubes[qube].present = false;
+    fragments_forget(r->fragments, q->number);
+    fragments_forget(r->fragments,
+                     (uint16_t)(ROUTER_SHARE_AWAITED + q->number));
+    firewall_remove_qube(r->firewall, r->now, q);
+    free(q);
+}
+
+/* By its real IPv4 address. */
+static void show_addresses_of(struct router *r, struct instant now,
+                              const struct address *real)
+{
+    struct qube *q = qube_find(r->qubes, real);
+    if (q)
+        show_addresses(r, now, q);
 }
 
 void router_show_addresses(struct router *r, struct instant now,
@@ -112,9 +112,7 @@ void router_show_addresses(struct router *r, struct instant now,
     if (!shown_address_set(&r->mapped, &entry))
         log_warn("router: %s is shown as it is: too many others are not",
                  address_format(real, text));
-    for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++)
-        if (r->qubes[i].present && address_equal(&r->qubes[i].ipv4, real))
-            show_addresses(r, now, i);
+    show_addresses_of(r, now, real);
 }
 
 void router_set_qube_gateway(struct router *r, const struct address *real,
@@ -124,9 +122,7 @@ void router_set_qube_gateway(struct router *r, const struct address *real,
                                               .gateway = *gateway};
     bool room = shown_address_set(&r->gateways, &entry);
     assert(room); /* one for each --downstream */
-    for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++)
-        if (r->qubes[i].present && address_equal(&r->qubes[i].ipv4, real))
-            show_addresses(r, r->now, i);
+    show_addresses_of(r, r->now, real);
 }
 
 void router_set_gateway_address(struct router *r, const struct address *address)
@@ -205,17 +201,15 @@ static void count(struct drop_counters *drops, enum drop reason)
 void router_lost(struct router *r, const struct packet *packet,
                  enum drop reason)
 {
-    bool known =
-        packet->qube < ROUTER_QUBES_MAX && r->qubes[packet->qube].present;
-    drop_count(known ? &r->qubes[packet->qube].drops : &r->drops, reason);
+    drop_count(packet->qube ? &packet->qube->drops : &r->drops, reason);
 }
 
 static void expire_fragments(struct router *r, struct instant now)
 {
     struct fragments_loss loss;
     while (fragments_lost(r->fragments, now, &loss)) {
-        struct drop_counters *drops = loss.share < ROUTER_QUBES_MAX
-                                          ? &r->qubes[loss.share].drops
+        struct drop_counters *drops = loss.share < QUBES_MAX
+                                          ? &r->qubes->qubes[loss.share]->drops
                                           : &r->drops;
         drops->count[loss.reason] += loss.count;
     }
@@ -242,12 +236,9 @@ void router_expire(struct router *r, struct instant now)
 void router_own_packets(struct router *r, struct instant now,
                         struct packet_batch *out)
 {
-    uint16_t i = out->count;
     if (router_state_can_resolve(r))
         name_queries_ask(&r->names, now, &r->dns, &r->tunnel.ipv4.address, out);
     router_state_judge_names(r, now, false);
-    for (; i < out->count; i++)
-        out->packets[i].qube = ROUTER_NO_QUBE;
 }
 
 struct instant router_deadline(const struct router *r)
@@ -264,12 +255,12 @@ struct instant router_deadline(const struct router *r)
 static void judge_from_qube(struct router *r, struct instant now,
                             struct packet *p, struct packet_batch *replies)
 {
-    if (p->qube >= ROUTER_QUBES_MAX || !r->qubes[p->qube].present) {
+    struct qube *q = p->qube;
+    if (!q) {
         p->drop = DROP_UNKNOWN_QUBE;
         drop_count(&r->drops, DROP_UNKNOWN_QUBE);
         return;
     }
-    struct router_qube *q = &r->qubes[p->qube];
     enum drop drop = p->drop;
     if (drop == DROP_NONE)
         drop = ip_packet_parse(p);
@@ -307,7 +298,7 @@ static void judge_from_tunnel(struct router *r, struct instant now,
         drop = verdict_from_tunnel(r, now, p);
     }
     if (drop == DROP_TOO_BIG) {
-        p->qube = ROUTER_NO_QUBE;
+        p->qube = NULL;
         icmp_replies_add(&r->outside_answers, router_state_own(r, p->ip.family),
                          now, p, drop, ROUTER_QUBE_MTU, replies);
     }
@@ -318,8 +309,8 @@ static void judge_from_tunnel(struct router *r, struct instant now,
         count(&r->drops, drop);
         return;
     }
-    r->qubes[p->qube].packets_down++;
-    r->qubes[p->qube].bytes_down += packet_total(p);
+    p->qube->packets_down++;
+    p->qube->bytes_down += packet_total(p);
 }
 
 void router_from_tunnel(struct router *r, struct instant now,
@@ -334,27 +325,10 @@ void router_from_tunnel(struct router *r, struct instant now,
 
 /* --- Status --------------------------------------------------------------- */
 
-bool router_qube_status(const struct router *r, int qube,
-                        struct router_qube_status *out)
+const struct qube *router_next_qube(const struct router *r,
+                                    const struct qube *qube)
 {
-    if (qube < 0 || qube >= ROUTER_QUBES_MAX || !r->qubes[qube].present)
-        return false;
-    const struct router_qube *q = &r->qubes[qube];
-    *out = (struct router_qube_status){
-        .name = q->name,
-        .ipv4 = q->ipv4,
-        .ipv6 = q->ipv6,
-        .visible = q->visible,
-        .rules = q->rules,
-        .wait = q->wait,
-        .flows = firewall_qube_flow_count(r->firewall, (uint16_t)qube),
-        .packets_up = q->packets_up,
-        .packets_down = q->packets_down,
-        .bytes_up = q->bytes_up,
-        .bytes_down = q->bytes_down,
-        .drops = &q->drops,
-    };
-    return true;
+    return qube_next(r->qubes, qube);
 }
 
 const struct drop_counters *router_drops(const struct router *r)

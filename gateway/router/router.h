@@ -14,7 +14,7 @@
 #ifndef ROUTER_ROUTER_H
 #define ROUTER_ROUTER_H
 
-#include "firewall/rules_parser.h"
+#include "firewall/qube.h"
 #include "gateway/base/drop.h"
 #include "gateway/base/instant.h"
 #include "gateway/base/tunnel.h"
@@ -23,7 +23,6 @@
 struct router;
 
 enum {
-    ROUTER_QUBES_MAX = 256,
     ROUTER_FLOWS_DEFAULT = 65536,
     ROUTER_QUBE_MTU = 1500, /* of the network card that a qube has */
 };
@@ -39,12 +38,13 @@ struct router_options {
 struct router *router_new(const struct router_options *options);
 void router_free(struct router *r);
 
-/* A qube with its own addresses (ipv6 may be unset); its index, or -1 when
- * the table is full or another qube has the address. Its old flows, if any,
- * are gone. */
-int router_add_qube(struct router *r, struct instant now, const char *name,
-                    const struct address *ipv4, const struct address *ipv6);
-void router_remove_qube(struct router *r, int qube);
+/* A qube with its own addresses (ipv6 may be unset); NULL when there are
+ * QUBES_MAX, another has the address, or memory is short. */
+struct qube *router_add_qube(struct router *r, struct instant now,
+                             const char *name, const struct address *ipv4,
+                             const struct address *ipv6);
+/* Frees it. No packet of it may be under way (qube.h). */
+void router_remove_qube(struct router *r, struct qube *qube);
 
 /* The qube with this real address sees `visible` as its own and `gateway` as
  * ours, as its packets do; rules and everything else go by the real one. It
@@ -145,22 +145,9 @@ void router_own_packets(struct router *r, struct instant now,
 void router_expire(struct router *r, struct instant now);
 struct instant router_deadline(const struct router *r);
 
-/* For `status`; text is borrowed until the next call. */
-struct router_qube_status {
-    const char *name;
-    struct address ipv4, ipv6;
-    struct address visible; /* which IPv4 address it sees as its own */
-    const char *rules; /* "accept (no rules configured)", "12 rules", or what is
-                          wrong with them */
-    const char *wait;  /* the rule that refuses more than it says, because its
-                          host name is unknown, and why; or "" */
-    uint32_t flows;
-    uint64_t packets_up, packets_down, bytes_up, bytes_down;
-    const struct drop_counters *drops;
-};
-/* False if there is no such qube. */
-MUST_USE bool router_qube_status(const struct router *r, int qube,
-                                 struct router_qube_status *out);
+/* The qube after that one, or the first; NULL behind the last. */
+const struct qube *router_next_qube(const struct router *r,
+                                    const struct qube *qube);
 /* Drops that belong to no qube. */
 const struct drop_counters *router_drops(const struct router *r);
 uint32_t router_flow_count(const struct router *r);

@@ -12,21 +12,17 @@
 /* --- For people ------------------------------------------------------------
  */
 
-static void describe_rules(struct router *r, uint16_t qube)
+static void describe_rules(const struct router *r, struct qube *q)
 {
-    struct router_qube *q = &r->qubes[qube];
-    const struct rules *rules4 =
-        firewall_rules(r->firewall, qube, ADDRESS_IPV4);
-    rules_describe(rules4, r->accept_unruled, q->rules);
+    rules_describe(q->rules4, r->accept_unruled, q->rules_text);
     if (q->ipv6.family == ADDRESS_NONE)
         return;
     char text4[RULES_TEXT_SIZE], text6[RULES_TEXT_SIZE];
-    memcpy(text4, q->rules, sizeof text4);
-    rules_describe(firewall_rules(r->firewall, qube, ADDRESS_IPV6),
-                   r->accept_unruled, text6);
+    memcpy(text4, q->rules_text, sizeof text4);
+    rules_describe(q->rules6, r->accept_unruled, text6);
     if (strcmp(text4, text6) != 0)
-        snprintf(q->rules, sizeof q->rules, "%.110s; IPv6: %.110s", text4,
-                 text6);
+        snprintf(q->rules_text, sizeof q->rules_text, "%.110s; IPv6: %.110s",
+                 text4, text6);
 }
 
 bool router_state_can_resolve(const struct router *r)
@@ -36,28 +32,28 @@ bool router_state_can_resolve(const struct router *r)
 }
 
 /* A rule that just waits for its name's first answer is no news. */
-static void describe_wait(struct router *r, struct instant now, uint16_t qube)
+static void describe_wait(const struct router *r, struct instant now,
+                          struct qube *q)
 {
-    struct router_qube *q = &r->qubes[qube];
     char before[RULES_WAIT_SIZE];
     const char *unasked = !r->up ? "the tunnel is down"
                           : !router_state_can_resolve(r)
                               ? "the tunnel has no resolver that "
                                 "IPv4 reaches"
                               : "an answer is awaited";
-    memcpy(before, q->wait, sizeof before);
+    memcpy(before, q->wait_text, sizeof before);
     enum rule_name_state state =
-        firewall_describe_wait(r->firewall, now, qube, unasked, q->wait);
+        firewall_describe_wait(r->firewall, now, q, unasked, q->wait_text);
     bool news =
         router_state_can_resolve(r) ? state != RULE_NAME_UNASKED : r->up;
-    if (q->wait[0] && news && strcmp(before, q->wait) != 0)
-        log_warn("firewall: %s: %s", q->name, q->wait);
+    if (q->wait_text[0] && news && strcmp(before, q->wait_text) != 0)
+        log_warn("firewall: %s: %s", q->name, q->wait_text);
 }
 
-void router_state_describe(struct router *r, struct instant now, uint16_t qube)
+void router_state_describe(struct router *r, struct instant now, struct qube *q)
 {
-    describe_rules(r, qube);
-    describe_wait(r, now, qube);
+    describe_rules(r, q);
+    describe_wait(r, now, q);
 }
 
 void router_state_judge_names(struct router *r, struct instant now,
@@ -65,9 +61,8 @@ void router_state_judge_names(struct router *r, struct instant now,
 {
     if (!firewall_judge_names(r->firewall, now) && !describe)
         return;
-    for (uint16_t i = 0; i < r->limit; i++)
-        if (r->qubes[i].present)
-            describe_wait(r, now, i);
+    for (struct qube *q = NULL; (q = qube_next(r->qubes, q));)
+        describe_wait(r, now, q);
 }
 
 /* --- From dom0 -------------------------------------------------------------
@@ -76,9 +71,9 @@ void router_state_judge_names(struct router *r, struct instant now,
 static void redescribe(struct router *r, struct instant now,
                        const struct address *source)
 {
-    for (uint16_t i = 0; i < ROUTER_QUBES_MAX; i++)
-        if (router_state_has_address(&r->qubes[i], source))
-            router_state_describe(r, now, i);
+    struct qube *q = qube_find(r->qubes, source);
+    if (q)
+        router_state_describe(r, now, q);
 }
 
 void router_set_rules(struct router *r, struct instant now,
@@ -155,8 +150,7 @@ bool router_load_rules(struct router *r, struct instant now, struct bytes text,
         firewall_take_file(r->firewall, now, sets, count);
     free(sets);
     rules_file_free(file);
-    for (uint16_t i = 0; good && i < r->limit; i++)
-        if (r->qubes[i].present)
-            router_state_describe(r, now, i);
+    for (struct qube *q = NULL; good && (q = qube_next(r->qubes, q));)
+        router_state_describe(r, now, q);
     return good;
 }

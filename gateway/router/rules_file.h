@@ -3,7 +3,7 @@
 #ifndef ROUTER_RULES_FILE_H
 #define ROUTER_RULES_FILE_H
 
-#include "firewall/rules_parser.h"
+#include "firewall/qube.h"
 
 struct rules_file;
 

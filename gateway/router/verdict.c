@@ -22,8 +22,7 @@ static enum drop reassemble(struct router *r, struct instant now,
 
 /* --- From qubes ----------------------------------------------------------- */
 
-static bool is_own_source(const struct router_qube *q,
-                          const struct ip_packet *ip)
+static bool is_own_source(const struct qube *q, const struct ip_packet *ip)
 {
     const struct address *own =
         ip->family == ADDRESS_IPV4 ? &q->visible : &q->ipv6;
@@ -31,7 +30,7 @@ static bool is_own_source(const struct router_qube *q,
            memcmp(own->bytes, ip_source(ip), ip_address_size(ip)) == 0;
 }
 
-static bool is_gateway(const struct router *r, const struct router_qube *q,
+static bool is_gateway(const struct router *r, const struct qube *q,
                        const struct address *a)
 {
     return address_equal(a, router_state_gateway(r, q, a->family)) ||
@@ -40,7 +39,7 @@ static bool is_gateway(const struct router *r, const struct router_qube *q,
 
 /* Where it is, a qube that is shown other addresses cannot find out: its own
  * real address looks like a neighbour's. */
-static bool is_hidden(const struct router *r, const struct router_qube *q,
+static bool is_hidden(const struct router *r, const struct qube *q,
                       const struct address *a)
 {
     return router_state_is_fooled(r, q) &&
@@ -85,8 +84,7 @@ static enum drop route(const struct router *r, const struct address *to)
 }
 
 /* May a packet without a flow go where it wants to? */
-static enum drop judge_destination(const struct router *r,
-                                   const struct router_qube *q,
+static enum drop judge_destination(const struct router *r, const struct qube *q,
                                    struct instant now,
                                    const struct ip_packet *ip,
                                    const struct address **redirect)
@@ -96,7 +94,7 @@ static enum drop judge_destination(const struct router *r,
         return to_gateway(r, now, ip, &to, redirect);
     if (scope_is_martian(&to))
         return DROP_MARTIAN;
-    if (router_state_is_qube(r, &to) || address_equal(&to, &q->visible) ||
+    if (qube_find(r->qubes, &to) || address_equal(&to, &q->visible) ||
         is_hidden(r, q, &to))
         return DROP_QUBE_TO_QUBE;
     if (!r->up)
@@ -140,8 +138,7 @@ static bool has_port_zero(const struct ip_packet *ip)
 }
 
 /* What a fragment has as well: its sender, and options. */
-static enum drop judge_header(const struct router *r,
-                              const struct router_qube *q,
+static enum drop judge_header(const struct router *r, const struct qube *q,
                               const struct ip_packet *ip)
 {
     bool own = is_own_source(q, ip);
@@ -161,8 +158,7 @@ static enum drop judge_way(struct firewall_way *way, struct instant now,
     const struct router *r = way->context;
     enum drop drop = DROP_NONE;
     if (!known)
-        drop = judge_destination(r, &r->qubes[p->qube], now, &p->ip,
-                                 &way->redirect);
+        drop = judge_destination(r, p->qube, now, &p->ip, &way->redirect);
     if (drop == DROP_NONE && p->ip.ttl <= 1)
         drop = DROP_TTL;
     if (drop == DROP_NONE && !is_known_protocol(&p->ip))
@@ -187,8 +183,8 @@ enum drop verdict_from_qube(struct router *r, struct instant now,
                             struct packet *p)
 {
     struct firewall_way way = {.context = r, .judge = judge_way};
-    const struct fragments_owner owner = {p->qube, p->qube};
-    enum drop drop = judge_header(r, &r->qubes[p->qube], &p->ip);
+    const struct fragments_owner owner = {p->qube->number, p->qube->number};
+    enum drop drop = judge_header(r, p->qube, &p->ip);
     if (drop == DROP_NONE && ip_is_fragment(&p->ip))
         drop = reassemble(r, now, &owner, p);
     if (drop == DROP_NONE)
@@ -212,10 +208,10 @@ static enum drop find_share(const struct router *r, const struct ip_packet *ip,
                             uint16_t *share)
 {
     bool first = ip->fragment_offset == 0;
-    uint16_t qube = firewall_awaited_by(r->firewall, ip);
+    const struct qube *qube = firewall_awaited_by(r->firewall, ip);
     *share = ROUTER_SHARE_PEERS;
-    if (qube != FIREWALL_NO_QUBE) {
-        *share = (uint16_t)(ROUTER_SHARE_AWAITED + qube);
+    if (qube) {
+        *share = (uint16_t)(ROUTER_SHARE_AWAITED + qube->number);
         return DROP_NONE;
     }
     if (name_queries_await(&r->names, ip))
@@ -241,7 +237,7 @@ static enum drop reassemble_inbound(struct router *r, struct instant now,
 static bool is_ours(const struct router *r, const struct ip_packet *ip)
 {
     struct address from = address_from_bytes(ip->family, ip_source(ip));
-    return is_tunnel_end(r, &from) || router_state_is_qube(r, &from) ||
+    return is_tunnel_end(r, &from) || qube_find(r->qubes, &from) ||
            address_equal(&from, &r->gateway4) ||
            address_equal(&from, &r->gateway6) ||
            address_equal(&from, &r->link_local) ||

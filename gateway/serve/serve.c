@@ -183,23 +183,23 @@ static struct server_peer *other_client(struct serve *s,
                                                         : NULL;
 }
 
+/* To other clients, or to the device. */
 static void deliver(struct serve *s, struct instant now)
 {
-    struct packet_batch *batch = &s->inbound;
-    for (size_t i = 0; i < batch->count; i++) {
-        struct packet *packet = &batch->packets[i];
+    struct packet *rest[INBOUND_PACKETS];
+    size_t count = 0;
+    for (size_t i = 0; i < s->inbound.count; i++) {
+        struct packet *packet = &s->inbound.packets[i];
         struct server_peer *p = NULL;
         if (packet->drop)
             drop_count(&s->drops, packet->drop);
+        else if ((p = other_client(s, packet)))
+            to_client(s, now, p, packet);
         else
-            p = other_client(s, packet);
-        if (!p)
-            continue;
-        to_client(s, now, p, packet);
-        packet->drop = DROP_ANSWERED; /* dealt with, not for the device */
+            rest[count++] = packet;
     }
     end_of_burst(s, now);
-    s->tun->kind->send(s->tun, now, batch->packets, batch->count);
+    s->tun->kind->send(&s->tun->port, now, rest, count);
 }
 
 static bool from_listener(void *context, struct instant now,

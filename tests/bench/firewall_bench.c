@@ -75,9 +75,11 @@ static void hash(const char *what, bool crafted)
     enum { FLOWS = 65536, TIMES = 4 };
     static struct flow_key keys[FLOWS];
     static struct flow_table table;
+    struct qube_table all = {.limit = 0};
+    struct qube qube;
     struct siphash_key secret;
     craft_fill(&seed, (uint8_t *)&secret, sizeof secret);
-    if (!flow_table_init(&table, FLOWS, &secret))
+    if (!flow_table_init(&table, FLOWS, &secret) || !qube_enter(&all, &qube))
         exit(1);
     for (uint32_t i = 0; i < FLOWS; i++) {
         struct flow_key outside = key_of(i, crafted);
@@ -87,7 +89,7 @@ static void hash(const char *what, bool crafted)
         outside.qube = FLOW_TUNNEL_SIDE;
         if (flow_find(&table, &outside) != FLOW_NONE)
             store_u32(outside.remote, i);
-        if (flow_insert(&table, &keys[i], &outside, 0, 60) == FLOW_NONE)
+        if (flow_insert(&table, &qube, &keys[i], &outside, 0, 60) == FLOW_NONE)
             exit(1);
     }
     double best = 1e9;

@@ -19,7 +19,7 @@ struct world {
     struct loop_timer turns;
     struct daemon *daemon;
     struct router *router;
-    int qube;
+    struct qube *qube;
     struct dom0 *dom0;
     struct instant began;
     bool (*awaited)(const struct world *w);
@@ -89,9 +89,8 @@ static void run_until(struct world *w, bool (*awaited)(const struct world *))
 
 static const char *rules_of_qube(const struct world *w)
 {
-    struct router_qube_status status;
-    assert_true(router_qube_status(w->router, w->qube, &status));
-    return status.rules;
+    const struct qube *status = w->qube;
+    return status->rules_text;
 }
 
 static bool is_synced(const struct world *w)
@@ -312,9 +311,8 @@ static void qubes_are_expected_by_what_they_are_known_as(void **state)
 
 static struct address visible_of_qube(const struct world *w)
 {
-    struct router_qube_status status;
-    assert_true(router_qube_status(w->router, w->qube, &status));
-    return status.visible;
+    const struct qube *status = w->qube;
+    return status->visible;
 }
 
 static bool is_shown_another(const struct world *w)

@@ -3,12 +3,32 @@
 #include "tests/packet/craft.h"
 #include "tests/unit.h"
 
+/* A table and the qubes whose flows it has. */
+struct book {
+    struct flow_table table; /* first */
+    struct qube qubes[5];
+};
+
+static struct qube *qube_at(struct flow_table *t, size_t number)
+{
+    return &((struct book *)t)->qubes[number];
+}
+
 static struct flow_table *table(uint32_t capacity)
 {
-    struct flow_table *t = calloc(1, sizeof *t);
+    struct book *book = calloc(1, sizeof *book);
+    struct flow_table *t = &book->table;
     const struct siphash_key key = {1, 2};
     assert_true(flow_table_init(t, capacity, &key));
+    struct qube_table all = {.limit = 0};
+    for (size_t i = 0; i < sizeof book->qubes / sizeof *book->qubes; i++)
+        assert_true(qube_enter(&all, &book->qubes[i]));
     return t;
+}
+
+static struct qube *qube_of(struct flow_table *t, uint32_t flow)
+{
+    return qube_at(t, t->flows[flow].key[FLOW_SIDE_QUBE].qube);
 }
 
 static void free_table(struct flow_table *t)
@@ -34,7 +54,7 @@ static uint32_t insert(struct flow_table *t, uint32_t n, uint16_t qube,
                        uint32_t now, uint32_t timeout)
 {
     struct flow_key a = key(n, qube), b = key(n, FLOW_TUNNEL_SIDE);
-    uint32_t flow = flow_insert(t, &a, &b, now, timeout);
+    uint32_t flow = flow_insert(t, qube_at(t, qube), &a, &b, now, timeout);
     if (flow != FLOW_NONE)
         t->flows[flow].track.state = CONNTRACK_UDP;
     return flow;
@@ -62,13 +82,14 @@ static void flows_are_found_from_both_sides_until_removed(void **state)
         assert_int_equal(find(t, i, 7), FLOW_NONE);
     }
     for (uint32_t i = 0; i < 1000; i += 2)
-        flow_remove(t, flows[i]);
+        flow_remove(t, qube_of(t, flows[i]), flows[i]);
     assert_int_equal(t->count, 500);
     for (uint32_t i = 0; i < 1000; i++)
         assert_int_equal(find(t, i, FLOW_TUNNEL_SIDE),
                          i % 2 ? flows[i] : FLOW_NONE);
-    assert_int_equal(t->qubes[0][FLOW_ALL].count + t->qubes[1][FLOW_ALL].count +
-                         t->qubes[2][FLOW_ALL].count,
+    assert_int_equal(qube_at(t, 0)->flows[QUBE_FLOWS].count +
+                         qube_at(t, 1)->flows[QUBE_FLOWS].count +
+                         qube_at(t, 2)->flows[QUBE_FLOWS].count,
                      500);
     free_table(t);
 }
@@ -101,7 +122,7 @@ static void flows_end_in_their_second(void **state)
         while ((flow = flow_expired(t, now)) != FLOW_NONE) {
             assert_true(due[flow] > 0 && due[flow] <= now);
             due[flow] = 0;
-            flow_remove(t, flow);
+            flow_remove(t, qube_of(t, flow), flow);
         }
         uint32_t next = UINT32_MAX;
         for (size_t i = 0; i < 512; i++) {
@@ -132,18 +153,21 @@ static void the_oldest_that_came_to_nothing_makes_room(void **state)
     uint32_t flows[40];
     for (uint32_t i = 0; i < 40; i++)
         flows[i] = insert(t, i, 3, 0, 100);
-    assert_int_equal(flow_oldest(t, 3, is_transitory, NULL), FLOW_NONE);
+    assert_int_equal(flow_oldest(t, qube_at(t, 3), is_transitory, NULL),
+                     FLOW_NONE);
     t->flows[flows[20]].track.state = CONNTRACK_UDP_ONE_WAY;
     t->flows[flows[25]].track.state = CONNTRACK_TCP_CLOSED;
-    uint32_t found = flow_oldest(t, 3, is_transitory, NULL);
+    uint32_t found = flow_oldest(t, qube_at(t, 3), is_transitory, NULL);
     assert_true(found == flows[20] || found == flows[25]);
-    flow_remove(t, found);
-    found = flow_oldest(t, 3, is_transitory, NULL);
+    flow_remove(t, qube_of(t, found), found);
+    found = flow_oldest(t, qube_at(t, 3), is_transitory, NULL);
     assert_true(found == flows[20] || found == flows[25]);
-    flow_remove(t, found);
-    assert_int_equal(flow_oldest(t, 3, is_transitory, NULL), FLOW_NONE);
-    assert_int_equal(t->qubes[3][FLOW_ALL].count, 38);
-    assert_int_equal(flow_oldest(t, 4, is_transitory, NULL), FLOW_NONE);
+    flow_remove(t, qube_of(t, found), found);
+    assert_int_equal(flow_oldest(t, qube_at(t, 3), is_transitory, NULL),
+                     FLOW_NONE);
+    assert_int_equal(qube_at(t, 3)->flows[QUBE_FLOWS].count, 38);
+    assert_int_equal(flow_oldest(t, qube_at(t, 4), is_transitory, NULL),
+                     FLOW_NONE);
     free_table(t);
 }
 

@@ -68,7 +68,7 @@ static void who_comes_late_has_a_part_as_well(void **state)
 static void check(const struct quota *q)
 {
     uint32_t taken = 0, count = 0, kept = 0;
-    for (uint16_t i = 0; i < QUOTA_MEMBERS_MAX; i++) {
+    for (uint16_t i = 0; i < QUBES_MAX; i++) {
         taken += q->has[i];
         count += q->member[i];
         if (q->member[i] && q->has[i] < q->part)

@@ -6,6 +6,8 @@
 
 /* A fragment out of eight bytes: who, which packet, where, how much. Its
  * payload says where it belongs, so that the whole can be checked. */
+enum { SHARES = 514 };
+
 static size_t make(const uint8_t *op, uint8_t *out, bool *v6)
 {
     uint32_t offset = (load_u16(op + 2) & 0x1fff) * 8u;
@@ -63,7 +65,7 @@ static void check_whole(struct packet *p, uint32_t flipped)
 /* Whatever else is held: who has a share to himself gets his packet. */
 static void expect_a_whole(struct fragments *f, struct instant now)
 {
-    static const struct fragments_owner owner = {9, FRAGMENTS_SHARES - 1};
+    static const struct fragments_owner owner = {9, SHARES - 1};
     fragments_release(f);
     for (uint16_t i = 0; i < 4; i++) {
         static uint8_t bytes[5000];
@@ -88,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct fragments *f;
     struct instant now = {0};
     if (!f)
-        f = fragments_new();
+        f = fragments_new(SHARES);
     uint32_t flipped = 0;
     for (; size >= 8; data += 8, size -= 8) {
         static uint8_t scratch[5000];
@@ -115,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fragments_forget(f, data[7] >> 2 & 7);
     }
     expect_a_whole(f, now);
-    for (uint16_t share = 0; share < FRAGMENTS_SHARES; share++)
+    for (uint16_t share = 0; share < SHARES; share++)
         fragments_forget(f, share);
     fragments_release(f);
     check(instant_is_never(fragments_deadline(f)));

@@ -18,6 +18,8 @@ static const struct tunnel tunnel = {
     .mtu = 1400,
 };
 
+static struct qube qube;
+
 static enum drop any_way(struct firewall_way *way, struct instant now,
                          const struct packet *packet, bool known)
 {
@@ -31,6 +33,7 @@ static enum drop any_way(struct firewall_way *way, struct instant now,
 static enum drop send(struct firewall *f, struct instant now, struct packet *p)
 {
     struct firewall_way way = {.judge = any_way};
+    p->qube = &qube;
     return firewall_send(f, now, p, &way);
 }
 
@@ -82,7 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* An hour later nothing is left of the input before. */
     now.us += 3600 * 1000000LL;
     firewall_expire(f, now);
-    firewall_add_qube(f, 0, &qube4, &qube6);
+    qube = (struct qube){.ipv4 = qube4, .ipv6 = qube6};
+    check(firewall_add_qube(f, &qube));
     struct packet sent = open_flow(f, now, v6, protocols[data[0] % 6]);
 
     static uint8_t quoted[256];
@@ -115,6 +119,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     free(p.data);
     free(sent.data);
-    firewall_remove_qube(f, now, 0);
+    firewall_remove_qube(f, now, &qube);
     return 0;
 }

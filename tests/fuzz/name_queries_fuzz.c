@@ -20,6 +20,7 @@ static const struct tunnel tunnel = {
 
 struct play {
     struct router *router;
+    struct qube *qube;
     struct instant now;
     struct packet_batch own, replies;
     uint16_t port;
@@ -38,6 +39,7 @@ static enum drop probe(struct play *p, struct address to)
     struct packet packet = craft_packet(&c);
     uint8_t *memory = packet.data;
     struct packet_batch batch = {.packets = &packet, .count = 1, .capacity = 1};
+    packet.qube = p->qube;
     packet_batch_reset(&p->replies);
     router_from_qubes(p->router, p->now, &batch, &p->replies);
     free(memory);
@@ -46,9 +48,7 @@ static enum drop probe(struct play *p, struct address to)
 
 static bool waits(const struct play *p)
 {
-    struct router_qube_status status;
-    check(router_qube_status(p->router, 0, &status));
-    return status.wait[0] != 0;
+    return p->qube->wait_text[0] != 0;
 }
 
 /* The number and the question are the question's own, or little would be
@@ -129,7 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
               packet_batch_init(&p.replies, 4, 2048));
     }
     router_tunnel_up(p.router, p.now, &tunnel);
-    check(router_add_qube(p.router, p.now, "qube", &qube, NULL) == 0);
+    p.qube = router_add_qube(p.router, p.now, "qube", &qube, NULL);
+    check(p.qube != NULL);
     struct rules_entry entries[] = {
         {bytes_of_text("policy"), bytes_of_text("accept")},
         {bytes_of_text("0000"), bytes_of_text(rules[size & 1])},
@@ -138,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(waits(&p));
     play(&p, data, size);
     router_forget_rules(p.router, p.now, &qube);
-    router_remove_qube(p.router, 0);
+    router_remove_qube(p.router, p.qube);
     router_tunnel_down(p.router, p.now);
     p.now.us += 3600 * 1000000LL;
     router_expire(p.router, p.now);

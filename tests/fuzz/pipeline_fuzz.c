@@ -62,6 +62,7 @@ struct sent {
 };
 
 static struct {
+    struct qube *made[QUBES];
     struct address qubes[2][QUBES], outside[2], places[2][PLACES];
     struct router *router;
     struct coalesce *coalesce;
@@ -148,8 +149,9 @@ static void leave(const struct packet *p, bool complete)
             struct datagram *d = &w.out.datagrams[i];
             check(p->fragment_size == 0 || d->inner_size <= p->fragment_size);
             check_outside(d->data + d->inner_offset, d->inner_size, complete);
-            if (p->qube < QUBES)
-                remember(d->data + d->inner_offset, d->inner_size, p->qube);
+            if (p->qube)
+                remember(d->data + d->inner_offset, d->inner_size,
+                         p->qube->number);
         }
     } while (result == SEGMENT_FULL);
     check(result == SEGMENT_DONE);
@@ -171,8 +173,8 @@ static void arrive(struct packet *p)
     struct segment_cursor cursor = {0};
     enum segment_result result;
     uint8_t headers[CARD_HEADERS_SIZE];
-    check(p->qube < QUBES);
-    check(card_headers(&w.cards[p->qube], p, headers) == DROP_NONE);
+    check(p->qube == w.made[p->qube->number]);
+    check(card_headers(&w.cards[p->qube->number], p, headers) == DROP_NONE);
     if (p->checksum == PACKET_CHECKSUM_PARTIAL)
         check(craft_partial_right(p->data, p->size, packet_total(p)));
     do {
@@ -181,7 +183,8 @@ static void arrive(struct packet *p)
         for (size_t i = 0; i < w.out.count; i++) {
             struct datagram *d = &w.out.datagrams[i];
             check(p->fragment_size == 0 || d->inner_size <= p->fragment_size);
-            check_for_qube(d->data + d->inner_offset, d->inner_size, p->qube);
+            check_for_qube(d->data + d->inner_offset, d->inner_size,
+                           p->qube->number);
             if (p->gso != PACKET_GSO_NONE)
                 check(craft_checksums_right(d->data + d->inner_offset,
                                             d->inner_size));
@@ -237,7 +240,7 @@ static void take_frame(const struct order *o, uint16_t qube, struct bytes bytes)
     size_t size = CARD_HEADERS_SIZE + bytes.size;
     if (card_take(&w.cards[qube], size, &p, &frame) != FRAME_PACKET)
         return;
-    p.qube = qube;
+    p.qube = w.made[qube];
     pass_up(&p);
 }
 
@@ -447,7 +450,7 @@ static void pass_down(void)
             struct packet *p = &w.inbound.packets[i];
             if (p->drop != DROP_NONE)
                 continue;
-            check(!owners[i] || *owners[i] == p->qube + 1);
+            check(!owners[i] || *owners[i] == p->qube->number + 1);
             arrive(p);
         }
         for (size_t i = 0; i < w.replies.count; i++)
@@ -537,8 +540,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.left += ID_WINDOW + 1;
     for (int i = 0; i < QUBES; i++) {
         card_init(&w.cards[i], "q", &w.qubes[0][i], &w.qubes[1][i], mac);
-        check(router_add_qube(w.router, w.now, "q", &w.qubes[0][i],
-                              &w.qubes[1][i]) == i);
+        w.made[i] = router_add_qube(w.router, w.now, "q", &w.qubes[0][i],
+                                    &w.qubes[1][i]);
+        check(w.made[i] && w.made[i]->number == i);
     }
     for (; size >= ORDER_SIZE; data += ORDER_SIZE, size -= ORDER_SIZE) {
         const struct order o = read_order(data);
@@ -552,7 +556,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check(router_flow_count(w.router) <= FLOWS);
     for (int i = 0; i < QUBES; i++)
-        router_remove_qube(w.router, i);
+        router_remove_qube(w.router, w.made[i]);
     check(router_flow_count(w.router) == 0);
     w.now.us += 3600 * 1000000LL;
     router_expire(w.router, w.now);

@@ -11,6 +11,7 @@ static const struct address qube6 = {ADDRESS_IPV6, {0xfd, 9, [15] = 5}};
 static const struct address visible = {ADDRESS_IPV4, {192, 168, 1, 2}};
 static const struct address seen_gateway = {ADDRESS_IPV4, {192, 168, 1, 1}};
 static const struct address unset;
+static struct qube *the_qube;
 /* Which the qube sees as its own. */
 static const struct address *own4;
 
@@ -58,7 +59,7 @@ static void pass_one(struct router *r, struct instant now, const uint8_t *op,
     struct packet p = {
         .data = malloc(bytes.size),
         .size = (uint32_t)bytes.size,
-        .qube = (op[0] & 6) == 6 ? 3 : 0,
+        .qube = (op[0] & 6) == 6 ? NULL : the_qube,
         .checksum = op[0] >> 3 & 1,
         .gso = (op[0] >> 4 & 3) % 3,
         .gso_size = (uint16_t)(op[1] * 8),
@@ -79,11 +80,11 @@ static void pass_one(struct router *r, struct instant now, const uint8_t *op,
     if (p.drop == DROP_NONE && own4 == &visible)
         check(p.data[0] >> 4 == 4);
     if (p.drop == DROP_NONE && !up)
-        check(p.qube == 0 && is(&p, 16, 24, own4, &qube6));
+        check(p.qube == the_qube && is(&p, 16, 24, own4, &qube6));
     for (size_t i = 0; i < replies->count; i++) {
         const struct packet *reply = &replies->packets[i];
         if (up)
-            check(p.drop != DROP_NONE && reply->qube == 0 &&
+            check(p.drop != DROP_NONE && reply->qube == the_qube &&
                   is(reply, 16, 24, own4, &qube6));
         else
             check(p.drop == DROP_TOO_BIG &&
@@ -105,7 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(r && packet_batch_init(&replies, 4, 2048));
         router_tunnel_up(r, now, &tunnel);
     }
-    check(router_add_qube(r, now, "qube", &qube4, &qube6) == 0);
+    the_qube = router_add_qube(r, now, "qube", &qube4, &qube6);
+    check(the_qube != NULL);
     bool fooled = size > 0 && (data[size - 1] & 1);
     own4 = fooled ? &visible : &qube4;
     router_show_addresses(r, now, &qube4, fooled ? &visible : &unset,
@@ -121,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size -= 4 + n;
     }
     check(router_flow_count(r) <= 32);
-    router_remove_qube(r, 0);
+    router_remove_qube(r, the_qube);
     check(router_flow_count(r) == 0);
     now.us += 3600 * 1000000LL;
     router_expire(r, now);

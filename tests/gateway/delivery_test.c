@@ -15,13 +15,13 @@ struct double_link {
     struct packet kept[KEPT_MAX];
 };
 
-static void keep(struct link *link, struct instant now, struct packet *packets,
-                 size_t count)
+static void keep(struct link_port *port, struct instant now,
+                 struct packet *const *packets, size_t count)
 {
-    struct double_link *d = (struct double_link *)link;
+    struct double_link *d = (struct double_link *)port->link;
     (void)now;
     for (size_t i = 0; i < count; i++) {
-        const struct packet *p = &packets[i];
+        const struct packet *p = packets[i];
         assert_true(d->count < KEPT_MAX && p->headroom >= 14);
         uint8_t *copy = malloc(packet_total(p));
         size_t at = p->size;
@@ -36,9 +36,9 @@ static void keep(struct link *link, struct instant now, struct packet *packets,
     }
 }
 
-static bool takes(const struct link *link, const struct packet *packet)
+static bool takes(const struct link_port *port, const struct packet *packet)
 {
-    const struct double_link *d = (const struct double_link *)link;
+    const struct double_link *d = (const struct double_link *)port->link;
     return !d->plain || (packet->gso == PACKET_GSO_NONE &&
                          packet->checksum != PACKET_CHECKSUM_PARTIAL);
 }
@@ -53,6 +53,7 @@ struct world {
     struct delivery delivery;
     struct router *router;
     struct double_link link;
+    struct qube *qube;
     uint8_t payload[60000];
 };
 
@@ -63,11 +64,11 @@ static struct world *world_new(void)
     uint64_t seed = 7;
     struct address a = craft_address("10.137.0.5");
     w->router = router_new(&options);
-    assert_int_equal(
-        router_add_qube(w->router, (struct instant){1}, "a", &a, NULL), 0);
+    w->qube = router_add_qube(w->router, (struct instant){1}, "a", &a, NULL);
+    assert_non_null(w->qube);
     assert_true(delivery_init(&w->delivery));
-    w->link.link.kind = &kind;
-    w->delivery.link_of_qube[0] = &w->link.link;
+    w->link.link = (struct link){.kind = &kind, .port = {&w->link.link}};
+    delivery_connect(w->qube, &w->link.link.port);
     craft_fill(&seed, w->payload, sizeof w->payload);
     return w;
 }
@@ -91,8 +92,11 @@ static void send(struct world *w, struct packet *packets, uint16_t count)
 {
     struct packet_batch batch = {
         .packets = packets, .count = count, .capacity = count};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         assert_int_equal(ip_packet_parse(&packets[i]), DROP_NONE);
+        if (!packets[i].qube)
+            packets[i].qube = w->qube;
+    }
     delivery_send(&w->delivery, (struct instant){2}, w->router, &batch);
 }
 
@@ -229,6 +233,50 @@ static void who_takes_no_super_packets_gets_plain_ones(void **state)
     world_free(w);
 }
 
+/* One that is cut stays in its place among those of its qube. */
+static void each_qube_gets_its_own_in_their_order(void **state)
+{
+    (void)state;
+    enum { COUNT = 150, QUBES = 3 };
+    struct world *w = world_new();
+    struct double_link links[QUBES] = {{.plain = true}};
+    struct qube *qubes[QUBES] = {w->qube};
+    struct packet packets[COUNT];
+    for (int q = 0; q < QUBES; q++) {
+        struct address a = address_ipv4(0x0a890010 + (uint32_t)q);
+        links[q].link = (struct link){.kind = &kind, .port = {&links[q].link}};
+        if (q > 0)
+            qubes[q] =
+                router_add_qube(w->router, (struct instant){1}, "b", &a, NULL);
+        delivery_connect(qubes[q], &links[q].link.port);
+    }
+    for (uint16_t i = 0; i < COUNT; i++) {
+        struct craft c = sample(w, 6, i % 6 ? 100 : 300);
+        c.source_port = i;
+        packets[i] = i % 6 ? craft_packet(&c) : craft_super_packet(&c, 200);
+        packets[i].headroom = 14;
+        packets[i].qube = qubes[i * 7 % QUBES];
+    }
+    for (size_t i = 9; i < COUNT; i += 10)
+        packets[i].drop = DROP_TTL;
+    send(w, packets, COUNT);
+    for (int q = 0; q < QUBES; q++) {
+        size_t at = 0;
+        for (uint16_t i = 0; i < COUNT; i++)
+            for (int part = 0; packets[i].qube == qubes[q] && part < 2; part++)
+                if (i % 10 != 9 && (part == 0 || (q == 0 && i % 6 == 0)))
+                    assert_int_equal(load_u16(links[q].kept[at++].data + 20),
+                                     i);
+        assert_int_equal(at, links[q].count);
+        assert_true(at > COUNT / 4);
+        for (size_t i = 0; i < links[q].count; i++)
+            free(links[q].kept[i].data);
+    }
+    for (int i = 0; i < COUNT; i++)
+        free(packets[i].data);
+    world_free(w);
+}
+
 static void what_cannot_be_cut_is_counted(void **state)
 {
     (void)state;
@@ -236,14 +284,12 @@ static void what_cannot_be_cut_is_counted(void **state)
     struct craft c = sample(w, 6, 6000);
     c.dont_fragment = true;
     struct packet p = craft_super_packet(&c, 3000);
-    struct router_qube_status status;
     w->link.plain = true;
     p.headroom = 14;
     send(w, &p, 1);
     assert_int_equal(w->link.count, 0);
     assert_int_equal(p.drop, DROP_UNCUTTABLE);
-    assert_true(router_qube_status(w->router, 0, &status));
-    assert_int_equal(status.drops->count[DROP_UNCUTTABLE], 1);
+    assert_int_equal(w->qube->drops.count[DROP_UNCUTTABLE], 1);
     free(p.data);
     world_free(w);
 }
@@ -254,6 +300,7 @@ int main(void)
         cmocka_unit_test(what_came_in_fragments_arrives_in_fragments),
         cmocka_unit_test(what_is_larger_than_the_card_is_cut_if_it_may_be),
         cmocka_unit_test(who_takes_no_super_packets_gets_plain_ones),
+        cmocka_unit_test(each_qube_gets_its_own_in_their_order),
         cmocka_unit_test(what_cannot_be_cut_is_counted),
     };
     return cmocka_run_group_tests_name("delivery", tests, NULL, NULL);

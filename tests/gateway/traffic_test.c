@@ -54,16 +54,16 @@ struct double_link {
     uint32_t last_size;
 };
 
-static void keep(struct link *link, struct instant now, struct packet *packets,
-                 size_t count)
+static void keep(struct link_port *port, struct instant now,
+                 struct packet *const *packets, size_t count)
 {
-    struct double_link *d = (struct double_link *)link;
+    struct double_link *d = (struct double_link *)port->link;
     (void)now;
     for (size_t i = 0; i < count; i++) {
-        assert_true(packets[i].size <= sizeof d->last);
+        assert_true(packets[i]->size <= sizeof d->last);
         d->count++;
-        d->last_size = packets[i].size;
-        memcpy(d->last, packets[i].data, packets[i].size);
+        d->last_size = packets[i]->size;
+        memcpy(d->last, packets[i]->data, packets[i]->size);
     }
 }
 
@@ -79,7 +79,7 @@ struct world {
     struct vpn vpn;
     struct double_link link;
     struct tunnel tunnel;
-    int qube;
+    struct qube *qube;
 };
 
 static const struct instant now = {1000 * 1000000LL};
@@ -95,10 +95,10 @@ static int set_up(void **state)
     assert_non_null(w->traffic);
     traffic_set_vpn(w->traffic, &w->vpn);
     w->owner = traffic_owner(w->traffic);
-    w->link.link.kind = &kind;
-    w->qube = w->owner.qube_added(w->owner.context, &w->link.link, "double:a",
-                                  &a, NULL);
-    assert_int_equal(w->qube, 0);
+    w->link.link = (struct link){.kind = &kind, .port = {&w->link.link}};
+    w->qube = w->owner.qube_added(w->owner.context, &w->link.link.port,
+                                  "double:a", &a, NULL);
+    assert_non_null(w->qube);
     w->tunnel = (struct tunnel){
         .ipv4 = {craft_address("10.8.0.2"), 24},
         .mtu = 1400,
@@ -112,7 +112,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct world *w = *state;
-    if (w->qube >= 0)
+    if (w->qube)
         w->owner.qube_removed(w->owner.context, w->qube);
     traffic_free(w->traffic);
     router_free(w->router);
@@ -150,7 +150,7 @@ static enum drop send(struct world *w, const struct craft *c, size_t count)
     assert_in_range(count, 1, 4);
     for (size_t i = 0; i < count; i++) {
         packets[i] = craft_packet(c);
-        packets[i].qube = (uint16_t)w->qube;
+        packets[i].qube = w->qube;
     }
     w->owner.received(w->owner.context, now, &batch);
     enum drop drop = packets[count - 1].drop;
@@ -258,7 +258,7 @@ static void a_qube_that_is_gone_gets_nothing(void **state)
     tunnel_up(w);
     assert_int_equal(send(w, &c, 1), DROP_NONE);
     w->owner.qube_removed(w->owner.context, w->qube);
-    w->qube = -1;
+    w->qube = NULL;
     answer(w);
     assert_int_equal(w->link.count, 0);
 }

@@ -3,6 +3,7 @@
  * the middle this test hands what one link receives to the other.
  */
 #include "gateway/link/tap.h"
+#include "tests/link/send_one.h"
 #include "tests/namespace.h"
 #include "tests/unit.h"
 
@@ -96,26 +97,27 @@ static void received(void *context, struct instant now,
             continue;
         if (m->in_pieces)
             cut_into_pieces(p, pieces);
-        struct link *to = m->sides[1 - p->qube].link;
-        to->kind->send(to, now, p, 1);
+        bool first = p->qube == (struct qube *)&m->sides[0];
+        send_one(&m->sides[first].link->port, now, p);
         drop_count(&m->dropped, p->drop);
     }
 }
 
-static int qube_added(void *context, struct link *link, const char *name,
-                      const struct address *ipv4, const struct address *ipv6)
+static struct qube *qube_added(void *context, struct link_port *port,
+                               const char *name, const struct address *ipv4,
+                               const struct address *ipv6)
 {
     struct middle *m = context;
-    assert_non_null(link);
+    assert_ptr_equal(port, &port->link->port);
     assert_memory_equal(name, "tap:", 4);
     assert_true(address_is_set(ipv4) && address_is_set(ipv6));
-    return m->sides[0].link ? 1 : 0;
+    return (struct qube *)&m->sides[m->sides[0].link ? 1 : 0];
 }
 
-static void qube_removed(void *context, int qube)
+static void qube_removed(void *context, struct qube *qube)
 {
-    struct middle *m = context;
-    m->sides[qube].removed = true;
+    (void)context;
+    ((struct side *)qube)->removed = true;
 }
 
 static void look_after_children(void *context, struct instant now)
@@ -518,7 +520,7 @@ static void send_raw(struct raw *raw, const uint8_t *frame, size_t size)
 static enum drop send_to_qube(struct raw *raw)
 {
     raw->packet.drop = DROP_NONE;
-    raw->link->kind->send(raw->link, loop_now(middle.loop), &raw->packet, 1);
+    send_one(&raw->link->port, loop_now(middle.loop), &raw->packet);
     turn_a_while();
     return raw->packet.drop;
 }
@@ -740,15 +742,16 @@ static void the_interface_may_move_to_another_namespace(void **state)
     waitpid(holder, NULL, 0);
 }
 
-static int refuse(void *context, struct link *link, const char *name,
-                  const struct address *ipv4, const struct address *ipv6)
+static struct qube *refuse(void *context, struct link_port *link,
+                           const char *name, const struct address *ipv4,
+                           const struct address *ipv6)
 {
     (void)context;
     (void)link;
     (void)name;
     (void)ipv4;
     (void)ipv6;
-    return -1;
+    return NULL;
 }
 
 static void a_qube_may_be_refused(void **state)

@@ -7,6 +7,8 @@
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
 
+enum { SHARES = 514 }; /* as the router has */
+
 struct fixture {
     struct fragments *fragments;
     struct burst burst;
@@ -20,7 +22,7 @@ struct fixture {
 static struct fixture *fixture_new(void)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    f->fragments = fragments_new();
+    f->fragments = fragments_new(SHARES);
     assert_true(burst_init(&f->burst, 1 << 20));
     f->now = (struct instant){1000000};
     f->seed = 42;
@@ -490,7 +492,7 @@ static void all_shares_together_stay_within_the_memory(void **state)
 {
     (void)state;
     struct fixture *f = fixture_new();
-    for (uint16_t share = 0; share < FRAGMENTS_SHARES; share++) {
+    for (uint16_t share = 0; share < SHARES; share++) {
         const struct fragments_owner owner = {share, share};
         spread(f, &owner, 9);
     }

@@ -17,16 +17,9 @@ static void set_rule(struct world *w, const char *source, const char *policy,
     router_set_rules(w->router, w->now, &a, entries, rule[0] ? 2 : 1);
 }
 
-static const char *wait_of(struct world *w, int qube)
-{
-    struct router_qube_status status;
-    assert_true(router_qube_status(w->router, qube, &status));
-    return status.wait;
-}
-
 static bool waits_because(struct world *w, const char *why)
 {
-    return strstr(wait_of(w, w->first), why) != NULL;
+    return strstr(w->first->wait_text, why) != NULL;
 }
 
 /* --- A resolver ------------------------------------------------------------
@@ -323,7 +316,7 @@ static void known_names_refuse_their_addresses_alone(void **state)
                                  "known: an answer is awaited"));
     const struct reply first = {.count = 1, .ttl = 60, .first = "198.51.100.7"};
     resolve(w, false, &first);
-    assert_string_equal(wait_of(w, w->first), "");
+    assert_string_equal(w->first->wait_text, "");
     assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_RULE);
     assert_int_equal(up_to(w, &c, "198.51.100.9"), DROP_NONE);
     assert_int_equal(up_to(w, &c, "10.8.0.1"), DROP_NONE);
@@ -535,7 +528,7 @@ static void each_family_is_known_by_itself(void **state)
     resolve(w, true, &v6);
     assert_int_equal(up_to(w, &c6, "2001:db8::9"), DROP_NONE);
     assert_int_equal(up_to(w, &c6, "2001:db8::8"), DROP_RULE);
-    assert_string_equal(wait_of(w, w->first), "");
+    assert_string_equal(w->first->wait_text, "");
     log_set_level(LOG_INFO);
     world_free(w);
 }
@@ -662,8 +655,7 @@ static void qubes_may_go_while_their_name_is_asked_for(void **state)
     router_remove_qube(w->router, w->first);
     assert_int_equal(router_flow_count(w->router), 0);
     assert_int_equal(down(w, reply_packet(&own.packets[0], &r)), DROP_ANSWERED);
-    assert_int_equal(router_add_qube(w->router, w->now, "again", &a, NULL),
-                     w->first);
+    w->first = router_add_qube(w->router, w->now, "again", &a, NULL);
     assert_int_equal(up_to(w, &c, "198.51.100.8"), DROP_RULE);
     assert_int_equal(up_to(w, &c, "198.51.100.7"), DROP_NONE);
     packet_batch_clear(&own);

@@ -347,11 +347,11 @@ static void send_one(struct play *p)
     bool spoofed = craft_below(&w->seed, 15) == 0;
     if (spoofed)
         c.source.bytes[3] ^= 1;
-    int qube = source == SECOND4 ? w->second : w->first;
+    struct qube *qube = source == SECOND4 ? w->second : w->first;
     enum drop drop = up(w, qube, craft_packet(&c));
     for (size_t i = 0; i < w->replies.count; i++) {
         const struct packet *reply = &w->replies.packets[i];
-        assert_int_equal(reply->qube, qube);
+        assert_ptr_equal(reply->qube, qube);
         assert_true(craft_checksums_right(reply->data, reply->size));
         assert_memory_equal(reply->data + source_at(reply->data) +
                                 address_bytes(reply->data),
@@ -372,7 +372,7 @@ static void send_one(struct play *p)
 }
 
 /* The index of the qube whose it is, by what it would see of it; or -1. */
-static int belongs_to(const struct play *p)
+static struct qube *belongs_to(const struct play *p)
 {
     const struct world *w = p->w;
     bool v4 = w->out[0] >> 4 == 4;
@@ -395,7 +395,7 @@ static int belongs_to(const struct play *p)
         if (ports_fit && is_allowed(w, &p->rules[s->source], &s->wish))
             return s->source == SECOND4 ? w->second : w->first;
     }
-    return -1;
+    return NULL;
 }
 
 /* The answer to something that left, in one of three cases with a bit or two
@@ -431,7 +431,7 @@ static void answer_one(struct play *p)
         p->refused_down++;
         return;
     }
-    assert_int_equal(w->packet.qube, belongs_to(p));
+    assert_ptr_equal(w->packet.qube, belongs_to(p));
     p->passed_down++;
 }
 

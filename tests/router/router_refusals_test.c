@@ -116,7 +116,7 @@ static void packets_with_options_are_whole_and_answered(void **state)
         .payload = bytes_of_text("hello"),
     };
     assert_int_equal(down(w, with_options(&back, 0, alert)), DROP_NONE);
-    assert_int_equal(w->packet.qube, w->first);
+    assert_ptr_equal(w->packet.qube, w->first);
     assert_int_equal(
         down(w, with_options(&back, 0, BYTES(131, 7, 4, 192, 0, 2, 1, 0))),
         DROP_IP_OPTIONS);
@@ -196,7 +196,7 @@ static void icmp_timestamps_pass(void **state)
         .payload = c.payload,
     };
     assert_int_equal(down(w, craft_packet(&back)), DROP_NONE);
-    assert_int_equal(w->packet.qube, w->first);
+    assert_ptr_equal(w->packet.qube, w->first);
     assert_int_equal(load_u32(w->out + 24), c.icmp_rest);
     back.icmp_type = 13;
     assert_int_equal(down(w, craft_packet(&back)), DROP_NO_FLOW);

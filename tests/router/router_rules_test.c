@@ -17,13 +17,6 @@ static void set_rules(struct world *w, const char *source, const char *policy,
     router_set_rules(w->router, w->now, &a, entries, rule[0] ? 2 : 1);
 }
 
-static const char *rules_text(struct world *w, int qube)
-{
-    struct router_qube_status status;
-    assert_true(router_qube_status(w->router, qube, &status));
-    return status.rules;
-}
-
 static void rules_decide_and_end_what_they_forbid(void **state)
 {
     (void)state;
@@ -50,7 +43,7 @@ static void rules_decide_and_end_what_they_forbid(void **state)
     set_rules(w, "fd09:24ef:4179::a89:5", "drop", "");
     assert_int_equal(up(w, w->first, craft_packet(&c6)), DROP_RULE);
     expect_error(w, 1, 1);
-    assert_string_equal(rules_text(w, w->first),
+    assert_string_equal(w->first->rules_text,
                         "1 rule, else drop; IPv6: 0 rules, else drop");
 
     struct address a = craft_address("10.137.0.5");
@@ -72,7 +65,7 @@ static void bad_rules_drop_everything_and_are_named(void **state)
     assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_BAD_RULES);
     expect_error(w, 3, 13);
     assert_non_null(
-        strstr(rules_text(w, w->first), "rule 0000: bad value: action=allow"));
+        strstr(w->first->rules_text, "rule 0000: bad value: action=allow"));
     set_rules(w, "10.137.0.5", "accept", "");
     assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NONE);
     world_free(w);
@@ -99,15 +92,14 @@ static void without_rules_nothing_passes_where_rules_are_expected(void **state)
     struct craft c = sample(false, 17);
     assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_NO_RULES);
     expect_error(w, 3, 13);
-    assert_string_equal(rules_text(w, w->first), "drop (no rules yet)");
+    assert_string_equal(w->first->rules_text, "drop (no rules yet)");
     c.source = b;
     assert_int_equal(up(w, w->second, craft_packet(&c)), DROP_NONE);
-    assert_string_equal(rules_text(w, w->second), "1 rule, else drop");
+    assert_string_equal(w->second->rules_text, "1 rule, else drop");
     /* And stay when it goes and another takes its address. */
     router_remove_qube(w->router, w->second);
     assert_int_equal(router_flow_count(w->router), 0);
-    assert_int_equal(router_add_qube(w->router, w->now, "c", &b, NULL),
-                     w->second);
+    w->second = router_add_qube(w->router, w->now, "c", &b, NULL);
     assert_int_equal(up(w, w->second, craft_packet(&c)), DROP_NONE);
     world_free(w);
 }
@@ -132,7 +124,7 @@ static void rules_come_from_a_file_too(void **state)
         "/qubes-firewall/10.137.0.6/0000 action=drop\n"
         "/qubes-firewall/10.137.0.5/0000 action=drop dst4=192.0.2.1\n";
     assert_true(load(w, text, &problem));
-    assert_string_equal(rules_text(w, w->second), "1 rule, else drop");
+    assert_string_equal(w->second->rules_text, "1 rule, else drop");
     struct craft c = sample(false, 17);
     assert_int_equal(up_to(w, &c, "192.0.2.2"), DROP_NONE);
     assert_int_equal(up_to(w, &c, "192.0.2.1"), DROP_RULE);
@@ -183,9 +175,8 @@ static void a_broken_file_changes_nothing(void **state)
         assert_int_equal(problem.line, cases[i].line);
         assert_non_null(strstr(problem.text, cases[i].why));
         assert_int_equal(router_flow_count(w->router), 1);
-        assert_non_null(
-            strstr(rules_text(w, w->first), "1 rule, else accept;"));
-        assert_string_equal(rules_text(w, w->second),
+        assert_non_null(strstr(w->first->rules_text, "1 rule, else accept;"));
+        assert_string_equal(w->second->rules_text,
                             "accept (no rules configured)");
     }
     world_free(w);
@@ -209,8 +200,7 @@ static void a_file_may_be_read_again(void **state)
     assert_true(load(w, FILE_LINE "policy drop\n", &problem));
     assert_int_equal(router_flow_count(w->router), 0);
     assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_RULE);
-    assert_string_equal(rules_text(w, w->second),
-                        "accept (no rules configured)");
+    assert_string_equal(w->second->rules_text, "accept (no rules configured)");
 
     /* What dom0 says of an address counts, before and after. */
     set_rules(w, "10.137.0.5", "accept", "");
@@ -231,8 +221,8 @@ static void a_file_may_be_read_again(void **state)
                      &problem));
     struct address a = craft_address("10.137.0.7");
     router_forget_rules(w->router, w->now, &a);
-    int third = router_add_qube(w->router, w->now, "third", &a, NULL);
-    assert_string_equal(rules_text(w, third), "0 rules, else drop");
+    struct qube *third = router_add_qube(w->router, w->now, "third", &a, NULL);
+    assert_string_equal(third->rules_text, "0 rules, else drop");
     world_free(w);
 }
 
@@ -253,8 +243,9 @@ static void a_file_may_be_replaced_by_one_as_large(void **state)
         assert_true(load(w, text, &problem));
         struct address last = craft_address("10.0.7.255");
         last.bytes[1] = (uint8_t)file;
-        int qube = router_add_qube(w->router, w->now, "last", &last, NULL);
-        assert_string_equal(rules_text(w, qube), "0 rules, else drop");
+        struct qube *qube =
+            router_add_qube(w->router, w->now, "last", &last, NULL);
+        assert_string_equal(qube->rules_text, "0 rules, else drop");
     }
     free(text);
     world_free(w);

@@ -4,16 +4,16 @@
 
 enum { FLOWS = 65536 };
 
-static int add(struct world *w, const char *name, const char *address)
+static struct qube *add(struct world *w, const char *name, const char *address)
 {
     struct address a = craft_address(address);
-    int qube = router_add_qube(w->router, w->now, name, &a, NULL);
-    assert_true(qube >= 0);
+    struct qube *qube = router_add_qube(w->router, w->now, name, &a, NULL);
+    assert_non_null(qube);
     return qube;
 }
 
 /* A first packet number `n` of a qube: a port or identifier of its own. */
-static enum drop begin(struct world *w, int qube, const char *address,
+static enum drop begin(struct world *w, struct qube *qube, const char *address,
                        uint8_t protocol, uint32_t n)
 {
     struct craft c = sample(false, protocol);
@@ -35,16 +35,15 @@ static void be_greedy(struct world *w, uint8_t protocol)
 }
 
 /* What another one asks for is there, up to its part. */
-static void check_others(struct world *w, int qube, const char *address,
-                         uint8_t protocol, uint32_t count)
+static void check_others(struct world *w, struct qube *qube,
+                         const char *address, uint8_t protocol, uint32_t count)
 {
     for (uint32_t n = 0; n < count; n++) {
         w->now.us += 500;
         assert_int_equal(begin(w, qube, address, protocol, n), DROP_NONE);
     }
-    struct router_qube_status status;
-    assert_true(router_qube_status(w->router, qube, &status));
-    assert_int_equal(status.flows, count);
+    const struct qube *status = qube;
+    assert_int_equal(status->flows[QUBE_FLOWS].count, count);
 }
 
 static void greedy_qubes_leave_ports_to_the_others(void **state)
@@ -52,16 +51,15 @@ static void greedy_qubes_leave_ports_to_the_others(void **state)
     (void)state;
     for (int late = 0; late < 2; late++) {
         struct world *w = world_new(FLOWS);
-        int other = late ? 0 : add(w, "other", "10.137.0.7");
+        struct qube *other = late ? NULL : add(w, "other", "10.137.0.7");
         be_greedy(w, IP_UDP);
         if (late)
             other = add(w, "other", "10.137.0.7");
         check_others(w, other, "10.137.0.7", IP_UDP, 3000);
         /* The two go on, and it keeps what it has. */
         be_greedy(w, IP_UDP);
-        struct router_qube_status status;
-        assert_true(router_qube_status(w->router, other, &status));
-        assert_int_equal(status.flows, 3000);
+        const struct qube *status = other;
+        assert_int_equal(status->flows[QUBE_FLOWS].count, 3000);
         world_free(w);
     }
 }
@@ -71,7 +69,7 @@ static void greedy_qubes_leave_identifiers_to_the_others(void **state)
     (void)state;
     struct world *w = world_new(FLOWS);
     be_greedy(w, IP_ICMP);
-    int other = add(w, "other", "10.137.0.7");
+    struct qube *other = add(w, "other", "10.137.0.7");
     check_others(w, other, "10.137.0.7", IP_ICMP, 3000);
     world_free(w);
 }
@@ -80,7 +78,7 @@ static void a_late_qube_has_its_part_of_what_stands(void **state)
 {
     (void)state;
     struct world *w = world_new(FLOWS);
-    struct router_qube_status first, second;
+    const struct qube *first, *second;
     for (uint32_t n = 0; n < 36000; n++) {
         struct craft c = sample(false, 17);
         c.source_port = (uint16_t)(1024 + n);
@@ -92,16 +90,18 @@ static void a_late_qube_has_its_part_of_what_stands(void **state)
         if (up(w, w->second, craft_packet(&c)) == DROP_NONE)
             assert_int_equal(down(w, echoed(w)), DROP_NONE);
     }
-    assert_true(router_qube_status(w->router, w->first, &first));
-    assert_true(router_qube_status(w->router, w->second, &second));
-    assert_true(first.flows + second.flows > 64000);
-    assert_true(first.drops->count[DROP_PORTS_FULL] +
-                    first.drops->count[DROP_FLOWS_FULL] >
+    first = w->first;
+    second = w->second;
+    assert_true(first->flows[QUBE_FLOWS].count +
+                    second->flows[QUBE_FLOWS].count >
+                64000);
+    assert_true(first->drops.count[DROP_PORTS_FULL] +
+                    first->drops.count[DROP_FLOWS_FULL] >
                 0);
-    int other = add(w, "other", "10.137.0.7");
+    struct qube *other = add(w, "other", "10.137.0.7");
     check_others(w, other, "10.137.0.7", IP_UDP, 3000);
-    assert_true(router_qube_status(w->router, w->first, &first));
-    assert_true(first.flows > 20000);
+    first = w->first;
+    assert_true(first->flows[QUBE_FLOWS].count > 20000);
     world_free(w);
 }
 
@@ -133,19 +133,18 @@ static const char *const addresses[QUBES] = {"10.137.0.11", "10.137.0.12",
                                              "10.137.0.13", "10.137.0.14",
                                              "10.137.0.15", "10.137.0.16"};
 
-static uint32_t flows_of(struct world *w, int qube)
+static uint32_t flows_of(const struct qube *qube)
 {
-    struct router_qube_status status;
-    return router_qube_status(w->router, qube, &status) ? status.flows : 0;
+    return qube ? qube->flows[QUBE_FLOWS].count : 0;
 }
 
 /* Some packet of a qube, which may begin something, and perhaps its answer. */
-static void do_something(struct world *w, int qube, const char *address,
-                         uint32_t part)
+static void do_something(struct world *w, struct qube *qube,
+                         const char *address, uint32_t part)
 {
     static const uint8_t protocols[] = {6, 6, 17, 17, 17, 1, 47, 50};
     struct craft c = sample(false, protocols[craft_below(&w->seed, 8)]);
-    bool lacks = flows_of(w, qube) < part;
+    bool lacks = flows_of(qube) < part;
     c.source = craft_address(address);
     c.source_port = (uint16_t)(1024 + craft_below(&w->seed, 400));
     c.destination.bytes[3] = (uint8_t)craft_below(&w->seed, 4);
@@ -169,26 +168,25 @@ static void random_use_keeps_the_books(void **state)
 {
     (void)state;
     struct world *w = world_new(SMALL);
-    int qubes[QUBES];
+    struct qube *qubes[QUBES] = {NULL};
     uint32_t there = 2; /* and the world's own two, which do nothing */
     uint32_t most = 0;
-    memset(qubes, 0xff, sizeof qubes);
     for (int i = 0; i < 300000; i++) {
         uint32_t n = craft_below(&w->seed, QUBES);
         w->now.us += craft_below(&w->seed, 20000);
-        if (qubes[n] < 0 && craft_below(&w->seed, 200) == 0) {
+        if (!qubes[n] && craft_below(&w->seed, 200) == 0) {
             qubes[n] = add(w, "somebody", addresses[n]);
             there++;
-        } else if (qubes[n] >= 0 && craft_below(&w->seed, 2000) == 0) {
+        } else if (qubes[n] && craft_below(&w->seed, 2000) == 0) {
             router_remove_qube(w->router, qubes[n]);
-            qubes[n] = -1;
+            qubes[n] = NULL;
             there--;
-        } else if (qubes[n] >= 0) {
+        } else if (qubes[n]) {
             do_something(w, qubes[n], addresses[n], SMALL / 2 / there);
         }
         uint32_t sum = 0;
         for (int k = 0; k < QUBES; k++)
-            sum += flows_of(w, qubes[k]);
+            sum += flows_of(qubes[k]);
         assert_int_equal(sum, router_flow_count(w->router));
         most = sum > most ? sum : most;
     }
@@ -211,7 +209,7 @@ static void contest(struct world *w, bool second_wants, uint8_t protocol,
     for (int i = 0; i < seconds; i += 10) {
         assert_int_equal(want(w, !second_wants, protocol), DROP_NONE);
         assert_int_equal(down(w, echoed(w)), DROP_NONE);
-        assert_int_equal(w->packet.qube, second_wants ? w->first : w->second);
+        assert_ptr_equal(w->packet.qube, second_wants ? w->first : w->second);
         assert_int_equal(want(w, second_wants, protocol), DROP_HOST_TAKEN);
         expect_error(w, 3, 13);
         w->now.us += 10 * 1000000LL;
@@ -224,7 +222,7 @@ static void a_host_without_ports_is_had_by_turns(void **state)
     for (size_t i = 0; i < sizeof without_ports; i++) {
         struct world *w = world_new(64);
         uint8_t protocol = without_ports[i];
-        struct router_qube_status status;
+        const struct qube *status;
         contest(w, true, protocol, 600);
         assert_int_equal(want(w, false, protocol), DROP_NONE);
         struct packet to_first = echoed(w), later = echoed(w);
@@ -248,10 +246,10 @@ static void a_host_without_ports_is_had_by_turns(void **state)
         w->now.us += 1 * 1000000LL;
         assert_int_equal(want(w, true, protocol), DROP_NONE);
         assert_int_equal(down(w, later), DROP_NONE);
-        assert_int_equal(w->packet.qube, w->second);
+        assert_ptr_equal(w->packet.qube, w->second);
         contest(w, false, protocol, 480);
-        assert_true(router_qube_status(w->router, w->second, &status));
-        assert_true(status.drops->count[DROP_HOST_TAKEN] > 60);
+        status = w->second;
+        assert_true(status->drops.count[DROP_HOST_TAKEN] > 60);
         world_free(w);
     }
 }

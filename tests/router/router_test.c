@@ -30,7 +30,7 @@ static void what_comes_back_is_what_was_sent(void **state)
 
         /* Its echo, back at the qube, is the echo of what it sent. */
         assert_int_equal(down(w, echoed(w)), DROP_NONE);
-        assert_int_equal(w->packet.qube, w->first);
+        assert_ptr_equal(w->packet.qube, w->first);
         assert_true(craft_checksums_right(w->out, w->out_size));
         struct packet again = echoed(w);
         again.data[v6 ? 7 : 8] = 64;
@@ -153,9 +153,9 @@ static void protocols_without_ports_are_told_apart_by_address(void **state)
         other.destination = craft_address("198.51.100.8");
         assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
         assert_int_equal(down(w, unreachable), DROP_NONE);
-        assert_int_equal(w->packet.qube, w->first);
+        assert_ptr_equal(w->packet.qube, w->first);
         assert_int_equal(down(w, back), DROP_NONE);
-        assert_int_equal(w->packet.qube, w->first);
+        assert_ptr_equal(w->packet.qube, w->first);
         assert_memory_equal(w->out + 16, c.source.bytes, 4);
         assert_memory_equal(w->out + 20, "\x00\x00", 2);
     }
@@ -419,7 +419,7 @@ static void connections_through_an_old_address_are_reset(void **state)
         assert_int_equal(router_flow_count(w->router), 0);
         assert_int_equal(w->replies.count, 1);
         const struct packet *p = &w->replies.packets[0];
-        assert_int_equal(p->qube, w->first);
+        assert_ptr_equal(p->qube, w->first);
         assert_true(craft_checksums_right(p->data, p->size));
         size_t at = source_at(p->data), n = address_bytes(p->data);
         const uint8_t *t = p->data + (v6 ? 40 : 20);
@@ -495,7 +495,7 @@ static void a_greedy_qube_cannot_push_out_another(void **state)
     /* Half of the ports are its, some less than half of the flows. */
     assert_int_equal(router_flow_count(w->router), 1 + (64512 - 64) / 2);
     assert_int_equal(down(w, late), DROP_NONE);
-    assert_int_equal(w->packet.qube, w->second);
+    assert_ptr_equal(w->packet.qube, w->second);
     for (int i = 0; i < 200; i++) {
         other.source_port = (uint16_t)(3000 + i);
         assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
@@ -539,7 +539,7 @@ static void who_has_all_its_flows_is_told_so(void **state)
     (void)state;
     enum { TABLE = 1024, HALF = TABLE / 2 };
     struct world *w = world_new(TABLE);
-    struct router_qube_status status;
+    const struct qube *status;
     for (uint16_t i = 0; i < HALF; i++) {
         struct craft c = sample(false, 6);
         c.source_port = (uint16_t)(3000 + i);
@@ -553,9 +553,9 @@ static void who_has_all_its_flows_is_told_so(void **state)
         assert_int_equal(up(w, w->first, craft_packet(&more)), DROP_FLOWS_FULL);
         expect_error(w, 3, 13);
     }
-    assert_true(router_qube_status(w->router, w->first, &status));
-    assert_int_equal(status.drops->count[DROP_FLOWS_FULL], 3);
-    assert_int_equal(status.flows, HALF);
+    status = w->first;
+    assert_int_equal(status->drops.count[DROP_FLOWS_FULL], 3);
+    assert_int_equal(status->flows[QUBE_FLOWS].count, HALF);
     struct craft other = sample(false, 6);
     other.source = craft_address("10.137.0.6");
     assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
@@ -602,24 +602,26 @@ static void qubes_are_counted_apart(void **state)
 {
     (void)state;
     struct world *w = world_new(64);
-    struct router_qube_status status;
+    const struct qube *status;
     struct craft c = sample(false, 17);
     open_flow(w, &c);
     struct packet back = echoed(w);
     assert_int_equal(down(w, back), DROP_NONE);
     assert_int_equal(up_to(w, &c, "127.0.0.1"), DROP_MARTIAN);
-    assert_true(router_qube_status(w->router, w->first, &status));
-    assert_string_equal(status.name, "first");
-    assert_int_equal(status.flows, 1);
-    assert_int_equal(status.packets_up, 1);
-    assert_int_equal(status.packets_down, 1);
-    assert_int_equal(status.bytes_up, 40);
-    assert_int_equal(status.drops->count[DROP_MARTIAN], 1);
-    assert_true(router_qube_status(w->router, w->second, &status));
-    assert_int_equal(status.packets_up, 0);
-    assert_false(router_qube_status(w->router, 9, &status));
+    status = w->first;
+    assert_string_equal(status->name, "first");
+    assert_int_equal(status->flows[QUBE_FLOWS].count, 1);
+    assert_int_equal(status->packets_up, 1);
+    assert_int_equal(status->packets_down, 1);
+    assert_int_equal(status->bytes_up, 40);
+    assert_int_equal(status->drops.count[DROP_MARTIAN], 1);
+    status = w->second;
+    assert_int_equal(status->packets_up, 0);
+    assert_ptr_equal(router_next_qube(w->router, NULL), w->first);
+    assert_ptr_equal(router_next_qube(w->router, w->first), w->second);
+    assert_null(router_next_qube(w->router, w->second));
     struct address taken = craft_address("10.137.0.6");
-    assert_int_equal(router_add_qube(w->router, w->now, "x", &taken, NULL), -1);
+    assert_null(router_add_qube(w->router, w->now, "x", &taken, NULL));
     world_free(w);
 }
 

@@ -16,7 +16,7 @@ struct world {
     struct router *router;
     struct instant now;
     struct tunnel tunnel;
-    int first, second;
+    struct qube *first, *second;
     struct packet_batch replies;
     uint64_t seed;
     uint8_t payload[60000];
@@ -76,10 +76,10 @@ static inline void keep(struct world *w, struct packet *p)
 }
 
 /* Through the router, alone in a batch. */
-static inline enum drop up(struct world *w, int qube, struct packet p)
+static inline enum drop up(struct world *w, struct qube *qube, struct packet p)
 {
     struct packet_batch batch = {.packets = &p, .count = 1, .capacity = 1};
-    p.qube = (uint16_t)qube;
+    p.qube = qube;
     packet_batch_reset(&w->replies);
     router_from_qubes(w->router, w->now, &batch, &w->replies);
     keep(w, &p);
@@ -89,7 +89,6 @@ static inline enum drop up(struct world *w, int qube, struct packet p)
 static inline enum drop down(struct world *w, struct packet p)
 {
     struct packet_batch batch = {.packets = &p, .count = 1, .capacity = 1};
-    p.qube = 999;
     p.drop = (uint8_t)ip_packet_parse(&p); /* as coalesce does */
     packet_batch_reset(&w->replies);
     router_from_tunnel(w->router, w->now, &batch, &w->replies);

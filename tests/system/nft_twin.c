@@ -204,6 +204,7 @@ static void through_kernel(bool up, const uint8_t *data, size_t size,
 }
 
 static struct router *twin;
+static struct qube *twin_qube;
 static struct instant now = {1000000};
 static struct packet_batch replies;
 
@@ -219,6 +220,7 @@ static void through_router(bool up, const uint8_t *data, size_t size,
     memcpy(copy, data, size);
     now.us += 20000; /* slow enough for every limit of ours */
     packet_batch_reset(&replies);
+    p.qube = up ? twin_qube : NULL;
     if (up)
         router_from_qubes(twin, now, &batch, &replies);
     else if ((p.drop = (uint8_t)ip_packet_parse(&p)) == DROP_NONE)
@@ -658,7 +660,8 @@ static void make_router(void)
     must(twin && packet_batch_init(&replies, 8, 2048), "out of memory");
     router_set_gateway_address(twin, &gateway4);
     router_set_gateway_address(twin, &gateway6);
-    must(router_add_qube(twin, now, "qube", &qube4, &qube6) == 0, "no qube");
+    twin_qube = router_add_qube(twin, now, "qube", &qube4, &qube6);
+    must(twin_qube, "no qube");
     router_tunnel_up(twin, now, &tunnel);
 }
 

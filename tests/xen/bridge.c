@@ -7,47 +7,58 @@
 
 #include "gateway/link/xen/netback.h"
 
-struct bridge {
-    struct link *link;
-};
+/* What a packet's `qube` is here: 10.137.0.11 is the first, 10.137.0.12 the
+ * second. */
+static struct end {
+    struct link_port *port;
+} ends[2];
 
 static void received(void *context, struct instant now,
                      struct packet_batch *batch)
 {
-    struct bridge *b = context;
-    for (uint16_t i = 0; i < batch->count; i++)
-        batch->packets[i].qube ^= 1;
-    b->link->kind->send(b->link, now, batch->packets, batch->count);
+    (void)context;
+    struct packet *packets[2][64];
+    for (uint16_t i = 0; i < batch->count;) {
+        size_t count[2] = {0};
+        for (int n = 0; n < 64 && i < batch->count; n++, i++) {
+            struct packet *p = &batch->packets[i];
+            int to = p->qube == (struct qube *)&ends[0];
+            packets[to][count[to]++] = p;
+        }
+        for (int to = 0; to < 2; to++) {
+            struct link_port *port = ends[to].port;
+            if (port)
+                port->link->kind->send(port, now, packets[to], count[to]);
+        }
+    }
 }
 
-/* 10.137.0.11 is 0, 10.137.0.12 is 1. */
-static int qube_added(void *context, struct link *link, const char *name,
-                      const struct address *ipv4, const struct address *ipv6)
+static struct qube *qube_added(void *context, struct link_port *port,
+                               const char *name, const struct address *ipv4,
+                               const struct address *ipv6)
 {
     (void)context;
-    (void)link;
     (void)name;
     (void)ipv6;
-    return ipv4->bytes[3] - 11;
+    struct end *end = &ends[ipv4->bytes[3] != 11];
+    end->port = port;
+    return (struct qube *)end;
 }
 
-static void qube_removed(void *context, int qube)
+static void qube_removed(void *context, struct qube *qube)
 {
     (void)context;
-    (void)qube;
+    ((struct end *)qube)->port = NULL;
 }
 
 int main(void)
 {
-    struct bridge bridge = {NULL};
-    const struct link_owner owner = {&bridge, received, qube_added,
-                                     qube_removed};
+    const struct link_owner owner = {NULL, received, qube_added, qube_removed};
     enum error error;
     struct loop *loop = loop_new();
     if (!loop)
         return EXIT_FAILURE;
-    bridge.link = netback_open(NETBACK_KERNEL_MODULE, loop, &owner, &error);
-    if (!bridge.link) {
+    if (!netback_open(NETBACK_KERNEL_MODULE, loop, &owner, &error)) {
         fprintf(stderr, "bridge: %s\n", error_text(error));
         return EXIT_FAILURE;
     }

@@ -19,7 +19,6 @@ enum {
     IDLE_SHIFT_MAX = 5, /* 1 ms to 32 ms */
 
     POLL_PERIOD_MS = 30, /* of frontends that do not tell of new pages */
-    CHUNK = 64,          /* packets; bits of a word */
 };
 
 struct netback {
@@ -29,7 +28,6 @@ struct netback {
     struct xenstore *xenstore;
     struct vif_host host;
     struct vif_table table;
-    struct vif *vif_of_qube[LINK_QUBES_MAX];
 
     struct vif *first_pending, **last_pending;
     struct loop_watch again; /* readable while vifs have work left */
@@ -42,6 +40,7 @@ struct netback {
 };
 
 _Static_assert(offsetof(struct netback, link) == 0, "a link is its start");
+_Static_assert(offsetof(struct vif, port) == 0, "a port is its vif's start");
 
 static struct netback *netback_of(struct link *link)
 {
@@ -159,9 +158,9 @@ static void take_frame(struct netback *n, struct vif *vif, struct instant now,
         .data = in->data + ETHERNET_HEADER_SIZE,
         .size = (uint32_t)frame.packet.size,
         .headroom = PACKET_HEADROOM,
-        .qube = (uint16_t)vif->qube,
+        .qube = vif->qube,
     };
-    if (vif->qube < 0)
+    if (!vif->qube)
         drop(n, DROP_UNKNOWN_QUBE);
     else if (!claim_offload(in, &packet))
         drop(n, DROP_LINK_MALFORMED);
@@ -216,58 +215,28 @@ static void send_packet(struct netback *n, struct vif *vif, struct instant now,
     drop(n, reason);
 }
 
-/* All packets of a chunk that go to the same qube as the first. */
-static uint64_t send_to_one(struct netback *n, struct vif *vif,
-                            struct instant now, struct packet *packets,
-                            size_t count, uint64_t left)
+static void netback_send(struct link_port *port, struct instant now,
+                         struct packet *const *packets, size_t count)
 {
-    uint16_t qube = packets[__builtin_ctzll(left)].qube;
+    struct netback *n = netback_of(port->link);
+    struct vif *vif = (struct vif *)port;
     for (size_t i = 0; i < count; i++) {
-        if (!(left >> i & 1) || packets[i].qube != qube)
-            continue;
-        left &= ~(UINT64_C(1) << i);
-        if (vif && !vif->wrong) {
-            send_packet(n, vif, now, &packets[i]);
+        if (!vif->wrong) {
+            send_packet(n, vif, now, packets[i]);
         } else {
-            packets[i].drop = DROP_UNKNOWN_QUBE;
+            packets[i]->drop = DROP_UNKNOWN_QUBE;
             drop(n, DROP_UNKNOWN_QUBE);
         }
     }
-    return left;
-}
-
-static void send_chunk(struct netback *n, struct instant now,
-                       struct packet *packets, size_t count)
-{
-    uint64_t left = 0;
-    for (size_t i = 0; i < count; i++)
-        if (packets[i].drop == DROP_NONE)
-            left |= UINT64_C(1) << i;
-    while (left) {
-        uint16_t qube = packets[__builtin_ctzll(left)].qube;
-        struct vif *vif = qube < LINK_QUBES_MAX ? n->vif_of_qube[qube] : NULL;
-        left = send_to_one(n, vif, now, packets, count, left);
-        if (!vif)
-            continue;
-        netback_receive_flush(&vif->receive);
-        if (netback_receive_waits(&vif->receive) && !vif->wrong)
-            drain(n, vif, now);
-        count_expired(n, vif);
-        /* Closed in a turn of its own: our owner is in the middle of a
-         * batch. */
-        if (vif->wrong) {
-            add_pending(n, vif);
-            set_again(n, true);
-        }
+    netback_receive_flush(&vif->receive);
+    if (netback_receive_waits(&vif->receive) && !vif->wrong)
+        drain(n, vif, now);
+    count_expired(n, vif);
+    /* Closed in a turn of its own: our owner is in the middle of a batch. */
+    if (vif->wrong) {
+        add_pending(n, vif);
+        set_again(n, true);
     }
-}
-
-static void netback_send(struct link *link, struct instant now,
-                         struct packet *packets, size_t count)
-{
-    struct netback *n = netback_of(link);
-    for (size_t i = 0; i < count; i += CHUNK)
-        send_chunk(n, now, packets + i, count - i < CHUNK ? count - i : CHUNK);
 }
 
 /* --- Turns --------------------------------------------------------------- */
@@ -288,7 +257,7 @@ static void unmask(struct netback *n, struct vif *vif, struct instant now,
         return;
     }
     s->masked = false;
-    event_channel_unmask(n->host.events, vif->port);
+    event_channel_unmask(n->host.events, vif->event_port);
 }
 
 /* Takes from its ring until its credit is used up; true: there was
@@ -367,7 +336,7 @@ static void rang(void *context, uint32_t port)
     struct netback *n = context;
     for (size_t i = 0; i < n->table.count; i++) {
         struct vif *vif = n->table.vifs[i];
-        if (!vif->bound || vif->port != port)
+        if (!vif->bound || vif->event_port != port)
             continue;
         vif->service.masked = true;
         vif->service.unmask_at = INSTANT_NEVER;
@@ -382,37 +351,34 @@ static void all_rang(void *context, struct instant now)
 
 /* --- Coming and going ---------------------------------------------------- */
 
+static void lose_qube(struct netback *n, struct vif *vif)
+{
+    struct qube *qube = vif->qube;
+    vif->qube = NULL;
+    n->owner.qube_removed(n->owner.context, qube);
+}
+
 /* The address goes to the vif that connected last: of an HVM qube's two, its
  * own and its device model's, only one is in use at a time. */
 static void take_address(struct netback *n, struct vif *vif)
 {
     for (size_t i = 0; i < n->table.count; i++) {
         struct vif *other = n->table.vifs[i];
-        if (other->qube < 0 || !address_equal(&other->ipv4, &vif->ipv4))
-            continue;
-        int qube = other->qube;
-        other->qube = -1;
-        n->vif_of_qube[qube] = NULL;
-        n->owner.qube_removed(n->owner.context, qube);
+        if (other->qube && address_equal(&other->ipv4, &vif->ipv4))
+            lose_qube(n, other);
     }
-    int qube = n->owner.qube_added(n->owner.context, &n->link, vif->name,
-                                   &vif->ipv4, &vif->ipv6);
-    if (qube < 0 || qube >= LINK_QUBES_MAX) {
+    vif->port.link = &n->link;
+    vif->qube = n->owner.qube_added(n->owner.context, &vif->port, vif->name,
+                                    &vif->ipv4, &vif->ipv6);
+    if (!vif->qube)
         log_error("xen: %s is refused: all it sends is dropped", vif->name);
-        return;
-    }
-    vif->qube = qube;
-    n->vif_of_qube[qube] = vif;
 }
 
 static void give_address_back(struct netback *n, struct vif *vif)
 {
-    if (vif->qube < 0)
+    if (!vif->qube)
         return;
-    int qube = vif->qube;
-    vif->qube = -1;
-    n->vif_of_qube[qube] = NULL;
-    n->owner.qube_removed(n->owner.context, qube);
+    lose_qube(n, vif);
     for (size_t i = 0; i < n->table.count; i++) {
         struct vif *other = n->table.vifs[i];
         if (other != vif && other->state == VIF_CONNECTED &&
@@ -432,7 +398,7 @@ static void connected(void *context, struct vif *vif)
     vif->service.idle_events = 0;
     vif->service.unmask_at = INSTANT_NEVER;
     /* An earlier process may have left both ends waiting for each other. */
-    event_channel_notify(n->host.events, vif->port);
+    event_channel_notify(n->host.events, vif->event_port);
     add_pending(n, vif);
     set_again(n, true);
 }
@@ -470,7 +436,7 @@ static void due(void *context, struct instant now)
         if (instant_reached(now, s->unmask_at)) {
             s->unmask_at = INSTANT_NEVER;
             s->masked = false;
-            event_channel_unmask(n->host.events, vif->port);
+            event_channel_unmask(n->host.events, vif->event_port);
         } else {
             wake_at(n, s->unmask_at);
         }
@@ -501,14 +467,14 @@ static void netback_close(struct link *link)
     free(n);
 }
 
-static bool netback_takes(const struct link *link, const struct packet *packet)
+static bool netback_takes(const struct link_port *port,
+                          const struct packet *packet)
 {
-    const struct netback *n = (const struct netback *)link;
-    const struct vif *vif = n->vif_of_qube[packet->qube];
-    /* Plain ones every qube takes; and who has gone takes all. */
+    const struct vif *vif = (const struct vif *)port;
+    /* Plain ones every qube takes. */
     return (packet->checksum != PACKET_CHECKSUM_PARTIAL &&
             packet_total(packet) <= LINK_MTU) ||
-           !vif || netback_receive_takes(&vif->receive, packet);
+           netback_receive_takes(&vif->receive, packet);
 }
 
 static const struct link_kind kind = {

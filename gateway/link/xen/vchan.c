@@ -43,7 +43,7 @@ struct vchan {
     struct vchan_channel *channel; /* NULL: not connected */
     bool refused;                  /* by our owner */
     bool peer_takes_udp_gso;
-    int qube; /* -1 until it has greeted */
+    struct qube *qube; /* or NULL */
     struct card card;
     struct card fresh; /* as it is for one who has just connected */
     uint8_t *slot;     /* where the next record goes, within `memory` */
@@ -104,7 +104,7 @@ static void record(void *context, struct instant now, size_t size)
     case FRAME_PACKET:
         break;
     }
-    packet.qube = (uint16_t)v->qube;
+    packet.qube = v->qube;
     *packet_batch_add(&v->batch) = packet;
     size_t used = (size_t)PACKET_HEADROOM + packet.size;
     v->slot += (used + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -125,14 +125,15 @@ static void disconnect(struct vchan *v)
     v->refused = false;
     packet_batch_reset(&v->batch);
     v->slot = v->memory;
-    if (v->qube >= 0)
-        v->owner.qube_removed(v->owner.context, v->qube);
-    v->qube = -1;
+    struct qube *qube = v->qube;
+    v->qube = NULL;
+    if (qube)
+        v->owner.qube_removed(v->owner.context, qube);
 }
 
 static bool was_steady(const struct vchan *v, struct instant now)
 {
-    return v->qube >= 0 &&
+    return v->qube &&
            instant_since(now, v->since).us >= duration_milliseconds(STEADY).us;
 }
 
@@ -163,9 +164,9 @@ static void greeted(void *context, struct instant now, bool takes_udp_gso)
     struct vchan *v = context;
     v->peer_takes_udp_gso = takes_udp_gso;
     v->card = v->fresh;
-    v->qube = v->owner.qube_added(v->owner.context, &v->link, v->card.name,
+    v->qube = v->owner.qube_added(v->owner.context, &v->link.port, v->card.name,
                                   &v->card.ipv4, &v->card.ipv6);
-    v->refused = v->qube < 0;
+    v->refused = !v->qube;
     if (v->refused)
         return; /* settled() hangs up */
     log_info("%s: connected", v->card.name);
@@ -250,7 +251,7 @@ static enum drop send_packet(struct vchan *v, const struct packet *packet)
 {
     uint8_t headers[CARD_HEADERS_SIZE];
     struct bytes parts[2 + PACKET_PIECES_MAX] = {{headers, sizeof headers}};
-    if (v->qube < 0)
+    if (!v->qube)
         return DROP_LINK_ERROR;
     enum drop reason = card_headers(&v->card, packet, headers);
     if (reason != DROP_NONE)
@@ -265,27 +266,26 @@ static enum drop send_packet(struct vchan *v, const struct packet *packet)
                : DROP_LINK_QUEUE_FULL;
 }
 
-static void vchan_send(struct link *link, struct instant now,
-                       struct packet *packets, size_t count)
+static void vchan_send(struct link_port *port, struct instant now,
+                       struct packet *const *packets, size_t count)
 {
-    struct vchan *v = vchan_of(link);
+    struct vchan *v = vchan_of(port->link);
     (void)now;
     for (size_t i = 0; i < count; i++) {
-        if (packets[i].drop != DROP_NONE)
-            continue;
-        enum drop reason = send_packet(v, &packets[i]);
+        enum drop reason = send_packet(v, packets[i]);
         if (reason == DROP_NONE)
             continue;
-        packets[i].drop = (uint8_t)reason;
+        packets[i]->drop = (uint8_t)reason;
         drop(v, reason);
     }
     if (v->channel)
         vchan_channel_flush(v->channel);
 }
 
-static bool vchan_takes(const struct link *link, const struct packet *packet)
+static bool vchan_takes(const struct link_port *port,
+                        const struct packet *packet)
 {
-    const struct vchan *v = (const struct vchan *)link;
+    const struct vchan *v = (const struct vchan *)port->link;
     return packet->gso != PACKET_GSO_UDP || v->peer_takes_udp_gso;
 }
 
@@ -335,13 +335,12 @@ static struct vchan *vchan_new(const struct vchan_options *options,
     if (!v)
         return NULL;
     *v = (struct vchan){
-        .link = {.kind = &kind, .takes_udp_gso = true},
+        .link = {.kind = &kind, .port = {&v->link}, .takes_udp_gso = true},
         .loop = loop,
         .owner = *owner,
         .retry = {INSTANT_NEVER, pause_over, v, NULL},
         .pause = duration_milliseconds(RETRY_FIRST),
         .domain = options->domain,
-        .qube = -1,
         .memory = aligned_alloc(ALIGNMENT, MEMORY_SIZE),
     };
     v->slot = v->memory;

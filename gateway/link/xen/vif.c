@@ -251,14 +251,14 @@ static void copy(void *context, enum grant_direction direction,
 static void notify(void *context)
 {
     struct vif *vif = context;
-    event_channel_notify(vif->host->events, vif->port);
+    event_channel_notify(vif->host->events, vif->event_port);
 }
 
 /* Gives back whatever of the rings is there. */
 static void release(struct vif *vif)
 {
     if (vif->bound)
-        event_channel_unbind(vif->host->events, vif->port);
+        event_channel_unbind(vif->host->events, vif->event_port);
     vif->bound = false;
     netback_receive_clear(&vif->receive);
     for (size_t i = 0; i < 2; i++) {
@@ -281,7 +281,7 @@ static const char *attach(struct vif *vif, const struct request *r)
                               &r->accepts, host->receive_batch))
         return "its rings' indices are impossible";
     if (!event_channel_bind(host->events, vif->domain, r->remote_port,
-                            &vif->port))
+                            &vif->event_port))
         return "its event channel cannot be bound";
     vif->bound = true;
     return NULL;
@@ -471,7 +471,6 @@ struct vif *vif_new(const struct vif_host *host, const char *backend,
     vif->host = host;
     vif->domain = domain;
     vif->handle = handle;
-    vif->qube = -1;
     vif->peer = (struct netback_peer){vif, copy, notify};
     snprintf(vif->name, sizeof vif->name, "vif%u.%u", domain, handle);
     if (!text_copy(vif->backend, sizeof vif->backend, bytes_of_text(backend))) {

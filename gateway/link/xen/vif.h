@@ -34,6 +34,7 @@
 #define LINK_XEN_VIF_H
 
 #include "gateway/base/address.h"
+#include "gateway/link/link.h"
 #include "gateway/link/xen/event_channel.h"
 #include "gateway/link/xen/netback_receive.h"
 #include "gateway/link/xen/netback_transmit.h"
@@ -83,6 +84,7 @@ struct vif_attention {
 };
 
 struct vif {
+    struct link_port port; /* first */
     const struct vif_host *host;
     uint32_t domain, handle;
     char name[24]; /* "vif7.0" */
@@ -98,11 +100,11 @@ struct vif {
     struct address ipv4;
     struct address ipv6;               /* or unset */
     struct ethernet_header to_qube[2]; /* IPv4, IPv6 */
-    int qube;                          /* netback's: of its owner, or -1 */
+    struct qube *qube;                 /* netback's: of its owner, or NULL */
 
     void *pages[2]; /* to and from the qube */
     bool bound;
-    uint32_t port;
+    uint32_t event_port;
     bool notifies; /* when it has posted pages */
     struct netback_peer peer;
     struct netback_ring transmit;

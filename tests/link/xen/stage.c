@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "tests/link/send_one.h"
+
 enum { TICKS_MIN = 10 };
 
 struct stage stage;
@@ -14,6 +16,11 @@ uint32_t stage_domain(int i)
 
 /* --- The owner ----------------------------------------------------------- */
 
+struct qube *stage_qube(int i)
+{
+    return (struct qube *)&stage.qubes[i];
+}
+
 static void received(void *context, struct instant now,
                      struct packet_batch *batch)
 {
@@ -21,27 +28,29 @@ static void received(void *context, struct instant now,
     assert_true(batch->count > 0);
     for (uint16_t i = 0; i < batch->count; i++) {
         struct packet *p = &batch->packets[i];
-        assert_true(p->qube < STAGE_QUBES && stage.qubes[p->qube].present);
+        struct stage_qube *q = (struct stage_qube *)p->qube;
+        assert_true(q->present);
         assert_true(p->headroom >= PACKET_HEADROOM);
-        stage.qubes[p->qube].packets++;
-        stage.qubes[p->qube].bytes += p->size;
+        q->packets++;
+        q->bytes += p->size;
         if (stage.order_count < STAGE_RECORDED_MAX)
-            stage.order[stage.order_count++] = p->qube;
+            stage.order[stage.order_count++] = (uint8_t)(q - stage.qubes);
         stage.last = *p;
         if (p->size <= sizeof stage.last_bytes)
             memcpy(stage.last_bytes, p->data, p->size);
         if (stage.echo)
-            stage.link->kind->send(stage.link, now, p, 1);
+            send_one(q->port, now, p);
     }
 }
 
-static int qube_added(void *context, struct link *link, const char *name,
-                      const struct address *ipv4, const struct address *ipv6)
+static struct qube *qube_added(void *context, struct link_port *port,
+                               const char *name, const struct address *ipv4,
+                               const struct address *ipv6)
 {
     (void)context;
-    (void)link;
+    assert_ptr_equal(port->link, stage.link);
     if (stage.refuse)
-        return -1;
+        return NULL;
     for (int i = 0; i < STAGE_QUBES; i++) {
         /* The router's rule, too. */
         if (stage.qubes[i].present)
@@ -50,20 +59,21 @@ static int qube_added(void *context, struct link *link, const char *name,
     for (int i = 0; i < STAGE_QUBES; i++) {
         if (stage.qubes[i].present)
             continue;
-        stage.qubes[i] =
-            (struct stage_qube){.present = true, .ipv4 = *ipv4, .ipv6 = *ipv6};
+        stage.qubes[i] = (struct stage_qube){
+            .present = true, .ipv4 = *ipv4, .ipv6 = *ipv6, .port = port};
         snprintf(stage.qubes[i].name, sizeof stage.qubes[i].name, "%s", name);
         stage.added++;
-        return i;
+        return stage_qube(i);
     }
-    return -1;
+    return NULL;
 }
 
-static void qube_removed(void *context, int qube)
+static void qube_removed(void *context, struct qube *qube)
 {
+    struct stage_qube *q = (struct stage_qube *)qube;
     (void)context;
-    assert_true(stage.qubes[qube].present);
-    stage.qubes[qube].present = false;
+    assert_true(q->present);
+    q->present = false;
     stage.removed++;
 }
 
@@ -286,7 +296,9 @@ enum drop stage_send_to_first(uint32_t size)
     struct packet p = {.data = memory + PACKET_HEADROOM,
                        .size = size,
                        .headroom = PACKET_HEADROOM};
-    stage.link->kind->send(stage.link, loop_now(stage.loop), &p, 1);
+    if (!stage.qubes[0].present)
+        return DROP_UNKNOWN_QUBE; /* as our owner says of it */
+    send_one(stage.qubes[0].port, loop_now(stage.loop), &p);
     return p.drop;
 }
 

@@ -20,6 +20,7 @@ struct stage_qube {
     char name[32];
     struct address ipv4, ipv6;
     uint32_t packets, bytes;
+    struct link_port *port;
 };
 
 extern struct stage {
@@ -35,7 +36,7 @@ extern struct stage {
     bool refuse; /* new qubes */
     bool echo;   /* send every packet back to its qube */
     unsigned added, removed;
-    uint16_t order[STAGE_RECORDED_MAX]; /* whose packets came, one a packet */
+    uint8_t order[STAGE_RECORDED_MAX]; /* whose packets came, one a packet */
     uint32_t order_count;
     struct packet last;
     uint8_t last_bytes[2000];
@@ -66,6 +67,8 @@ void stage_settle(void);
 /* --- Cards --------------------------------------------------------------- */
 
 uint32_t stage_domain(int i);
+/* What the owner knows the i-th qube by. */
+struct qube *stage_qube(int i);
 /* What the owner knows of a vif, or NULL. */
 const struct stage_qube *stage_owned(const char *name);
 

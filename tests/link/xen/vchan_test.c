@@ -1,6 +1,7 @@
 /* The link against a qube's end that the test plays byte by byte. */
 #include "gateway/link/xen/vchan.h"
 
+#include "tests/link/send_one.h"
 #include "tests/unit.h"
 
 #include <stdio.h>
@@ -14,7 +15,6 @@
 enum {
     GATEWAY_DOMAIN = 3,
     QUBE_DOMAIN = 7,
-    QUBE = 5, /* the index that the owner gives it */
     RING = 256 * 1024,
     UDP_SIZE = 28 + 4,
     LARGE_PAYLOAD = 60000,
@@ -22,6 +22,8 @@ enum {
     HEARD_SIZE = 1024 * 1024,
 };
 
+/* What the owner gives it. */
+#define QUBE  ((struct qube *)&t)
 #define PATH  "data/net"
 #define PLACE "/local/domain/7/" PATH
 
@@ -48,7 +50,7 @@ static void received(void *context, struct instant now,
     (void)now;
     for (uint16_t i = 0; i < batch->count; i++) {
         t.last = batch->packets[i];
-        assert_int_equal(t.last.qube, QUBE);
+        assert_ptr_equal(t.last.qube, QUBE);
         assert_true(t.last.headroom >= PACKET_HEADROOM);
         memset(t.last.data - PACKET_HEADROOM, 0xee, PACKET_HEADROOM);
         memcpy(t.bytes, t.last.data, t.last.size);
@@ -56,24 +58,25 @@ static void received(void *context, struct instant now,
     }
 }
 
-static int qube_added(void *context, struct link *link, const char *name,
-                      const struct address *ipv4, const struct address *ipv6)
+static struct qube *qube_added(void *context, struct link_port *port,
+                               const char *name, const struct address *ipv4,
+                               const struct address *ipv6)
 {
     (void)context;
-    (void)link;
+    assert_ptr_equal(port, &port->link->port);
     (void)ipv6;
     assert_string_equal(name, "vchan:7:" PATH);
     assert_int_equal(ipv4->bytes[3], 7);
     if (t.refuse)
-        return -1;
+        return NULL;
     t.added++;
     return QUBE;
 }
 
-static void qube_removed(void *context, int qube)
+static void qube_removed(void *context, struct qube *qube)
 {
     (void)context;
-    assert_int_equal(qube, QUBE);
+    assert_ptr_equal(qube, QUBE);
     t.removed++;
 }
 
@@ -308,7 +311,7 @@ static void packets_pass_both_ways(void **state)
     };
     connect_qube();
     write_ipv4(reply.data, UDP_SIZE, 17);
-    t.link->kind->send(t.link, loop_now(t.loop), &reply, 1);
+    send_one(&t.link->port, loop_now(t.loop), &reply);
     assert_int_equal(reply.drop, DROP_LINK_NO_MAC);
     assert_int_equal(drops(DROP_LINK_NO_MAC), 1);
 
@@ -318,7 +321,7 @@ static void packets_pass_both_ways(void **state)
     assert_int_equal(t.last.checksum, PACKET_CHECKSUM_NONE);
 
     reply.drop = DROP_NONE;
-    t.link->kind->send(t.link, loop_now(t.loop), &reply, 1);
+    send_one(&t.link->port, loop_now(t.loop), &reply);
     assert_int_equal(reply.drop, DROP_NONE);
     wait_until(hears_record);
     const uint8_t *frame = t.hears + VCHAN_FRAMING_GREETING_SIZE +
@@ -360,7 +363,7 @@ static void pass_large(void)
     back.pieces = pieces;
     back.piece_count = 2;
     back.piece_bytes = 60000;
-    t.link->kind->send(t.link, loop_now(t.loop), &back, 1);
+    send_one(&t.link->port, loop_now(t.loop), &back);
     assert_int_equal(back.drop, DROP_NONE);
     wait_until(hears_large);
     const uint8_t *heard =
@@ -537,7 +540,7 @@ static void who_does_not_read_loses_packets_and_nobody_waits(void **state)
                            .qube = QUBE};
         write_ipv4(p.data, 1500, 17);
         p.data[1499] = (uint8_t)i;
-        t.link->kind->send(t.link, loop_now(t.loop), &p, 1);
+        send_one(&t.link->port, loop_now(t.loop), &p);
         if (p.drop == DROP_NONE) {
             assert_int_equal(sent, i); /* in order, and then no more */
             sent++;
@@ -564,12 +567,12 @@ static void udp_super_packets_go_to_who_says_that_it_takes_them(void **state)
     offer();
     greet(0);
     wait_until(is_added);
-    assert_false(t.link->kind->takes(t.link, &udp));
-    assert_true(t.link->kind->takes(t.link, &tcp));
+    assert_false(t.link->kind->takes(&t.link->port, &udp));
+    assert_true(t.link->kind->takes(&t.link->port, &tcp));
     libxenvchan_close(t.qube);
     wait_until(is_removed);
     connect_qube();
-    assert_true(t.link->kind->takes(t.link, &udp));
+    assert_true(t.link->kind->takes(&t.link->port, &udp));
 }
 
 /* --- Coming and going ---------------------------------------------------- */
@@ -584,7 +587,7 @@ static void an_end_that_closes_may_come_again(void **state)
         t.qube = NULL;
         wait_until(is_removed);
         struct packet p = {.qube = QUBE};
-        t.link->kind->send(t.link, loop_now(t.loop), &p, 1);
+        send_one(&t.link->port, loop_now(t.loop), &p);
         assert_int_equal(p.drop, DROP_LINK_ERROR);
     }
 }
