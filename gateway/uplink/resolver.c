@@ -1,3 +1,4 @@
+#define CARES_NO_DEPRECATED /* newer names are not in Debian 12's c-ares */
 /*
  * c-ares may not be destroyed from inside its own callbacks, and the answer's
  * receiver may ask again at once. So a callback of c-ares only stores what it
