@@ -279,6 +279,13 @@ test-xen: ## real Xen with its domains in an emulated computer; downloads Debian
 run-test-xen: program $(XEN_PROGRAMS) $(BUILD)/tests/system/qubesdb_daemon
 	$(call prove,$(XEN_TESTS),2)
 
+test-systemd: deps ## the package in a qube with systemd, on Debian 12 and 13; makes their roots below build/; needs root or sudo
+	@rpm/deps root
+	@$(MAKE) --no-print-directory run-test-systemd
+run-test-systemd: program $(BUILD)/tests/system/qubesdb_daemon
+	$(ask_for_root)
+	$(call prove,$(sort $(wildcard tests/systemd/*.t)),2)
+
 test-nano: template-rpm ## the nano template's package, and its kernel and image on real Xen; builds a kernel
 	@rpm/deps xen
 	@$(MAKE) --no-print-directory run-test-nano
@@ -378,14 +385,14 @@ deps: ## installs what is missing on Debian 12, Debian 13, Fedora
 	@rpm/deps
 
 clean: ## removes build/
-	rm -rf build
+	rm -rf build 2>/dev/null || sudo rm -rf build # the roots are root's
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb rpm tests)) /dev/null -type f -name '*.d')
 
-.PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-asan test-tsan \
+.PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-systemd run-test-systemd test-asan test-tsan \
     run-test-tsan fuzz run-fuzz lint lint-reproducible format demo run-demo bench run-bench bench-server \
     run-bench-server bench-xen run-bench-xen install rpm srpm deb nano run-nano template-rpm test-nano run-test-nano \
     nano-reproducible deps clean help always

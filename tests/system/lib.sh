@@ -105,7 +105,10 @@ tear_down() {
     local name
     stop_processes
     for name in $(namespaces); do ip netns del "$name" 2>/dev/null || true; done
-    [ -z "$work" ] || rm -rf "$work"
+    [ -n "$work" ] || return 0
+    # What the tests of systemd mount.
+    for name in root template layers; do umount -l "$work/$name" 2>/dev/null || true; done
+    rm -rf --one-file-system "$work"
 }
 
 # A setting of a namespace's kernel, as a path below /proc/sys/net.
