@@ -70,7 +70,7 @@ DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
 # --- Archives ---------------------------------------------------------------------------------------------------------
 
 ROOMS := config control tls data keys session push client server
-FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise wireguard link link/xen uplink router vpn dom0 control serve \
+FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise wireguard wireguard/profile link link/xen uplink router vpn dom0 control serve \
     process command nano) $(addprefix gateway/openvpn/,$(ROOMS)) firewall qubesdb
 
 # What the tests of a folder are linked with, in link order: the folder and what its arrows reach, nothing else.
@@ -84,10 +84,11 @@ OPENVPN_PUSH := gateway/openvpn/push $(OPENVPN_DATA)
 OPENVPN_SESSION := gateway/openvpn/session gateway/openvpn/tls $(OPENVPN_PUSH)
 OPENVPN := gateway/openvpn/client gateway/openvpn/server $(OPENVPN_SESSION)
 WIREGUARD := gateway/wireguard gateway/packet gateway/crypto/noise gateway/crypto
+WIREGUARD_PROFILE := gateway/wireguard/profile $(WIREGUARD)
 XEN := gateway/link/xen gateway/link
 ROUTER := gateway/router firewall
 EVERYTHING := gateway gateway/command gateway/serve gateway/control gateway/dom0 gateway/vpn gateway/process $(XEN) \
-    gateway/uplink $(ROUTER) gateway/event gateway/wireguard gateway/crypto/noise $(OPENVPN) qubesdb
+    gateway/uplink $(ROUTER) gateway/event gateway/wireguard/profile gateway/wireguard gateway/crypto/noise $(OPENVPN) qubesdb
 
 gateway_PARTS := $(EVERYTHING) $(BASE)
 $(foreach folder,command serve control dom0 vpn process,$(eval gateway/$(folder)_PARTS := $(EVERYTHING) $(BASE)))
@@ -102,6 +103,7 @@ gateway/uplink_PARTS := gateway/uplink gateway/packet gateway/event $(BASE)
 gateway/router_PARTS := $(ROUTER) gateway/packet $(BASE)
 gateway/nano_PARTS := gateway/nano gateway/event $(BASE)
 gateway/wireguard_PARTS := $(WIREGUARD) $(BASE)
+gateway/wireguard/profile_PARTS := $(WIREGUARD_PROFILE) $(BASE)
 gateway/openvpn/keys_PARTS := $(OPENVPN_KEYS) $(BASE)
 gateway/openvpn/control_PARTS := $(OPENVPN_CONTROL) $(BASE)
 gateway/openvpn/data_PARTS := $(OPENVPN_DATA) $(BASE)
@@ -213,7 +215,7 @@ openvpn/session_BORROWS := tests/crypto/vectors.c tests/openvpn/data/channel_pai
 openvpn/client_BORROWS := tests/crypto/vectors.c tests/openvpn/config/config_trial.c
 simulator_BORROWS := tests/fuzz/true_server.c
 fuzz_BORROWS := $(CRAFT) tests/link/xen/fake_frontend.c tests/link/xen/fake_card.c \
-    tests/link/xen/xen_double.c tests/nano/tar.c
+    tests/link/xen/xen_double.c tests/nano/tar.c tests/wireguard/device_pair.c
 bench_BORROWS := $(CRAFT)
 gateway_BORROWS := $(CRAFT)
 xen_BORROWS := tests/qubesdb/daemon.c

@@ -29,16 +29,17 @@ static uint16_t position(const struct allowed_ips *a, uint16_t first,
 
 static void find_levels(struct allowed_ips *a)
 {
+    struct allowed_ips_level *last = NULL;
     a->level_count = 0;
     for (uint16_t i = 0; i < a->count; i++) {
         const struct prefix *p = &a->entries[i].prefix;
-        struct allowed_ips_level *last = &a->levels[a->level_count - 1];
-        if (a->level_count > 0 && last->bits == p->bits &&
-            last->family == p->address.family)
+        if (last && last->bits == p->bits &&
+            last->family == p->address.family) {
             last->count++;
-        else
-            a->levels[a->level_count++] =
-                (struct allowed_ips_level){p->address.family, p->bits, i, 1};
+            continue;
+        }
+        last = &a->levels[a->level_count++];
+        *last = (struct allowed_ips_level){p->address.family, p->bits, i, 1};
     }
 }
 

@@ -174,7 +174,7 @@ void device_disconnect(struct device *d, uint16_t peer)
     peer_forget_keys(p, &d->indices);
     d->drops.count[DROP_SEAL_NO_KEY] += staging_clear(&p->staged);
     peer_timers_init(&p->timers, persistent);
-    p->confirmed = p->silent = p->gave_up = p->keepalive_due = false;
+    p->silent = p->gave_up = p->keepalive_due = false;
     p->busy = p->preshared_differs = false;
 }
 

@@ -76,6 +76,9 @@ struct burst_layout device_layout(const struct device *d);
 /* Seals what has a key; what waits for one has SEAL_HELD. The peer's number is
  * the datagram's endpoint. */
 void device_seal(struct device *d, struct instant now, struct burst *burst);
+/* A packet of our own, copied; device_poll() sends it, or holds it until there
+ * is a key (SEAL_HELD). */
+enum drop device_put(struct device *d, struct instant now, struct bytes packet);
 /* What came from the burst's source. */
 void device_open(struct device *d, struct instant now, struct burst *burst);
 

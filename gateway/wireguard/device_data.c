@@ -157,6 +157,20 @@ static void seal_alone(struct device *d, struct instant now, struct peer *p,
     keep_fresh(d, p, now);
 }
 
+enum drop device_put(struct device *d, struct instant now, struct bytes packet)
+{
+    uint16_t number = receiver_of(d, packet.data);
+    if (number == ALLOWED_IPS_NOBODY)
+        return DROP_SEAL_NO_PEER;
+    struct peer *p = &d->peers[number];
+    device_wants(d, p);
+    if (!keypair_fresh(p->current, now))
+        return hold(d, p, now, packet);
+    return staging_put(&p->staged, packet, d->options.mtu) == STAGING_REFUSED
+               ? DROP_SEAL_NO_KEY
+               : DROP_NONE;
+}
+
 bool device_next_packet(struct device *d, struct instant now, struct peer *p,
                         struct device_send *out)
 {
@@ -194,7 +208,7 @@ static void heard_data(struct device *d, struct peer *p, struct keypair *k,
         device_wants(d, p);
     }
     device_heard(p, now, from);
-    p->confirmed = true;
+    p->data = now;
     if (data)
         peer_timers_received_data(&p->timers, now);
     if (p->current && p->current->initiator && !p->timers.late_rekey &&

@@ -12,6 +12,7 @@ bool peer_init(struct peer *p, uint16_t number, const struct identity *us,
         .taken = INSTANT_NEVER,
         .handshake = INSTANT_NEVER,
         .heard = INSTANT_NEVER,
+        .data = INSTANT_NEVER,
     };
     cookie_holder_init(&p->cookies, public_key);
     peer_timers_init(&p->timers, persistent);

@@ -38,7 +38,7 @@ struct peer {
     /* What its state is told from. */
     struct instant handshake; /* the last that was completed, or NEVER */
     struct instant heard;     /* its last authentic message, or NEVER */
-    bool confirmed;           /* data came under keys of this connection */
+    struct instant data;      /* the last under its keys, or NEVER */
     bool silent;              /* data was sent 15 s ago, nothing came */
     bool gave_up;             /* no initiation was answered for 90 s */
     bool busy;                /* it answered with a cookie */

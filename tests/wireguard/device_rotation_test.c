@@ -82,8 +82,8 @@ static void an_initiator_confirms_at_once(void **state)
     assert_int_equal(p->log[2].type, WIRE_DATA);
     assert_int_equal(p->log[2].size, WIRE_DATA_OVERHEAD);
     assert_non_null(device_pair_peer(p, PAIR_B)->current);
-    assert_true(device_pair_peer(p, PAIR_B)->confirmed);
-    assert_false(device_pair_peer(p, PAIR_A)->confirmed);
+    assert_false(instant_is_never(device_pair_peer(p, PAIR_B)->data));
+    assert_true(instant_is_never(device_pair_peer(p, PAIR_A)->data));
     device_pair_free(p);
 }
 
