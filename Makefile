@@ -70,7 +70,7 @@ DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
 # --- Archives ---------------------------------------------------------------------------------------------------------
 
 ROOMS := config control tls data keys session push client server
-FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise wireguard wireguard/profile link link/xen uplink router vpn dom0 control serve \
+FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise wireguard wireguard/profile wireguard/client link link/xen uplink router vpn dom0 control serve \
     process command nano) $(addprefix gateway/openvpn/,$(ROOMS)) firewall qubesdb
 
 # What the tests of a folder are linked with, in link order: the folder and what its arrows reach, nothing else.
@@ -85,10 +85,11 @@ OPENVPN_SESSION := gateway/openvpn/session gateway/openvpn/tls $(OPENVPN_PUSH)
 OPENVPN := gateway/openvpn/client gateway/openvpn/server $(OPENVPN_SESSION)
 WIREGUARD := gateway/wireguard gateway/packet gateway/crypto/noise gateway/crypto
 WIREGUARD_PROFILE := gateway/wireguard/profile $(WIREGUARD)
+WIREGUARD_CLIENT := gateway/wireguard/client $(WIREGUARD_PROFILE)
 XEN := gateway/link/xen gateway/link
 ROUTER := gateway/router firewall
 EVERYTHING := gateway gateway/command gateway/serve gateway/control gateway/dom0 gateway/vpn gateway/process $(XEN) \
-    gateway/uplink $(ROUTER) gateway/event gateway/wireguard/profile gateway/wireguard gateway/crypto/noise $(OPENVPN) qubesdb
+    gateway/uplink $(ROUTER) gateway/event gateway/wireguard/client gateway/wireguard/profile gateway/wireguard gateway/crypto/noise $(OPENVPN) qubesdb
 
 gateway_PARTS := $(EVERYTHING) $(BASE)
 $(foreach folder,command serve control dom0 vpn process,$(eval gateway/$(folder)_PARTS := $(EVERYTHING) $(BASE)))
@@ -104,6 +105,7 @@ gateway/router_PARTS := $(ROUTER) gateway/packet $(BASE)
 gateway/nano_PARTS := gateway/nano gateway/event $(BASE)
 gateway/wireguard_PARTS := $(WIREGUARD) $(BASE)
 gateway/wireguard/profile_PARTS := $(WIREGUARD_PROFILE) $(BASE)
+gateway/wireguard/client_PARTS := $(WIREGUARD_CLIENT) $(BASE)
 gateway/openvpn/keys_PARTS := $(OPENVPN_KEYS) $(BASE)
 gateway/openvpn/control_PARTS := $(OPENVPN_CONTROL) $(BASE)
 gateway/openvpn/data_PARTS := $(OPENVPN_DATA) $(BASE)
@@ -208,6 +210,7 @@ firewall_BORROWS := $(CRAFT)
 router_BORROWS := $(CRAFT)
 dom0_BORROWS := tests/qubesdb/daemon.c
 crypto/noise_BORROWS := tests/crypto/vectors.c
+wireguard/client_BORROWS := $(CRAFT)
 wireguard_BORROWS := tests/crypto/vectors.c $(CRAFT)
 openvpn/keys_BORROWS := tests/crypto/vectors.c
 openvpn/data_BORROWS := tests/crypto/vectors.c

@@ -32,14 +32,34 @@ uint32_t device_new_index(const struct device *d)
     return load_u32(random);
 }
 
+static struct device_message *message_at(struct device *d, unsigned number)
+{
+    return &d->messages[(d->message_first + number) % DEVICE_MESSAGES_MAX];
+}
+
+/* Whoever is sent another initiation before the first has left has no use for
+ * that: its answer would not be taken. */
+static struct device_message *place_in_queue(struct device *d, uint16_t peer,
+                                             const uint8_t *bytes)
+{
+    for (unsigned i = 0; i < d->message_count; i++) {
+        struct device_message *m = message_at(d, i);
+        if (m->peer == peer && peer != ALLOWED_IPS_NOBODY &&
+            bytes[0] == WIRE_INITIATION && m->bytes[0] == WIRE_INITIATION)
+            return m;
+    }
+    return d->message_count == DEVICE_MESSAGES_MAX
+               ? NULL
+               : message_at(d, d->message_count++);
+}
+
 bool device_queue(struct device *d, uint16_t peer, const struct endpoint *to,
                   uint8_t tos, const uint8_t *bytes, size_t size)
 {
-    if (d->message_count == DEVICE_MESSAGES_MAX ||
-        !address_is_set(&to->address))
+    struct device_message *m =
+        address_is_set(&to->address) ? place_in_queue(d, peer, bytes) : NULL;
+    if (!m)
         return false;
-    unsigned at = (d->message_first + d->message_count++) % DEVICE_MESSAGES_MAX;
-    struct device_message *m = &d->messages[at];
     *m = (struct device_message){
         .peer = peer, .to = *to, .tos = tos, .size = (uint8_t)size};
     memcpy(m->bytes, bytes, size);
@@ -118,7 +138,7 @@ struct instant device_deadline(const struct device *d)
 
 static void take_message(struct device *d, struct device_send *out)
 {
-    const struct device_message *m = &d->messages[d->message_first];
+    const struct device_message *m = message_at(d, 0);
     d->message_first = (uint16_t)((d->message_first + 1) % DEVICE_MESSAGES_MAX);
     d->message_count--;
     *out = (struct device_send){
