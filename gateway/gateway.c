@@ -53,6 +53,7 @@ struct gateway {
     bool stop_asked;       /* by a person or the system, not by the server */
     struct tunnel granted; /* by the server */
     struct tunnel tunnel;  /* with dom0's limits on it */
+    char told[TUNNEL_TEXT_SIZE]; /* of it, in the log */
     struct link *links[SETTINGS_DOWNSTREAMS_MAX];
     size_t link_count;
     struct pcap *pcap; /* or NULL */
@@ -66,11 +67,35 @@ static const struct vm_config *dom0_settings(const struct gateway *g)
     return g->dom0 ? dom0_config(g->dom0) : &none;
 }
 
+static const char *fact_of(const struct protocol_status *status,
+                           const char *name)
+{
+    for (size_t i = 0; i < status->fact_count; i++)
+        if (strcmp(status->facts[i].name, name) == 0)
+            return status->facts[i].value;
+    return NULL;
+}
+
+/* Once, and when it changes. */
+static void tell_tunnel(struct gateway *g)
+{
+    char text[sizeof g->told];
+    struct protocol_status status;
+    vpn_client_status(vpn_view(g->vpn).client, &status);
+    const char *cipher = fact_of(&status, "cipher");
+    tunnel_describe(&g->tunnel, text);
+    if (strcmp(text, g->told) != 0)
+        log_info("tunnel: %s, %s%s%s", vpn_state_name(VPN_STATE_CONNECTED),
+                 text, cipher ? ", " : "", cipher ? cipher : "");
+    memcpy(g->told, text, sizeof text);
+}
+
 static void limit_tunnel(struct gateway *g, struct instant now)
 {
     g->tunnel = g->granted;
     vm_config_limit(dom0_settings(g), &g->tunnel);
     traffic_tunnel_up(g->traffic, now, &g->tunnel);
+    tell_tunnel(g);
 }
 
 static void tunnel_up(void *context, struct instant now,
@@ -86,6 +111,7 @@ static void tunnel_down(void *context, struct instant now)
 {
     struct gateway *g = context;
     g->up = false;
+    g->told[0] = '\0';
     traffic_tunnel_down(g->traffic, now);
 }
 
@@ -103,7 +129,10 @@ static void tunnel_state(void *context, struct instant now,
 static void tunnel_stopped(void *context, const char *why)
 {
     struct gateway *g = context;
-    notify_stopping(&g->notify, why);
+    char line[256];
+    snprintf(line, sizeof line, "%s%s%s", vpn_state_name(VPN_STATE_STOPPED),
+             why ? ": " : " on request", why ? why : "");
+    notify_stopping(&g->notify, line);
     loop_quit(g->loop);
 }
 
@@ -200,7 +229,7 @@ static void patience_over(void *context, struct instant now)
 
 static void reconnect(struct gateway *g, struct instant now)
 {
-    log_info("gateway: reconnecting, as asked");
+    log_info("gateway: reconnecting on request");
     vpn_reconnect(g->vpn, now);
 }
 
@@ -225,7 +254,7 @@ static void reload(struct gateway *g, struct instant now)
         log_info("rules: %s was read again", g->rules.path);
         traffic_router_changed(g->traffic);
     } else if (g->rules.path) {
-        log_warn("rules: what was read before stays in force");
+        log_warn("rules: those read before stay active");
     }
     vpn_reload(g->vpn, now);
 }

@@ -48,6 +48,11 @@ static inline bool tunnel_has_route(const struct tunnel *t)
     return t->redirect_ipv4 || t->redirect_ipv6;
 }
 
+enum { TUNNEL_TEXT_SIZE = 640 };
+
+/* For the log: "10.8.0.2/24, DNS 10.8.0.1, all traffic". */
+const char *tunnel_describe(const struct tunnel *t, char out[TUNNEL_TEXT_SIZE]);
+
 /* The largest packet that qubes may send. Of IPv6 nobody may ask for less than
  * its least, so there outer fragments are the lesser evil. */
 static inline uint16_t tunnel_mtu(const struct tunnel *t,

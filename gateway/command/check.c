@@ -67,8 +67,10 @@ static bool check_keys(struct check *c, const struct protocol_profile *profile)
 static void print_line(void *context, const char *topic, const char *text)
 {
     const struct check *c = context;
-    fprintf(c->out, "  %s%-18s%s %s\n", colour(c, BOLD), topic,
-            colour(c, PLAIN), text);
+    bool bad = strcmp(text, PROTOCOL_NOT_VERIFIED) == 0;
+    fprintf(c->out, "  %s%-18s%s %s%s%s\n", colour(c, BOLD), topic,
+            colour(c, PLAIN), bad ? colour(c, RED) : "", text,
+            bad ? colour(c, PLAIN) : "");
 }
 
 static const char *plural(size_t n)
@@ -90,7 +92,7 @@ int check_run(const char *file, FILE *out)
         fprintf(out, ", %zu error%s, %zu warning%s\n", c.errors,
                 plural(c.errors), c.warnings, plural(c.warnings));
     if (c.errors > ERRORS_SHOWN)
-        fprintf(out, "the first %d errors are shown; mend them first\n",
+        fprintf(out, "only the first %d errors are shown: correct them first\n",
                 ERRORS_SHOWN);
     if (profile && profile->server_count && c.errors <= ERRORS_SHOWN)
         profile->kind->describe(profile, print_line, &c);

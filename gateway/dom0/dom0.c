@@ -103,7 +103,7 @@ static void set_setting(struct dom0 *d, struct instant now, const char *name)
     if (d->config.why[key][0])
         log_warn("dom0: %s%s", d->config.why[key],
                  d->config.states[key] == VM_CONFIG_KEPT
-                     ? "; what was set before stays in force"
+                     ? "; the value before stays active"
                      : "");
     if (changed)
         d->owner.setting(d->owner.context, now, key);

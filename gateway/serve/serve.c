@@ -269,7 +269,7 @@ static void stop(struct serve *s, struct instant now)
         loop_quit(s->loop);
         return;
     }
-    log_info("serve: told to stop");
+    log_info("serve: stopped on request, saying goodbye to clients");
     s->stopping = true;
     notify_stopping(&s->notify, "saying goodbye to clients");
     server_stop(s->server, now);

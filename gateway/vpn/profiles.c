@@ -164,6 +164,17 @@ size_t profiles_others(const struct profiles *p)
     return others;
 }
 
+const struct profiles_entry *profiles_next(const struct profiles *p)
+{
+    for (size_t i = 1; i < p->count; i++) {
+        const struct profiles_entry *e =
+            &p->entries[(p->position + i) % p->count];
+        if (!e->broken)
+            return e;
+    }
+    return NULL;
+}
+
 const char *profiles_why(const struct profiles *p)
 {
     for (size_t i = 0; i < p->count; i++) {

@@ -65,6 +65,8 @@ enum profiles_outcome profiles_pick(struct profiles *p,
 /* The one with this path, if it is wanted, was of no use; `why` for people. */
 void profiles_failed(struct profiles *p, const char *path, const char *why);
 /* How many there are besides the one taken last, and not broken. */
+/* The one whose turn is next, or NULL: it is not known to be broken. */
+const struct profiles_entry *profiles_next(const struct profiles *p);
 size_t profiles_others(const struct profiles *p);
 
 /* The first reason that there is, or NULL. */

@@ -189,7 +189,8 @@ enum protocol_action_type {
     PROTOCOL_ACTION_DOWN,       /* it no longer does; `text` says why */
     PROTOCOL_ACTION_ASK,        /* a person has to answer `text`, by
                                    credentials() */
-    PROTOCOL_ACTION_STOPPED, /* for good; `text` says why. An end of UP, too */
+    PROTOCOL_ACTION_STOPPED,    /* for good; `text` says why, or is NULL after
+                                   stop(). An end of UP, too */
 };
 
 struct protocol_action {
@@ -212,6 +213,9 @@ enum protocol_refusal {
     PROTOCOL_REFUSED_NO_ROUTE,    /* this machine has no way there */
     PROTOCOL_REFUSED_DENIED,      /* a firewall of this machine */
 };
+
+/* In describe(): of the server where anybody could pretend to be it. */
+#define PROTOCOL_NOT_VERIFIED "not verified"
 
 /* What only one protocol knows, for a person: ("cipher", "AES-256-GCM"). Names
  * are lower case with _ for a blank, and the same in every call. */

@@ -43,6 +43,15 @@ static bool is_stopped(const struct vpn *v)
     return status.state == VPN_STATE_STOPPED;
 }
 
+/* Without the directory of profiles, as dom0 names it. */
+static const char *name_of(const struct vpn *v, const char *path)
+{
+    size_t size = v->options.directory ? strlen(v->options.directory) : 0;
+    bool inside = size > 0 && strncmp(path, v->options.directory, size) == 0 &&
+                  path[size] == '/';
+    return inside ? path + size + 1 : path;
+}
+
 /* --- The next attempt ---------------------------------------------------- */
 
 static void follow_plan(struct vpn *v)
@@ -140,7 +149,7 @@ static void put_in_force(struct vpn *v, struct instant now, const char *path)
     v->blocked[0] = '\0';
     v->overlay_changed = false;
     memmove(v->path, path, strlen(path) + 1);
-    log_info("vpn: the profile is %s", v->path);
+    log_info("tunnel: the active profile is %s", v->path);
     vpn_client_start(v->client, now);
 }
 
@@ -165,7 +174,7 @@ static void keep(struct vpn *v, struct instant now)
 {
     loop_timer_set(&v->look, instant_after(now, duration_seconds(LOOK_AGAIN)));
     if (v->client && !v->overlay_changed)
-        log_warn("vpn: %s stays in force", v->path);
+        log_warn("tunnel: %s stays active", name_of(v, v->path));
     else if (!renew(v, now))
         block(v, now, profiles_why(&v->profiles));
 }
@@ -218,7 +227,10 @@ static void next_profile(struct vpn *v, struct instant now)
     vpn_client_status(v->client, &status);
     profiles_failed(&v->profiles, v->path,
                     status.last_error ? status.last_error : "it failed");
-    log_warn("vpn: no way with this profile, the next one is tried");
+    const struct profiles_entry *next = profiles_next(&v->profiles);
+    if (next)
+        log_warn("tunnel: %s: all servers failed, trying %s",
+                 name_of(v, v->path), name_of(v, next->path));
     choose(v, now, v->profiles.position + 1);
 }
 
@@ -251,7 +263,7 @@ void vpn_wanted(struct vpn *v, struct instant now)
 {
     if (!vpn_retry_wanted(&v->retry, now))
         return;
-    log_info("vpn: a qube wants to send: the next attempt is brought forward");
+    log_info("tunnel: a qube wants to send: the next attempt comes sooner");
     follow_plan(v);
 }
 
@@ -261,7 +273,7 @@ static void way_changed(void *context, struct instant now)
     struct vpn *v = context;
     enum vpn_retry_action action = vpn_retry_way_changed(&v->retry, now);
     if (action == VPN_RETRY_WAY_CHANGED)
-        log_info("vpn: there is another way to the server: reconnecting");
+        log_info("tunnel: the route to the server changed: reconnecting");
     perform(v, now, action);
 }
 
@@ -349,10 +361,10 @@ void vpn_reload(struct vpn *v, struct instant now)
 
 void vpn_stop(struct vpn *v, struct instant now)
 {
-    static const char why[] = "told to stop";
     v->stopping = true;
+    log_info("tunnel: %s on request", vpn_state_name(VPN_STATE_STOPPED));
     if (!v->client || is_stopped(v)) {
-        v->owner.stopped(v->owner.context, why);
+        v->owner.stopped(v->owner.context, NULL);
         return;
     }
     vpn_client_stop(v->client, now);

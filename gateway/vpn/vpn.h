@@ -33,7 +33,7 @@ struct vpn_owner {
      * which may be NULL, is for a person. */
     void (*state)(void *context, struct instant now, enum vpn_state state,
                   const char *why);
-    /* There will be no tunnel any more. */
+    /* There will be no tunnel any more; `why' is NULL where that was wanted. */
     void (*stopped)(void *context, const char *why);
 };
 

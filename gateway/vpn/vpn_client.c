@@ -91,7 +91,7 @@ static void up(const struct vpn_client *c, struct instant now,
                const struct tunnel *tunnel)
 {
     if (!tunnel_has_route(tunnel))
-        log_warn("vpn: " VPN_CLIENT_NO_ROUTE);
+        log_warn("tunnel: " VPN_CLIENT_NO_ROUTE);
     c->tunnel.up(c->tunnel.context, now, tunnel);
 }
 
@@ -191,7 +191,7 @@ static void waiting_due(void *context, struct instant now)
     const struct vpn_client *c = context;
     char text[PROTOCOL_WAITING_SIZE];
     if (vpn_client_waiting(c, now, text))
-        log_warn("vpn: %s", text);
+        log_warn("tunnel: %s", text);
 }
 
 /* --- What the connection says -------------------------------------------- */

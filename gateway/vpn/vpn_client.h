@@ -36,7 +36,7 @@ struct vpn_client_owner {
     /* It is in another state, or made one more attempt. */
     void (*state)(void *context, struct instant now,
                   const struct protocol_status *status);
-    /* Nothing more will happen with it. */
+    /* Nothing more will happen with it; `why' is NULL where that was wanted. */
     void (*stopped)(void *context, struct instant now, const char *why);
 };
 

@@ -57,7 +57,7 @@ client_start() { # gateway|openvpn
     local began ready up
     watch_log "$work/ready" "$work/gateway.log" 'gateway: serving'
     ready=$watcher
-    watch_log "$work/up" "$work/gateway.log" 'openvpn: up|Initialization Sequence Completed'
+    watch_log "$work/up" "$work/gateway.log" 'tunnel: connected|Initialization Sequence Completed'
     up=$watcher
     began=$(microseconds)
     gateway_start client.ovpn "${more_options[@]}"
@@ -75,12 +75,12 @@ client_start() { # gateway|openvpn
 measure_reconnect() {
     local back up
     server_kill
-    watch_log "$work/lost" "$work/gateway.log" '; next attempt in|Inactivity timeout'
+    watch_log "$work/lost" "$work/gateway.log" 'waiting to retry in|Inactivity timeout'
     wait "$watcher"
     sleep 1
     watch_log "$work/back" "$work/server.log" 'Initialization Sequence Completed'
     back=$watcher
-    watch_log "$work/up" "$work/gateway.log" 'openvpn: up|Initialization Sequence Completed'
+    watch_log "$work/up" "$work/gateway.log" 'tunnel: connected|Initialization Sequence Completed'
     up=$watcher
     server_return
     wait "$back"

@@ -253,7 +253,7 @@ static void settings_follow_and_wrong_ones_are_named(void **state)
     assert_non_null(strstr(w->warnings, "vpn-colour: there is no such"));
     assert_null(strstr(w->warnings, "other"));
     assert_non_null(strstr(w->warnings, "vpn-mtu: an MTU is"));
-    assert_non_null(strstr(w->warnings, "stays in force"));
+    assert_non_null(strstr(w->warnings, "stays active"));
 
     daemon_remove(w->daemon, "/vm-config/");
     run_until(w, mtu_is_unset);

@@ -229,7 +229,7 @@ static void perform(struct world *w, const struct client_action *a)
         w->stops++;
         break;
     }
-    snprintf(w->text, sizeof w->text, "%s", a->text);
+    snprintf(w->text, sizeof w->text, "%s", a->text ? a->text : "");
 }
 
 void world_inject(struct world *w, const uint8_t *datagram, size_t size)

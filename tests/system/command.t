@@ -86,7 +86,7 @@ errors 1
 for ((i = 0; i < 12; i++)); do echo "proto nonsense$i"; done >"$work/many.ovpn"
 try 2 'not usable, 1[0-9] errors' check "$work/many.ovpn"
 errors 3
-try 2 'the first 3 errors are shown' check "$work/many.ovpn"
+try 2 'only the first 3 errors are shown' check "$work/many.ovpn"
 try 2 'error: this is a WireGuard configuration' run --profile "$work/wg.conf" --qubesdb none \
     --downstream tap:a,ip=10.0.0.1
 

@@ -19,6 +19,9 @@ is "and not up" false gateway_field up
 server_start tls-crypt
 ok "up" wait_for 10 gateway_up
 ok "the manager is told" wait_for 5 told "STATUS=connected"
+logged() { grep -xE -- "$1" "$work/gateway.log"; }
+ok "the log says what the server gave" \
+    logged "tunnel: connected, 10\.8\.0\.2/24, DNS $resolver_address, all traffic, AES-256-GCM"
 twice() { [ "$(told "$1" | wc -l)" -ge 2 ]; }
 ok "and is given signs of life" wait_for 5 twice WATCHDOG=1
 
@@ -96,6 +99,7 @@ ok "status --watch: looks again and again" wait_for 10 watched '^{.*}$' 2
 again() { [ "$(gateway_field reconnects)" = "$1" ] && gateway_up; }
 ok "reconnect" "$program" reconnect --control "$work/control"
 ok "it does" wait_for 10 again 1
+is "an order is no reason" null gateway_field last_error
 ok "status --watch: sees it" wait_for 5 watched '"reconnects": 1' 1
 is "a page" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 
@@ -107,6 +111,8 @@ ok "it ends" wait_for 5 gone "$client_pid"
 ok "and takes its socket along" test ! -e "$work/control"
 client_pid=
 ok "the manager is told" wait_for 5 told STOPPING=1
+ok "that it was asked to" told "STATUS=stopped on request"
+ok "the log says that, too" logged "tunnel: stopped on request"
 ok "status --watch: goes on" kill -0 "$watch_pid"
 end_process TERM "$watch_pid"
 code() { # of a command

@@ -69,4 +69,4 @@ says() { # PATTERN: in the status for a person
 up_at() { [ "$(gateway_field server.host)" = "$1" ] && gateway_up; }
 
 # How often it connected so far, with whichever profile.
-connections() { grep -c '^openvpn: connecting to ' "$work/gateway.log"; }
+connections() { grep -c '^tunnel: connecting to ' "$work/gateway.log"; }

@@ -15,7 +15,7 @@ ok "up" wait_for 10 gateway_up
 
 page() { in_qube curl -s --max-time 60 http://$web_address/; }
 nothing_passes() { not in_qube curl -s --max-time 3 http://$web_address/; }
-connections() { grep -c '^openvpn: connecting to ' "$work/gateway.log"; }
+connections() { grep -c '^tunnel: connecting to ' "$work/gateway.log"; }
 connected=$(connections)
 up_anew() { [ "$(connections)" -gt "$connected" ] && gateway_up; }
 is "a page" "You came through the tunnel." page

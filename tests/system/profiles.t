@@ -40,13 +40,14 @@ is "a page" "You came through the tunnel." page
 server_kill
 ok "its server dies: up at the second's" wait_for 25 up_at $other_server
 is "a page" "You came through the tunnel." page
+ok "the log names both" grep -qx 'tunnel: client.ovpn: all servers failed, trying other.ovpn' "$work/gateway.log"
 ok "status names the first" says 'problem .*client\.ovpn: '
 end_process KILL "$other_pid"
 ok "the second's dies, too: down" wait_for 15 not gateway_up
 ok "nothing passes" nothing_passes
 both_tried() { # since that line of the log
-    [ "$(tail -n "+$1" "$work/gateway.log" | grep -c '^vpn: the profile is .*client\.ovpn')" -ge 2 ] &&
-        [ "$(tail -n "+$1" "$work/gateway.log" | grep -c '^vpn: the profile is .*other\.ovpn')" -ge 2 ]
+    [ "$(tail -n "+$1" "$work/gateway.log" | grep -c '^tunnel: the active profile is .*client\.ovpn')" -ge 2 ] &&
+        [ "$(tail -n "+$1" "$work/gateway.log" | grep -c '^tunnel: the active profile is .*other\.ovpn')" -ge 2 ]
 }
 ok "both are tried in turn" wait_for 40 both_tried "$(wc -l <"$work/gateway.log")"
 other_start

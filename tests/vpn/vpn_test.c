@@ -291,7 +291,7 @@ static unsigned brought_forward;
 static void count_wishes(void *context, enum log_level level, const char *line)
 {
     (void)context, (void)level;
-    brought_forward += strstr(line, "brought forward") != NULL;
+    brought_forward += strstr(line, "comes sooner") != NULL;
 }
 
 static uint64_t reconnects(const struct fixture *f)

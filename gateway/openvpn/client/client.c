@@ -104,8 +104,8 @@ void client_path_changed(struct client *c, struct instant now,
         return;
     client_event_fit_path(c);
     c->tell_up = true;
-    log_info("openvpn: the way to the server carries packets of %u bytes now, "
-             "so the tunnel ones of %u",
+    log_info("tunnel: the path to the server now carries packets of %u bytes: "
+             "the tunnel's MTU is %u",
              outer_mtu, tunnel_mtu(&c->push.tunnel, ADDRESS_IPV4));
 }
 
@@ -146,7 +146,6 @@ void client_reconnect(struct client *c, struct instant now)
     client_state_disconnect(c);
     c->reconnects++;
     c->last_error[0] = 0; /* an order is no reason */
-    log_info("openvpn: told to reconnect");
     remote_list_stay(&c->remotes);
     client_state_connect(c);
 }
@@ -191,7 +190,8 @@ void client_stop(struct client *c, struct instant now)
     if (c->state == CLIENT_STOPPED)
         return;
     client_state_say_goodbye(c);
-    client_state_stop(c, "told to stop");
+    client_state_end(c);
+    c->last_error[0] = 0; /* an order is no reason */
 }
 
 /* Timers. */
@@ -221,7 +221,8 @@ static void in_await_push_reply(struct client *c)
 {
     if (instant_reached(c->now, c->deadline)) {
         client_state_retry(c, REMOTE_LIST_FAILED, NULL,
-                           "the server pushed no options");
+                           "the server accepted the login, but sent no address "
+                           "and no options");
     } else if (instant_reached(c->now, c->repeat)) {
         if (!c->waiting_for_rest)
             (void)!session_send(&c->session, c->now, "PUSH_REQUEST");
@@ -248,7 +249,8 @@ static void in_up(struct client *c)
     }
     if (instant_reached(c->now, c->deadline)) {
         client_state_retry(c, REMOTE_LIST_LOST, NULL,
-                           "the session's time is over");
+                           "the session lasted as long as the server allows "
+                           "(session-timeout)");
         return;
     }
     if (keepalive_ping_due(k, c->now))
@@ -346,7 +348,8 @@ static bool poll_send(struct client *c, struct client_action *out)
  * end of one connection first, then the next. */
 bool client_poll(struct client *c, struct client_action *out)
 {
-    *out = (struct client_action){.text = c->last_error};
+    *out =
+        (struct client_action){.text = c->last_error[0] ? c->last_error : NULL};
     if (take_flag(&c->tell_down)) {
         c->up_told = false;
         out->type = CLIENT_ACTION_DOWN;

@@ -58,7 +58,8 @@ enum client_action_type {
     CLIENT_ACTION_DOWN,       /* it no longer does; `text` says why */
     CLIENT_ACTION_ASK,        /* credentials or a login with a browser are
                                  needed: `text` for a person */
-    CLIENT_ACTION_STOPPED,    /* for good; `text` says why */
+    CLIENT_ACTION_STOPPED,    /* for good; `text` says why, or is NULL after
+                                 client_stop() */
 };
 
 struct client_action {

@@ -66,12 +66,12 @@ static void compare_fragment(const struct client *c, struct bytes theirs)
         cuts == (c->remote->fragment > 0))
         return;
     if (cuts)
-        log_warn("openvpn: %s has `fragment', the profile has not, and so no "
+        log_warn("tunnel: %s has `fragment', the profile has not, and so no "
                  "packet will get through; write `fragment 1300' into the "
                  "profile",
                  client_state_place(c, place));
     else
-        log_warn("openvpn: the profile has `fragment', %s has not, and so no "
+        log_warn("tunnel: the profile has `fragment', %s has not, and so no "
                  "packet will get through; take it out of the profile",
                  client_state_place(c, place));
 }
@@ -94,14 +94,14 @@ static bool may_tell(struct client *c)
         return false;
     if (++c->lines <= CLIENT_LINES_MAX)
         return true;
-    log_warn("openvpn: the server has too much to say: no more of it is told");
+    log_warn("tunnel: the server sends too many messages: no more are logged");
     return false;
 }
 
 static void report_push(void *context, const char *text)
 {
     if (may_tell(context))
-        log_warn("openvpn: %s", text);
+        log_warn("tunnel: %s", text);
 }
 
 static void open_push(struct client *c)
@@ -118,7 +118,7 @@ static void await_push(struct client *c)
     char quoted[LOG_QUOTE_SIZE];
     c->negotiations++;
     tls_session_describe(tls, c->tls_text, sizeof c->tls_text);
-    log_info("openvpn: %s is \"%s\", %s", c->remote->host,
+    log_info("tunnel: %s is \"%s\", %s", c->remote->host,
              log_quote(quoted, bytes_of_text(tls->verify.common_name)),
              c->tls_text);
     open_push(c);
@@ -145,15 +145,13 @@ static bool settle_tunnel(struct client *c)
     const char *why = "";
     if (!push_options_finish(&c->push, &why)) {
         client_state_retry(c, REMOTE_LIST_FAILED, NULL,
-                           "what the server pushed is no "
-                           "tunnel: %s",
-                           why);
+                           "the server's options make no tunnel: %s", why);
         return false;
     }
     client_event_fit_path(c);
     if (c->push.route.left)
-        log_warn("openvpn: %u of the routes are left out: no more than %d are "
-                 "kept",
+        log_warn("tunnel: %u of the server's routes are left out: %d is the "
+                 "most",
                  c->push.route.left, TUNNEL_ROUTES_MAX);
     return true;
 }
@@ -198,8 +196,8 @@ static void go_up(struct client *c)
 {
     if (c->push.rejected) {
         client_state_retry(c, REMOTE_LIST_FAILED, NULL,
-                           "the server pushed an option that "
-                           "the profile rejects or this program does not know");
+                           "the server sent an option that the profile rejects "
+                           "or this program does not know");
         return;
     }
     bool has_keys = config_is_static(c->config) || establish(c);
@@ -220,7 +218,6 @@ static void go_up(struct client *c)
     c->question[0] = 0;
     c->challenged = false;
     c->tell_up = true;
-    log_info("openvpn: up, %s", c->session.data.cipher);
 }
 
 /* What a server would have pushed. */
@@ -274,8 +271,8 @@ static void take_push_update(struct client *c, struct bytes text)
         return;
     if (c->push.rejected) {
         client_state_retry(c, REMOTE_LIST_FAILED, NULL,
-                           "the server changed something that "
-                           "cannot change while connected");
+                           "the server changed an option that cannot change "
+                           "while connected");
         return;
     }
     if (c->push.continuation != 2 && settle_tunnel(c))
@@ -338,7 +335,7 @@ static void take_auth_pending(struct client *c, struct bytes rest)
     if (c->state != CLIENT_AWAIT_PUSH_REPLY)
         return;
     if (may_tell(c))
-        log_info("openvpn: the server waits for an approval");
+        log_info("tunnel: the server waits for somebody's approval");
     if (wanted == 0)
         wanted = c->config->hand_window;
     /* From the start of this state, so that to say it again is no gain. */
@@ -356,7 +353,7 @@ static void take_info(struct client *c, struct bytes rest)
     if (!may_tell(c))
         return;
     if (info.kind == CONTROL_INFO_TEXT || c->state != CLIENT_AWAIT_PUSH_REPLY) {
-        log_info("openvpn: the server says: %s", log_quote(quoted, info.text));
+        log_info("tunnel: the server says: %s", log_quote(quoted, info.text));
         return;
     }
     c->challenged =
@@ -385,7 +382,7 @@ static void take_signal(struct client *c, bool halt, struct bytes rest)
                           reason);
     else
         client_state_retry(c, REMOTE_LIST_FAILED, &advice,
-                           "the server wants a restart: %s", reason);
+                           "the server asks for a new connection: %s", reason);
 }
 
 static void take_message(struct client *c, const struct control_message *m)
@@ -429,8 +426,8 @@ static void take_message(struct client *c, const struct control_message *m)
 /* No failure of the remote's: the same once more, at once. */
 static void connect_without_tls_1_3(struct client *c)
 {
-    log_info("openvpn: the server signs with RSA-PSS in TLS 1.2, which works "
-             "only without the offer of TLS 1.3: once more without it");
+    log_info("tunnel: the server signs with RSA-PSS in TLS 1.2, which works "
+             "only if TLS 1.3 is not offered: connecting again without it");
     client_state_disconnect(c);
     c->without_tls_1_3 = true;
     remote_list_stay(&c->remotes);
@@ -465,7 +462,7 @@ static void take_event(struct client *c, const struct session_event *event)
         break;
     case SESSION_RENEGOTIATED:
         c->negotiations++;
-        log_info("openvpn: new data keys");
+        log_info("tunnel: new data keys");
         break;
     case SESSION_MESSAGE:
         take_message(c, &event->message);

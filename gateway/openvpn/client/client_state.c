@@ -61,7 +61,7 @@ void client_state_become(struct client *c, enum client_state state,
                          struct instant deadline)
 {
     if (c->state != state) {
-        log_debug("openvpn: %s", state_names[state]);
+        log_debug("tunnel: %s", state_names[state]);
         c->since = c->now;
     }
     c->state = state;
@@ -153,17 +153,23 @@ static void remember_error(struct client *c, const char *format,
     vsnprintf(c->last_error, sizeof c->last_error, format, arguments);
 }
 
+void client_state_end(struct client *c)
+{
+    client_state_disconnect(c);
+    c->tell_ask = false;
+    c->tell_stopped = true;
+    client_state_become(c, CLIENT_STOPPED, INSTANT_NEVER);
+}
+
 void client_state_stop(struct client *c, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     remember_error(c, format, arguments);
     va_end(arguments);
-    client_state_disconnect(c);
-    c->tell_ask = false;
-    c->tell_stopped = true;
-    client_state_become(c, CLIENT_STOPPED, INSTANT_NEVER);
-    log_info("openvpn: stopped: %s", c->last_error);
+    client_state_end(c);
+    log_warn("tunnel: %s: %s", vpn_state_name(VPN_STATE_STOPPED),
+             c->last_error);
 }
 
 /* Gives this connection up and plans the next attempt. */
@@ -190,9 +196,11 @@ void client_state_retry(struct client *c, enum remote_list_end end,
         return;
     }
     client_state_become(c, CLIENT_PAUSING, c->plan.next);
-    log_warn("openvpn: %s; next attempt in %lld s", c->last_error,
+    log_warn("tunnel: %s in %lld s: %s",
+             vpn_state_name(VPN_STATE_WAITING_TO_RETRY),
              (long long)((instant_since(c->plan.next, c->now).us + 999999) /
-                         1000000));
+                         1000000),
+             c->last_error);
 }
 
 /* Where it was never heard its silence is waited for, and is enough. */
@@ -282,7 +290,7 @@ static void look_at_certificate(struct client *c)
             c->tls.own, c->config->pkcs12.size ? "pkcs12" : "cert",
             unix_time(c), now);
     if (now[0] && strcmp(now, c->certificate) != 0)
-        log_warn("openvpn: %s: the server may refuse it; ask for a new profile",
+        log_warn("tunnel: %s: the server may refuse it; ask for a new profile",
                  now);
     memcpy(c->certificate, now, sizeof now);
 }
@@ -292,7 +300,7 @@ void client_state_connect(struct client *c)
     char place[CLIENT_PLACE_SIZE];
     if (!credentials_question(&c->credentials) &&
         !client_state_prepare_tls(c) && !c->tls.password_wrong) {
-        client_state_stop(c, "of the profile's certificates and keys: %s",
+        client_state_stop(c, "certificates and keys of the profile: %s",
                           c->tls.problem[0] ? c->tls.problem
                                             : "memory is short");
         return;
@@ -311,7 +319,8 @@ void client_state_connect(struct client *c)
         remote_list_address(&c->remotes, &known)
             ? client_state_silence_limit(c)
             : client_state_in_seconds(c, c->remote->connect_timeout));
-    log_info("openvpn: connecting to %s", client_state_place(c, place));
+    log_info("tunnel: %s to %s", vpn_state_name(VPN_STATE_CONNECTING),
+             client_state_place(c, place));
 }
 
 /* One attempt without TLS 1.3 may follow on one with it, so that whoever can

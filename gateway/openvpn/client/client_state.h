@@ -97,6 +97,8 @@ void client_state_say_goodbye(struct client *c);
 /* Closes everything of this connection; what was still to be said (an alert,
  * EXIT) is kept in copies for client_poll(). */
 void client_state_disconnect(struct client *c);
+/* No attempt follows, but STOPPED. */
+void client_state_end(struct client *c);
 /* Both take the reason as last_error. */
 void client_state_stop(struct client *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

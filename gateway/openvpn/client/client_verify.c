@@ -9,7 +9,7 @@
 
 static void report_logged(void *context, enum log_level level, const char *line)
 {
-    static const char scope[] = "openvpn: ";
+    static const char scope[] = "tunnel: ";
     const struct protocol_reader *reader = context;
     if (!strncmp(line, scope, sizeof scope - 1))
         line += sizeof scope - 1;

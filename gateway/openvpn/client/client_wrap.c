@@ -38,7 +38,7 @@ bool client_wrap_init(struct control_wrap *w, struct static_key *key,
             session_wrap_init(w, OPENVPN_CLIENT, remote, digest, key,
                               unix_time);
     if (!good)
-        log_error("openvpn: the key of %s cannot be used",
+        log_error("tunnel: the key of %s cannot be used",
                   options[remote->wrap]);
     return good;
 }

@@ -5,6 +5,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/openvpn/tls/tls_context.h"
+#include "gateway/vpn/protocol.h"
 
 enum { TEXT_SIZE = 1024, REMOTES_SHOWN = 8 };
 
@@ -92,14 +93,14 @@ static void put_server(const struct output *out, const struct config *c)
     struct text t = {0};
     char quoted[LOG_QUOTE_SIZE];
     if (config_is_static(c))
-        ADD_ITEM(&t, "the static key");
+        ADD_ITEM(&t, "verified by the static key");
     if (c->ca.data)
-        ADD_ITEM(&t, "a certificate of the profile's authority");
+        ADD_ITEM(&t, "verified by a certificate of the profile's authority");
     else if (c->pkcs12.data && !c->fingerprint_count)
-        ADD_ITEM(&t, "a certificate of an authority in PKCS#12");
+        ADD_ITEM(&t, "verified by a certificate of an authority in PKCS#12");
     if (c->fingerprint_count)
-        ADD_ITEM(&t, "%zu known fingerprint%s", c->fingerprint_count,
-                 c->fingerprint_count == 1 ? "" : "s");
+        ADD_ITEM(&t, "%s%zu known fingerprint%s", t.size ? "" : "verified by ",
+                 c->fingerprint_count, c->fingerprint_count == 1 ? "" : "s");
     if (c->crl.data)
         ADD_ITEM(&t, "not revoked");
     if (c->remote_cert_tls_server || c->ns_cert_type_server ||
@@ -111,8 +112,12 @@ static void put_server(const struct output *out, const struct config *c)
                  : c->name_type == CONFIG_NAME_CN    ? "name"
                                                   : "a name that starts with",
                  log_quote(quoted, bytes_of_text(c->name)));
-    add(&t, "%s", t.size ? "" : "nothing");
-    put(out, "server is known by", &t);
+    bool verified = config_is_static(c) || c->ca.data || c->pkcs12.data ||
+                    c->fingerprint_count;
+    if (!verified)
+        t.size = (size_t)snprintf(t.memory, sizeof t.memory, "%s",
+                                  PROTOCOL_NOT_VERIFIED);
+    put(out, "server", &t);
 }
 
 static void put_authentication(const struct output *out, const struct config *c)

@@ -165,7 +165,7 @@ static bool soft_reset(struct session *s, struct instant now)
         return false;
     }
     control_channel_start(&next->control, now, OPCODE_CONTROL_SOFT_RESET_V1);
-    log_debug("openvpn: renegotiation with key id %u", key_id);
+    log_debug("tunnel: renegotiation with key id %u", key_id);
     return true;
 }
 
@@ -184,7 +184,7 @@ static void go_back(struct session *s, struct instant now)
     struct session_key *failed = s->primary;
     if (!s->failed || s->failure_told || !may_go_back(s, now))
         return;
-    log_warn("openvpn: no new keys: %s; the old ones are good for another "
+    log_warn("tunnel: no new keys: %s; the old ones are good for another "
              "%lld s",
              s->why,
              (long long)(instant_since(s->lame->expires, now).us / 1000000));
@@ -301,7 +301,7 @@ static bool next_text(struct session *s, struct session_event *out)
     out->type = SESSION_MESSAGE;
     bool found = control_message_take(&s->texts, &out->message, &dropped);
     if (dropped > 0)
-        log_debug("openvpn: %u unreadable control messages", dropped);
+        log_debug("tunnel: %u unreadable control messages", dropped);
     return found;
 }
 

@@ -21,7 +21,7 @@ static bool refuse(struct tls_context *t, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(t->problem, sizeof t->problem, format, arguments);
     va_end(arguments);
-    log_error("openvpn: %s", t->problem);
+    log_error("tunnel: %s", t->problem);
     return false;
 }
 
@@ -37,7 +37,7 @@ static bool parse_certificates(struct tls_context *t,
     if (!some)
         return refuse(t, "%s cannot be used: %s", what, result.why);
     if (result.unread)
-        log_warn("openvpn: %u of the certificates in %s cannot be read: %s",
+        log_warn("tunnel: %u of the certificates in %s cannot be read: %s",
                  result.unread, what, result.why);
     return true;
 }

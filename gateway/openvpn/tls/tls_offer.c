@@ -115,7 +115,7 @@ static size_t add_suites(uint16_t *out, const char *option, const char *list,
             out[count++] = suite;
     }
     if (count == 0) {
-        log_warn("openvpn: %s names nothing that this program has: its own "
+        log_warn("tunnel: %s names nothing that this program has: its own "
                  "list is used",
                  option);
         count = add_default_suites(out, version_1_3);
@@ -185,7 +185,7 @@ uint16_t *tls_offer_groups(const struct config *config)
             groups[count++] = group;
     }
     if (count == 0)
-        log_warn("openvpn: tls-groups names nothing that this program has: "
+        log_warn("tunnel: tls-groups names nothing that this program has: "
                  "its own list is used");
     return groups;
 }

@@ -108,7 +108,7 @@ static const char *listen(struct trial *t)
             snprintf(out, room, "ASK %s;", a.text);
             break;
         case CLIENT_ACTION_STOPPED:
-            snprintf(out, room, "STOPPED %s;", a.text);
+            snprintf(out, room, "STOPPED %s;", a.text ? a.text : "on request");
             break;
         }
     }
@@ -507,7 +507,7 @@ static void stopping_is_final(void **state)
     connected(&t);
     listen(&t);
     client_stop(t.client, t.now);
-    assert_string_equal(listen(&t), "DISCONNECT;STOPPED told to stop;");
+    assert_string_equal(listen(&t), "DISCONNECT;STOPPED on request;");
     assert_true(instant_is_never(client_deadline(t.client)));
     client_start(t.client, t.now);
     client_reconnect(t.client, t.now);
@@ -542,7 +542,7 @@ static void what_was_not_said_is_not_taken_back(void **state)
     struct trial t = begin(config_with_remotes(1));
     start(&t);
     client_stop(t.client, t.now);
-    assert_string_equal(listen(&t), "STOPPED told to stop;");
+    assert_string_equal(listen(&t), "STOPPED on request;");
     end(&t);
 }
 

@@ -222,7 +222,7 @@ static void a_container_makes_a_tls_context(void **state)
     assert_false(tls_context_init(&t, OPENVPN_CLIENT, &c,
                                   bytes_of_text("wrong"), &random));
     tls_context_clear(&t);
-    assert_string_equal(logged, "0 openvpn: pkcs12: the password is wrong");
+    assert_string_equal(logged, "0 tunnel: pkcs12: the password is wrong");
     assert_true(tls_context_init(&t, OPENVPN_CLIENT, &c, bytes_of_text("test"),
                                  &random));
     log_set_sink(NULL, NULL);
