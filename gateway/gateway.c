@@ -277,6 +277,7 @@ static json_t *report(struct gateway *g, struct instant now)
         .sandbox = g->sandbox,
         .vpn = vpn_view(g->vpn),
         .tunnel = g->up ? &g->tunnel : NULL,
+        .granted = &g->granted,
         .settings = dom0_settings(g),
         .dom0 = g->dom0,
         .qubesdb = !g->dom0                   ? "none"

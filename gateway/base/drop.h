@@ -6,6 +6,7 @@
 #ifndef BASE_DROP_H
 #define BASE_DROP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DROP_REASONS(X)                                                        \
@@ -110,6 +111,9 @@ struct drop_counters {
 
 /* The text above; "" for DROP_NONE. */
 const char *drop_text(enum drop reason);
+enum { DROP_WORDS_SIZE = 32 };
+/* The same in two or three words, for a table: "rule", "no IPv6". */
+const char *drop_words(enum drop reason, char out[DROP_WORDS_SIZE]);
 /* The name above, for JSON. */
 const char *drop_name(enum drop reason);
 

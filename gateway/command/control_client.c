@@ -1,8 +1,6 @@
 #include "gateway/command/control_client.h"
 
-#include <errno.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,17 +12,14 @@
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/vpn_state.h"
+#include "gateway/command/control_ask.h"
+#include "gateway/command/interruption.h"
+#include "gateway/command/status_command.h"
 #include "gateway/control/settings_report.h"
-#include "gateway/control/status.h"
 #include "gateway/process/arguments.h"
-#include "gateway/process/local_socket.h"
 #include "gateway/process/settings.h"
-#include "gateway/process/terminal.h"
-#include "gateway/serve/serve_status.h"
 
-enum { EXIT_USAGE = 2, ANSWER_MAX = 4 * 1024 * 1024, TIMEOUT_SECONDS = 10 };
-
-enum { OPTIONS_MAX = 4, WHY_SIZE = 1024 };
+enum { EXIT_USAGE = 2, OPTIONS_MAX = 7 };
 
 struct options {
     const char *control;
@@ -32,8 +27,8 @@ struct options {
     char **more;          /* of update */
     int more_count;
     bool json;
-    bool watch;
     bool halt;
+    struct status_command status;
 };
 
 /* The commands, and what each takes besides --control. */
@@ -41,9 +36,10 @@ static const struct command {
     const char *name, *options;
     const char *argument; /* its name, or NULL */
 } commands[] = {
-    {"status", "jw", NULL}, {"settings", "j", NULL},    {"reconnect", "", NULL},
-    {"stop", "", NULL},     {"login", "", NULL},        {"kick", "h", "NAME"},
-    {"update", "", "NAME"}, {"log-level", "", "LEVEL"},
+    {"status", "jwfqa", NULL}, {"settings", "j", NULL},
+    {"reconnect", "", NULL},   {"stop", "", NULL},
+    {"login", "", NULL},       {"kick", "h", "NAME"},
+    {"update", "", "NAME"},    {"log-level", "", "LEVEL"},
 };
 
 static const struct command *find_command(const char *name)
@@ -62,6 +58,9 @@ static void options_of(const struct command *command,
         {"control", required_argument, NULL, 'c'},
         {"json", no_argument, NULL, 'j'},
         {"watch", no_argument, NULL, 'w'},
+        {"follow", no_argument, NULL, 'f'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"all", no_argument, NULL, 'a'},
         {"halt", no_argument, NULL, 'h'},
     };
     size_t count = 0;
@@ -96,6 +95,45 @@ static const char *take_arguments(int argc, char **argv,
     return optind < argc ? arguments_surplus(argv[optind]) : NULL;
 }
 
+/* NULL, or which of them go not together. */
+static const char *check_status(const struct status_command *c)
+{
+    if (c->watch && c->follow)
+        return "either --watch or --follow";
+    if (c->quiet && (c->watch || c->follow || c->json || c->all))
+        return "--quiet prints nothing, so it goes with no other option";
+    return NULL;
+}
+
+static bool take_option(struct options *o, int option)
+{
+    switch (option) {
+    case 'c':
+        o->control = optarg;
+        return true;
+    case 'j':
+        o->json = true;
+        return true;
+    case 'w':
+        o->status.watch = true;
+        return true;
+    case 'f':
+        o->status.follow = true;
+        return true;
+    case 'q':
+        o->status.quiet = true;
+        return true;
+    case 'a':
+        o->status.all = true;
+        return true;
+    case 'h':
+        o->halt = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* NULL, or what is wrong. */
 static const char *parse_options(int argc, char **argv,
                                  const struct command *command,
@@ -105,236 +143,19 @@ static const char *parse_options(int argc, char **argv,
     *out = (struct options){.control = SETTINGS_CONTROL_DEFAULT};
     options_of(command, known);
     arguments_begin();
-    for (int c; (c = arguments_next(argc, argv, known, false)) != -1;) {
-        if (c == 'c')
-            out->control = optarg;
-        else if (c == 'j')
-            out->json = true;
-        else if (c == 'w')
-            out->watch = true;
-        else if (c == 'h')
-            out->halt = true;
-        else
+    for (int c; (c = arguments_next(argc, argv, known, false)) != -1;)
+        if (!take_option(out, c))
             return arguments_problem(argv, c, known);
-    }
-    return take_arguments(argc, argv, command, out);
-}
-
-static int connect_to(const char *path)
-{
-    struct timeval patience = {.tv_sec = TIMEOUT_SECONDS};
-    int fd = local_socket_connect(path, 0);
-    if (fd >= 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    return fd;
-}
-
-static bool send_line(int fd, const json_t *request)
-{
-    char *text = json_dumps(request, JSON_COMPACT);
-    if (!text)
-        return false;
-    size_t size = strlen(text);
-    bool sent = send(fd, text, size, MSG_NOSIGNAL) == (ssize_t)size &&
-                send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
-    secret_wipe(text, size);
-    free(text);
-    return sent;
-}
-
-/* Everything up to the end of the connection. */
-static json_t *receive_answer(int fd)
-{
-    char *text = malloc(ANSWER_MAX);
-    size_t size = 0;
-    json_t *answer = NULL;
-    ssize_t n = text ? 1 : 0;
-    while (n > 0 && size < ANSWER_MAX) {
-        n = recv(fd, text + size, ANSWER_MAX - size, 0);
-        if (n > 0)
-            size += (size_t)n;
-    }
-    if (n == 0 && text)
-        answer = json_loadb(text, size, 0, NULL);
-    free(text);
-    return answer;
-}
-
-static void explain_socket(const char *path, int number, char why[WHY_SIZE])
-{
-    const char *hint = "";
-    if (number == EACCES || number == EPERM)
-        hint = ": only root, and members of its group, may ask it: try sudo";
-    else if (number == ENOENT || number == ECONNREFUSED)
-        hint = ": it does not run, or has another --control SOCKET";
-    snprintf(why, WHY_SIZE, "no gateway answers at %s: %s%s", path,
-             strerror(number), hint);
-}
-
-/* Asks (and takes `request`); NULL, and why not. */
-static json_t *ask_quietly(const char *path, json_t *request,
-                           char why[WHY_SIZE])
-{
-    int fd = connect_to(path);
-    if (fd < 0) {
-        explain_socket(path, errno, why);
-        json_decref(request);
-        return NULL;
-    }
-    json_t *answer = send_line(fd, request) ? receive_answer(fd) : NULL;
-    json_decref(request);
-    close(fd);
-
-    const char *error =
-        answer ? json_string_value(json_object_get(answer, "error"))
-               : "the connection ended without an answer";
-    if (!error)
-        return answer;
-    snprintf(why, WHY_SIZE, "%s", error);
-    json_decref(answer);
-    return NULL;
-}
-
-/* The same, after saying why not. */
-static json_t *ask(const char *path, json_t *request)
-{
-    char why[WHY_SIZE];
-    json_t *answer = ask_quietly(path, request, why);
-    if (!answer)
-        fprintf(stderr, "vpn-gateway: %s\n", why);
-    return answer;
-}
-
-/* A signal ends what waits, so that the terminal is put in order before the
- * signal has its effect. */
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int number)
-{
-    interrupted = number;
-}
-
-static void catch_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    const struct sigaction action = {.sa_handler = interrupt};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], &action, NULL);
-}
-
-static void die_if_interrupted(void)
-{
-    if (!interrupted)
-        return;
-    signal(interrupted, SIG_DFL);
-    raise(interrupted);
-}
-
-static json_t *status_request(void)
-{
-    return json_pack("{s:s}", "command", "status");
-}
-
-static json_t *ask_status(const struct options *o)
-{
-    return ask(o->control, status_request());
-}
-
-static void sleep_for(long milliseconds)
-{
-    nanosleep(
-        &(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000},
-        NULL);
-}
-
-static void print_status(const json_t *status, const json_t *before, FILE *out,
-                         bool colour)
-{
-    if (serve_status_is(status))
-        serve_status_print(status, out);
-    else
-        status_print(status, before, out, colour);
-}
-
-/* One object a line where several come. */
-static bool show_status(const struct options *o, const json_t *status,
-                        const json_t *before)
-{
-    if (o->json) {
-        json_dumpf(status, stdout, o->watch ? 0 : JSON_INDENT(2));
-        putchar('\n');
-    } else {
-        print_status(status, before, stdout, terminal_has_colour(stdout));
-    }
-    return fflush(stdout) == 0;
-}
-
-static void show_on_screen(const json_t *status, const json_t *before,
-                           const char *why)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return;
-    if (status)
-        print_status(status, before, out, terminal_has_colour(stdout));
-    else
-        fprintf(out, "%s\nasking again and again\n", why);
-    fclose(out);
-    terminal_show(stdout, text);
-    free(text);
-    fflush(stdout);
-}
-
-/* A gateway that starts anew is waited for. */
-static int watch_status(const struct options *o)
-{
-    enum { EACH_LOOK = 1000 }; /* ms */
-    char why[WHY_SIZE];
-    json_t *before = NULL, *status = ask_status(o);
-    if (!status)
-        return EXIT_FAILURE;
-    catch_signals();
-    bool screen = !o->json && terminal_enter_screen(stdout);
-    bool shown = true;
-    while (shown && !interrupted) {
-        if (screen)
-            show_on_screen(status, before, why);
-        else if (status)
-            shown = show_status(o, status, before);
-        json_decref(before);
-        before = status;
-        sleep_for(EACH_LOOK);
-        status = ask_quietly(o->control, status_request(), why);
-    }
-    if (screen)
-        terminal_leave_screen(stdout);
-    json_decref(before);
-    json_decref(status);
-    die_if_interrupted();
-    return EXIT_FAILURE;
-}
-
-/* A rate needs two looks. */
-static int look_at_status(const struct options *o)
-{
-    enum { FIRST_LOOK = 250 }; /* ms */
-    json_t *before = NULL, *status = ask_status(o);
-    if (status && !o->json && !serve_status_is(status)) {
-        before = status;
-        sleep_for(FIRST_LOOK);
-        status = ask_status(o);
-    }
-    bool shown = status && show_status(o, status, before);
-    json_decref(before);
-    json_decref(status);
-    return shown ? EXIT_SUCCESS : EXIT_FAILURE;
+    out->status.control = out->control;
+    out->status.json = out->json;
+    const char *problem = check_status(&out->status);
+    return problem ? problem : take_arguments(argc, argv, command, out);
 }
 
 static int show_settings(const struct options *o)
 {
-    json_t *report = ask(o->control, json_pack("{s:s}", "command", "settings"));
+    json_t *report =
+        control_ask(o->control, json_pack("{s:s}", "command", "settings"));
     if (!report)
         return EXIT_FAILURE;
     if (o->json) {
@@ -352,10 +173,10 @@ static int give_order(const struct options *o, const char *command)
     json_t *more = json_array();
     for (int i = 0; i < o->more_count; i++)
         json_array_append_new(more, json_string(o->more[i]));
-    json_t *answer =
-        ask(o->control, json_pack("{s:s,s:s?,s:s?,s:b,s:o}", "command", command,
-                                  "level", o->argument, "name", o->argument,
-                                  "halt", o->halt, "options", more));
+    json_t *answer = control_ask(
+        o->control, json_pack("{s:s,s:s?,s:s?,s:b,s:o}", "command", command,
+                              "level", o->argument, "name", o->argument, "halt",
+                              o->halt, "options", more));
     if (!answer)
         return EXIT_FAILURE;
     json_decref(answer);
@@ -381,7 +202,7 @@ static bool prompt(const char *text, bool secret, char *out, size_t size)
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
         fputc('\n', stderr);
     }
-    die_if_interrupted();
+    interruption_obey();
     if (got)
         out[strcspn(out, "\r\n")] = '\0';
     return got;
@@ -476,9 +297,9 @@ static int await_login(const struct options *o)
     const char *why = NULL;
     json_t *status = NULL;
     for (int i = 0; i < LOOKS && verdict == LOGIN_UNDER_WAY; i++) {
-        sleep_for(EACH_LOOK);
+        nanosleep(&(struct timespec){0, EACH_LOOK * 1000000L}, NULL);
         json_decref(status);
-        status = ask_status(o);
+        status = control_ask(o->control, control_ask_for_status());
         if (!status)
             return EXIT_FAILURE;
         verdict = judge_login(status);
@@ -495,7 +316,7 @@ static int await_login(const struct options *o)
 
 static int log_in(const struct options *o)
 {
-    json_t *status = ask_status(o);
+    json_t *status = control_ask(o->control, control_ask_for_status());
     if (!status)
         return EXIT_FAILURE;
     const char *question =
@@ -510,10 +331,10 @@ static int log_in(const struct options *o)
         json_decref(status); /* it happens in a browser */
         return EXIT_SUCCESS;
     }
-    catch_signals();
+    interruption_catch();
     json_t *order = read_answers(status);
     json_decref(status);
-    json_t *answer = order ? ask(o->control, order) : NULL;
+    json_t *answer = order ? control_ask(o->control, order) : NULL;
     if (!answer)
         return EXIT_FAILURE;
     json_decref(answer);
@@ -530,7 +351,7 @@ int control_client(int argc, char **argv)
     if (problem)
         return arguments_refuse(command->name, problem);
     if (strcmp(command->name, "status") == 0)
-        return o.watch ? watch_status(&o) : look_at_status(&o);
+        return status_command(&o.status);
     if (strcmp(command->name, "settings") == 0)
         return show_settings(&o);
     if (strcmp(command->name, "login") == 0)

@@ -23,9 +23,11 @@ static const struct usage {
     {"serve", "--config FILE " CONTROL " [--no-sandbox] [-v]",
      "be an OpenVPN server for many clients"},
     {"check", "FILE", "say what is wrong with a profile, and what it asks for"},
-    {"status", "[--json] [--watch] " CONTROL,
-     "what the gateway does, and what it dropped and why; --watch: again\n"
-     "          and again"},
+    {"status", "[--json] [--all] [--watch | --follow] [--quiet] " CONTROL,
+     "whether it is connected, to what, and what was refused and why;\n"
+     "          --all: also what is normal; --watch: again and again;\n"
+     "          --follow: a line for each change; --quiet: nothing but exit 0\n"
+     "          if it is connected"},
     {"settings", "[--json] " CONTROL,
      "what is set, by whom, and what is wrong with it"},
     {"reconnect", CONTROL, "tear down the tunnel and connect anew"},

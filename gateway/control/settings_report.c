@@ -1,11 +1,13 @@
 #include "gateway/control/settings_report.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/log.h"
 #include "gateway/control/json_text.h"
 
-enum { VALUE_SIZE = 1200, NAME_WIDTH = 14 };
+enum { VALUE_SIZE = 1200, NOTE_SIZE = 64, NAME_WIDTH = 14 };
 
 static const char from_command_line[] = "command line";
 static const char from_dom0[] = "vm-config";
@@ -17,6 +19,7 @@ static const char from_default[] = "default";
 struct row {
     char value[VALUE_SIZE]; /* "" means nothing */
     const char *origin;
+    char note[NOTE_SIZE]; /* what became of it, or "" */
 };
 
 /* --- What stands where dom0 says nothing --------------------------------- */
@@ -157,10 +160,24 @@ static void set_dom0(const struct vm_config *c, enum vm_config_key key,
 static json_t *row_json(const char *name, const struct row *row,
                         const char *takes, const char *problem)
 {
-    return json_pack("{s:s,s:o,s:s,s:o,s:o}", "name", name, "value",
+    return json_pack("{s:s,s:o,s:s,s:o,s:o,s:o}", "name", name, "value",
                      json_text(row->value[0] ? row->value : NULL), "origin",
                      row->origin, "takes", json_text(takes), "problem",
-                     json_text(problem && problem[0] ? problem : NULL));
+                     json_text(problem && problem[0] ? problem : NULL), "note",
+                     json_text(row->note[0] ? row->note : NULL));
+}
+
+/* The value is what may be; the path may carry less. */
+static void note_mtu(const struct settings_report_source *s, struct row *row)
+{
+    if (!s->granted)
+        return;
+    unsigned long wanted = strtoul(row->value, NULL, 10);
+    uint16_t used = tunnel_mtu(s->granted, ADDRESS_IPV4);
+    if (wanted > used)
+        snprintf(row->note, sizeof row->note, "%u in use, %s", used,
+                 used < s->granted->mtu ? "all the path to the server carries"
+                                        : "all the server allows");
 }
 
 static json_t *key_json(const struct settings_report_source *s,
@@ -174,6 +191,8 @@ static json_t *key_json(const struct settings_report_source *s,
         row.origin = from_default;
         set_lower(s, key, &row);
     }
+    if (key == VM_CONFIG_MTU)
+        note_mtu(s, &row);
     return row_json(vm_config_name(key), &row, vm_config_form(key),
                     s->dom0->why[key]);
 }
@@ -223,10 +242,12 @@ void settings_report_print(const json_t *report, FILE *out)
         const char *name = text_of(row, "name"), *value = text_of(row, "value");
         const char *takes = text_of(row, "takes");
         const char *problem = text_of(row, "problem");
+        const char *note = text_of(row, "note");
         if (!name)
             continue;
-        fprintf(out, "%-*s  %s  (%s)\n", NAME_WIDTH, name, value ? value : "-",
-                text_of(row, "origin"));
+        fprintf(out, "%-*s  %s  (%s%s%s)\n", NAME_WIDTH, name,
+                value ? value : "-", text_of(row, "origin"), note ? "; " : "",
+                note ? note : "");
         if (problem)
             fprintf(out, "%-*s  %s: it takes %s\n", NAME_WIDTH, "", problem,
                     takes ? takes : "another value");

@@ -33,8 +33,14 @@ void status_add_drops(json_t *object, const struct drop_counters *drops)
     }
 }
 
-static json_t *tunnel_json(const struct tunnel *t)
+static json_t *mtu_json(uint16_t mtu, bool limits)
 {
+    return limits ? json_integer(mtu) : json_null();
+}
+
+static json_t *tunnel_json(const struct status_source *s)
+{
+    const struct tunnel *t = s->tunnel;
     if (!t)
         return json_null();
     json_t *resolvers = json_array(), *routes = json_array();
@@ -46,11 +52,14 @@ static json_t *tunnel_json(const struct tunnel *t)
                                                 prefix_json(&route->prefix),
                                                 "excluded", route->excluded));
     }
-    return json_pack("{s:o,s:o,s:i,s:o,s:o,s:b,s:b}", "ipv4",
+    return json_pack("{s:o,s:o,s:i,s:i,s:o,s:o,s:o,s:o,s:b,s:b}", "ipv4",
                      prefix_json(&t->ipv4), "ipv6", prefix_json(&t->ipv6),
-                     "mtu", tunnel_mtu(t, ADDRESS_IPV4), "resolvers", resolvers,
-                     "routes", routes, "default_route_ipv4", t->redirect_ipv4,
-                     "default_route_ipv6", t->redirect_ipv6);
+                     "mtu", tunnel_mtu(t, ADDRESS_IPV4), "mtu_server",
+                     s->granted->mtu, "mtu_setting",
+                     mtu_json(t->mtu, t->mtu < s->granted->mtu), "mtu_path",
+                     mtu_json(t->path_mtu, t->path_mtu > 0), "resolvers",
+                     resolvers, "routes", routes, "default_route_ipv4",
+                     t->redirect_ipv4, "default_route_ipv6", t->redirect_ipv6);
 }
 
 static json_t *server_json(const struct status_source *s,
@@ -68,11 +77,12 @@ static json_t *server_json(const struct status_source *s,
     if (uplink)
         endpoint_format(&uplink->server, text);
     /* The address is the proxy's if there is one. */
-    return json_pack(
-        "{s:o,s:i,s:s,s:s?,s:s?}", "host", json_text(c->server.host), "port",
-        c->server.port, "protocol",
-        c->server.transport == PROTOCOL_TCP ? "tcp" : "udp", "proxy",
-        proxies[c->server.proxy.kind], "address", *text ? text : NULL);
+    return json_pack("{s:o,s:i,s:s,s:s?,s:s?,s:o}", "host",
+                     json_text(c->server.host), "port", c->server.port,
+                     "protocol",
+                     c->server.transport == PROTOCOL_TCP ? "tcp" : "udp",
+                     "proxy", proxies[c->server.proxy.kind], "address",
+                     *text ? text : NULL, "name", json_text(c->server_name));
 }
 
 static json_t *qubes_json(const struct router *router)
@@ -240,6 +250,11 @@ json_t *status_json(const struct status_source *s)
                         c.state == VPN_STATE_WAITING_TO_RETRY
                             ? json_real(seconds_between(c.next_try, s->now))
                             : json_null());
+    json_object_set_new(
+        o, "last_packet_seconds",
+        c.state == VPN_STATE_CONNECTED && !instant_is_never(c.last_received)
+            ? json_real(seconds_between(s->now, c.last_received))
+            : json_null());
     json_object_set_new(o, "last_error", json_text(c.last_error));
     json_object_set_new(o, "question", json_text(question_of(s)));
     json_object_set_new(o, "wanted", wanted_json(&c));
@@ -249,7 +264,7 @@ json_t *status_json(const struct status_source *s)
     json_object_set_new(o, "qubesdb", json_string(s->qubesdb));
     json_object_set_new(o, "server", server_json(s, &c));
     add_facts(o, &c);
-    json_object_set_new(o, "tunnel", tunnel_json(s->tunnel));
+    json_object_set_new(o, "tunnel", tunnel_json(s));
     json_object_set_new(o, "traffic", traffic_json(&c));
     json_object_set_new(o, "negotiations",
                         json_integer((json_int_t)c.handshakes));

@@ -18,7 +18,8 @@ struct status_source {
     struct instant now;
     const struct sandbox *sandbox;
     struct vpn_view vpn;
-    const struct tunnel *tunnel; /* as it is used; NULL: it is down */
+    const struct tunnel *tunnel;  /* as it is used; NULL: not connected */
+    const struct tunnel *granted; /* the same without dom0's limits */
     const struct vm_config *settings;
     const char *qubesdb;     /* "none", "in contact", "no answer" */
     const struct dom0 *dom0; /* NULL: none */
@@ -34,9 +35,12 @@ json_t *status_json(const struct status_source *source);
 /* Adds the counters above zero to what the object has of them. */
 void status_add_drops(json_t *object, const struct drop_counters *drops);
 
-/* `before`: the same a while ago, to tell the rate from, or NULL. `colour`:
- * with terminal colours. */
-void status_print(const json_t *status, const json_t *before, FILE *out,
-                  bool colour);
+struct status_style {
+    const json_t *before; /* the same a while ago, to tell rates; or NULL */
+    bool colour;
+    bool all; /* and what is normal: multicast that was dropped, rules */
+};
+void status_print(const json_t *status, FILE *out,
+                  const struct status_style *style);
 
 #endif

@@ -69,17 +69,25 @@ static const char *text_of(const json_t *object, const char *key)
     return text && *text ? text : "-";
 }
 
+const char *serve_status_head(const json_t *status,
+                              char out[SERVE_STATUS_HEAD_SIZE])
+{
+    snprintf(
+        out, SERVE_STATUS_HEAD_SIZE,
+        "clients   %" PRId64 " %s, %" PRId64 " %s, %" PRId64 " logins so far",
+        number_of(status, "clients_up"), vpn_state_name(VPN_STATE_CONNECTED),
+        number_of(status, "clients_negotiating"),
+        vpn_state_name(VPN_STATE_CONNECTING), number_of(status, "logins"));
+    return out;
+}
+
 void serve_status_print(const json_t *status, FILE *out)
 {
     size_t i;
     json_t *c, *count;
     const char *name;
-    fprintf(
-        out,
-        "clients   %" PRId64 " %s, %" PRId64 " %s, %" PRId64 " logins so far\n",
-        number_of(status, "clients_up"), vpn_state_name(VPN_STATE_CONNECTED),
-        number_of(status, "clients_negotiating"),
-        vpn_state_name(VPN_STATE_CONNECTING), number_of(status, "logins"));
+    char head[SERVE_STATUS_HEAD_SIZE];
+    fprintf(out, "%s\n", serve_status_head(status, head));
     json_array_foreach(json_object_get(status, "clients"), i, c)
     {
         fprintf(out,

@@ -22,6 +22,10 @@ json_t *serve_status_json(const struct serve_status_source *source);
 
 /* Whether an object is a server's. */
 bool serve_status_is(const json_t *status);
+enum { SERVE_STATUS_HEAD_SIZE = 160 };
+/* How many clients there are, in a line. */
+const char *serve_status_head(const json_t *status,
+                              char out[SERVE_STATUS_HEAD_SIZE]);
 void serve_status_print(const json_t *status, FILE *out);
 
 #endif

@@ -233,6 +233,8 @@ struct protocol_status {
     struct instant asked_try;  /* WAITING_TO_RETRY: not before, says the server;
                                   NEVER: it said nothing */
     struct protocol_server server; /* host NULL: none */
+    const char *server_name;       /* as it has proved, or NULL */
+    struct instant last_received;  /* anything authentic, while UP; or NEVER */
     const char *last_error;        /* why it is not connected, or NULL */
     const char *warning; /* what is wrong although it is connected, or NULL */
     bool wants_username, wants_password; /* in answer to ASK */

@@ -23,6 +23,29 @@ static void every_drop_reason_has_its_own_name_and_text(void **state)
     assert_string_equal(drop_name(DROP_CONTROL_REPLAY), "CONTROL_REPLAY");
 }
 
+static void words_of_a_drop_are_for_a_table(void **state)
+{
+    (void)state;
+    static const struct {
+        enum drop reason;
+        const char *words;
+    } cases[] = {
+        {DROP_RULE, "rule"},
+        {DROP_NO_IPV6, "no IPv6"},
+        {DROP_IP_OPTIONS, "IP options"},
+        {DROP_LINK_NO_MAC, "link no MAC"},
+        {DROP_TTL, "TTL"},
+        {DROP_TUNNEL_DOWN, "not connected"},
+    };
+    char words[DROP_WORDS_SIZE], others[DROP_WORDS_SIZE];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(drop_words(cases[i].reason, words), cases[i].words);
+    for (enum drop a = DROP_NONE; a < DROP_COUNT; a++)
+        for (enum drop b = DROP_NONE; b < a; b++)
+            assert_string_not_equal(drop_words(a, words),
+                                    drop_words(b, others));
+}
+
 static void drops_are_counted_by_reason(void **state)
 {
     (void)state;
@@ -77,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_drop_reason_has_its_own_name_and_text),
+        cmocka_unit_test(words_of_a_drop_are_for_a_table),
         cmocka_unit_test(drops_are_counted_by_reason),
         cmocka_unit_test(every_error_has_a_text),
         cmocka_unit_test(every_state_is_found_by_its_name),

@@ -16,13 +16,16 @@ static json_t *traffic(double clock, int up, int down)
                      down);
 }
 
+static bool all; /* of the style */
+
 /* What is printed of it; the caller frees. */
 static char *print(const json_t *status, const json_t *before)
 {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    status_print(status, before, out, false);
+    status_print(status, out,
+                 &(struct status_style){.before = before, .all = all});
     fclose(out);
     return text;
 }
@@ -40,8 +43,8 @@ static void a_tunnel_and_its_profile_are_said_first(void **state)
 {
     (void)state;
     char *text = print_text("{" UP "\"problems\":[]}");
-    assert_non_null(strstr(text, "VPN       connected for 1 min 1 s\n"));
-    assert_non_null(strstr(text, "profile   /p/work.ovpn\n"));
+    assert_non_null(strstr(text, "VPN       connected for 1 min\n"));
+    assert_non_null(strstr(text, "server    profile work.ovpn\n"));
     assert_null(strstr(text, "problem"));
     assert_null(strstr(text, "rate"));
     free(text);
@@ -54,11 +57,14 @@ static void what_goes_through_the_tunnel_is_a_line(void **state)
         print_text("{" UP "\"problems\":[],\"tunnel\":{\"mtu\":1400,"
                    "\"default_route_ipv4\":true,\"default_route_ipv6\":false,"
                    "\"routes\":[{\"to\":\"10.1.0.0/16\",\"excluded\":true}]}}");
-    assert_non_null(strstr(text, "routes    all IPv4, not 10.1.0.0/16\n"));
+    assert_non_null(strstr(
+        text, "routes    all IPv4, not 10.1.0.0/16; IPv6 blocked  DNS none"
+              "         MTU 1400\n"));
     free(text);
     text = print_text("{" UP "\"problems\":[\"no route\"],\"tunnel\":{"
                       "\"mtu\":1400,\"routes\":[]}}");
-    assert_non_null(strstr(text, "routes    none\n"));
+    assert_non_null(strstr(text, "routes    none; IPv6 blocked         DNS "
+                                 "none         MTU 1400\n"));
     assert_non_null(strstr(text, "problem   no route\n"));
     free(text);
 }
@@ -85,8 +91,7 @@ static void a_rate_is_the_difference_of_two_looks(void **state)
     json_t *before = traffic(100.0, 1000, 5000000);
     json_t *status = traffic(102.0, 1050, 30000000);
     char *text = print(status, before);
-    assert_non_null(
-        strstr(text, "rate      200 bit/s up, 100.0 Mbit/s down\n"));
+    assert_non_null(strstr(text, "rate      200 bit/s up, 100 Mbit/s down\n"));
     free(text);
     /* The other way round it is that of another client. */
     text = print(before, status);
@@ -97,6 +102,105 @@ static void a_rate_is_the_difference_of_two_looks(void **state)
     free(text);
     json_decref(before);
     json_decref(status);
+}
+
+static const char at_a_glance[] =
+    "{\"state\":\"connected\",\"up\":true,\"since_seconds\":185.0,"
+    "\"last_packet_seconds\":2.4,\"qubesdb\":\"none\",\"problems\":[],"
+    "\"profile\":\"/rw/config/vpn-gateway/work.ovpn\",\"server\":{"
+    "\"host\":\"vpn.example.org\",\"port\":1194,\"protocol\":\"udp\","
+    "\"address\":\"192.0.2.1:1194\",\"name\":\"server.lab\"},"
+    "\"tunnel\":{\"ipv4\":\"10.8.0.2/24\",\"mtu\":1448,"
+    "\"mtu_server\":1448,\"default_route_ipv4\":true,"
+    "\"resolvers\":[\"10.8.0.1\"]},\"qubes\":[{\"name\":\"work\","
+    "\"ipv4\":\"10.137.0.10\",\"rules\":\"3 rules, else drop\","
+    "\"bytes_up\":1234567,\"bytes_down\":40000000,\"flows\":2,"
+    "\"drops\":{\"LINK_LOCAL\":9,\"RULE\":12,\"NO_IPV6\":1}}],"
+    "\"drops\":{\"LINK_LOCAL\":9,\"RULE\":12,\"NO_IPV6\":1,"
+    "\"DATA_REPLAY\":3}}";
+
+static void the_head_is_read_at_a_glance(void **state)
+{
+    static const char head[] =
+        "VPN       connected for 3 min        (last packet 2 s ago)\n"
+        "server    vpn.example.org 192.0.2.1:1194/udp, \"server.lab\", "
+        "profile work.ovpn\n"
+        "routes    all IPv4; IPv6 blocked     DNS 10.8.0.1     MTU 1448\n"
+        "QUBE      ADDRESS       RULES   UP      DOWN    REFUSED\n"
+        "work      10.137.0.10   3       1.2 MB  40 MB   12 (rule), "
+        "1 (no IPv6)\n";
+    (void)state;
+    char *text = print_text(at_a_glance);
+    assert_true(strlen(text) > strlen(head));
+    text[strlen(head)] = '\0';
+    assert_string_equal(text, head);
+    free(text);
+}
+
+/* What a row has is not said again, and what is normal only if asked for. */
+static void what_is_normal_is_said_when_asked_for(void **state)
+{
+    (void)state;
+    char *text = print_text(at_a_glance);
+    assert_null(strstr(text, "link local"));
+    assert_null(strstr(text, "a rule says drop"));
+    assert_non_null(strstr(text, "dropped   3         tunnel: data packet "));
+    free(text);
+    all = true;
+    text = print_text(at_a_glance);
+    all = false;
+    assert_non_null(strstr(text, "9 (link local), 12 (rule)"));
+    assert_non_null(strstr(text, "dropped   12        firewall: a rule says"));
+    assert_non_null(strstr(text, "rules     work: 3 rules, else drop\n"));
+    free(text);
+}
+
+static void an_mtu_below_the_servers_has_its_reason(void **state)
+{
+    static const char *const cases[][2] = {
+        {"\"mtu\":1448,\"mtu_server\":1500,\"mtu_path\":1448",
+         "MTU 1448 (all the path carries; the server allows 1500)\n"},
+        {"\"mtu\":1400,\"mtu_server\":1500,\"mtu_setting\":1400,"
+         "\"mtu_path\":1448",
+         "MTU 1400 (vm-config.vpn-mtu; the server allows 1500)\n"},
+        {"\"mtu\":1448,\"mtu_server\":1500,\"mtu_setting\":1480,"
+         "\"mtu_path\":1448",
+         "MTU 1448 (all the path carries; the server allows 1500)\n"},
+        {"\"mtu\":1500,\"mtu_server\":1500", "MTU 1500\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char json[512];
+        snprintf(json, sizeof json, "{" UP "\"tunnel\":{%s}}", cases[i][0]);
+        char *text = print_text(json);
+        assert_non_null(strstr(text, cases[i][1]));
+        free(text);
+    }
+}
+
+static void a_place_is_said_once(void **state)
+{
+    static const char *const cases[][2] = {
+        {"\"host\":\"192.0.2.1\",\"port\":1194,\"protocol\":\"udp\","
+         "\"address\":\"192.0.2.1:1194\"",
+         "server    192.0.2.1:1194/udp, "},
+        {"\"host\":\"2001:db8::1\",\"port\":443,\"protocol\":\"tcp\","
+         "\"address\":\"[2001:db8::1]:443\"",
+         "server    [2001:db8::1]:443/tcp, "},
+        {"\"host\":\"a.example\",\"port\":443,\"protocol\":\"tcp\"",
+         "server    a.example:443/tcp, "},
+        {"\"host\":\"a.example\",\"port\":443,\"protocol\":\"tcp\","
+         "\"proxy\":\"HTTP\",\"address\":\"192.0.2.9:3128\"",
+         "server    a.example:443/tcp through the HTTP proxy 192.0.2.9:3128, "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char json[512];
+        snprintf(json, sizeof json, "{" UP "\"server\":{%s}}", cases[i][0]);
+        char *text = print_text(json);
+        assert_non_null(strstr(text, cases[i][1]));
+        free(text);
+    }
 }
 
 static void an_answer_of_something_else_is_survived(void **state)
@@ -121,6 +225,10 @@ int main(void)
         cmocka_unit_test(what_goes_through_the_tunnel_is_a_line),
         cmocka_unit_test(a_block_has_its_reason_and_each_problem_once),
         cmocka_unit_test(a_rate_is_the_difference_of_two_looks),
+        cmocka_unit_test(the_head_is_read_at_a_glance),
+        cmocka_unit_test(what_is_normal_is_said_when_asked_for),
+        cmocka_unit_test(an_mtu_below_the_servers_has_its_reason),
+        cmocka_unit_test(a_place_is_said_once),
         cmocka_unit_test(an_answer_of_something_else_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # of the script that sources it
 # A dom0 for the system tests: the tests' QubesDB daemon, and who writes into it. Sourced behind tap.sh.
 
 rules=/qubes-firewall/$qube_address

@@ -131,13 +131,13 @@ feature vpn-mtu 1300
 ok "a smaller MTU" wait_for 5 field_is tunnel.mtu 1300
 feature vpn-mtu enormous
 ok "a wrong one is named" wait_for 5 says 'problem .*vpn-mtu.* 576 to 9000'
-is "the one before stays in force" 1300 gateway_field tunnel.mtu
-is "and is shown as such" '1300  (vm-config)' setting vpn-mtu
+is "the one before stays active" 1300 gateway_field tunnel.mtu
+is "and is shown as such" "1300  (vm-config)" setting vpn-mtu
 feature vpn-mtu 9000
 ok "a larger one than the tunnel's opens nothing" wait_for 5 field_is tunnel.mtu "$granted"
 ok "and is not wrong" no_problem
 feature vpn-mtu
-ok "without it the server's" wait_for 5 prints "1500  (server)" setting vpn-mtu
+ok "without it the server's" wait_for 5 prints "1500  (server; $granted in use, all the path to the server carries)" setting vpn-mtu
 
 feature vpn-dns 203.0.113.99
 ok "another resolver" wait_for 5 field_is tunnel.resolvers.0 203.0.113.99

@@ -42,6 +42,9 @@ ok "up" wait_for 10 gateway_up
 
 # 20 + 8 of IP and UDP, 24 of the data channel.
 is "a path of 1400 bytes leaves 1348" 1348 mtu
+explained() { grep -F "$1" <("$program" "${@:2}" --control "$work/control"); }
+ok "status says why" explained 'MTU 1348 (all the path carries; the server allows 1500)' status
+ok "settings, too" explained '1500  (server; 1348 in use, all the path to the server carries)' settings
 is "a qube that asks is told so" 1348 path $web_address 1472
 is "over IPv6 too" 1348 path $web_ipv6 1452
 is "after which its datagrams of all sizes arrive" 200 asks 200 1472

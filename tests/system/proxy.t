@@ -61,7 +61,7 @@ goes() { # NAME PROFILE-LINE...
     shift
     try "$@"
     ok "$name: up" wait_for 10 gateway_up
-    ok "$name: status says so" grep -E "^server .* through (HTTP|SOCKS) proxy \(" <(gateway_status)
+    ok "$name: status says so" grep -E "^server .* through the (HTTP|SOCKS) proxy [0-9[]" <(gateway_status)
     is "$name: 20 MB" "$(checksum big)" file_down big $site
     gateway_stop
 }

@@ -2,7 +2,7 @@
 # status as it is looked at: on a terminal of few rows, again and again, while the gateway starts anew; and without colours.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
-start 60
+start 90
 flows=("udp/$gateway_address/$server_address/$server_port")
 profile client.ovpn none
 gateway_start client.ovpn
@@ -62,4 +62,34 @@ ok "--watch: and the first screen is back" shows $'\033\[?1049l' 30
 spawn "$work/lines" "$gateway" "${status[@]}" --watch --json
 lines() { [ "$(grep -cE '^\{.*"state": .*\}$' "$work/lines")" -ge 2 ] && not grep -vE '^\{.*\}$' "$work/lines"; }
 ok "--watch --json: one object a line" wait_for 10 lines
+
+# A line for each change, and none for what only goes on.
+code() {
+    local code=0
+    "$@" >"$work/printed" 2>&1 || code=$?
+    echo $code
+}
+is "--quiet: not connected" 1 code "${status[@]}" --quiet
+is "--quiet: not a word" 0 wc -c <"$work/printed"
+spawn "$work/followed" "$gateway" "${status[@]}" --follow
+spawn "$work/objects" "$gateway" "${status[@]}" --follow --json
+time='[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}'
+followed() { [ "$(grep -cE "^$time $1" "$work/followed")" = "$2" ]; }
+ok "--follow: the state and its reason" wait_for 10 followed "connecting: no answer yet from $server_address:$server_port/udp" 1
+ok "--follow: the qube" followed ".*, $qube_address: attached" 1
+sleep 3
+ok "--follow: no line for seconds that pass" followed "connecting: no answer yet from $server_address:$server_port/udp" 1
+server_start none
+ok "--follow: connected" wait_for 20 followed "connected to $server_address:$server_port/udp, address 10\.8\.0\.2/24" 1
+is "--quiet: connected" 0 code "${status[@]}" --quiet
+is "--quiet: not a word either" 0 wc -c <"$work/printed"
+objects() { [ "$(grep -cE '^\{.*"state": "connected".*\}$' "$work/objects")" = 1 ]; }
+ok "--follow --json: an object" wait_for 10 objects
+gateway_stop
+ok "--follow: the gateway is gone" wait_for 10 followed 'no gateway answers at' 1
+is "--quiet: no gateway" 1 code "${status[@]}" --quiet
+is "--quiet: no word of that" 0 wc -c <"$work/printed"
+gateway_start client.ovpn
+ok "--follow: it is back" wait_for 20 followed "connected to $server_address:$server_port/udp, address 10\.8\.0\.2/24" 2
+is "one of the two ways" 2 code "${status[@]}" --watch --follow
 finish

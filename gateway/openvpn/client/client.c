@@ -541,6 +541,9 @@ void client_status(const struct client *c, struct client_status *out)
         .cipher = up ? c->session.data.cipher : NULL,
         .tls = c->tls_text[0] ? c->tls_text : NULL,
         .crypto_library = sender ? data_channel_library(sender) : NULL,
+        .server_name = c->server_name[0] ? c->server_name : NULL,
+        .last_received =
+            up ? c->session.keepalive.last_received : INSTANT_NEVER,
         .last_error = c->last_error[0] ? c->last_error : NULL,
         .certificate = c->certificate[0] ? c->certificate : NULL,
         .wants_username = wanted & CREDENTIALS_USERNAME,

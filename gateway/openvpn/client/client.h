@@ -142,6 +142,8 @@ struct client_status {
     const char *cipher;                 /* "AES-256-GCM", or NULL */
     const char *tls; /* "TLSv1.3 TLS1-3-AES-256-GCM-SHA384", or NULL */
     const char *crypto_library;
+    const char *server_name;             /* in its certificate, or NULL */
+    struct instant last_received;        /* anything authentic, while UP */
     const char *last_error;              /* why it is not up, or NULL */
     const char *certificate;             /* of ours: not valid now; or NULL */
     bool wants_username, wants_password; /* in answer to ASK */

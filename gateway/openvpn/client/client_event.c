@@ -115,11 +115,10 @@ static void open_push(struct client *c)
 static void await_push(struct client *c)
 {
     const struct tls_session *tls = &c->session.primary->control.tls;
-    char quoted[LOG_QUOTE_SIZE];
     c->negotiations++;
+    log_quote(c->server_name, bytes_of_text(tls->verify.common_name));
     tls_session_describe(tls, c->tls_text, sizeof c->tls_text);
-    log_info("tunnel: %s is \"%s\", %s", c->remote->host,
-             log_quote(quoted, bytes_of_text(tls->verify.common_name)),
+    log_info("tunnel: %s is \"%s\", %s", c->remote->host, c->server_name,
              c->tls_text);
     open_push(c);
     client_state_become(c, CLIENT_AWAIT_PUSH_REPLY,

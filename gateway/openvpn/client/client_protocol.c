@@ -262,6 +262,8 @@ static void status(const struct protocol *p, struct protocol_status *out)
         .next_try = s.next_try,
         .wanted_try = s.wanted_try,
         .asked_try = s.asked_try,
+        .server_name = s.server_name,
+        .last_received = s.last_received,
         .last_error = s.last_error,
         .warning = s.certificate,
         .wants_username = s.wants_username,

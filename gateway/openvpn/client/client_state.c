@@ -140,7 +140,7 @@ void client_state_disconnect(struct client *c)
     c->tell_down = c->up_told;
     c->tell_connect = false;
     c->tell_disconnect = c->uplink_open;
-    c->tls_text[0] = 0;
+    c->tls_text[0] = c->server_name[0] = 0;
 }
 
 static void remember_error(struct client *c, const char *format,

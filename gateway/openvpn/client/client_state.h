@@ -6,6 +6,7 @@
 #ifndef OPENVPN_CLIENT_CLIENT_STATE_H
 #define OPENVPN_CLIENT_CLIENT_STATE_H
 
+#include "gateway/base/log.h"
 #include "gateway/openvpn/client/client.h"
 #include "gateway/openvpn/client/credentials.h"
 #include "gateway/openvpn/config/remote_list.h"
@@ -77,6 +78,7 @@ struct client {
     uint64_t negotiations, reconnects, answers;
     char last_error[CLIENT_ERROR_SIZE];
     char tls_text[CLIENT_TLS_TEXT_SIZE];
+    char server_name[LOG_QUOTE_SIZE]; /* quoted; "" if there is none */
     char certificate[CERTIFICATE_DATES_TEXT_SIZE]; /* what is wrong with ours */
     struct client_parting parting[CLIENT_PARTING_MAX];
     struct tls_context tls;

@@ -964,7 +964,7 @@ static void a_stopping_server_says_goodbye(void **state)
     server_club_run(c, duration_milliseconds(200));
     assert_true(server_is_empty(c->server));
     assert_false(m->up);
-    assert_non_null(strstr(m->text, "restart"));
+    assert_non_null(strstr(m->text, "asks for a new connection"));
 }
 
 static void a_client_that_stops_is_forgotten_at_once(void **state)
