@@ -35,7 +35,7 @@ endif
 SOURCES_AT := .
 
 # Asserts stay on in every build: NDEBUG is never defined. No __DATE__, no build path in the output.
-COMPILE = $(CC) -std=c17 -D_GNU_SOURCE -I. $(DEPENDENCY_CFLAGS) $(WARNINGS) $(WERROR) $(HARDENING) -fno-strict-aliasing \
+COMPILE = $(CC) -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) $(HARDENING) -fno-strict-aliasing \
     -fPIE -ffile-prefix-map=$(CURDIR)=$(SOURCES_AT) $(CFLAGS) $(CPPFLAGS)
 LINK = $(CC) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
 
@@ -48,6 +48,9 @@ ifndef MBEDTLS_LIBS
 MBEDTLS_CFLAGS := $(shell pkg-config --cflags 'mbedtls >= 3.6' 2>/dev/null)
 MBEDTLS_LIBS := $(shell pkg-config --libs 'mbedtls >= 3.6' mbedx509 mbedcrypto 2>/dev/null)
 endif
+OPENSSL_LIBS := -lssl -lcrypto
+# The TLS library: TLS=mbedtls, or TLS=openssl.
+TLS_LIBS = $(if $(filter openssl,$(TLS)),$(OPENSSL_LIBS),$(MBEDTLS_LIBS))
 IPSECMB_LIBS := -lIPSec_MB
 LZO_LIBS := -llzo2
 LZ4_LIBS := -llz4
@@ -65,7 +68,6 @@ XENSTORE_LIBS := -lxenstore
 XENVCHAN_LIBS := -lxenvchan
 XEN_LIBS := -lxengnttab -lxenevtchn -lxenstore
 CMOCKA_LIBS := -lcmocka
-DEPENDENCY_CFLAGS = $(MBEDTLS_CFLAGS)
 
 # --- Archives ---------------------------------------------------------------------------------------------------------
 
@@ -124,7 +126,7 @@ system_PARTS := $(gateway_PARTS)
 xen_PARTS := $(gateway/link/xen_PARTS)
 
 # The libraries an archive needs when something is linked with it.
-gateway/crypto_LIBS = $(MBEDTLS_LIBS) $(IPSECMB_LIBS)
+gateway/crypto_LIBS = $(TLS_LIBS) $(IPSECMB_LIBS)
 gateway/crypto/noise_LIBS = $(SODIUM_LIBS) $(B2_LIBS)
 gateway/openvpn/data_LIBS = $(LZO_LIBS) $(LZ4_LIBS)
 gateway/link/xen_LIBS = $(XEN_LIBS)
@@ -164,15 +166,17 @@ same = @mkdir -p $(@D); echo '$(subst ','\'',$(1))' | cmp -s - $@ || echo '$(sub
 $(BUILD)/%.list: always
 	$(call same,$($*_OBJECTS))
 $(BUILD)/flags: always
-	$(call same,$(COMPILE) $(LINK))
+	$(call same,$(COMPILE) $(MBEDTLS_CFLAGS) $(TLS) $(LINK))
 
+$(BUILD)/gateway/crypto/mbedtls/%.o: private CPPFLAGS += $(MBEDTLS_CFLAGS)
+$(BUILD)/tests/%.o: private CPPFLAGS += -DTLS_LIBRARY='"$(TLS)"'
 $(BUILD)/%.o: %.c $(BUILD)/flags | libraries-present
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 libraries-present:
-	@test -n '$(MBEDTLS_LIBS)' || { echo "Libraries are missing: run 'make deps' first." >&2; exit 1; }
+	@test -n '$(TLS_LIBS)' || { echo "Libraries are missing: run 'make deps' first." >&2; exit 1; }
 
 # --- The program ------------------------------------------------------------------------------------------------------
 
@@ -306,6 +310,10 @@ test-asan: deps ## unit tests and simulator under the address and undefined-beha
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan WERROR= HARDENING= \
 	    CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE)' test-unit
 
+test-openssl: deps ## unit tests and simulator with OpenSSL as the TLS library
+	@rpm/deps openssl
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/openssl TLS=openssl test-unit
+
 # What two threads share in it, two domains share outside.
 test-tsan: deps ## the shared rings under the thread sanitizer
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan WERROR= HARDENING= \
@@ -397,7 +405,8 @@ help: ## this list
 
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb rpm tests)) /dev/null -type f -name '*.d')
 
-.PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-systemd run-test-systemd test-asan test-tsan \
+.PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-systemd run-test-systemd \
+    test-asan test-openssl test-tsan \
     run-test-tsan fuzz run-fuzz lint lint-reproducible format demo run-demo bench run-bench bench-server \
     run-bench-server bench-xen run-bench-xen install rpm srpm deb nano run-nano template-rpm test-nano run-test-nano \
     nano-reproducible deps clean help always

@@ -1,9 +1,9 @@
 /*
  * Certificates of files, as OpenSSL would take them: PEM blocks one after
  * another, or one in DER. Policies restrict nothing where nobody asks for one,
- * so they are passed over, as OpenSSL does by default; another critical
- * extension that the library does not know makes a certificate unreadable, and
- * the reason names it.
+ * so they are passed over, as OpenSSL does by default. Another critical
+ * extension that the library does not know makes a certificate unreadable or
+ * untrusted.
  */
 #ifndef CRYPTO_CERTIFICATES_H
 #define CRYPTO_CERTIFICATES_H
@@ -34,12 +34,13 @@ size_t certificates_count(const struct certificates *c);
 MUST_USE bool certificates_at(const struct certificates *c, size_t index,
                               struct certificate *out);
 
-/* A chain is verified as a handshake would; for what has no handshake. False
- * if it is refused. `revoked` may be NULL. */
+/* A server's chain is verified as a handshake would; for what has no handshake.
+ * False if it is refused. `revoked` may be NULL; `now` is s since 1970. */
 MUST_USE bool certificates_verify(const struct certificates *chain,
                                   const struct certificates *authorities,
                                   const struct revocations *revoked,
                                   enum certificate_strength strength,
-                                  const struct certificate_judge *judge);
+                                  const struct certificate_judge *judge,
+                                  int64_t now);
 
 #endif

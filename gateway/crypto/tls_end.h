@@ -53,4 +53,8 @@ MUST_USE bool tls_end_set_groups(struct tls_end *e, const uint16_t *groups);
  * ("TLS-AES-256-GCM-SHA384"). 0 if the library lacks it. */
 uint16_t tls_end_suite_number(const char *name);
 
+/* In brackets, what an end that finds nothing in common with us may have and
+ * this library lacks; "" for nothing of note. */
+const char *tls_end_lack(void);
+
 #endif

@@ -164,3 +164,9 @@ uint16_t tls_end_suite_number(const char *name)
                ? (uint16_t)mbedtls_ssl_get_ciphersuite_id(theirs)
                : 0;
 }
+
+const char *tls_end_lack(void)
+{
+    return " (its certificate may have a kind of key that this program's TLS "
+           "library lacks, as Ed25519)";
+}

@@ -69,6 +69,8 @@ void tls_session_clear(struct tls_session *t)
 
 /* Why it failed. */
 
+enum { HANDSHAKE_FAILURE = 40 };
+
 static const struct {
     uint8_t number; /* RFC 8446 6 */
     const char *text;
@@ -76,10 +78,7 @@ static const struct {
     {0, "closed"},
     {10, "unexpected message"},
     {20, "bad record"},
-    {40,
-     "handshake failure: nothing in common (its certificate may have a kind "
-     "of key that this program's TLS library lacks, as Ed25519), or our "
-     "certificate is refused"},
+    {HANDSHAKE_FAILURE, "handshake failure: nothing in common"},
     {42, "our certificate is bad"},
     {43, "our certificate is of an unsupported kind"},
     {44, "our certificate is revoked"},
@@ -129,6 +128,11 @@ static void explain(struct tls_session *t, const struct tls_failure *f)
     if (f->fault == TLS_FAULT_LIMIT)
         snprintf(out, size, "the %s %s the TLS library of this program", peer,
                  f->text);
+    else if (f->fault == TLS_FAULT_ALERT && f->alert == HANDSHAKE_FAILURE)
+        snprintf(out, size,
+                 "the %s ended TLS: %s%s, or our certificate is refused "
+                 "(alert %u)",
+                 peer, alert_text(f->alert), tls_end_lack(), f->alert);
     else if (f->fault == TLS_FAULT_ALERT)
         snprintf(out, size, "the %s ended TLS: %s (alert %u)", peer,
                  alert_text(f->alert), f->alert);

@@ -58,8 +58,8 @@ static bool passes(struct trial *t)
     struct revocations *revoked = read_list(t->revoked);
     peer_verify_init(&t->result, &t->rules, revoked, t->time);
     struct certificate_judge judge = peer_verify_judge(&t->result);
-    bool good =
-        certificates_verify(chain, authorities, revoked, t->strength, &judge);
+    bool good = certificates_verify(chain, authorities, revoked, t->strength,
+                                    &judge, t->time);
     certificates_free(authorities);
     certificates_free(chain);
     revocations_free(revoked);

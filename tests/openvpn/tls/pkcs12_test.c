@@ -1,5 +1,6 @@
 #include "gateway/crypto/pkcs12.h"
 
+#include "tests/library.h"
 #include "tests/unit.h"
 
 #include <stdio.h>
@@ -103,11 +104,19 @@ static void a_wrong_password_is_told_from_damage(void **state)
 static void outdated_encryption_is_refused_with_advice(void **state)
 {
     (void)state;
-    static const char *const names[] = {"legacy_rc2", "legacy_3des"};
+    /* OpenSSL still has 3DES without its legacy provider. */
+    const struct {
+        const char *name;
+        enum pkcs12_result result;
+    } cases[] = {
+        {"legacy_rc2", PKCS12_LEGACY},
+        {"legacy_3des", library_is("openssl") ? PKCS12_OK : PKCS12_LEGACY},
+    };
     for (size_t i = 0; i < 2; i++) {
         struct file f;
-        assert_int_equal(pkcs12_inspect(load(&f, names[i])), PKCS12_LEGACY);
-        assert_int_equal(result_of(names[i], "test"), PKCS12_LEGACY);
+        struct bytes der = load(&f, cases[i].name);
+        assert_int_equal(pkcs12_inspect(der), cases[i].result);
+        assert_int_equal(result_of(cases[i].name, "test"), cases[i].result);
     }
     assert_non_null(
         strstr(pkcs12_text(PKCS12_LEGACY), "openssl pkcs12 -legacy"));
