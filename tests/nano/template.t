@@ -114,7 +114,7 @@ package_signed() {
         ! cmp -s "$mine" "$work/damaged" && ! verified "$work/mine.signed/vpn-gateway.key" "$work/damaged"
 }
 
-# As README has it.
+# As its README has it.
 kernels_verified() { # KEY FILE: whose signature is beside it
     gpg --dearmor <"$1" >"$work/keyring" && gpgv --keyring "$work/keyring" "$2.asc" "$2"
 }
@@ -149,7 +149,7 @@ instructions() {
     local version
     version=$(sed -n 's/^Version: *//p' rpm/qubes-vpn-gateway.spec)
     is "vpn-gateway-$version" "$(sed -n "s/.*set kernel = '\(.*\)'.*/\1/p" rpm/template/sys-vpn.sls)" &&
-        grep -F -- "--prop kernel=vpn-gateway-$version " README.md
+        grep -F -- "--prop kernel=vpn-gateway-$version " rpm/template/README.md
 }
 
 # Every file of the image, and nothing else, has its package, version, sources and licence.
@@ -191,7 +191,7 @@ ok "template.conf is understood whole" configuration
 ok "no menus" menus
 ok "the disk has kernel, image and GRUB's configuration" disk
 ok "the kernel directory" directory
-ok "the state of salt, and README's commands, are of this version" instructions
+ok "the state of salt, and the README's commands, are of this version" instructions
 ok "everything inside has its package, version, sources and licence" contents
 ok "the program loads libxenvchan in there" vchan_loaded
 ok "rpmlint is silent" lint
