@@ -154,7 +154,7 @@ static bool will_be_read(const struct conversation *s, enum mirror_scope scope,
     return false;
 }
 
-/* What is read of such a path now is older than what the mirror has. */
+/* A value of such a path that is read now is older than the mirror's. */
 static bool will_be_written(const struct conversation *s, const char *path)
 {
     for (const struct conversation_work *w = s->first; w; w = w->next) {

@@ -58,7 +58,7 @@ void conversation_clear(struct conversation *s);
 void conversation_receive(struct conversation *s, struct instant now,
                           struct bytes stream);
 
-/* What has to be sent, borrowed until the next call. */
+/* The bytes that have to be sent, borrowed until the next call. */
 struct bytes conversation_output(const struct conversation *s);
 void conversation_sent(struct conversation *s, size_t size);
 

@@ -1,6 +1,6 @@
 /*
- * What dom0 writes into the QubesDB of a qube that gives others their
- * network, and the typed reading of it. A value that is not what it should be
+ * The keys that dom0 writes into the QubesDB of a qube that gives others their
+ * network, and their typed reading. A value that is not what it should be
  * counts as absent, and the log names it.
  *
  *   /name /type /qubes-vm-type              who we are
@@ -69,8 +69,8 @@ bool keys_is_own(const char *path);
  * as well. While it has not said whose they are, each may be. */
 bool keys_is_connected(const struct store *s, const struct address *visible);
 
-/* What the qube with the address `real` sees instead; unset where it sees the
- * real one. */
+/* The addresses that the qube with the address `real` sees instead; unset where
+ * it sees the real ones. */
 struct keys_mapped {
     struct address visible_ip;
     struct address visible_gateway;

@@ -1,6 +1,6 @@
 /*
- * What we know of the database, and the telling of it: each change of a key
- * once, and the rules of a source only as a whole.
+ * Our copy of the database. It tells each change of a key once, and the rules
+ * of a source only as a whole.
  *
  * The caller says when a tree is complete, which is what the protocol is
  * about; the mirror remembers which sources have been told to have rules, so

@@ -22,8 +22,8 @@ struct qubesdb;
 
 enum { QUBESDB_READ = 1, QUBESDB_WRITE = 2 };
 
-/* What the client tells its owner, from inside qubesdb_ready() and
- * qubesdb_expire() only; none of these may close it. */
+/* The client calls these from inside qubesdb_ready() and qubesdb_expire() only;
+ * none of them may close it. */
 struct qubesdb_owner {
     void *context;
     /* Call qubesdb_ready() for these events of this descriptor, and for no
@@ -56,7 +56,7 @@ struct instant qubesdb_deadline(const struct qubesdb *q);
 /* Everything was read and contact stands. */
 bool qubesdb_in_contact(const struct qubesdb *q);
 
-/* What is known, for keys.h; empty before the first synced(). */
+/* The database as known, for keys.h; empty before the first synced(). */
 const struct store *qubesdb_store(const struct qubesdb *q);
 
 /* The rules of this source were put in force: counts up what dom0 and tools

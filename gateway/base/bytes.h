@@ -221,7 +221,7 @@ static inline MUST_USE bool writer_ok(const struct writer *w)
     return !w->failed;
 }
 
-/* What was written so far, borrowed from the writer's memory. */
+/* The bytes written so far, borrowed from the writer's memory. */
 static inline struct bytes writer_bytes(const struct writer *w)
 {
     return (struct bytes){w->start, w->size};

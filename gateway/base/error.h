@@ -1,6 +1,6 @@
 /*
- * What an operation of ours can fail with, where the caller tells the cases
- * apart. errno becomes one of these where the system call is made and
+ * The ways in which an operation of ours can fail, where the caller tells the
+ * cases apart. errno becomes one of these where the system call is made and
  * nowhere else; the detail is logged there.
  */
 #ifndef BASE_ERROR_H

@@ -113,8 +113,8 @@ static void to_standard_error(enum log_level level, const char *line)
         fprintf(stderr, "%s\n", line);
 }
 
-/* Whoever forgot log_quote() has still not let a peer write a line of its own,
- * or to the terminal. */
+/* If a caller forgot log_quote(), a peer's text still cannot write a line of
+ * its own, or to the terminal. */
 static void keep_to_one_line(char *line)
 {
     for (char *c = line; *c; c++) {

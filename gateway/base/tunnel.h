@@ -1,6 +1,6 @@
 /*
- * What the server granted: all that router and firewall need to know
- * of an established tunnel. Plain data, copied by value.
+ * The tunnel as the server granted it: all that router and firewall need to
+ * know of it. Plain data, copied by value.
  */
 #ifndef BASE_TUNNEL_H
 #define BASE_TUNNEL_H

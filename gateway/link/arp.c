@@ -34,9 +34,9 @@ static bool is_unspecified(const struct address *a)
 bool arp_answer(const struct arp_packet *request, const struct address *own,
                 uint8_t frame[ARP_FRAME_SIZE])
 {
-    /* Who has no address yet asks whether one is free (RFC 5227), and may see
-     * another as its own than `own`; the sender's is an announcement. A group
-     * MAC nobody can be answered at. */
+    /* A qube without an address asks whether one is free (RFC 5227), and may
+     * see another as its own than `own`; a question for the sender's own
+     * address is an announcement. Nobody can be answered at a group MAC. */
     if (request->operation != ARP_REQUEST || is_unspecified(&request->sender) ||
         address_equal(&request->target, own) ||
         address_equal(&request->target, &request->sender) ||

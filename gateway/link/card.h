@@ -30,14 +30,15 @@ struct card {
 void card_init(struct card *card, const char *name, const struct address *ipv4,
                const struct address *ipv6, const uint8_t mac[6]);
 
-/* Of `size` bytes, virtio's header first, that lie CARD_HEADERS_SIZE in front
- * of packet->data, it makes the packet (FRAME_PACKET), or says what else they
- * are: for FRAME_QUESTION out->answer is to be sent, for FRAME_DROPPED
+/* Reads `size` bytes, virtio's header first, that lie CARD_HEADERS_SIZE in
+ * front of packet->data: it makes the packet (FRAME_PACKET), or says what else
+ * they are. For FRAME_QUESTION out->answer is to be sent, for FRAME_DROPPED
  * out->drop is why. */
 enum frame_kind card_take(struct card *card, size_t size, struct packet *packet,
                           struct frame *out);
 
-/* What goes in front of the packet; DROP_NONE, or why it cannot be sent. */
+/* Writes the headers in front of the packet; DROP_NONE, or why it cannot be
+ * sent. */
 enum drop card_headers(const struct card *card, const struct packet *packet,
                        uint8_t headers[CARD_HEADERS_SIZE]);
 

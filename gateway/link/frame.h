@@ -1,7 +1,7 @@
 /*
- * What an Ethernet frame from a qube is to its link: an IP packet for the
- * link's owner, a question about addresses that the link answers itself, or
- * nothing. Shared by the links that carry Ethernet.
+ * Tells what an Ethernet frame from a qube is: an IP packet for the link's
+ * owner, a question about addresses that the link answers itself, or nothing.
+ * Shared by the links that carry Ethernet.
  */
 #ifndef LINK_FRAME_H
 #define LINK_FRAME_H

@@ -46,7 +46,7 @@ static struct queued_frame read_header(const struct frame_queue *queue,
     return frame;
 }
 
-/* Where `space` bytes in one piece go, or `capacity` when nowhere. */
+/* The place for `space` bytes in one piece, or `capacity` if there is none. */
 static uint32_t find_room(const struct frame_queue *queue, uint32_t space)
 {
     bool behind = queue->count == 0 || queue->end > queue->first;

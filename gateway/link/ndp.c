@@ -20,8 +20,8 @@ bool ndp_is(struct bytes packet)
            p[IPV6_HEADER_SIZE] <= NDP_REDIRECT;
 }
 
-/* Of the pseudo-header and the message; 0xffff when the checksum in it is
- * right. */
+/* The checksum of the pseudo-header and the message; 0xffff when the one in it
+ * is right. */
 static uint16_t icmp_sum(const uint8_t addresses[32], struct bytes message)
 {
     uint64_t sum = ICMPV6 + message.size;

@@ -1,8 +1,8 @@
 /*
- * What a qube says about checksum and segmentation offload, made a packet's
- * own only where the packet's headers say the same. Shared by the links,
- * whose wires put it differently: virtio's header (vnet_header), Xen's flags
- * and extra-info slots (netback).
+ * Takes over what a qube says about checksum and segmentation offload, but only
+ * where the packet's headers say the same. Shared by the links, whose wires put
+ * it differently: virtio's header (vnet_header), Xen's flags and extra-info
+ * slots (netback).
  */
 #ifndef LINK_OFFLOAD_H
 #define LINK_OFFLOAD_H
@@ -17,7 +17,7 @@ enum offload_gso {
     OFFLOAD_GSO_UDP,
 };
 
-/* Where TCP or UDP is in an IP packet. */
+/* The place of TCP or UDP in an IP packet. */
 struct offload_transport {
     uint8_t version;
     uint8_t protocol;

@@ -54,7 +54,7 @@ static void stop(struct pcap *p, const char *why)
     p->used = 0;
 }
 
-/* What the file does not take yet stays in the buffer. */
+/* Bytes that the file does not take yet stay in the buffer. */
 static void flush(struct pcap *p)
 {
     uint32_t done = 0;

@@ -44,7 +44,7 @@ static struct tun *tun_of(struct link *link)
 
 /* --- Packets ------------------------------------------------------------- */
 
-/* Of `size` bytes, the virtio header first. */
+/* Takes `size` bytes, the virtio header first. */
 static bool take_packet(struct tun *tun, size_t size, struct packet *packet)
 {
     const uint8_t *start = packet->data - VNET_HEADER_SIZE;

@@ -22,8 +22,8 @@ struct tun_options {
     size_t route_count;
 };
 
-/* Of `owner` only received() is called. NULL and *error on failure; the log
- * says what. */
+/* Calls only received() of `owner`. NULL and *error on failure; the log says
+ * what. */
 struct link *tun_open(const struct tun_options *options, struct loop *loop,
                       const struct link_owner *owner, enum error *error);
 

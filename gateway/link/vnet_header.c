@@ -64,7 +64,7 @@ bool vnet_header_read(const uint8_t header[VNET_HEADER_SIZE], uint16_t between,
         .checksum_offset = load_little_u16(header + 8),
     };
     if (!(f.flags & FLAG_NEEDS_CHECKSUM)) {
-        /* What is to be cut has its checksum still to be filled. */
+        /* A packet that is to be cut has its checksum still to be filled. */
         if (f.gso_type != 0)
             return false;
         packet->gso = PACKET_GSO_NONE;

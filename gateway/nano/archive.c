@@ -278,7 +278,7 @@ enum archive_result archive_next(struct archive *a, struct archive_member *out)
         *out = (struct archive_member){.name = ""};
         result = take_block(a, out);
     } while (result == ARCHIVE_MEMBER && !out->name[0]);
-    /* What follows the end is the volume's former content. */
+    /* The bytes behind the end are the volume's former content. */
     if (result != ARCHIVE_MEMBER)
         a->rest = (struct reader){.failed = true};
     return result;

@@ -26,7 +26,7 @@ enum {
         ARCHIVE_CONTENT_MAX + ARCHIVE_MEMBERS_MAX * 2 * ARCHIVE_BLOCK,
 };
 
-/* What a volume holds, by its first block. */
+/* The content of a volume, by its first block. */
 enum archive_kind {
     ARCHIVE_NOTHING, /* zeroes: as dom0 makes it */
     ARCHIVE_UNKNOWN, /* no tar archive */

@@ -130,7 +130,7 @@ static void on_uplink(void *context, struct instant now, struct bytes line)
     give_way_out(i);
 }
 
-/* Which one it was is of no interest: the card is looked at. */
+/* It does not matter which one it was: the card is looked at. */
 static void on_cards(void *context, struct instant now, unsigned events)
 {
     struct init *i = context;

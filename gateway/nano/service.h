@@ -15,7 +15,7 @@
 struct service_owner {
     void *context;
     void (*ready)(void *context, struct instant now);
-    /* What stood in a line X_UPLINK=... */
+    /* The value of a line X_UPLINK=... */
     void (*uplink)(void *context, struct instant now, struct bytes line);
     /* After service_stop(): it is gone. */
     void (*stopped)(void *context);

@@ -20,7 +20,7 @@ static const uint8_t gateway_mac[] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 /* --- The line ------------------------------------------------------------ */
 
-/* What can be an address of a card or of another machine. */
+/* True for an address that a card or another machine can have. */
 static bool parse_address(struct bytes *rest, struct address *out)
 {
     struct bytes word;

@@ -1,5 +1,5 @@
-/* What is wrong with a command line, for a person: which word, and the
- * nearest that there is. */
+/* Says to a person what is wrong with a command line: which word, and the
+ * nearest one that exists. */
 #ifndef PROCESS_ARGUMENTS_H
 #define PROCESS_ARGUMENTS_H
 
@@ -13,12 +13,12 @@ void arguments_begin(void);
 int arguments_next(int argc, char **argv, const struct option *known,
                    bool verbose);
 
-/* Of the last arguments_next(), whose answer is `option`. Valid until the next
- * call. */
+/* The text about the last arguments_next(), whose answer is `option`. Valid
+ * until the next call. */
 const char *arguments_problem(char **argv, int option,
                               const struct option *known);
 
-/* Of an argument that is one too many. Valid like the other. */
+/* The text about an argument that is one too many. Valid like the other. */
 const char *arguments_surplus(const char *argument);
 
 /* Prints the problem, and which help there is; 2, the exit code. */

@@ -35,7 +35,7 @@ struct desktop_notice {
 /* `path` is a socket's, or NULL: nobody. */
 void desktop_notice_open(struct desktop_notice *a, struct loop *loop,
                          const char *path);
-/* What was connected is stopped then. */
+/* A connected VPN counts as stopped then. */
 void desktop_notice_close(struct desktop_notice *a);
 
 void desktop_notice_state(struct desktop_notice *a, struct instant now,

@@ -1,7 +1,7 @@
 /*
- * What the process gives up between opening and serving, so that whoever
- * takes it over has little: new privileges, capabilities, system calls that
- * it does not need (sandbox_calls.h), files that it does not need
+ * The rights that the process gives up between opening and serving, so that an
+ * attacker who takes it over has little: new privileges, capabilities, system
+ * calls that it does not need (sandbox_calls.h), files that it does not need
  * (sandbox_files.h), core files, and ptrace of others into it.
  *
  *   sandbox_guard_secrets     before the first secret is read
@@ -27,7 +27,7 @@ struct sandbox_options {
     const char *const *replace; /* files may be made and go; NULL: nowhere */
 };
 
-/* What holds. */
+/* The restrictions in force. */
 struct sandbox {
     bool calls;  /* the list of system calls */
     bool files;  /* the list of files; not every kernel can */

@@ -19,7 +19,7 @@ enum {
     SOCKET_TYPE_MASK = 0xf, /* linux/net.h; above are flags */
 };
 
-/* What opening may do; O_TMPFILE has the bit of O_DIRECTORY, too. */
+/* The flags allowed when opening; O_TMPFILE has the bit of O_DIRECTORY, too. */
 #define OPEN_KIND (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 
 enum { CONDITIONS_MAX = 2 };

@@ -1,7 +1,7 @@
 /*
- * Which system calls the process may make from now on, in all its threads:
- * those of one table. Another one ends the process at once (SIGSYS), which
- * the service manager sees and the kernel logs.
+ * Limits the system calls of the process, in all its threads, to those of one
+ * table. Another one ends the process at once (SIGSYS), which the service
+ * manager sees and the kernel logs.
  */
 #ifndef PROCESS_SANDBOX_CALLS_H
 #define PROCESS_SANDBOX_CALLS_H

@@ -45,8 +45,8 @@ static const struct {
     const char *path;
     uint64_t access;
 } own[] = {
-    /* Which resolvers there are. Directories, because the files are replaced
-     * and not rewritten; the last two are where resolv.conf may point. */
+    /* The resolver's configuration. Directories, because the files are replaced
+     * and not rewritten; resolv.conf may point into the last two. */
     {"/etc", ACCESS_READ},
     {"/run/systemd/resolve", ACCESS_READ},
     {"/run/NetworkManager", ACCESS_READ},

@@ -1,6 +1,6 @@
 /*
- * What a user asked for on the command line of `vpn-gateway run`, as one
- * plain struct. Strings borrow from argv.
+ * The command line of `vpn-gateway run` as one plain struct. Strings borrow
+ * from argv.
  */
 #ifndef PROCESS_SETTINGS_H
 #define PROCESS_SETTINGS_H
@@ -49,7 +49,7 @@ MUST_USE bool settings_parse(int argc, char **argv, struct settings *out,
 /* Something of it is reached over a vchan. */
 bool settings_name_vchan(const struct settings *s);
 
-/* Where Xen's grant device is, "xen" is the default. */
+/* On a machine with Xen's grant device "xen" is the default. */
 #define SETTINGS_XEN_DEVICE "/dev/xen/gntdev"
 
 /* "tap:IFNAME,ip=A[,ip6=A][,gw=A][,mac=M]", "vchan:DOMID:PATH,ip=A..." or

@@ -1,4 +1,4 @@
-/* What a person looks at, where that is a terminal. */
+/* Output for a person at a terminal. */
 #ifndef PROCESS_TERMINAL_H
 #define PROCESS_TERMINAL_H
 

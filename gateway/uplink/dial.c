@@ -13,7 +13,7 @@
 
 enum {
     RECEIVE_SIZE = 2048,
-    /* What the kernel takes beyond what it has on the way. More would wait
+    /* The kernel takes this much beyond what it has on the way. More would wait
      * there, where nobody can decide what to drop. */
     UNSENT_MOST = 128 * 1024,
 };

@@ -1,6 +1,6 @@
 /*
- * What a proxy is asked for, and the talk with it as far as all kinds are
- * alike. No socket here: bytes in, bytes out.
+ * The request to a proxy, and the talk with it as far as all kinds are alike.
+ * No socket here: bytes in, bytes out.
  */
 #ifndef UPLINK_PROXY_H
 #define UPLINK_PROXY_H

@@ -43,7 +43,8 @@ static void write_server(struct writer *w, const struct proxy *proxy)
     write_u16(w, proxy->port);
 }
 
-/* Where datagrams will come from is not known before we hear where they go. */
+/* We do not know where datagrams will come from before we hear where they go.
+ * */
 static void write_unknown(struct writer *w)
 {
     write_u8(w, TYPE_IPV4);

@@ -56,12 +56,12 @@ void proxy_socks_init(struct proxy_socks *p, const struct proxy *proxy,
 /* How much of it was the proxy's: after DONE the rest is the server's. */
 size_t proxy_socks_receive(struct proxy_socks *p, struct bytes in);
 
-/* What stands in front of a datagram to the server; 0 if its name is too
+/* Writes the header of a datagram to the server; 0 if the server's name is too
  * long. */
 size_t proxy_socks_header(const struct proxy *proxy,
                           uint8_t out[PROXY_SOCKS_HEADER_MAX]);
-/* What stands in front of one from it: *payload behind that, and *source,
- * whose address has family NONE if it is a name. */
+/* Reads the header of a datagram from the server: *payload is what follows it,
+ * and *source has family NONE if it is a name. */
 MUST_USE bool proxy_socks_parse(struct bytes datagram, struct endpoint *source,
                                 struct bytes *payload);
 

@@ -41,8 +41,8 @@ void resolver_ask(struct resolver *r, struct instant now, const char *host,
 void resolver_cancel(struct resolver *r);
 
 enum { RESOLVER_WAITING_SIZE = 512 };
-/* What is being looked up where, and for how long: for a person. False if
- * nothing is. */
+/* Tells a person which name is being looked up, where and for how long. False
+ * if none is. */
 bool resolver_waiting(const struct resolver *r, struct instant now,
                       char out[RESOLVER_WAITING_SIZE]);
 

@@ -1,6 +1,6 @@
 /*
- * What the kernel's messages (NETLINK_ROUTE) say about the way to the server,
- * and when it is to be looked up again. No socket and no clock:
+ * Reads the kernel's messages (NETLINK_ROUTE) about the route to the server,
+ * and says when to ask for it again. No socket and no clock:
  *
  *   news -> route_news_take, route_news_came
  *   at route_news_deadline() -> the kernel is asked -> route_news_answer

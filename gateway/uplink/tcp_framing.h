@@ -41,7 +41,7 @@ MUST_USE bool tcp_framing_input_init(struct tcp_framing_input *in,
                                      size_t capacity);
 void tcp_framing_input_clear(struct tcp_framing_input *in);
 
-/* Where to receive to, and how much: never nothing. Ends all views. */
+/* The memory to receive into, never empty. Ends all views. */
 uint8_t *tcp_framing_space(struct tcp_framing_input *in, size_t *size);
 void tcp_framing_received(struct tcp_framing_input *in, size_t size);
 
@@ -65,8 +65,8 @@ struct tcp_framing_parts {
 void tcp_framing_gather(struct burst *burst, struct drop_counters *drops,
                         struct tcp_framing_parts *out);
 
-/* What waits for the kernel. Packets of qubes may fill it up to `limit`; what
- * is above is for control packets and for the end of a begun one. */
+/* Bytes that wait for the kernel. Packets of qubes may fill it up to `limit`;
+ * the room above is for control packets and for the end of a begun one. */
 struct tcp_framing_queue {
     uint8_t *memory; /* owned */
     size_t capacity, limit;
@@ -81,9 +81,9 @@ MUST_USE bool tcp_framing_queue_init(struct tcp_framing_queue *q,
                                      size_t capacity, size_t limit);
 void tcp_framing_queue_clear(struct tcp_framing_queue *q);
 
-/* Of the burst as it was gathered the first `sent` bytes are gone (0 unless
- * the queue was empty). Takes the rest; whole datagrams for which there is no
- * room get DROP_UPLINK_BUSY. */
+/* The first `sent` bytes of the gathered burst are gone (0 unless the queue was
+ * empty). Takes the rest; whole datagrams for which there is no room get
+ * DROP_UPLINK_BUSY. */
 void tcp_framing_keep(struct tcp_framing_queue *q, struct burst *burst,
                       size_t sent, struct drop_counters *drops);
 struct bytes tcp_framing_queued(const struct tcp_framing_queue *q);

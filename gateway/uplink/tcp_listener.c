@@ -196,8 +196,8 @@ static void drop_all(struct tcp_listener *l, struct burst *burst,
     }
 }
 
-/* Of what was begun the rest must be kept: without memory for it there is no
- * connection any more. */
+/* The rest of a begun packet must be kept: without memory for it the connection
+ * is lost. */
 static void keep(struct connection *c, struct burst *burst, size_t sent)
 {
     struct tcp_listener *l = c->listener;
@@ -241,7 +241,7 @@ static void send_queue(struct connection *c)
 
 /* --- In ------------------------------------------------------------------- */
 
-/* What is there of a packet waits at its connection. */
+/* The begun part of a packet waits at its connection. */
 static bool save_rest(struct connection *c)
 {
     const struct tcp_framing_input *in = &c->listener->in;
@@ -382,7 +382,7 @@ static void came(void *context, struct instant now, int fd)
     take(l, now, fd, &from);
 }
 
-/* Of those whom nobody knows one makes room. */
+/* One of the unknown clients makes room. */
 static void starved(void *context, struct instant now, bool again)
 {
     struct tcp_listener *l = context;

@@ -56,7 +56,7 @@ void tcp_listener_send(struct tcp_listener *l, uint64_t stream,
 /* Ends a connection, if there still is one of that number. */
 void tcp_listener_hang_up(struct tcp_listener *l, uint64_t stream);
 
-/* What IP, TCP and the length add to each packet. */
+/* IP, TCP and the length add this to each packet. */
 uint16_t tcp_listener_overhead(const struct endpoint *to);
 
 struct tcp_listener_counters {

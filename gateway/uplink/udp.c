@@ -293,7 +293,7 @@ static void learn_from_fragments(struct udp *udp, struct instant now)
     read_mtu(udp);
 }
 
-/* What the server alone can have made has come. */
+/* A packet came that only the server can have made. */
 static void note_proven(struct udp *udp, struct instant now)
 {
     if (udp->floating && !endpoint_equal(&udp->source, &udp->uplink.server))
@@ -321,7 +321,8 @@ static bool take_train(struct udp *udp, struct instant now,
     size_t at = 0;
     if (train->size == 0)
         drop_count(&udp->uplink.drops, DROP_OPCODE);
-    /* What is given to the owner at once has one source and came alike. */
+    /* Packets that are given to the owner together have one source and came
+     * alike. */
     bool other = udp->floating && !endpoint_equal(&train->source, &udp->source);
     if ((other || train->fragment_size != udp->fragment_size) &&
         !deliver(udp, now))

@@ -177,7 +177,7 @@ static void ready(void *context, struct instant now, unsigned events)
 {
     struct udp_listener *l = context;
     (void)events;
-    /* What ICMP left at the socket is fetched with the same call. */
+    /* The same call fetches what ICMP left at the socket. */
     for (int i = 0; i < ROUNDS && receive(l, now); i++)
         continue;
 }

@@ -32,7 +32,7 @@ void udp_listener_close(struct udp_listener *l);
 void udp_listener_send(struct udp_listener *l, const struct endpoint *to,
                        struct burst *burst);
 
-/* What IP and UDP add to each datagram. */
+/* IP and UDP add this to each datagram. */
 uint16_t udp_listener_overhead(const struct endpoint *to);
 const struct drop_counters *udp_listener_drops(const struct udp_listener *l);
 

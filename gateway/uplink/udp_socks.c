@@ -19,7 +19,8 @@ struct udp_socks {
     struct uplink_owner owner;
     struct dial dial;
     struct uplink *relay; /* NULL before it is known */
-    /* What is in front of what we send; of what we get if it is an address. */
+    /* The header in front of what we send, and of what we get if it is an
+     * address. */
     size_t header_size;
     uint8_t header[PROXY_SOCKS_HEADER_MAX];
     struct endpoint server; /* family NONE: only the proxy knows it */

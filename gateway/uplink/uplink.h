@@ -12,7 +12,7 @@
 #include "gateway/event/loop.h"
 #include "gateway/packet/burst.h"
 
-/* What the uplink tells its owner, who may close it from inside any of these:
+/* The uplink's calls to its owner, who may close it from inside any of them:
  * the caller touches neither uplink nor burst afterwards. */
 struct uplink_owner {
     void *context;
