@@ -1,4 +1,4 @@
-# What prove prints, then loudly what was not run, then one line for person and machine: "N passed, N failed".
+# Prints what prove prints, then loudly what was not run, then one line for person and machine: "N passed, N failed".
 package TestSummary;
 use strict;
 use warnings;

@@ -26,7 +26,7 @@ static inline bool namespace_write(const char *path, const char *text)
     return done;
 }
 
-/* Whoever we are, we are root in a user namespace of our own: programs that
+/* Makes us root in a user namespace of our own, whoever we are: programs that
  * are started then keep their capabilities in it. */
 static inline bool namespace_become_root(void)
 {

@@ -1,6 +1,6 @@
-/* What every unit test needs: cmocka with the headers it asks for, and
- * copies of exactly the size of what is copied, so that the address
- * sanitizer sees a read past the end. */
+/* Shared by all unit tests: cmocka with the headers it asks for, and copies of
+ * exactly the size of what is copied, so that the address sanitizer sees a read
+ * past the end. */
 #ifndef TESTS_UNIT_H
 #define TESTS_UNIT_H
 

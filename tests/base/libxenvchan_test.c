@@ -18,7 +18,8 @@ static void its_functions_are_the_librarys(void **state)
     libxenvchan_close(NULL);
 }
 
-/* Which bits its users read and write, in the releases that are loaded. */
+/* The library's users read and write these bits, in the releases that are
+ * loaded. */
 static void flags_are_where_every_release_has_them(void **state)
 {
     static const size_t flags = offsetof(struct libxenvchan, event_port) + 4;

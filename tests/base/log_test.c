@@ -78,7 +78,7 @@ static void a_long_line_is_cut(void **state)
     assert_memory_equal(seen.text, text, 1023);
 }
 
-/* What a child writes to standard error, which is a pipe. */
+/* Reads what a child writes to standard error, which is a pipe. */
 static void written(const char *journal, char *out, size_t size)
 {
     int ends[2];

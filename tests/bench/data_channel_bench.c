@@ -1,6 +1,6 @@
 /*
- * What sealing and opening a packet costs, for every format and library:
- * bursts of 45 packets of 1400 bytes, back to back in memory, as one
+ * Measures the cost of sealing and opening a packet, for every format and
+ * library: bursts of 45 packets of 1400 bytes, back to back in memory, as one
  * UDP_SEGMENT send of a 64 KiB super-packet has them. The best of some rounds.
  */
 #include "gateway/openvpn/data/data_channel.h"

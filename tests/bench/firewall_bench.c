@@ -1,6 +1,6 @@
 /*
- * What the firewall's innermost parts cost: checksums, and a lookup among
- * keys that somebody chose to crowd the table. The best of some rounds.
+ * Measures the cost of the firewall's innermost parts: checksums, and a lookup
+ * among keys that somebody chose to crowd the table. The best of some rounds.
  */
 #include "gateway/packet/checksum.h"
 

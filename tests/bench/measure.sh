@@ -131,7 +131,7 @@ differences() { # BEFORE AFTER
     echo "client_ticks=$(($5 - $1)) server_ticks=$(($6 - $2)) sink_ticks=$(($7 - $3)) machine_ticks=$(($8 - $4))"
 }
 
-# Where the process's time goes meanwhile.
+# Samples where the process's time goes meanwhile.
 measure_profile() { # DIRECTION
     local options=(-t 4) load
     [ "$1" = up ] || options+=(-R)

@@ -353,7 +353,7 @@ static double move_data(struct crowd *c, unsigned seconds, double megabits)
     return (server_delivered(c) - before) * 8 / 1e6 / took;
 }
 
-/* What goes through. */
+/* Measures what goes through. */
 static double move(struct crowd *c, unsigned seconds)
 {
     double cpu = server_cpu(c), before = server_delivered(c);

@@ -1,9 +1,9 @@
 /*
- * What a packet costs at each stage of its way: parsing, rules with conntrack
- * and NAT, cutting, sealing, opening, joining. Packets come as they do under
- * load: batches of 64 small ones to the router, trains of 45 segments from a
- * super-packet or for one. The median of the calls, so that neither another
- * program's turn nor one lucky call counts.
+ * Measures the cost of a packet at each stage of its way: parsing, rules with
+ * conntrack and NAT, cutting, sealing, opening, joining. Packets come as they
+ * do under load: batches of 64 small ones to the router, trains of 45 segments
+ * from a super-packet or for one. The median of the calls, so that neither
+ * another program's turn nor one lucky call counts.
  *
  *   stages_bench            every stage: NAME NANOSECONDS a packet
  *   stages_bench NAME       that one, few times: NAME PACKETS, for a profiler

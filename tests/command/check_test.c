@@ -11,7 +11,7 @@
 
 enum { PATH_SIZE = 256, LINE_SIZE = 512 };
 
-/* What check_run() writes; the caller frees *text. */
+/* Returns what check_run() writes; the caller frees *text. */
 static int run(const char *file, char **text)
 {
     size_t size;

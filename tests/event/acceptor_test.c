@@ -140,8 +140,8 @@ static void afterwards_who_waited_is_taken(void **state)
     assert_int_equal(f->starved, 1);
 }
 
-/* Whatever the error is: a socket that does not listen would be asked for
- * ever. */
+/* The kind of error does not matter: a socket that does not listen would be
+ * asked for ever. */
 static void any_other_error_is_no_reason_to_spin_either(void **state)
 {
     struct fixture *f = *state;

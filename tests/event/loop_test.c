@@ -144,7 +144,7 @@ static void remove_both(void *context, struct instant now, unsigned events)
     f->served[0]++;
     for (int i = 0; i < 2; i++) {
         loop_remove(f->loop, &f->watches[i]);
-        /* Whoever is called through it now crashes. */
+        /* A call through it now crashes. */
         f->watches[i].ready = NULL;
     }
 }

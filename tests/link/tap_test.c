@@ -31,7 +31,7 @@ struct side {
     bool removed;
 };
 
-/* What crossed the middle. */
+/* The packets that crossed the middle. */
 struct seen {
     unsigned packets;
     unsigned tcp_super;
@@ -157,7 +157,7 @@ static void make_side(int i)
     };
     char ipv6[] = "fd09::1";
     ipv6[6] = (char)('1' + i);
-    /* Of the first the MAC is learnt; the second never speaks first. */
+    /* The first one's MAC is learnt; the second never speaks first. */
     if (i == 1)
         memcpy(options.mac, "\x02\x00\x00\x00\x00\x43", 6);
     assert_true(address_parse(bytes_of_text(ipv6), &options.ipv6));
@@ -373,7 +373,7 @@ static int udp_server(int family)
         return 3;
     if (sendto(fd, "y", 1, 0, &from.any, from_size) != 1)
         return 4;
-    /* What still comes from asking is one byte long. */
+    /* Late datagrams of the asking are one byte long. */
     ssize_t got;
     do
         got = recv(fd, data, sizeof data, 0);

@@ -83,7 +83,7 @@ static void files_are_written(void **state)
     tar_add_file(&tar, "./home.ovpn", "client\n");
     tar_add(&tar, (struct tar_member){.name = "keys", .type = '5'});
     tar_add_file(&tar, "keys/ca.crt", "x");
-    /* Whose directories the archive does not name. */
+    /* The archive does not name the directories of this one. */
     tar_add_file(&tar, "b/c/d", "deep");
     tar_end(&tar);
     assert_true(import());

@@ -144,7 +144,7 @@ directory() {
             "$(LC_ALL=C ls | paste -sd ' ')" && is '' "$(find . ! -perm -444 -o -perm /022 -o -type l)"
 }
 
-# What dom0 is told to do names the directory that is made here.
+# The instructions for dom0 name the directory that is made here.
 instructions() {
     local version
     version=$(sed -n 's/^Version: *//p' rpm/qubes-vpn-gateway.spec)
@@ -160,7 +160,7 @@ contents() {
             "$build/nano/CONTENTS")" && [ -s "$build/nano/copyright/linux" ]
 }
 
-# Which no list of linked libraries would tell: init has QubesDB over a vchan.
+# No list of linked libraries would tell this: init has QubesDB over a vchan.
 vchan_loaded() {
     unsquashfs -quiet -no-progress -d "$work/inside" "$build/nano/initramfs" >/dev/null || return
     # It ends because there is no Xen.

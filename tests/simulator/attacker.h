@@ -1,5 +1,5 @@
-/* Who sees every datagram of a path, keeps some, and sends copies of them to
- * either end, whenever he likes. He has no keys. */
+/* An attacker on the path, without keys: sees every datagram, keeps some, and
+ * sends copies of them to either end at any time. */
 #ifndef SIMULATOR_ATTACKER_H
 #define SIMULATOR_ATTACKER_H
 

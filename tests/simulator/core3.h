@@ -15,10 +15,11 @@ struct core3 {
     uint8_t out[CONTROL_PACKET_SIZE_MAX], back[CONTROL_PACKET_SIZE_MAX];
 };
 
-/* What it says instead; empty: nothing, and it hears `back` at once. */
+/* The datagram that it says instead; empty: nothing, and it hears `back` at
+ * once. */
 struct bytes core3_say(struct core3 *c, struct bytes datagram,
                        struct bytes *back);
-/* What it hears instead. */
+/* The datagram that it hears instead. */
 struct bytes core3_hear(struct core3 *c, struct bytes datagram);
 
 #endif

@@ -171,7 +171,7 @@ static void the_server_reads_name_and_password(void **state)
     world_free(w);
 }
 
-/* What never goes up. */
+/* Connections that never come about. */
 
 static void never_goes_up(const struct world_options *o, const char *why)
 {

@@ -200,7 +200,7 @@ static void what_may_not_be_compressed_is_not_unpacked(void **state)
     end(&f);
 }
 
-/* What was read of a session is not kept in it: passwords, and tokens. */
+/* A session does not keep the passwords and tokens that it read. */
 static void secrets_do_not_stay_in_a_session(void **state)
 {
     (void)state;

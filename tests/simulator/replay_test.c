@@ -1,5 +1,5 @@
-/* Who has no key sends copies of whatever he saw, of this session and of the
- * one before, to either end: nothing of it counts, and nobody is lured away. */
+/* An attacker without keys sends copies of this session's datagrams, and of the
+ * one before, to either end: none of them counts, and nobody is lured away. */
 #include "tests/simulator/quiet.h"
 #include "tests/simulator/world.h"
 #include "tests/unit.h"

@@ -15,7 +15,7 @@ struct server_end_options {
     const struct static_key *tls_crypt; /* NULL: no wrapping */
     const char *push;                   /* one option more, or NULL */
     char cipher[32];
-    /* What it makes of what the client can do. */
+    /* Its use of the client's abilities. */
     bool exporter, dynamic_wrap, epoch;
     uint32_t renegotiate_seconds; /* 0: never */
     uint16_t fragment;            /* of both ends; 0: none */

@@ -1,4 +1,4 @@
-/* What the client does otherwise over TCP than over UDP. */
+/* The differences of a client over TCP from one over UDP. */
 #include "tests/simulator/quiet.h"
 #include "tests/simulator/world.h"
 #include "tests/unit.h"
@@ -50,7 +50,7 @@ static void a_forged_packet_ends_the_connection_over_tcp(void **state)
     world_free(w);
 }
 
-/* What no key fits may be late, and is no sign of anything. */
+/* A packet that no key fits may be late, and is no sign of anything. */
 static void a_packet_of_no_known_key_is_dropped_over_tcp(void **state)
 {
     (void)state;

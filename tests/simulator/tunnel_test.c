@@ -115,7 +115,7 @@ static void renegotiate_by_packets(struct config *c)
     c->hand_window = 10;    /* and so long the old keys are used on */
 }
 
-/* Who answers a soft reset without one of its own. */
+/* A server that answers a soft reset without one of its own. */
 static void openvpn_3_answers(struct world_options *o)
 {
     o->server.dynamic_wrap = false;
@@ -369,7 +369,7 @@ static void a_restarted_server_is_noticed(void **state)
     world_free(w);
 }
 
-/* What the server says. */
+/* Messages of the server. */
 
 static void say(struct world *w, const char *text)
 {
@@ -435,7 +435,7 @@ static void a_narrower_path_makes_the_tunnel_s_packets_smaller(void **state)
     assert_int_equal(w->tunnel.mtu, 1500);
     assert_int_equal(w->tunnel.path_mtu, 1348);
     assert_int_equal(w->tunnel.mss_mtu, 1348);
-    /* What is pushed later does not widen it. */
+    /* A later push does not widen it. */
     say(w, "PUSH_UPDATE,tun-mtu 1450");
     assert_int_equal(w->tunnel.mtu, 1450);
     assert_int_equal(w->tunnel.path_mtu, 1348);

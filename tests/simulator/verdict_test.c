@@ -48,7 +48,7 @@ static void a_server_that_is_busy_says_when_and_where_to_try(void **state)
         {"AUTH_FAILED,TEMP[backoff 7,advance addr]", "host0 1;host0 2;", 7},
         {"AUTH_FAILED,TEMP[advance remote,backoff 3]:busy", "host0 1;host1 1;",
          3},
-        /* What is not understood is none of the client's business. */
+        /* The client passes over what it does not understand. */
         {"AUTH_FAILED,TEMP[advance home,backoff x]:busy", "host0 1;host0 1;",
          1},
     };

@@ -17,7 +17,7 @@ enum { WORLD_UNIX_TIME = 2000000000 }; /* 2033; the test certificates' time */
 struct world_options {
     uint32_t seed;
     struct pipe_faults faults;
-    /* What differs from a plain client and server; NULL: as usual. */
+    /* The differences from a plain client and server; NULL: as usual. */
     const char *server_crt, *server_key;
     const char *client_ca;
     struct server_end_options server;
@@ -42,7 +42,7 @@ struct world {
     struct arrivals arrivals; /* at the client */
     struct burst heard;       /* by it: a view of the last datagram */
     uint32_t client_numbers, server_numbers; /* packets sent so far */
-    /* What the client said. */
+    /* The client's actions, counted. */
     unsigned ups, downs, connects, disconnects, asks, stops;
     char text[1024]; /* of the last DOWN, ASK or STOPPED */
     struct tunnel tunnel;

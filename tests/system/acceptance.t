@@ -1,5 +1,5 @@
 #!/bin/bash
-# What Qubes demands of everything that provides network (core-admin, qubes/tests/integ/network.py and network_ipv6.py),
+# Qubes' demands on everything that provides network (core-admin, qubes/tests/integ/network.py and network_ipv6.py),
 # test by test under the names it has there, with two qubes and the rules as dom0 writes them; then what kind of NAT it
 # is, and a change of the tunnel's addresses.
 # shellcheck source=tests/system/tap.sh
@@ -266,7 +266,7 @@ share() { # of a table of 65 536
     echo "$flows flows"
     [ "$flows" -ge 4000 ] && [ "$flows" -le 32768 ]
 }
-# What a busy gateway does not come to fetch the qube's kernel drops.
+# The qube's kernel drops packets that a busy gateway does not fetch in time.
 flooded() { flood && share; }
 ok "65 536 new flows of one qube at once" wait_for 10 flooded
 ok "fill only its own share" share

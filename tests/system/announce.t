@@ -1,6 +1,6 @@
 #!/bin/bash
-# What the gateway announces to the person at the screen: connected, lost, a login; once each, without waiting for anybody. And
-# what becomes a notification of the desktop, with stand-ins for Qubes' and the desktop's programs.
+# The gateway's announcements to the person at the screen: connected, lost, a login; once each, without waiting for
+# anybody. And how they become notifications of the desktop, with stand-ins for Qubes' and the desktop's programs.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 120

@@ -69,7 +69,7 @@ try 2 'no profile is given: add --profile FILE' run --qubesdb none --downstream 
 [ -e /dev/xen/gntdev ] || try 2 'no qube is given: add --downstream tap:IFNAME,ip=ADDRESS' run --profile x
 try 1 'No such file or directory: it does not run, or has another --control SOCKET' status --control "$work/nothing"
 
-# What is given to check by mistake, and more errors than anybody reads.
+# Files that are given to check by mistake, and more errors than anybody reads.
 printf '[Interface]\nPrivateKey = x\n[Peer]\nEndpoint = a:1\n' >"$work/wg.conf"
 try 2 'error: this is a WireGuard configuration' check "$work/wg.conf"
 echo '<!DOCTYPE html><html><body>log in</body></html>' >"$work/page.ovpn"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What a person can ask of a running gateway, and how it ends.
+# Requests to a running gateway, and how it ends.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 90
@@ -78,7 +78,7 @@ usage_explained() {
 ok "so is each option of the usage" usage_explained
 ok "status: a rate" says '^rate +[0-9.]+ [kMG]?bit/s up, ' gateway_status
 
-# Who holds the socket and says nothing, half of something or nonsense is in nobody's way.
+# A client that holds the socket and says nothing, half of something or nonsense is in nobody's way.
 # shellcheck disable=SC2016 # Perl's variables
 spawn "$work/visitors.log" "$gateway" perl -MSocket -e '
     $SIG{PIPE} = "IGNORE"; my ($path, @open) = shift;

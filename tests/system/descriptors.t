@@ -13,7 +13,7 @@ server_start tls-crypt
 gateway_start client.ovpn
 ok "up" wait_for 10 gateway_up
 
-# What is beyond the limit stays open, so that this takes all that there are.
+# Descriptors beyond the limit stay open, so this takes all of them.
 none_left() { # PID
     prlimit --pid "$1" --nofile=3:
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What Qubes runs of the package: after an installation, after a suspend, when dom0 asks for the state, and when a person
-# chooses the entry of the menu.
+# Qubes runs these parts of the package: after an installation, after a suspend, when dom0 asks for the state, and when
+# a person chooses the entry of the menu.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 300

@@ -6,7 +6,7 @@ start 60
 profile client.ovpn tls-crypt
 server_start tls-crypt 'keepalive 1 60'
 
-# What the server says, whole, from the first packet of the handshake on.
+# All that the server says, from the first packet of the handshake on.
 spawn "$work/recorder.log" "$internet" tcpdump -i wan -n -Z root --immediate-mode -U -w "$work/said.pcap" \
     "src host $server_address and udp src port $server_port"
 recorder=$spawned

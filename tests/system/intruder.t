@@ -36,7 +36,7 @@ ok "the next one is up" wait_for 10 gateway_up
 is "and serves" "You came through the tunnel." in_qube curl -s --max-time 60 http://$site/
 gateway_stop
 
-# What all this is worth.
+# The proof that the sandbox did it: the same without it.
 SYSTEM_NO_SANDBOX=1
 start_taken_over
 ok "the same without the sandbox: up" wait_for 10 gateway_up

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What a qube must not be able to do: speak as somebody else, reach the gateway VM, get out by IPv6 past an IPv4 tunnel.
+# A qube must not be able to speak as somebody else, to reach the gateway VM, or to get out by IPv6 past an IPv4 tunnel.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 60

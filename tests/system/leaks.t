@@ -1,7 +1,8 @@
 #!/bin/bash
-# What leaked from VPN qubes of the past, by name (boot race, stop, crash, a kill switch that does not see what is
-# forwarded, tail packets, broken profile, second resolver, IPv6, own look-ups, resume). Each twice: with the gateway nothing leaves the VM but the VPN; with openvpn and the
-# kernel's forwarding in its place, without a kill switch, the same deeds leak and the judge says so.
+# The leaks of past VPN qubes, by name (boot race, stop, crash, a kill switch that does not see what is forwarded, tail
+# packets, broken profile, second resolver, IPv6, own look-ups, resume). Each twice: with the gateway nothing leaves the
+# VM but the VPN; with openvpn and the kernel's forwarding in its place, without a kill switch, the same deeds leak and
+# the judge says so.
 #
 # leaks_inside.t has those that stay inside: flows that stand when their rule goes, rules that are rebuilt, questions and
 # pings that no rule limits, qubes that talk to each other. What the wall holds back (wall.t): the gateway VM's own
@@ -18,7 +19,7 @@ chmod 755 "$work/www/cgi-bin/tick"
 qube_ipv6=2001:db8:7::10
 router_ipv6=fe80::fcff:ffff:feff:ffff
 
-# Whatever a qube may send, all at once.
+# All kinds of packets that a qube may send, at once.
 noise() {
     local address pids=()
     for address in 10.139.1.1 10.139.1.2 $resolver_address; do
@@ -193,7 +194,7 @@ resume() {
     up
     kill -STOP "$client_pid"
     sleep 6
-    # What became of the tunnel's routes in such cases.
+    # The fate of the tunnel's routes in such cases.
     [ "$client" = gateway ] || ip -n "$gateway" link set tun0 down
     noise
     kill -CONT "$client_pid"

@@ -62,10 +62,10 @@ rules_in_force() { # RULE...
     set_rules "$@"
     wait_for 5 handled_more_than "$before"
 }
-# What a flow has on its way is there before the answer to a later question is.
+# A flow's packets on their way arrive before the answer to a later question.
 forbid_gateway() { rules_in_force "action=drop dst4=$web_address/32" action=accept && wait_for 5 answered; }
 answered() { in_qube timeout 5 busybox nslookup -type=a $site 10.139.1.1; }
-# What is open stays open: nobody clears the kernel's table of connections.
+# Open connections stay open: nobody clears the kernel's table of them.
 forbid_openvpn() { in_gateway nft "flush chain ip guard rules; add rule ip guard rules ip daddr $web_address drop"; }
 
 # dom0 writes the same rules again, ten times over.

@@ -42,13 +42,14 @@ site=www.example.net # only the resolver behind the VPN knows it
 remotes=('proto udp4' "remote $server_address $server_port")
 listen=('proto udp4' "local $server_address")
 flows=("udp/$gateway_address/$server_address/$server_port")
-# Which addresses the server has and gives inside of the tunnel.
+# The addresses that the server has and gives inside of the tunnel.
 network=('server 10.8.0.0 255.255.255.0')
-# What the resolver knows besides, as options of dnsmasq; and what starts a program that asks it outside of the tunnel.
+# More names that the resolver knows, as options of dnsmasq; and a command that starts a program that asks it outside of
+# the tunnel.
 names=()
 outside=()
 
-# Where the outer link is watched; both its ends see the same.
+# The outer link is watched here; both its ends see the same.
 capture_at=("$gateway" uplink)
 
 # Limits are those of an idle machine; so many times slower a loaded one may be.
@@ -146,7 +147,7 @@ wait_for() { # SECONDS COMMAND...: on an idle machine it is true by then
     until "$@" >/dev/null 2>&1; do
         [ "${EPOCHREALTIME/[.,]/}" -lt $deadline ] || return 1
         sleep "0.0$pause"
-        # Who asks too often keeps busy what is waited for.
+        # Asking too often would keep busy what is waited for.
         [ $pause = 9 ] || pause=$((pause + 1))
     done
 }
@@ -217,7 +218,7 @@ outer_resolver() {
         { [ ! -e /etc/nsswitch.conf ] || mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf; } && exec "$@"' "$work")
 }
 
-# What is to be found behind the VPN.
+# The services behind the VPN.
 services() {
     mkdir -p "$work/www/cgi-bin"
     chmod 755 "$work/www" "$work/www/cgi-bin"
@@ -245,7 +246,7 @@ web_file() { # NAME SIZE, as head takes it, with a unit
 }
 checksum() { cat "$work/$1.sha256"; } # NAME
 
-# What arrives of such a file, at the qube or at the web server: its checksum.
+# The checksum of such a file as it arrives, at the qube or at the web server.
 file_down() { # NAME [HOST]
     in_qube curl -sS --max-time 600 "http://${2:-$web_address}/$1" | sha256sum | cut -d ' ' -f 1
 }
@@ -458,7 +459,7 @@ classic_clear() {
     kernel "$gateway" ipv4/ip_forward 0
     in_gateway nft delete table ip classic
     ip -n "$gateway" link del vif
-    # What openvpn left when it was killed.
+    # openvpn leaves this when it is killed.
     ip -n "$gateway" route flush table main proto boot via "$server_address" to root 192.0.2.1/32 2>/dev/null || true
 }
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Whatever a server may want to know of a person before it lets the gateway in, and what stands for it afterwards: names
-# and passwords, tokens, challenges of each kind, a browser, the password of the private key.
+# All questions that a server may ask a person before it lets the gateway in, and what stands for the answers
+# afterwards: names and passwords, tokens, challenges of each kind, a browser, the password of the private key.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 # shellcheck source=tests/system/login.sh

@@ -41,7 +41,7 @@ bad_path() { # NAME SEED [SERVER-LINE]...
     echo "# $name: up after $(($(milliseconds) - began)) ms"
     is "$name: a file" "$(checksum file)" file_down file
     ok "$name: new keys" wait_for 30 negotiated 1
-    # What is lost here is the path's; what comes twice would be ours.
+    # The path loses datagrams; only we could send one twice.
     ok "$name: no datagram comes twice" none_twice
     ok "$name: the same tunnel" prints 0 gateway_field reconnects
     gateway_stop

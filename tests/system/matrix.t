@@ -29,7 +29,7 @@ for wrap in tls-auth tls-crypt; do "$program" genkey $wrap "$work/our-$wrap.key"
 "$program" genkey tls-crypt-v2-server "$work/our-v2-server.key"
 "$program" genkey tls-crypt-v2-client --server-key "$work/our-v2-server.key" "$work/our-v2-client.key"
 
-# What a cell may change, and what it is if the cell says nothing.
+# The settings of a cell, and their values if the cell does not set them.
 defaults() {
     transport=udp       # udp, tcp
     wrap=none           # none, tls-auth, tls-crypt, tls-crypt-v2
@@ -315,7 +315,7 @@ cell 'data keys' "PRF, TLS 1.3, AES-256-GCM, no peer-id" derivation=prf peer_id=
 cell 'data keys' "PRF, TLS 1.3, AES-256-CBC" derivation=prf cipher=AES-256-CBC
 cell 'data keys' "PRF, TLS 1.2, AES-256-CBC, no peer-id" derivation=prf peer_id=no tls=1.2 cipher=AES-256-CBC
 
-# What the server sent must be less than half of what the qube got.
+# The server must have sent less than half of what the qube got.
 was_compressed() {
     local sent
     head -c 1M /dev/zero >"$work/www/zeroes"

@@ -147,7 +147,7 @@ static void must(bool holds, const char *what)
 
 /* --- The two -------------------------------------------------------------- */
 
-/* What came out of one of them for one packet in. */
+/* The packets that one of them sent for one packet in. */
 struct outcome {
     size_t forwarded, answered; /* packets to the other side, and back */
     size_t sizes[2][OUTPUTS_MAX];
@@ -492,7 +492,7 @@ static void stand(bool v6, struct craft *c, struct craft *back)
         fail("no acknowledgement");
 }
 
-/* What ends a connection, what does not, and what begins none. */
+/* Packets that end a connection, that do not, and that begin none. */
 static void endings(bool v6)
 {
     static const int offsets[] = {-1,     -1000, -60000, -200000,

@@ -43,7 +43,8 @@ scripts=$work/rw/config/qubes-firewall.d
 run=$work/run
 mkdir -p "$run"
 
-# What the package does at each start, in a mount namespace where its user exists, whatever this machine's users are.
+# The package does this at each start; here in a mount namespace where its user exists, whatever this machine's users
+# are.
 with_package() {
     printf 'root:x:0:\nvpn-gateway:x:4711:\n' >"$work/group"
     # shellcheck disable=SC2016 # expanded by the inner shell
@@ -89,7 +90,7 @@ page4() { in_qube curl -s --max-time 2 http://$web_address/; }
 page6() { in_qube curl -s --max-time 2 "http://[$web_ipv6]/"; }
 both_pages() { page4 && page6; }
 no_page() { not page4 && not page6; }
-# What went out of the gateway's card meanwhile and was the qube's: the kernel's masquerading hides the address.
+# The qube's packets that left by the gateway's card meanwhile: the kernel's masquerading hides the address.
 nothing_left() { # COMMAND...
     spawn "$work/out.log" "$gateway" tcpdump -i uplink -n -Z root -Q out --immediate-mode -U -w "$work/out.pcap" tcp or udp
     local capture=$spawned

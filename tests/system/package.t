@@ -96,7 +96,7 @@ gateway_refuses() {
         2>"$work/refusal" || code=$?
     [ $code = 2 ] && grep -q 'there is no such file' "$work/refusal"
 }
-# Where the command line names a vchan its library is loaded; where there is none, or another file of its name, the message
+# If the command line names a vchan, its library is loaded; if there is none, or another file of its name, the message
 # says so.
 run_over_vchan() {
     in_root /usr/bin/vpn-gateway run --qubesdb vchan --downstream tap:qube0,ip=10.137.0.10 2>"$work/refusal" || true
@@ -142,7 +142,7 @@ kept_off() { # UNIT: only where the marker is
     grep -qx 'ConditionPathExists=!/run/qubes-service/vpn-gateway' \
         "$root/usr/lib/systemd/system/$1.service.d/30-vpn-gateway.conf"
 }
-# What modprobe would run, with the marker's place in the scratch root.
+# The command that modprobe would run, with the marker's place in the scratch root.
 backend() {
     local command
     command=$(sed -nE 's/^install xen_netback //p' "$root/usr/lib/modprobe.d/vpn-gateway.conf" |

@@ -70,8 +70,8 @@ ok "much has left" test "$(seen 'greater 1330')" -gt 10000
 is "no fragment was of it" 0 seen 'ip[6:2] & 0x3fff != 0'
 is "nor anything larger than the path has ever been" 0 seen 'greater 1435'
 
-# Who lies now is not in the capture. An error about the VPN's own flow is nothing to a socket that asks for no such
-# errors; one about a ping is believed by the kernel without a question, and by us as far as a real path could be.
+# A liar's packets are not in the capture. An error about the VPN's own flow is nothing to a socket that asks for no
+# such errors; one about a ping is believed by the kernel without a question, and by us as far as a real path could be.
 port=$(in_gateway ss -Hun "dport = :$server_port" | sed -nE "s/.*$gateway_address:([0-9]+) .*/\1/p")
 in_internet perl "$system/udp" narrow $server_address $gateway_address "$port" $server_address $server_port 600
 ok "the lie is about the port that the VPN has" test -n "$port"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What an image of the gateway's memory would give away: of a password or a key one copy, for as long as it is needed,
-# and none of the many that there were on the way. And that no image comes about: no core file, no look from outside.
+# An image of the gateway's memory has one copy of a password or a key, for as long as it is needed, and none of the
+# many that there were on the way. And no image comes about: no core file, no look from outside.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 # shellcheck source=tests/system/login.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Which addresses our server's clients get: topologies of old clients, and pools that are said one by one; with Debian's
-# openvpn and with our own client, and data through each.
+# The addresses that our server's clients get: topologies of old clients, and pools that are said one by one; with
+# Debian's openvpn and with our own client, and data through each.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 120
@@ -46,7 +46,7 @@ cell 'net30, an address of its own, client-to-client' 10.8.0.77 null 'ifconfig 1
     'route 10.8.0.0 255.255.255.0'
 server_stop
 
-# What `server' and `server-ipv6' stand for, said one by one.
+# `server' and `server-ipv6' stand for these lines.
 network=('mode server' 'tls-server' 'ifconfig 10.8.0.1 255.255.0.0' 'ifconfig-pool 10.8.3.7 10.8.3.9 255.255.0.0'
     'push "route-gateway 10.8.0.1"' 'ifconfig-ipv6 fd00:8::1/64 fd00:8::2' 'ifconfig-ipv6-pool fd00:8::77:0/64')
 kernel "$gateway" ipv6/conf/default/disable_ipv6 0

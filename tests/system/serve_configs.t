@@ -12,7 +12,7 @@ corpus=$(dirname "$0")/../vectors/servers
 web_file big 2M
 flows+=("tcp/$gateway_address/$server_address/$server_port")
 
-# What the configurations name, beside them.
+# The files that the configurations name.
 ln -s authority.crt "$work/ca.crt"
 ln -s server.example.net.crt "$work/server.crt"
 ln -s server.example.net.key "$work/server.key"

@@ -312,7 +312,7 @@ judge "client-config-dir: its address" prints 10.8.0.77 server_status clients.0.
 judge "client-config-dir: its pushes" said 'PUSH_REPLY.*dhcp-option DOMAIN example.net'
 judge "client-config-dir: without what is removed" not said 'PUSH_REPLY.*dhcp-option DNS'
 judge "client-config-dir: data" moves file
-# What lies behind it is reached, and may speak, without any translation of addresses.
+# The networks behind it are reached, and may speak, without any translation of addresses.
 in_gateway nft flush chain ip classic sources
 judge "iroute: the qube's own address" prints 20 in_qube timeout 300 perl "$system/udp" ask $web_address 7 20 1400
 judge "iroute: reached from the server" in_internet busybox ping -c 2 -W 60 -q $qube_address

@@ -61,7 +61,7 @@ for transport in udp tcp; do
     connect "proto $from" 'connect-timeout 4' "remote vpn.example.net $server_port"
     arrived "$transport, the name's first address is dead" $server_address 20
     ok "$transport, the name's first address is dead: it was tried" tried_in_vain
-    # Where it was found it is looked for again, and nobody waits for the dead one.
+    # The address that answered is tried first again, and nobody waits for the dead one.
     : >"$work/gateway.log"
     "$program" reconnect --control "$work/control"
     ok "$transport, once more: up" wait_for 10 anew

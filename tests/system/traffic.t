@@ -1,5 +1,5 @@
 #!/bin/bash
-# What a qube does all day, through the tunnel: files both ways, ping, UDP, names.
+# A qube's daily traffic through the tunnel: files both ways, ping, UDP, names.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 60

@@ -118,7 +118,7 @@ probe_sources='use Socket;
     my $packet = pack("C C n n n C C n a4 a4 C C C C a*", 0x46, 0, 24 + 8, 7, 0, 64, 17, 0, inet_aton("192.0.2.1"),
         inet_aton($to), 0x83, 3, 4, 0, "datagram");
     send($wrong, $packet, 0, pack_sockaddr_in(0, inet_aton($to))) or die "option: $!";'
-# What the gateway VM says to them, which is all that leaves meanwhile but for neighbours.
+# The gateway VM's answers to them, which are all that leaves meanwhile but for neighbours.
 answers_to_probes() {
     spawn "$work/answers.log" "$gateway" tcpdump -i uplink -n -Z root -Q out --immediate-mode -U -w "$work/answers.pcap" \
         'not arp and not (icmp6 and ip6[40] >= 133 and ip6[40] <= 137)'
@@ -185,7 +185,7 @@ if in_gateway nft -c -D gateway=1 -D resolver=1 -D card=absent0 -f rpm/wall-egre
     in_gateway ip link del card0
 fi
 
-# What all this is worth: the same without it.
+# The proof that the wall did it: the same without it.
 in_gateway nft delete chain inet vpn_gateway input
 ok "without the chain for what comes in strangers are answered" eval 'answers_to_probes >"$work/told"; grep "ICMP .*unreachable" "$work/told"'
 ok "over IPv6, too" grep "ICMP6.*unreachable" "$work/told"

@@ -18,10 +18,10 @@ struct owner {
     struct burst *burst;   /* to send; owns its memory */
     struct uplink_owner callbacks;
 
-    /* What it does when it is told, */
+    /* Its orders. */
     bool close_when_connected, close_when_received, close_when_failed;
     bool proves; /* all that comes in */
-    /* and what it was told. */
+    /* The calls that it got. */
     int connected, failed;
     char why[256];
     unsigned received_calls;

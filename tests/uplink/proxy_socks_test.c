@@ -17,7 +17,7 @@ static const struct proxy with_login = {.kind = PROXY_SOCKS,
     bytes_of((const uint8_t[]){__VA_ARGS__},                                   \
              sizeof((const uint8_t[]){__VA_ARGS__}))
 
-/* What it has to say beyond `from`, which moves on. */
+/* The bytes that it has to say beyond `from`, which moves on. */
 static struct bytes said(size_t *from)
 {
     struct bytes all = writer_bytes(&talk.talk.out);

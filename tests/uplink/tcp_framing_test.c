@@ -184,7 +184,7 @@ static void packets_in_front_of_a_break_are_given(void **state)
     assert_int_equal(next(f), TCP_FRAMING_BROKEN);
 }
 
-/* What answers at a wrong port is noticed by its first two bytes. */
+/* The first two bytes tell another protocol at a wrong port. */
 static void text_is_no_packet(void **state)
 {
     struct fixture *f = *state;

@@ -270,7 +270,8 @@ static void the_mtu_is_looked_at_again(void **state)
     owner_send(&f->owner);
     assert_int_equal(drops_of(f->owner.burst, DROP_NONE), 20);
     expect_at_server(f, f->owner.burst);
-    /* That was too small for IPv6, which is back only when it comes up. */
+    /* The MTU was too small for IPv6, which is back only when the device comes
+     * up. */
     namespace_run("ip link set lo down mtu 65536");
     namespace_run("ip link set lo up");
 }
@@ -302,7 +303,7 @@ static void fragments_of_the_server_tell_how_wide_the_way_is(void **state)
         send_narrow(f, 1300); /* which comes whole */
         assert_int_equal(f->owner.uplink->mtu, 1500);
         send_narrow(f, 2000);
-        /* What fragments carry is in units of eight. */
+        /* Fragments carry units of eight bytes. */
         assert_int_equal(f->owner.uplink->mtu, i ? 1400 : 1396);
         /* Another way is another matter. */
         namespace_run("ip link set lo mtu 1450");
@@ -429,7 +430,7 @@ static void strangers_are_not_heard(void **state)
     close(stranger);
 }
 
-/* Who hears the uplink now? What the other one hears comes no sooner. */
+/* True if `fd` hears the uplink now. The other end hears nothing sooner. */
 static bool hears(struct fixture *f, int fd, int other)
 {
     static uint8_t hello = 'h';

@@ -110,7 +110,7 @@ static void do_errand(const char *library, const char *number,
     exit(0);
 }
 
-/* What was taken is gone: it is done once. */
+/* Takes the errand out of xenstore, so that it is done once. */
 static void take_errand(struct xs_handle *store, const char *library,
                         const char *path)
 {

@@ -21,7 +21,8 @@ static void give_up(const char *what)
     exit(EXIT_FAILURE);
 }
 
-/* What is sent faster than it is taken is lost: it need not all arrive. */
+/* Packets that are sent faster than they are taken are lost: not all need to
+ * arrive. */
 static void send_to_all(const char *address, int pause)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};

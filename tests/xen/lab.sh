@@ -126,7 +126,7 @@ give_modules() { # DIRECTORY MODULE...
     done
 }
 
-# What every domain has, dom0 too.
+# Every domain has these, dom0 too.
 give_common() { # DIRECTORY
     local name file
     mkdir -p "$1"/{bin,sbin,dev,proc,sys,tmp,run,etc,lab,root,var}
@@ -158,7 +158,7 @@ pack() { # DIRECTORY OUT
     (cd "$1" && find . -print0 | sort -z | cpio --null --quiet -o -H newc -R 0:0) >"$2"
 }
 
-# What of dom0 changes only with the packages: the toolstack, and the kernel its guests get.
+# The part of dom0 that changes only with the packages: the toolstack, and the kernel its guests get.
 base_image() {
     local directory=$lab/base tools program
     [ "$lab/base.img" -nt "$lab/versions" ] && [ "$lab/base.img" -nt "$xen_tests/lab.sh" ] && return
@@ -176,7 +176,7 @@ base_image() {
     rm -rf "$directory"
 }
 
-# What all tests of this machine share, one of them makes.
+# The part that all tests of this machine share; one of them makes it.
 lab_base() {
     local lock
     mkdir -p "$build"
@@ -273,7 +273,7 @@ dom0_max_vcpus=1" \
     return $status
 }
 
-# What dom0 sends: lines to print, and between two marks an archive of its logs.
+# dom0's output: lines to print, and between two marks an archive of its logs.
 collect() {
     local line
     while IFS= read -r line; do

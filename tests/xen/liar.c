@@ -39,7 +39,7 @@ enum {
     QUESTIONS = 10000,
 };
 
-/* Of xenbus. */
+/* States of xenbus. */
 enum {
     INITIALISING = 1,
     INIT_WAIT = 2,

@@ -38,7 +38,7 @@ inspected() { # OUT
     rm -r "$tree"
 }
 
-# What dom0 may have written onto the private volume.
+# Archives that dom0 may have written onto the private volume.
 volumes() { # DIRECTORY
     local work=$run/volumes
     mkdir -p "$work/good" "$work/bomb" "$work/link"

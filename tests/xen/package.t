@@ -19,7 +19,7 @@ lab_domain() { # DIRECTORY
     rpm2cpio "$build"/rpm/*.x86_64.rpm | (cd "$1" && cpio --quiet -idm)
     mv "$1/usr/bin/vpn-gateway" "$run/"
     give_program "$1" "$run/vpn-gateway" usr/bin/vpn-gateway
-    # Whom the package's scriptlet makes, and whom Qubes has.
+    # The users that the package's scriptlet makes, and those that Qubes has.
     echo 'qubes:x:98:' >>"$1/etc/group"
     echo 'user:x:1000:1000:user:/home/user:/bin/sh' >>"$1/etc/passwd"
     systemd-sysusers --root="$1" vpn-gateway.conf

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Which of the two names the server asks for depends on its C library. */
+/* The server asks for one of the two names, depending on its C library. */
 int __isoc99_sscanf(const char *text, const char *format, ...)
     __attribute__((format(scanf, 2, 3)));
 int __isoc23_sscanf(const char *text, const char *format, ...)

@@ -148,7 +148,7 @@ linux_bridge_end() {
     rmmod xen-netback
 }
 
-# What `xl devd` and its script would do.
+# `xl devd` and its script would do this.
 linux_vifs() {
     xenstore-watch backend/vif | while read -r path; do
         # backend/vif/DOMAIN/0/KEY

@@ -43,7 +43,7 @@ process() { # NAME
     sed -n "s/^$1:[[:space:]]*//p" "/proc/$(cat /run/gateway.pid)/status" | tr '\t' ' ' | sed 's/ *$//'
 }
 
-# Whoever of this domain speaks in clear: true if anything came through.
+# True if anything that this domain sends in clear came through.
 in_clear() {
     heard=1
     ping -c 1 -W 1 192.0.2.1 && heard=0
