@@ -37,7 +37,7 @@ MUST_USE enum pkcs12_result pkcs12_open(struct bytes der, struct bytes password,
 /* Wipes. */
 void pkcs12_clear(struct pkcs12 *p);
 
-/* What can be said without the password: never PKCS12_PASSWORD. */
+/* The result without the password: never PKCS12_PASSWORD. */
 MUST_USE enum pkcs12_result pkcs12_inspect(struct bytes der);
 
 /* A phrase for a person. */

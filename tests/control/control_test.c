@@ -76,7 +76,7 @@ static int visit(const struct fixture *f)
     return fd;
 }
 
-/* What came until the end of the connection; -1 if it has not ended. */
+/* The bytes until the end of the connection; -1 if it has not ended. */
 static ssize_t answer_of(int fd, char out[ANSWER_SIZE])
 {
     size_t size = 0;
@@ -218,14 +218,15 @@ static void who_stalls_is_sent_away_in_the_end(void **state)
     turn_for(f->loop, CONTROL_CLIENT_SECONDS * 500);
     assert_int_equal(answer_of(silent, answer), -1);
     assert_int_equal(answer_of(halting, answer), -1);
-    /* Who is here now is no older than it looks. */
+    /* A client that is here now is no older than it looks. */
     int late = visit(f);
     turn_for(f->loop, CONTROL_CLIENT_SECONDS * 500 + 200);
     assert_int_equal(answer_of(silent, answer), 0);
     assert_int_equal(answer_of(halting, answer), 0);
     assert_int_equal(answer_of(late, answer), -1);
 
-    /* What is too much for the socket is not kept for one who never reads. */
+    /* Text that is too much for the socket is not kept for a client that never
+     * reads. */
     size_t size = 0;
     ssize_t n;
     while ((n = recv(sated, answer, sizeof answer, MSG_DONTWAIT)) > 0)
@@ -254,7 +255,7 @@ static bool answered_as(struct fixture *f, uid_t user, gid_t group,
         send(fd, "{\"command\":\"echo\"}\n", 19, MSG_NOSIGNAL);
         ssize_t size = recv(fd, answer, sizeof answer - 1, 0);
         answer[size > 0 ? size : 0] = '\0';
-        /* Who is refused is told why. */
+        /* A client that is refused is told why. */
         if (size <= 0)
             _exit(3);
         _exit(strstr(answer, "only root, and members") ? 1 : 0);

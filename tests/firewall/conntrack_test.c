@@ -137,7 +137,8 @@ static void both_may_open_at_the_same_time(void **state)
     assert_int_equal(c.track.state, CONNTRACK_TCP_ESTABLISHED);
 }
 
-/* Who guesses the ports but sees nothing cannot take the server's place. */
+/* An attacker who guesses the ports but sees nothing cannot take the server's
+ * place. */
 static void a_forged_answer_keeps_no_connection_from_standing(void **state)
 {
     (void)state;
@@ -199,7 +200,7 @@ static void a_reset_is_believed_only_with_the_right_number(void **state)
         assert_true(c.refreshed); /* down to its shorter life, once */
         assert_int_equal(reset_at(&c, from, 0), DROP_NONE);
         assert_false(c.refreshed);
-        /* What comes from outside does not bring it back, the qube does. */
+        /* A packet from outside does not bring it back, the qube's does. */
         say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 100);
         assert_int_equal(c.track.state, CONNTRACK_TCP_RESET);
         assert_false(c.refreshed);
@@ -208,7 +209,7 @@ static void a_reset_is_believed_only_with_the_right_number(void **state)
     }
 }
 
-/* Where what passed has not arrived, its receiver still waits for it. */
+/* If a packet that passed has not arrived, its receiver still waits for it. */
 static void a_reset_may_name_what_was_acknowledged_last(void **state)
 {
     (void)state;
@@ -427,7 +428,7 @@ static void a_syn_from_outside_opens_nothing(void **state)
     assert_int_equal(c.track.state, CONNTRACK_TCP_CLOSING);
 }
 
-/* What has led to nothing, or is over, lives by the qube's packets. */
+/* A flow that has led to nothing, or is over, lives by the qube's packets. */
 static void nobody_outside_holds_a_place(void **state)
 {
     (void)state;
@@ -454,7 +455,7 @@ static void nobody_outside_holds_a_place(void **state)
     }
 }
 
-/* Whose other end never said a word is no connection. */
+/* A flow whose other end never said a word is no connection. */
 static void a_qube_alone_makes_no_connection(void **state)
 {
     (void)state;
@@ -480,7 +481,7 @@ static void what_was_sent_can_be_quoted_nothing_else(void **state)
     assert_false(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end + 1));
     assert_false(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end - 5001));
     assert_false(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end - 300000));
-    /* What has arrived causes no error any more. */
+    /* Data that has arrived causes no error any more. */
     say(&c, FLOW_SIDE_TUNNEL, TCP_ACK, 0);
     assert_true(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end));
     assert_false(conntrack_sent(&c.track, FLOW_SIDE_QUBE, end - 1));

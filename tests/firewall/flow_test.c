@@ -186,8 +186,9 @@ static uint32_t longest_chain(const struct flow_table *t)
     return longest;
 }
 
-/* Who knew the key could fill one chain of a small table: what lies, in a
- * large one, in every 1024th. With another key the same flows are like any. */
+/* An attacker who knew the key could fill one chain of a small table: the flows
+ * that lie, in a large one, in every 1024th. With another key the same flows
+ * are like any. */
 static void flows_chosen_to_crowd_one_chain_are_spread(void **state)
 {
     (void)state;

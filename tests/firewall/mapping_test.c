@@ -97,7 +97,7 @@ static void every_port_can_be_had_once(void **state)
         seen[port] = 1;
         had[qube]++;
     }
-    /* What is left is the parts of the other 197, and the gateway's. */
+    /* The rest is the parts of the other 197, and the gateway's. */
     assert_int_equal(had[0] + had[1] + had[2],
                      64512 - 64 - 197 * ((64512 - 64) / 2 / 200));
     for (uint16_t i = 0; i < 64; i++) {
@@ -126,7 +126,7 @@ static void one_qube_has_half_of_the_ports(void **state)
         had += mapping_acquire(t, &k, 0, true) != MAPPING_NONE;
     }
     assert_int_equal(had, (64512 - 64) / 2);
-    /* What it has, its flows share as before. */
+    /* Its flows share its ports as before. */
     struct flow_key k = key(1, 1024, IP_UDP);
     assert_int_not_equal(mapping_acquire(t, &k, 0, true), MAPPING_NONE);
     free_table(t);

@@ -27,8 +27,8 @@ static void look_at(const struct archive_member *m, struct bytes volume)
                m->content.data + m->content.size <= volume.data + volume.size);
 }
 
-/* Whatever stands there: names stay below the directory, contents within the
- * volume, and the limits hold. The checksums are made right first. */
+/* Any archive: names stay below the directory, contents within the volume, and
+ * the limits hold. The checksums are made right first. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t copy[INPUT_MAX];

@@ -4,7 +4,7 @@
 
 #include "tests/fuzz/target.h"
 
-/* What was taken off goes on again, and gives the same bytes. */
+/* Bytes that were decompressed compress again and give the same bytes. */
 static void frame_again(const struct compression *c, const struct datagram *d,
                         struct bytes wire)
 {

@@ -5,7 +5,7 @@
 #include "gateway/control/control_request.h"
 #include "tests/fuzz/target.h"
 
-/* What a gateway does with an order, but for doing it. */
+/* A gateway's reading of an order, without carrying it out. */
 static json_t *obey(void *context, struct instant now, const json_t *request)
 {
     struct control_request order = {.username = "untouched"};

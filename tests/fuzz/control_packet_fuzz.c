@@ -5,8 +5,8 @@
 #include "gateway/openvpn/control/early_negotiation.h"
 #include "tests/fuzz/target.h"
 
-/* What was read is written as the same bytes, but for what an ACK_V1 drags
- * along. */
+/* A packet that was read is written as the same bytes, but for what an ACK_V1
+ * drags along. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t again[65536];

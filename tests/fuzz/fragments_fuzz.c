@@ -62,7 +62,8 @@ static void check_whole(struct packet *p, uint32_t flipped)
     check(at == p->ip.total - p->ip.transport && wrong <= flipped);
 }
 
-/* Whatever else is held: who has a share to himself gets his packet. */
+/* Whatever else is held, an owner that has a share to itself gets its packet.
+ * */
 static void expect_a_whole(struct fragments *f, struct instant now)
 {
     static const struct fragments_owner owner = {9, SHARES - 1};

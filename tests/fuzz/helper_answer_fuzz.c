@@ -1,5 +1,5 @@
-/* What a program that judges passwords may answer: it never lets anybody in
- * but by `true`, and its reason never breaks out of a control message. */
+/* The answers of a program that judges passwords: none lets anybody in but by
+ * `true`, and no reason breaks out of a control message. */
 #include "gateway/serve/helper_answer.h"
 
 #include <string.h>

@@ -4,8 +4,8 @@
 
 #include "tests/fuzz/target.h"
 
-/* What was read is read again out of what is written. The first byte says
- * whose message it is. */
+/* A message that was read is written, and reads as the same. The first byte
+ * says whose message it is. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t memory[1 << 17];

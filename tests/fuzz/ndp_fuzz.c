@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ndp_parse(packet, &solicitation)) {
         if (!ndp_is(packet))
             abort();
-        /* What answers is no question. */
+        /* An answer is no question. */
         if (ndp_answer(&solicitation, mac, &own, frame) &&
             (address_equal(&solicitation.target, &own) ||
              ndp_parse(bytes_of(frame + ETHERNET_HEADER_SIZE,

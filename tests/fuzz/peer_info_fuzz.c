@@ -9,7 +9,7 @@
 #include "gateway/openvpn/session/peer_agreement.h"
 #include "tests/fuzz/target.h"
 
-/* What a peer says of itself before and beside TLS: its peer info, its options
+/* A peer's words about itself before and beside TLS: its peer info, its options
  * string, and what follows a first packet. The first byte says which. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

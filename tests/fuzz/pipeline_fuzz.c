@@ -26,7 +26,7 @@ enum {
     INBOUND = 8, /* packets in a batch */
 };
 
-/* Who is there, of IPv4 and IPv6. */
+/* The hosts, of IPv4 and IPv6. */
 static const char *const qube_texts[2][QUBES] = {{"10.137.0.5", "10.137.0.6"},
                                                  {"fd09::5", "fd09::6"}};
 static const char *const outside_texts[2] = {"10.8.0.2", "fd08::2"};
@@ -72,7 +72,7 @@ static struct {
     struct instant now;
     struct sent sent[SENT_MAX];
     size_t sent_count;
-    /* Which qube, and one, has sent last from each port of UDP and TCP. */
+    /* For each port of UDP and TCP the qube that sent last from it, and one. */
     uint8_t owners[2][2][65536];
     uint64_t left; /* IPv4 datagrams that may be fragmented */
     struct {
@@ -363,7 +363,7 @@ static void mend(uint8_t *data, uint16_t size)
         mend_transport(&p.ip, ICMP_CHECKSUM);
 }
 
-/* What its receiver would send back, as the `n`th of a train. */
+/* The receiver's answer, as the `n`th of a train. */
 static void turn(uint8_t *data, uint16_t size, const struct order *o,
                  unsigned n)
 {
@@ -423,7 +423,8 @@ static void add_fragments(const struct order *o, uint8_t *data, size_t size)
         add_inbound(nth_part(o, i));
 }
 
-/* Whose the packet is, by the tunnel's port that it goes to; or NULL. */
+/* The qube that the packet is for, by the tunnel's port that it goes to; or
+ * NULL. */
 static const uint8_t *owner_of(const struct packet *p)
 {
     struct packet copy = *p;

@@ -4,8 +4,8 @@
 
 #include "tests/fuzz/target.h"
 
-/* What opens holds a key and a certificate, and nothing is wrong with it from
- * the outside. */
+/* A file that opens holds a key and a certificate, and nothing is wrong with it
+ * from the outside. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct pkcs12 p;

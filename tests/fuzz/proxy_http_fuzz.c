@@ -4,7 +4,7 @@
 
 #include "tests/fuzz/target.h"
 
-/* What a proxy answers, as a whole and byte by byte, comes to the same. */
+/* A proxy's answer comes to the same as a whole and byte by byte. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct proxy proxy = {.kind = PROXY_HTTP,

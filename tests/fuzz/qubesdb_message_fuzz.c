@@ -2,7 +2,8 @@
 
 #include "tests/fuzz/target.h"
 
-/* What decodes and could be sent encodes to the same bytes but for padding. */
+/* A message that decodes and could be sent encodes to the same bytes but for
+ * padding. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes stream = bytes_of(data, size);

@@ -11,7 +11,7 @@ struct outcome {
     enum vchan_framing_result last;
 };
 
-/* What a qube that sends this comes to, in pieces of so many bytes. */
+/* The frames of a qube that sends this, in pieces of so many bytes. */
 static struct outcome receive(struct bytes stream, size_t piece)
 {
     static const uint8_t unknown[6];

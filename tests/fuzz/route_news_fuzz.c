@@ -4,8 +4,8 @@
 
 #include "tests/fuzz/target.h"
 
-/* Whatever the messages say: the next look is not put off, a way that is told
- * is usable, and an answer that is none leaves the way as it was. */
+/* Any messages: the next look is not put off, a way that is told is usable, and
+ * an answer that is none leaves the way as it was. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct route_way start = {.interface = 7,

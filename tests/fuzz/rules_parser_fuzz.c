@@ -13,8 +13,8 @@ static uint32_t uses(const struct rule_names *n)
     return total;
 }
 
-/* Whatever the rules are, a bad set holds nothing, and judging needs no more
- * than the rules. */
+/* Any rules: a bad set holds nothing, and judging needs no more than the rules.
+ * */
 static void parse(const struct rules_file_source *s, struct rule_names *names)
 {
     struct rules *rules = rules_parse(&s->source, s->entries, s->count, names);

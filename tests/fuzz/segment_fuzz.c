@@ -9,8 +9,8 @@
 
 static const struct burst_layout layout = {.head = 24, .tail = 16};
 
-/* What comes out fits, parses, and, where it was ours to fill in, has the
- * right checksum; together it is as much as went in. */
+/* Each segment fits, parses, and, where the checksum was ours to fill in, has
+ * the right one; together they are as much as went in. */
 static uint32_t look_at(const struct packet *p, const struct burst *b,
                         uint16_t mtu)
 {

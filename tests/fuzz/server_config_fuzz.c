@@ -26,7 +26,7 @@ static const char *read_file(void *context,
     return blob_set(out, bytes_of_text(reference->path)) ? NULL : "no memory";
 }
 
-/* What clients get lies in the network and is not the server's own. */
+/* The addresses of clients lie in the network and are not the server's own. */
 static void check_pool(const struct server_config *c)
 {
     static const struct siphash_key key;

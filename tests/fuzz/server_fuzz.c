@@ -116,7 +116,7 @@ static enum drop hear(struct fight *f, uint8_t path, const uint8_t *data,
         memcpy(copy, data, size);
     server_open(f->server, f->now, &from, &burst);
     const struct datagram *d = &burst.datagrams[0];
-    /* What comes out of the tunnel lies inside of what came in, and has the
+    /* A packet out of the tunnel lies inside of what came in, and has the
      * client's own address. */
     if (d->drop == DROP_NONE && d->inner_size > 0)
         check(d->inner_offset + d->inner_size <= d->size &&

@@ -257,7 +257,7 @@ void *xs_read(struct xs_handle *h, xs_transaction_t t, const char *path,
         errno = node ? EACCES : ENOENT;
         return NULL;
     }
-    /* Of exactly that size, and the library's own zero. */
+    /* A piece of exactly that size, and the library's own zero. */
     char *value = malloc(node->size + 1);
     check(value != NULL);
     memcpy(value, node->value, node->size);

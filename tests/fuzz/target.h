@@ -1,4 +1,4 @@
-/* What fuzz targets share: the fuzzer's entry, a check that it sees fail,
+/* Shared by the fuzz targets: the fuzzer's entry, a check that it sees fail,
  * silence, and random numbers that are the same for the same input. */
 #ifndef TESTS_FUZZ_TARGET_H
 #define TESTS_FUZZ_TARGET_H

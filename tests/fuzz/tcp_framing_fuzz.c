@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rest = bytes_of(rest.data + here, rest.size - here);
         whole = take(&expected);
     }
-    /* What is left is less than a packet, or none. */
+    /* The rest is less than a packet, or none. */
     size_t next = expected.size >= 2 ? load_u16(expected.data) : 1;
     if (whole ? expected.size >= 2 && expected.size - 2 >= next
               : next != 0 && next <= TCP_FRAMING_PACKET_MAX)

@@ -56,7 +56,7 @@ static void turn_is_over(void *context, struct instant now)
     loop_quit(context);
 }
 
-/* What is ready is served; the timer is due at once. */
+/* Serves ready watches; the timer is due at once. */
 static void turn(void)
 {
     struct loop_timer end = {loop_now(loop), turn_is_over, loop, NULL};

@@ -34,8 +34,8 @@ struct true_server {
 void true_server_init(struct true_server *t, struct true_server_kind kind,
                       const struct session_env *env);
 void true_server_clear(struct true_server *t);
-/* What a client's profile says of it; texts are borrowed from *t. The remote
- * becomes the only one. */
+/* Fills a client's profile for this server; texts are borrowed from *t. The
+ * remote becomes the only one. */
 void true_server_introduce(struct true_server *t, struct config *client,
                            struct config_remote *remote);
 

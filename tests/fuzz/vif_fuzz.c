@@ -183,7 +183,7 @@ static void toolstack_writes(void)
     store_double_write(fake_card_back(LIAR, 0, key), some_value());
 }
 
-/* What the qube does while the toolstack waits. */
+/* The qube's part while the toolstack waits. */
 static void frontend_goes_on(void)
 {
     for (int i = 0; i < 3; i++)

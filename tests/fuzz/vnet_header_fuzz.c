@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* What is believed can be written again, and reads as the same. */
+/* A header that is believed can be written again, and reads as the same. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t header[VNET_HEADER_SIZE];

@@ -149,7 +149,8 @@ static void what_came_in_fragments_arrives_in_fragments(void **state)
             forget(w);
             free(p.data);
         }
-    /* That it would fit the card says nothing of the way behind it. */
+    /* A packet that would fit the card may still be too large for the way
+     * behind it. */
     struct craft c = sample(w, 17, 1400);
     struct packet p = craft_packet(&c);
     p.fragment_size = 600;

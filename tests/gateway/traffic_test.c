@@ -216,7 +216,7 @@ static void what_is_too_large_is_cut_to_the_tunnel(void **state)
         assert_in_range(w->vpn.sizes[i], 21, 1400);
 }
 
-/* What the VPN opened, as the answer to the packet that left last. */
+/* The VPN opened this, as the answer to the packet that left last. */
 static void answer(struct world *w)
 {
     struct packet left = {.data = w->vpn.last, .size = w->vpn.last_size};

@@ -2,9 +2,9 @@
 
 #include "tests/unit.h"
 
-/* What tunnels ask for: AES-GCM with short and long packet numbers, CBC with
- * SHA1, the same with the swap framing, WireGuard with an MTU that is no
- * multiple of the block and with one that is, a stream of nothing. */
+/* The layouts that tunnels ask for: AES-GCM with short and long packet numbers,
+ * CBC with SHA1, the same with the swap framing, WireGuard with an MTU that is
+ * no multiple of the block and with one that is, a stream of nothing. */
 static const struct burst_layout layouts[] = {
     {.head = 24},
     {.head = 12, .tail = 16},

@@ -487,7 +487,7 @@ static void the_first_fragment_says_whose_the_packet_is(void **state)
     fixture_free(f);
 }
 
-/* Of all memory at once, by as many shares as there are. */
+/* All memory at once, by as many shares as there are. */
 static void all_shares_together_stay_within_the_memory(void **state)
 {
     (void)state;

@@ -16,7 +16,7 @@ parsed_segment(const struct packet *packet, uint16_t mtu,
                : SEGMENT_REFUSED;
 }
 
-/* What travels with the packet is what its bytes say. */
+/* The facts that travel with the packet are what its bytes say. */
 static inline bool parsed_truly(const struct packet *packet)
 {
     struct packet p = *packet;

@@ -46,7 +46,7 @@ static struct craft sample(bool v6, uint8_t protocol, struct bytes payload)
     };
 }
 
-/* What a sender without offload would have sent as segment `offset`. */
+/* A sender without offload would have sent this as segment `offset`. */
 static size_t expected_segment(const struct craft *whole, size_t offset,
                                uint16_t mss, uint8_t *out)
 {
@@ -144,7 +144,7 @@ static void a_udp_checksum_of_zero_is_sent_as_ones(void **state)
         uint8_t data[300] = {0};
         struct craft c = sample(false, 17, bytes_of(data, super ? 100 : 300));
         struct packet first = craft_packet(&c);
-        /* What the checksum is now, the payload has to add. */
+        /* The payload has to add what the checksum is now. */
         memcpy(data, first.data + 26, 2);
         c.payload = bytes_of(data, 300);
         struct packet p = craft_super_packet(&c, super ? 100 : 0);

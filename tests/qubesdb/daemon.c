@@ -287,7 +287,7 @@ static void say(struct client *c, uint8_t type, const char *path,
                 const void *data, uint32_t size)
 {
     struct header h = {.type = type, .size = size};
-    /* What the daemon does not set is whatever was there. */
+    /* The bytes that the daemon does not set are whatever was there. */
     memset(h.padding, 0xaa, sizeof h.padding);
     memcpy(h.path, path, strnlen(path, PATH_SIZE - 1));
     append(c, &h, sizeof h);

@@ -52,7 +52,7 @@ size_t daemon_received(const struct daemon *d);
 /* How often dom0's client has answered OK. */
 unsigned daemon_acknowledged(const struct daemon *d);
 
-/* What dom0 does: with events, and pushed to dom0's client. */
+/* dom0's deeds: with events, and pushed to dom0's client. */
 void daemon_write(struct daemon *d, const char *path, const char *value);
 bool daemon_remove(struct daemon *d, const char *path);
 

@@ -50,7 +50,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Whatever the daemon has said until now, one line a message. */
+/* All that the daemon has said until now, one line a message. */
 static const char *heard(void)
 {
     static uint8_t bytes[HEARD_SIZE];

@@ -117,7 +117,7 @@ static void without_room_nothing_is_written(void **state)
 static enum message_result decode_copy(const uint8_t *data, size_t size,
                                        struct message *m, size_t *taken)
 {
-    /* Of exact size, so that reading beyond it is seen. */
+    /* A copy of exact size, so that reading beyond it is seen. */
     uint8_t *copy = exact_copy(data, size);
     enum message_result result = message_decode(bytes_of(copy, size), m, taken);
     free(copy);

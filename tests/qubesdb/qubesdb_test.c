@@ -100,7 +100,7 @@ static void a_database_is_read_and_told(void **state)
     assert_true(witness_saw_change(w, "/qubes-gateway"));
     assert_rules(w, A, "0000=action=accept;policy=drop;");
     assert_rules(w, B, "policy=drop;");
-    /* What nobody here reads is not kept. */
+    /* A key that nobody here reads is not kept. */
     assert_false(store_has(qubesdb_store(w->client), "/keyboard-layout"));
     assert_true(instant_is_never(qubesdb_deadline(w->client)));
     close_scene(&scene);
@@ -409,7 +409,7 @@ static void everything_is_read_again_after_a_loss(void **state)
     witness_settle(w);
     assert_int_equal(w->lost, 1);
     assert_false(qubesdb_in_contact(w->client));
-    /* What was known stays. */
+    /* The known values stay. */
     assert_value(w, "/vm-config/vpn-mtu", "1400");
     assert_rules(w, A, "0000=action=accept;policy=drop;");
 
@@ -530,7 +530,7 @@ static void run_with_a_death(struct scene *scene)
     witness_settle(w);
     change_things(scene->daemon);
     witness_settle(w);
-    /* What happens while the daemon is away. */
+    /* Changes while the daemon is away. */
     daemon_write(scene->daemon, "/vm-config/vpn-mtu", "1235");
     daemon_remove(scene->daemon, B_BASE);
     witness_settle(w);
@@ -782,7 +782,7 @@ static void whatever_happens_the_mirror_ends_equal(void **state)
         witness_settle(w);
         if (!qubesdb_in_contact(w->client))
             assert_true(witness_wait(w));
-        /* What was left in the middle of a writing is completed. */
+        /* A writing that was interrupted is completed. */
         daemon_write(scene.daemon, A_BASE, "");
         daemon_write(scene.daemon, B_BASE, "");
         if (round % 2)

@@ -19,7 +19,7 @@ int vchan_double_offer(void);
 /* A leaf that leads nowhere. */
 void vchan_double_offer_nothing(void);
 
-/* What the hypervisor does in the meantime. */
+/* The hypervisor's part in the meantime. */
 void vchan_double_turn(void);
 
 /* How many clients are open, and how many xenstores. */

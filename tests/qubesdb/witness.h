@@ -50,7 +50,7 @@ bool witness_turn(struct witness *w);
  * none. */
 bool witness_wait(struct witness *w);
 
-/* What was told last of a source: "absent", the lines, or NULL. */
+/* The last word about a source: "absent", the lines, or NULL. */
 const char *witness_rules_of(const struct witness *w, const char *source);
 unsigned witness_times(const struct witness *w, const char *source);
 bool witness_saw_change(const struct witness *w, const char *path);

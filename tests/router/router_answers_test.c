@@ -230,8 +230,8 @@ static void the_outer_path_bounds_what_a_qube_may_send(void **state)
     world_free(w);
 }
 
-/* Whoever sends what a qube's network card has no room for is told so, if it
- * is somebody whom a qube talks with, and not too often. */
+/* A sender of packets that a qube's network card has no room for is told so, if
+ * a qube talks with it, and not too often. */
 static void what_is_too_big_for_a_qube_is_refused_at_its_sender(void **state)
 {
     (void)state;
@@ -318,7 +318,8 @@ static void noise_and_spoofing_are_dropped_in_silence(void **state)
     world_free(w);
 }
 
-/* What every operating system says by itself is no attempt to deceive. */
+/* Questions that every operating system asks by itself are no attempt to
+ * deceive. */
 static void what_a_qube_says_to_its_link_is_not_spoofing(void **state)
 {
     (void)state;
@@ -398,8 +399,8 @@ static void the_gateway_answers_ping(void **state)
     world_free(w);
 }
 
-/* What is said of one qube's gateway leaves the others and IPv6 alone, and
- * what dom0 lets the qube see instead counts before it. */
+/* The word about one qube's gateway leaves the others and IPv6 alone, and
+ * dom0's word on what the qube sees counts before it. */
 static void a_qube_may_know_the_gateway_by_an_address_of_its_own(void **state)
 {
     (void)state;
@@ -600,7 +601,7 @@ static void one_resolver_serves_both_from_the_same_port(void **state)
     world_free(w);
 }
 
-/* Which resolver a question from a new port goes to: 0 or 1. */
+/* The resolver that a question from a new port goes to: 0 or 1. */
 static int asked(struct world *w, const char *virtual)
 {
     static uint16_t port = 5000;
@@ -642,7 +643,7 @@ static void a_silent_resolver_is_passed_over_for_a_while(void **state)
         answer = echoed(w);
         assert_int_equal(down(w, answer), DROP_NONE);
     }
-    /* Where both are silent, each is asked what it is asked. */
+    /* If both are silent, each gets the questions that it is asked. */
     for (int i = 0; i < 4; i++) {
         w->now.us += 1000000;
         (void)asked(w, "10.139.1.1");

@@ -102,7 +102,7 @@ static void fragments_pass_as_the_packet_they_are_of(void **state)
     world_free(w);
 }
 
-/* Of any size, and no fragment of the answer is larger than those asked by. */
+/* Questions of any size; no fragment of the answer is larger than theirs. */
 static void the_gateway_answers_pings_in_fragments(void **state)
 {
     (void)state;
@@ -286,7 +286,7 @@ static void fragments_leave_no_larger_than_they_came(void **state)
     world_free(w);
 }
 
-/* What a router on the way says of a fragment that was too large for it. */
+/* A router on the way says that a fragment was too large for it. */
 static struct packet error_about(const struct datagram *d, uint32_t mtu)
 {
     const uint8_t *quoted = d->data + d->inner_offset;
@@ -325,7 +325,7 @@ static void errors_about_fragments_reach_their_sender(void **state)
         assert_memory_equal(quoted + at, whole.data + at, ends);
         at = v6 ? 48 : 20; /* the ports */
         assert_memory_equal(quoted + at, whole.data + at, 4);
-        /* Of a later one nobody knows whose it is. */
+        /* Nobody knows whose a later one is. */
         assert_int_equal(down(w, error_about(&b->datagrams[1], 1300)),
                          DROP_ICMP_EMBEDDED);
         free(whole.data);
@@ -437,7 +437,7 @@ static void flood(struct world *w, const struct burst *b, bool as_the_sender)
     }
 }
 
-/* What is sent to the tunnel's address by whoever wants to. */
+/* A stranger's packets to the tunnel's address. */
 static void strangers_push_out_nothing_that_is_wanted(void **state)
 {
     (void)state;

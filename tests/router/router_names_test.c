@@ -624,7 +624,7 @@ static void another_tunnel_is_asked_anew(void **state)
     world_free(w);
 }
 
-/* What goes to a resolver, as one, ends when the tunnel has others. */
+/* A flow to a resolver, as one, ends when the tunnel has others. */
 static void flows_to_a_former_resolver_are_judged_again(void **state)
 {
     (void)state;

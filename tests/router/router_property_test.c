@@ -202,7 +202,7 @@ enum source { FIRST4, FIRST6, SECOND4, SOURCES };
 static const char *const sources[SOURCES] = {
     "10.137.0.5", "fd09:24ef:4179::a89:5", "10.137.0.6"};
 
-/* What left, to be answered later. */
+/* The packets that left, to be answered later. */
 struct sent {
     enum source source;
     struct wish wish;
@@ -291,7 +291,7 @@ static bool is_plain(const struct craft *c)
            (tcp || udp || echo || c->protocol == 47);
 }
 
-/* Whichever of the resolvers it goes to where it asks a virtual one. */
+/* A question to a virtual resolver may go to any of the tunnel's. */
 static bool must_pass(const struct play *p, enum source source,
                       const struct craft *c)
 {
@@ -365,8 +365,8 @@ static void send_one(struct play *p)
         return;
     }
     p->refused_up++;
-    /* Of protocols without ports only one qube can have a remote end, and a
-     * SYN may be a strange one to a connection that stands. */
+    /* In protocols without ports only one qube can have a remote end, and a SYN
+     * may be a strange one to a connection that stands. */
     if (!spoofed && drop != DROP_HOST_TAKEN && drop != DROP_FLOW_STATE)
         assert_false(must_pass(p, source, &c));
 }
@@ -482,7 +482,7 @@ static void no_packet_passes_without_a_rule_that_allows_it(void **state)
 enum { FLOWS = 4, INBOUND = 300, OUTPUT_MOST = 1600 };
 static const struct burst_layout layout = {.head = 60, .tail = 16};
 
-/* What reached the qube, in its order. */
+/* The packets that reached the qube, in its order. */
 struct arrivals {
     size_t count;
     struct bytes packets[INBOUND];
@@ -587,7 +587,7 @@ static size_t pass_joined(struct world *w, struct coalesce *coalescer,
     return joined;
 }
 
-/* Of one flow the n-th that arrived; flows may overtake each other. */
+/* The n-th packet of one flow that arrived; flows may overtake each other. */
 static struct bytes nth_of(const struct arrivals *a, uint16_t port, size_t n)
 {
     for (size_t i = 0; i < a->count; i++) {

@@ -1,6 +1,6 @@
 #include "tests/router/world.h"
 
-/* What is unusual: passed where it is harmless, else refused with a word. */
+/* Unusual packets: passed if they are harmless, else refused with a word. */
 
 /* With IPv4 options or IPv6 extension headers, of a multiple of 8 bytes, the
  * first of that type. */
@@ -148,8 +148,8 @@ static void what_cannot_go_anywhere_is_refused_with_a_word(void **state)
     world_free(w);
 }
 
-/* Of ICMP's questions echo and timestamp pass; others are refused, and what is
- * no question is not answered. */
+/* The ICMP questions echo and timestamp pass; others are refused, and a message
+ * that is no question is not answered. */
 static void icmp_that_does_not_pass_is_told(void **state)
 {
     (void)state;

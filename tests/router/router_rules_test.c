@@ -202,7 +202,7 @@ static void a_file_may_be_read_again(void **state)
     assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_RULE);
     assert_string_equal(w->second->rules_text, "accept (no rules configured)");
 
-    /* What dom0 says of an address counts, before and after. */
+    /* dom0's word on an address counts, before and after. */
     set_rules(w, "10.137.0.5", "accept", "");
     assert_true(load(w,
                      FILE_LINE "policy drop\n"

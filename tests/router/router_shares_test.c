@@ -1,5 +1,5 @@
-/* What greedy qubes take, and what is left to the others: flows, external
- * ports, hosts of protocols without ports, and the gateway's own questions. */
+/* Greedy qubes, and what is left to the others: flows, external ports, hosts of
+ * protocols without ports, and the gateway's own questions. */
 #include "tests/router/world.h"
 
 enum { FLOWS = 65536 };
@@ -254,7 +254,7 @@ static void a_host_without_ports_is_had_by_turns(void **state)
     }
 }
 
-/* Whoever is next, a new qube in the same place as well. */
+/* The next one, a new qube in the same place as well. */
 static void what_is_sent_to_one_that_has_gone_reaches_nobody(void **state)
 {
     (void)state;

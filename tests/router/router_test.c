@@ -390,7 +390,8 @@ static void a_new_tunnel_address_ends_flows_the_same_keeps_them(void **state)
     world_free(w);
 }
 
-/* Who only listens learns of it too: nothing it sends would tell. */
+/* A qube that only listens learns of it too: nothing that it sends would tell
+ * it. */
 static void connections_through_an_old_address_are_reset(void **state)
 {
     (void)state;
@@ -430,7 +431,7 @@ static void connections_through_an_old_address_are_reset(void **state)
         assert_int_equal(load_u32(t + 4), stands.acknowledgement);
         assert_int_equal(load_u32(t + 8), stands.sequence);
         assert_int_equal(t[13], TCP_RST | TCP_ACK);
-        /* What the qube asks about a wrong number is answered, too. */
+        /* The qube's packet about a wrong number is answered, too. */
         assert_int_equal(up(w, w->first, craft_packet(&stands)), DROP_NO_FLOW);
         assert_int_equal(w->replies.count, 1);
         /* The SYN that was on its way goes again, from the new address. */
@@ -592,7 +593,7 @@ static void new_flows_are_limited_in_rate(void **state)
     assert_int_equal(router_flow_count(w->router), 10000);
     c.source_port = 901;
     assert_int_equal(up(w, w->first, craft_packet(&c)), DROP_FLOW_RATE);
-    /* What stands goes on, and the other qube has a rate of its own. */
+    /* Standing flows go on, and the other qube has a rate of its own. */
     assert_int_equal(up(w, w->first, craft_packet(&known)), DROP_NONE);
     assert_int_equal(up(w, w->second, craft_packet(&other)), DROP_NONE);
     world_free(w);

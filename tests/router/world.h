@@ -20,7 +20,7 @@ struct world {
     struct packet_batch replies;
     uint64_t seed;
     uint8_t payload[60000];
-    /* What left last, flat, and what it was. */
+    /* The last packet that left, flat, and how it was sent. */
     uint8_t out[66000];
     size_t out_size;
     struct packet packet;

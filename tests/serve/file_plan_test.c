@@ -1,4 +1,5 @@
-/* Which file of a server is written when, on a clock of the test's own. */
+/* The plan of which file of a server is written when, on a clock of the test's
+ * own. */
 #include "gateway/serve/file_plan.h"
 
 #include "tests/unit.h"
@@ -8,7 +9,7 @@ static struct instant at(int64_t seconds)
     return (struct instant){seconds * 1000000};
 }
 
-/* What is due at that second, as a bit for each file. */
+/* The files that are due at that second, as a bit for each. */
 static unsigned due(struct file_plan *p, int64_t seconds)
 {
     enum file_plan_file file;

@@ -1,4 +1,4 @@
-/* What the program that judges passwords may say. */
+/* The answers of the program that judges passwords. */
 #include "gateway/serve/helper_answer.h"
 
 #include "tests/unit.h"

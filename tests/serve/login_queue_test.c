@@ -1,4 +1,4 @@
-/* Whose password is judged next, and who finds no place. */
+/* The order in which passwords are judged, and logins that find no place. */
 #include "gateway/serve/login_queue.h"
 
 #include <stdio.h>
@@ -65,7 +65,7 @@ static void a_flood_is_waited_for_once(void **state)
     is_next(&q, flood[0]);
     is_next(&q, other);
     is_next(&q, flood[1]);
-    /* Who has been served comes behind who waits. */
+    /* A client that has been served comes behind one that waits. */
     login_queue_give(&q, flood[0]);
     size_t more = put(&q, 1), third = put(&q, 3);
     is_next(&q, flood[2]);
@@ -109,7 +109,7 @@ static void who_is_in_has_a_reserve(void **state)
     assert_false(login_queue_put(&q, &mine, true, &place));
 }
 
-/* What is being judged counts until its verdict is there. */
+/* A login that is being judged counts until its verdict is there. */
 static void a_turn_is_no_end(void **state)
 {
     (void)state;
@@ -142,7 +142,7 @@ static void a_network_of_ipv6_is_one(void **state)
     assert_true(login_queue_put(&q, &a, false, &place));
 }
 
-/* Whatever happens: no more than there are, each served once, none lost. */
+/* In any order: no more than there are, each served once, none lost. */
 static void any_order_loses_nobody(void **state)
 {
     (void)state;

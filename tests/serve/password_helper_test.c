@@ -1,5 +1,5 @@
-/* Whoever judges passwords for the server: what it may answer, and what is no
- * answer. */
+/* The program that judges passwords for the server: good answers, and bad ones.
+ * */
 #include "gateway/serve/password_helper.h"
 
 #include <jansson.h>

@@ -118,7 +118,7 @@ static void the_file_is_read_for_each(void **state)
     judged(f, "bert", "battery", SERVER_ADMIT);
 }
 
-/* Who cannot be judged now is not refused for good. */
+/* A login that cannot be judged now is not refused for good. */
 static void without_the_file_nobody_is_judged(void **state)
 {
     struct fixture *f = *state;

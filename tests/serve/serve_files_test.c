@@ -189,7 +189,7 @@ static void the_status_is_there_at_once_and_whole(void **state)
     assert_int_not_equal(second.st_ino, first.st_ino);
 }
 
-/* Where the server's own files lie nothing may be made or renamed. */
+/* Nothing may be made or renamed beside the server's own files. */
 static void beside_the_configuration_it_is_written_in_place(void **state)
 {
     struct fixture *f = *state;

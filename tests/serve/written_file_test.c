@@ -48,7 +48,7 @@ static void put(struct written_file *f, const char *text)
     assert_true(written_file_write(f, bytes_of_text(text)));
 }
 
-/* Whoever has it open goes on reading what was there. */
+/* A reader that has it open goes on reading what was there. */
 static void a_reader_sees_the_old_or_the_new_one(void **state)
 {
     struct fixture *x = *state;

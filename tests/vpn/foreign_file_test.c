@@ -1,4 +1,4 @@
-/* What people give to `check' by mistake. */
+/* Files that people give to `check' by mistake. */
 #include "gateway/vpn/foreign_file.h"
 
 #include "tests/unit.h"

@@ -100,7 +100,7 @@ static void a_neighbours_credentials_are_warned_of(void **state)
     assert_non_null(
         strstr(s->warnings,
                "6 `./work.pass' is used by the profile `work.ovpn' as well"));
-    /* What stays here may be anybody's. */
+    /* A file that stays here may be anybody's. */
     assert_null(strstr(s->warnings, "ca.crt"));
 }
 

@@ -16,7 +16,7 @@
 
 enum { PATH_SIZE = 96, AUTH_USER = 1, AUTH_CERT = 2, AUTH_KNOWN = 4 };
 
-/* What each style of profile must come to. */
+/* The result that each style of profile must come to. */
 static const struct style {
     const char *file;
     size_t remotes, warnings;

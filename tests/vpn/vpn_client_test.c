@@ -161,7 +161,7 @@ static bool is_heard(const void *context)
     return recv(f->server, &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0;
 }
 
-/* What it is: the opcode of an OpenVPN packet. */
+/* Receives a datagram and returns its kind: the opcode of OpenVPN. */
 static unsigned hear(struct fixture *f)
 {
     uint8_t datagram[2048];

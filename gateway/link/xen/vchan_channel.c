@@ -234,7 +234,7 @@ channel_new(struct libxenvchan *vchan, bool takes_udp_gso, struct loop *loop,
         vchan_channel_close(c);
         return NULL;
     }
-    /* What came before we listened. */
+    /* Records may have come before we listened. */
     loop_timer_set(&c->again, loop_now(loop));
     return c;
 }

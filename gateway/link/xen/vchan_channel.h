@@ -24,14 +24,14 @@ enum {
     VCHAN_CHANNEL_RING_SIZE = 256 * 1024, /* each way */
 };
 
-/* What the channel tells its owner, from inside the loop only. None of these
+/* The channel's calls to its owner, from inside the loop only. None of these
  * but `settled` and `lost` may close it. */
 struct vchan_channel_owner {
     void *context;
     /* The peer is there and has said what it takes. */
     void (*greeted)(void *context, struct instant now, bool takes_udp_gso);
-    /* Where the next record's body goes: VCHAN_FRAMING_BODY_MAX bytes that stay
-     * the same until it is whole. NULL: no more in this turn. */
+    /* The memory for the next record's body: VCHAN_FRAMING_BODY_MAX bytes that
+     * stay the same until it is whole. NULL: no more in this turn. */
     uint8_t *(*room)(void *context);
     void (*record)(void *context, struct instant now, size_t size);
     /* The turn's last record was told. */

@@ -46,8 +46,8 @@ struct vchan_framing_reader {
 
 void vchan_framing_reader_init(struct vchan_framing_reader *r);
 
-/* Where the next bytes of the stream go, and how many at most; none once it
- * has failed. `body` has VCHAN_FRAMING_BODY_MAX bytes, the same until it is
+/* The memory for the next bytes of the stream, and how many at most; none once
+ * it has failed. `body` has VCHAN_FRAMING_BODY_MAX bytes, the same until it is
  * whole. */
 struct vchan_framing_room {
     uint8_t *data;

@@ -61,7 +61,7 @@ static void tell(struct vif *vif, enum xenbus state)
     if (vif->told == state)
         return;
     vif->told = state;
-    /* Where it fails the directory is gone, and its watch says so. */
+    /* If it fails the directory is gone, and its watch says so. */
     if (!xenstore_write(vif->host->xenstore, vif->backend,
                         &(struct xenstore_entry){"state", text}, 1))
         log_debug("xen: %s: cannot write its state", vif->name);
@@ -182,7 +182,7 @@ static bool describe(struct vif *vif)
 
 /* --- The rings ----------------------------------------------------------- */
 
-/* What the frontend wrote before it said it was ready. */
+/* The frontend wrote this before it said it was ready. */
 struct request {
     uint32_t transmit_reference;
     uint32_t receive_reference;
@@ -394,7 +394,7 @@ static void follow_frontend(struct vif *vif, uint32_t frontend)
     }
 }
 
-/* Of one that the toolstack wants away: it has written Closing, unless the
+/* True if the toolstack wants the vif away: it has written Closing, unless the
  * card was Closed already; or there is nobody left to close it. */
 static bool is_over(uint32_t backend, uint32_t frontend)
 {

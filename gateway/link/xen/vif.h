@@ -52,7 +52,7 @@ enum vif_state {
 
 struct vif;
 
-/* What a vif needs, and whom it tells. */
+/* The parts that a vif needs, and its owner. */
 struct vif_host {
     struct xenstore *xenstore;
     struct grant *grant;
@@ -114,8 +114,8 @@ struct vif {
     struct vif_attention attention;
 };
 
-/* Of the directory `backend`. NULL when memory is short. `host` is
- * borrowed. */
+/* For the directory `backend`. NULL when memory is short. `host` is borrowed.
+ * */
 struct vif *vif_new(const struct vif_host *host, const char *backend,
                     uint32_t domain, uint32_t handle);
 /* Leaves xenstore as it is, so that a later process takes over. */

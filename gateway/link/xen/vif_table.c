@@ -117,7 +117,7 @@ static void backend_changed(struct vif_table *t, struct bytes below)
         list_all(t);
         return;
     }
-    /* Of the rest only these two have a meaning once it is known. */
+    /* Once it is known only these two of the rest have a meaning. */
     if (text_to_u32(handle_text, HANDLE_MAX, &handle) &&
         (!below.data || text_equal(below, "state") ||
          text_equal(below, "online") || !find(t, domain, handle)))

@@ -9,8 +9,8 @@
 
 enum { FAKE_CARD_BACKEND = 1 };
 
-/* Of a key in the backend's directory and in the frontend's; "" is the
- * directory. Borrowed until the next call. */
+/* The value of a key in the backend's directory and in the frontend's; "" is
+ * the directory. Borrowed until the next call. */
 const char *fake_card_back(uint32_t domain, uint32_t handle, const char *key);
 const char *fake_card_front(uint32_t domain, uint32_t handle, const char *key);
 

@@ -56,7 +56,7 @@ uint8_t *fake_frontend_page(struct fake_frontend *f, uint32_t reference)
     return f->memory + (size_t)reference * NETBACK_PAGE_SIZE;
 }
 
-/* What the hypervisor answers. */
+/* The hypervisor's answer. */
 enum { OKAY = 0, GENERAL_ERROR = -1, BAD_REFERENCE = -3, BAD_COPY = -10 };
 
 static int16_t copy_one(struct fake_frontend *f, enum grant_direction direction,
@@ -83,7 +83,7 @@ void fake_frontend_copy(struct fake_frontend *f, enum grant_direction direction,
     f->copy_calls += count > 0;
     f->copies += count;
     for (size_t i = 0; i < count; i++) {
-        /* What grant_copy() asserts. */
+        /* The assertions of grant_copy(). */
         assert(copies[i].size > 0 &&
                copies[i].offset + copies[i].size <= GRANT_PAGE_SIZE);
         copies[i].status = f->copying_fails

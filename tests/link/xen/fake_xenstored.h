@@ -36,8 +36,8 @@ void fake_xenstored_deny(struct fake_xenstored *x, const char *path);
 /* So many of the client's next transactions fail with EAGAIN. */
 void fake_xenstored_disturb(struct fake_xenstored *x, unsigned count);
 
-/* Of the client: whether it has not read all it was told, watches now,
- * requests in all. */
+/* About the client: whether it has not read all it was told, its watches now,
+ * its requests in all. */
 bool fake_xenstored_unread(struct fake_xenstored *x);
 unsigned fake_xenstored_watches(struct fake_xenstored *x);
 unsigned fake_xenstored_requests(struct fake_xenstored *x);

@@ -361,7 +361,7 @@ static void begin_anew(struct fake_frontend *f)
     stage_ask(stage_domain(LIAR));
 }
 
-/* What the toolstack may do with its card meanwhile. */
+/* The toolstack's options for its card meanwhile. */
 static void change_cards(struct fake_frontend *f)
 {
     uint32_t domain = stage_domain(LIAR);

@@ -656,7 +656,7 @@ static void packets_of_all_sizes_arrive_in_order(void **state)
                 take_apart(&p, 60);
             if (send(&p) == DROP_NONE)
                 sizes[sent++ % 20000] = size;
-            /* What is in one piece is borrowed until then. */
+            /* A frame in one piece is borrowed until then. */
             if (p.piece_count == 0)
                 netback_receive_flush(&receive);
         } else if (r >> 8 & 2) {

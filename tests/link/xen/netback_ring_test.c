@@ -76,7 +76,7 @@ static void what_is_published_waits(void **state)
     }
 }
 
-/* What was taken and not answered keeps its slots. */
+/* Requests that were taken and not answered keep their slots. */
 static void slots_in_use_are_not_there_for_requests(void **state)
 {
     (void)state;

@@ -62,7 +62,7 @@ static void a_vif_is_offered_what_there_is(void **state)
         assert_true(
             stage_back_is(stage_domain(0), 0, features[i][0], features[i][1]));
     assert_int_equal(stage.added, 0);
-    /* What would have to be implemented is not there. */
+    /* Features that would have to be implemented are not there. */
     assert_null(fake_xenstored_read(
         stage.xenstored,
         fake_card_back(stage_domain(0), 0, "feature-ctrl-ring")));
@@ -231,7 +231,7 @@ static void frames_that_cannot_be_copied_are_counted(void **state)
     stage_send_from(0, 1, 100);
     stage_settle();
     assert_int_equal(stage.link->drops.count[DROP_LINK_ERROR], 1);
-    /* Of a call that fails nothing is known, though it looks done. */
+    /* A call that fails tells nothing, though it looks done. */
     stage_fronts[0]->copying_fails = true;
     stage_send_from(0, 3, 100);
     stage_settle();
@@ -643,7 +643,7 @@ static void names_that_are_no_vifs_are_left_alone(void **state)
     assert_int_equal(fake_xenstored_watches(stage.xenstored), 2);
 }
 
-/* Of more vifs than there are watches for. */
+/* More vifs than there are watches for. */
 enum { MANY = 125 };
 
 static unsigned many_in(const char *state)

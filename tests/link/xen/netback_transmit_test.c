@@ -75,7 +75,7 @@ static void assert_answer(int id, int status)
     if (id >= 0)
         assert_int_equal(words[0] & 0xffff, id);
     assert_int_equal((int16_t)(words[0] >> 16), status);
-    /* Of the rest of the slot nothing is ours to tell (XSA-216). */
+    /* The rest of the slot has nothing that is ours to tell (XSA-216). */
     assert_int_equal(words[1], 0);
     assert_int_equal(words[2], 0);
 }

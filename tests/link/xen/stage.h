@@ -14,7 +14,7 @@
 
 enum { STAGE_QUBES = 4, STAGE_RECORDED_MAX = 4096, STAGE_PATIENCE_MS = 60000 };
 
-/* What the link's owner sees. */
+/* The link's owner, as a witness. */
 struct stage_qube {
     bool present;
     char name[32];
@@ -42,7 +42,7 @@ extern struct stage {
     uint8_t last_bytes[2000];
 } stage;
 
-/* Of domains 10, 11, ... */
+/* The qubes of domains 10, 11, ... */
 extern struct fake_frontend *stage_fronts[STAGE_QUBES];
 extern const char *const stage_addresses[STAGE_QUBES];
 extern const uint8_t stage_qube_mac[6];
@@ -61,7 +61,7 @@ bool stage_comes_true(bool (*condition)(void), int milliseconds);
 #define STAGE_UNTIL(condition)                                                 \
     assert_true(stage_comes_true(condition, STAGE_PATIENCE_MS))
 void stage_turn(int milliseconds);
-/* What was to happen has happened. */
+/* The expected has happened. */
 void stage_settle(void);
 
 /* --- Cards --------------------------------------------------------------- */

@@ -212,7 +212,7 @@ static void an_offer_stands_though_the_frontend_is_not_to_be_read(void **state)
     assert_backend_says("6");
 }
 
-/* What Linux' driver leaves where a card comes while the last one goes. */
+/* Linux' driver leaves this where a card comes while the last one goes. */
 static void a_frontend_that_was_closed_is_followed_then(void **state)
 {
     (void)state;
@@ -306,7 +306,7 @@ a_detached_card_is_closed_at_once_and_gone_when_that_was_seen(void **state)
     assert_backend_says("6");
     assert_int_equal(xen_double_mapped(), 0);
     assert_int_equal(xen_double_bound(), 0);
-    /* Whatever it has to do meanwhile. */
+    /* It does so whatever else it has to do. */
     frontend_says("6");
     look_after(99);
     assert_backend_says("6");

@@ -135,7 +135,7 @@ int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count,
         segs[i].status = copies[i].status;
     if (!f->copying_fails)
         return 0;
-    /* What the kernel did not get to looks done. */
+    /* A request that the kernel did not get to looks done. */
     for (uint32_t i = 0; i < count; i++)
         segs[i].status = 0;
     errno = EINVAL;

@@ -23,7 +23,7 @@ void xen_double_set_devices(bool present);
 
 /* The domain rings. False: nobody is bound to its port. */
 bool xen_double_ring(uint32_t domain);
-/* What the kernel does in the meantime. */
+/* The kernel's part in the meantime. */
 void xen_double_turn(void);
 
 unsigned xen_double_mapped(void);            /* pages */

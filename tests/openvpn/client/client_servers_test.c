@@ -1,5 +1,5 @@
-/* Which addresses a client goes to, one after another, and how long it waits
- * for each; nobody ever answers. */
+/* The addresses a client goes to, one after another, and how long it waits for
+ * each; nobody ever answers. */
 #include "gateway/base/log.h"
 #include "gateway/openvpn/client/client.h"
 #include "tests/unit.h"

@@ -394,8 +394,8 @@ static void no_option_stands_twice_in_the_table(void **state)
     }
 }
 
-/* Whatever an option is, too few arguments or none of sense never crash it,
- * and never pass silently as a number. */
+/* For any option, too few arguments or senseless ones never crash it, and never
+ * pass silently as a number. */
 static void every_option_survives_any_number_of_arguments(void **state)
 {
     (void)state;

@@ -233,7 +233,7 @@ static void another_key_or_direction_does_not_open(void **state)
             struct control_wrap server = wrap_of(other, OPENVPN_SERVER, TIME);
             struct sent s = seal(&client, &p);
             assert_int_equal(open(&server, &s) == DROP_NONE, way == other);
-            /* What it sent itself, thrown back at it. */
+            /* Its own packet, thrown back at it. */
             assert_int_equal(open(&client, &s), way == AUTH_BOTH_ALIKE
                                                     ? DROP_NONE
                                                     : DROP_CONTROL_AUTH);

@@ -96,7 +96,7 @@ static void a_message_goes_out_with_its_bytes_and_id(void **state)
     assert_int_equal(p.message_id, 1);
     assert_bytes_equal(p.payload, bytes_of_text("first"));
     assert_false(reliable_transmit(r, at(0), &p));
-    /* What the session fills in was left alone. */
+    /* The bytes that the session fills in were left alone. */
     assert_int_equal(p.key_id, 5);
     assert_int_equal(p.session.bytes[0], 9);
 }

@@ -1,4 +1,4 @@
-/* What holds for every format of data channel. */
+/* Rules that hold for every format of data channel. */
 #include "gateway/openvpn/data/data_channel.h"
 
 #include "tests/openvpn/data/channel_pair.h"
@@ -73,7 +73,7 @@ static void fill(struct channel_pair *p, const struct data_channel *by,
 
 enum { NOT_ASKED = 0, DROPPED_BEFORE = 3, REFUSED_BEFORE = 5, NO_PACKET = 9 };
 
-/* What datagram `i` of `in` has to be, with `inner` in it when it was sent. */
+/* Datagram `i` of `in` as it has to be, with `inner` in it when it was sent. */
 static void check_opened(const struct channel_pair *p, size_t i,
                          struct bytes inner)
 {
@@ -158,7 +158,7 @@ static void every_truncated_packet_is_refused(void **state)
     with_each(check_truncation);
 }
 
-/* Of a header that nothing authenticates, flips need not be seen. */
+/* Flips in a header that nothing authenticates need not be seen. */
 static void check_flips(struct channel_pair *p, size_t unauthenticated)
 {
     uint16_t size;

@@ -918,7 +918,7 @@ static void a_filter_sees_through_blanks(void **state)
     end(&f);
 }
 
-/* What is filtered is what the option means, however it is spelt. */
+/* The filter applies to an option's meaning, however it is spelt. */
 static void a_filter_sees_through_spelling(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Who comes in, and with what. Who judges may be unable to: a client is not
- * refused for that, but told to come again in a while. */
+/* Decides who comes in, and with what. The judge may be unable to tell: a
+ * client is not refused for that, but told to come again in a while. */
 #include "gateway/openvpn/server/server_state.h"
 
 #include <stdio.h>
@@ -99,7 +99,7 @@ static void who_is_in_can_be_put_off_as_well(void **state)
     assert_true(m->up);
 }
 
-/* Whoever was asked cannot tell either. */
+/* The judge cannot tell either. */
 static void a_late_verdict_may_be_none(void **state)
 {
     struct server_club *c = *state;

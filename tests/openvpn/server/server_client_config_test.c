@@ -1,4 +1,4 @@
-/* What a file of client-config-dir says, and what is wrong with one. */
+/* The files of client-config-dir, and what is wrong with one. */
 #include "gateway/openvpn/server/server_client_config.h"
 
 #include <stdio.h>

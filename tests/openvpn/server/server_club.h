@@ -47,10 +47,10 @@ struct server_club_member *server_club_join(struct server_club *c,
 /* Everything that is to happen now, and until `length` later. */
 void server_club_run(struct server_club *c, struct duration length);
 
-/* What of the club's wishes is done once a client is connected. */
+/* The club's wishes that are done once a client is connected. */
 void server_club_downgrade(const struct server_club *c,
                            struct server_club_member *m);
-/* What the server makes of a datagram. */
+/* The server's verdict on a datagram. */
 enum drop server_club_hear(struct server_club *c,
                            const struct server_path *from,
                            struct bytes datagram, struct datagram *out);

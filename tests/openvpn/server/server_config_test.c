@@ -206,7 +206,7 @@ static void it_may_listen_on_both_protocols(void **state)
     assert_int_equal(tcp->local.port, 443);
     assert_int_equal(address_to_ipv4(&tcp->local.address), 0xc0000201);
     server_config_clear(&t.config);
-    /* What a line leaves open the others say, wherever they stand. */
+    /* Lines fill in what another leaves open, in any order. */
     usable(&t, "local 192.0.2.1\nlocal 192.0.2.2 80 tcp\nport 443\n");
     assert_int_equal(udp->local.port, 443);
     assert_int_equal(tcp->local.port, 80);
@@ -424,7 +424,7 @@ static void an_older_mode_offers_the_older_cipher(void **state)
     server_config_clear(&t.config);
 }
 
-/* What an installer writes so that older programs do not stumble. */
+/* Installers write such lines so that older programs do not stumble. */
 static void what_may_be_unknown_is_no_error(void **state)
 {
     (void)state;

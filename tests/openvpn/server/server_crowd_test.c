@@ -108,7 +108,7 @@ static void a_flood_leaves_nothing_behind(void **state)
     assert_int_equal(club.server->table.count, CROWD);
     /* Five seconds of it: connect-freq-initial bounds what is answered. */
     assert_in_range(status.answers - answers, 1, 2000);
-    /* What is freed and taken again may lie in a larger piece. */
+    /* Memory that is freed and taken again may lie in a larger piece. */
     assert_true(mallinfo2().uordblks < memory + FLOOD / 10);
     everybody_moves_data();
 }

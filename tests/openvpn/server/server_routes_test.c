@@ -1,4 +1,4 @@
-/* Which client a destination lies behind. */
+/* The client that a destination lies behind. */
 #include "gateway/openvpn/server/server_routes.h"
 
 #include "tests/unit.h"

@@ -80,7 +80,7 @@ static void no_answer_is_longer_than_three_questions(void **state)
         assert_true(size >= 14);
         size_t memory = 0;
         for (unsigned i = 0; i < QUESTIONS; i++) {
-            /* What the C library keeps for itself it has by then. */
+            /* By then the C library has what it keeps for itself. */
             if (i == 100)
                 memory = memory_used();
             const struct server_path from = path_of(i);

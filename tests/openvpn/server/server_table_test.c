@@ -76,7 +76,7 @@ static void check(struct model *m)
 static void add(struct model *m, uint32_t i)
 {
     struct server_entry *e = &m->entries[i];
-    /* Of a session id there are no two, as in life. */
+    /* No two session ids are the same, as in life. */
     *e = (struct server_entry){.path = some_path()};
     store_u32(e->session.bytes, i);
     assert_true(server_table_add(&m->table, e, some_time()));
@@ -184,7 +184,8 @@ static void each_is_queued_once_and_in_order(void **state)
         server_table_queue(&m.table, &m.entries[i]);
         server_table_queue(&m.table, &m.entries[0]);
     }
-    /* Who leaves says nothing more, be it the first, the last or between. */
+    /* A client that leaves says nothing more, be it the first, the last or
+     * between. */
     take_out(&m, 2);
     take_out(&m, 4);
     take_out(&m, 0);

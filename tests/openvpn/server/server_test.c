@@ -118,7 +118,7 @@ static void the_cookie_makes_a_client(void **state)
     assert_int_equal(hear_packet(c, &stranger, &first), DROP_NONE);
     assert_int_equal(server_club_status(c).answers, 1);
     assert_int_equal(server_club_status(c).negotiating, 1);
-    /* Who says nothing more is forgotten. */
+    /* A client that says nothing more is forgotten. */
     server_club_run(c, duration_seconds(61));
     assert_true(server_is_empty(c->server));
 }
@@ -227,8 +227,8 @@ static void first_answers_are_limited(void **state)
     assert_int_equal(hear_packet(c, &stranger, &first), DROP_NONE);
 }
 
-/* Whoever can receive at its address may fill one place each, and no more
- * than there are. */
+/* A client that can receive at its address may fill one place, and all clients
+ * no more than there are. */
 static void a_full_server_takes_no_more(void **state)
 {
     struct server_club *c = *state;
@@ -375,7 +375,8 @@ static void a_certificate_that_is_none_stays_out(void **state)
     assert_int_equal(server_club_status(c).up, 0);
 }
 
-/* Whom it shuts out is tested with a real one in tests/system/serve.t. */
+/* The clients that it shuts out are in tests/system/serve.t, with a real one.
+ * */
 static void another_list_of_revoked_certificates_drops_nobody(void **state)
 {
     struct server_club *c = *state;
@@ -495,7 +496,7 @@ static void without_a_subnet_each_has_another_end(void **state)
         assert_int_equal(says(c, m, &m->path, own, SERVER_IP), DROP_NONE);
         assert_int_equal(says(c, m, &m->path, own - 1, WEB),
                          DROP_CLIENT_SPOOFED);
-        /* Of eight addresses there are two /30s. */
+        /* Eight addresses make two /30s. */
         for (int i = 0; !p2p && i < 2; i++) {
             c->config.duplicate_cn = true;
             m = server_club_join(c, NULL, NULL);
@@ -593,7 +594,7 @@ static void what_is_behind_one_is_not_anothers(void **state)
     server_club_run(c, duration_seconds(1));
     assert_int_equal(server_club_status(c).up, 2);
     assert_ptr_equal(server_find(c->server, &behind), first_peer);
-    /* Whatever is behind it, it is not the server itself. */
+    /* The server itself is not behind it, whatever else is. */
     assert_int_equal(says(c, m, &m->path, SERVER_IP, WEB), DROP_CLIENT_SPOOFED);
     assert_int_equal(says(c, m, &m->path, OWN + 1, WEB), DROP_CLIENT_SPOOFED);
 }

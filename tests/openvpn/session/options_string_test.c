@@ -71,7 +71,7 @@ static const struct {
      "keysize 192,key-method 2,tls-client"},
 };
 
-/* What the table leaves out is OpenVPN's default. */
+/* Members that the table leaves out are OpenVPN's defaults. */
 static struct options_string completed(struct options_string o)
 {
     if (!o.data_ciphers)

@@ -47,7 +47,7 @@ static void the_servers_order_counts(void **state)
     assert_string_equal(agreed("AES-256-GCM", "IV_PROTO=32\n").cipher, "");
 }
 
-/* Who cannot negotiate so, or says nonsense, gets what both have always
+/* A peer that cannot negotiate so, or says nonsense, gets what both have always
  * had. */
 static void with_others_nothing_is_agreed_on(void **state)
 {

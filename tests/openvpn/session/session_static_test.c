@@ -75,7 +75,7 @@ static uint8_t *sealed(struct session *s, struct bytes inner, uint16_t *size)
     return copy;
 }
 
-/* What becomes of an exact copy of it; `inner`, if given, must come out. */
+/* The fate of an exact copy of it; `inner`, if given, must come out. */
 static enum drop opened(struct session *s, const uint8_t *data, size_t size,
                         const struct bytes *inner)
 {

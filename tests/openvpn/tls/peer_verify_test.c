@@ -160,7 +160,7 @@ static void the_profile_decides_about_sha_1(void **state)
     accepted(&t);
 }
 
-/* What it may be used for. */
+/* Its permitted uses. */
 
 static void remote_cert_tls_wants_a_servers_certificate(void **state)
 {

@@ -96,7 +96,7 @@ static void a_wrong_password_is_told_from_damage(void **state)
     assert_int_not_equal(result_of("long_password", "01234567890123456789012345"
                                                     "6789012345678"),
                          PKCS12_OK);
-    /* What is no UTF-8 is no password, and no harm. */
+    /* Bytes that are no UTF-8 are no password, and no harm. */
     assert_int_not_equal(result_of("aes256", "\xff\xc3"), PKCS12_OK);
     assert_int_not_equal(result_of("aes256", "test\xf0\x9f\x94"), PKCS12_OK);
 }

@@ -87,7 +87,7 @@ static void pair_close(struct pair *p)
     config_clear(&p->server_config);
 }
 
-/* What one end has to say, in pieces as the control channel cuts them. The
+/* Carries one end's words, in pieces as the control channel cuts them. The
  * records that the other reads are appended to `records`, one a line. */
 static bool carry(struct tls_session *from, struct tls_session *to,
                   size_t piece, char *records)
@@ -343,7 +343,7 @@ static void a_damaged_record_fails(void **state)
     pair_close(&p);
 }
 
-/* What a context takes and refuses. */
+/* Input that a context takes, and input that it refuses. */
 
 static bool context_takes(const struct config *c, const char *password)
 {
