@@ -71,7 +71,7 @@ lab_packages() {
     }
     local package
     for package in "$lab"/archives/*.deb; do dpkg-deb -x "$package" "$unpacked"; done
-    rm -rf "$lab/archives" "$unpacked/usr/share"
+    rm -rf "$lab/archives" "${unpacked:?}/usr/share"
     gzip -dc "$unpacked"/boot/xen-*-amd64.gz >"$lab/xen"
     unpack_kernel "$unpacked"/boot/vmlinuz-* "$lab/vmlinux"
     strip "$lab/vmlinux"
