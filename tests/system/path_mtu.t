@@ -123,7 +123,7 @@ server_return
 ok "a tunnel of 1400 bytes" wait_for 20 mtu_is 1400
 ping_far() { in_qube busybox ping -6 -c 1 -W 2 -s 1260 $far_ipv6; }
 ok "a ping of 1308 bytes learns of 1300" wait_for 20 ping_far
-answered() { in_qube busybox ping -6 -c 6 -i 0.2 -W 2 -s 1260 $far_ipv6 | sed -n 's/.* \([0-9]*\) packets received.*/\1/p'; }
+answered() { in_qube busybox ping -6 -c 6 -i 0.2 -W 20 -s 1260 $far_ipv6 | sed -n 's/.* \([0-9]*\) packets received.*/\1/p'; }
 is "its fragments are no larger again" 6 answered
 far_mtu 1500
 asks_far() { in_qube timeout 30 perl "$system/udp" ask $far_address 7 "$@"; }

@@ -26,13 +26,13 @@ refused() { ! page $web_address; }
 write_rules action=accept action=accept
 downstream=tap:qube0,ip=$qube_address,gw=$qube_router
 gateway_start client.ovpn --rules "$rules"
-ok "there is no tunnel: the gateway answers pings to its address all the same" in_qube busybox ping -c 1 -W 2 $qube_router
+ok "there is no tunnel: the gateway answers pings to its address all the same" in_qube busybox ping -c 1 -W 20 $qube_router
 server_start tls-crypt
 ok "up" wait_for 15 gateway_up
 ok "the file's rules are in force" wait_for 10 came
 packets() { gateway_field traffic.packets_up; }
 before=$(packets)
-ok "a ping to the gateway" in_qube busybox ping -c 3 -i 0.2 -W 2 $qube_router
+ok "a ping to the gateway" in_qube busybox ping -c 3 -i 0.2 -W 20 $qube_router
 is "did not leave through the tunnel" "$before" packets
 
 # A datagram's flow stands; then its rule goes.

@@ -425,7 +425,7 @@ for together in '' client-to-client 'client-to-client kernel'; do
     if [ -z "$together" ]; then
         judge "clients do not meet" not meets
     else
-        judge "$together: clients meet" meets
+        judge "$together: clients meet" wait_for 10 meets
         judge "$together: a rule of the host's" strict
         met=(meets)
         [ "$together" = client-to-client ] || met=(not meets)

@@ -12,9 +12,9 @@ cat >"$work/terminal" <<'END'
 import fcntl, os, pty, select, signal, struct, sys, termios, time
 rows, screen, arguments = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
 pid, master = pty.fork()
-if pid == 0:
+if pid == 0: # sets the size itself, so that the program never sees another
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
     os.execvp(arguments[0], arguments)
-fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
 with open(screen, "wb", buffering=0) as out:
     while True:
         try:
