@@ -69,9 +69,10 @@ static int unknown_command(const char *name)
     const char *nearest = usage_nearest(name);
     fprintf(stderr, "vpn-gateway: unknown command `%s'", name);
     if (nearest)
-        fprintf(stderr, "; did you mean `%s'?", nearest);
-    fputs(name[0] == '-' ? "; the command comes first: `vpn-gateway help'\n"
-                         : "; `vpn-gateway help' lists them\n",
+        fprintf(stderr, "; did you mean `%s'", nearest);
+    fputs(nearest ? "?" : ".", stderr);
+    fputs(name[0] == '-' ? " The command comes first: `vpn-gateway help'\n"
+                         : " `vpn-gateway help' lists all commands\n",
           stderr);
     return EXIT_USAGE;
 }

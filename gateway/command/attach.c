@@ -43,7 +43,8 @@ static bool parse_options(int argc, char **argv, struct attachment *out,
             return false;
     }
     *why = argc - optind > 2 ? arguments_surplus(argv[optind + 2])
-                             : "DOMID:PATH and IFNAME are wanted";
+           : optind < argc   ? "IFNAME is missing"
+                             : "DOMID:PATH and IFNAME are missing";
     if (argc - optind != 2)
         return false;
     out->interface = argv[optind + 1];

@@ -41,7 +41,8 @@ static bool parse(int argc, char **argv, struct request *out, const char **why)
             return false;
     }
     *why = argc - optind > 2 ? arguments_surplus(argv[optind + 2])
-                             : "KIND and OUT are wanted";
+           : optind < argc   ? "OUT, the file to make, is missing"
+                             : "KIND and OUT are missing";
     if (argc - optind != 2)
         return false;
     out->kind = argv[optind];

@@ -255,8 +255,13 @@ static bool remove_stale(const struct sockaddr_un *address)
         return false;
     }
     struct stat file;
-    if (lstat(address->sun_path, &file) == 0 && S_ISSOCK(file.st_mode))
-        unlink(address->sun_path);
+    if (lstat(address->sun_path, &file) != 0)
+        return true;
+    if (!S_ISSOCK(file.st_mode)) {
+        errno = ENOTSOCK;
+        return false;
+    }
+    unlink(address->sun_path);
     return true;
 }
 
@@ -297,6 +302,9 @@ static const char *hint_of(int number)
     if (number == EADDRINUSE)
         return ": another gateway runs and answers there; stop that one, or "
                "give this one a socket of its own with --control";
+    if (number == ENOTSOCK)
+        return ": what lies there is left alone; give another place with "
+               "--control";
     if (number == EACCES || number == EPERM)
         return ": run it as root, or give it a place of its own with --control";
     return "";

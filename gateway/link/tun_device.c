@@ -51,10 +51,14 @@ int tun_device_open(enum tun_device_kind kind, const char *interface,
     int fd = open(device, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || !attach(fd, kind, interface, udp_gso)) {
         *error = error_of_errno(errno);
-        bool forbidden = errno == EPERM || errno == EACCES;
+        int number = errno;
+        bool forbidden = number == EPERM || number == EACCES;
         log_error("%s:%s: cannot use %s: %s%s", scope, interface,
-                  fd < 0 ? device : "the interface", strerror(errno),
-                  forbidden ? ": this needs root (CAP_NET_ADMIN)" : "");
+                  fd < 0 ? device : "the interface", strerror(number),
+                  forbidden          ? ": this needs root (CAP_NET_ADMIN)"
+                  : number == EINVAL ? ": it exists, and is of another kind"
+                  : number == EBUSY  ? ": another program has it open"
+                                     : "");
         if (fd >= 0)
             close(fd);
         return -1;

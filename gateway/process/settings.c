@@ -109,6 +109,11 @@ bool settings_parse_downstream(const char *spec, struct downstream *out,
     return true;
 }
 
+static bool share_address(const struct address *a, const struct address *b)
+{
+    return address_is_set(a) && address_equal(a, b);
+}
+
 static bool add_downstream(struct settings *s, const char *spec,
                            const char **why)
 {
@@ -120,9 +125,14 @@ static bool add_downstream(struct settings *s, const char *spec,
     if (!settings_parse_downstream(spec, d, why))
         return false;
     for (size_t i = 0; i < s->downstream_count; i++) {
-        if (d->kind == DOWNSTREAM_XEN &&
-            s->downstreams[i].kind == DOWNSTREAM_XEN) {
+        const struct downstream *other = &s->downstreams[i];
+        if (d->kind == DOWNSTREAM_XEN && other->kind == DOWNSTREAM_XEN) {
             *why = "--downstream: xen stands for all vifs, once";
+            return false;
+        }
+        if (share_address(&d->ipv4, &other->ipv4) ||
+            share_address(&d->ipv6, &other->ipv6)) {
+            *why = "--downstream: two qubes have the same address";
             return false;
         }
     }

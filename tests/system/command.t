@@ -24,8 +24,11 @@ try() { # CODE PATTERN [ARGUMENT]...: exit code, and what is printed anywhere
 as=()
 
 try 2 '^usage: vpn-gateway COMMAND'
-try 2 'unknown command `statsu.; did you mean `status.\?' statsu
-try 2 'the command comes first' --control x status
+try 2 'unknown command `statsu.; did you mean `status.\? `vpn-gateway help. lists all commands$' statsu
+try 2 'unknown command `qqq.\. `vpn-gateway help. lists all commands$' qqq
+try 2 'two qubes have the same address' run --qubesdb none --profile x --downstream tap:a,ip=10.0.0.1 \
+    --downstream tap:b,ip=10.0.0.1
+try 2 'The command comes first' --control x status
 for command in run attach serve check status settings reconnect stop login log-level kick update genkey; do
     try 0 "^  $command " $command --help
     try 0 "^  $command " $command -h
@@ -61,8 +64,10 @@ try 2 'serve: --config FILE is missing' serve
 try 2 'serve: unknown option .--confg.; did you mean .--config.' serve --confg x
 try 2 'check: FILE is missing' check
 try 2 'check: unexpected argument .b.' check a b
-try 2 'attach: DOMID:PATH and IFNAME are wanted' attach
-try 2 'genkey: KIND and OUT are wanted' genkey tls-crypt
+try 2 'attach: DOMID:PATH and IFNAME are missing' attach
+try 2 'attach: IFNAME is missing' attach 3:data/net
+try 2 'genkey: KIND and OUT are missing' genkey
+try 2 'genkey: OUT, the file to make, is missing' genkey tls-crypt
 try 2 'genkey: KIND is tls-auth, ' genkey nonsense "$work/out"
 try 2 'tls-crypt-v2-client needs --server-key FILE' genkey tls-crypt-v2-client "$work/out"
 try 2 'no profile is given: add --profile FILE' run --qubesdb none --downstream tap:a,ip=10.0.0.1

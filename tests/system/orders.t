@@ -29,6 +29,17 @@ ok "a second gateway at the same socket: said so" \
     fails 1 'control: .*Address already in use: another gateway runs and answers there' \
     ip netns exec "$gateway" "$program" run --profile "$work/client.ovpn" --downstream tap:other0,ip=10.137.0.11 \
     --qubesdb none --control "$work/control"
+# What is no socket is not another gateway's, and stays.
+echo precious >"$work/precious"
+ok "a file in the socket's place: said so" \
+    fails 1 'control: .*precious: Socket operation on non-socket: what lies there is left alone' \
+    ip netns exec "$gateway" "$program" run --profile "$work/client.ovpn" --downstream tap:other0,ip=10.137.0.11 \
+    --qubesdb none --control "$work/precious"
+is "and it stays" precious cat "$work/precious"
+ok "an interface that is no TAP device: said so" \
+    fails 1 'tap:lo: cannot use the interface: Invalid argument: it exists, and is of another kind' \
+    ip netns exec "$gateway" "$program" run --profile "$work/client.ovpn" --downstream tap:lo,ip=10.137.0.11 \
+    --qubesdb none --control "$work/other.control"
 gateway_stop
 
 # A server that ends the session for good: no success of the gateway's.

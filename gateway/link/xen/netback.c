@@ -555,7 +555,8 @@ struct link *netback_open(const char *kernel_module, struct loop *loop,
     *error = start(n);
     if (*error == OK)
         return &n->link;
-    log_error("xen: %s", error_text(*error));
+    log_error("xen: no network card can be served: %s; is this a Xen domain?",
+              error_text(*error));
     netback_close(&n->link);
     return NULL;
 }

@@ -136,8 +136,8 @@ static void settle_remotes(struct config_builder *b)
     struct config *c = b->config;
     if (b->draft_count == 0) {
         if (!b->refused_mode)
-            config_builder_error(b, "there is no `remote': nowhere to connect "
-                                    "to");
+            config_builder_error(b, "there is no usable `remote': nowhere to "
+                                    "connect to");
         return;
     }
     c->remotes = calloc(b->draft_count, sizeof *c->remotes);
