@@ -45,6 +45,7 @@ enum tls_fault {
 struct tls_failure {
     enum tls_fault fault;
     uint8_t alert;         /* RFC 8446 6 */
+    uint8_t sent_alert;    /* by us, to the peer; 0: none */
     uint32_t certificate;  /* of enum certificate_fault, the peer's */
     bool offered_too_much; /* without our offer of TLS 1.3 it would have gone
                               well */

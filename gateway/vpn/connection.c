@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
 #include "gateway/uplink/resolver.h"
 #include "gateway/uplink/tcp.h"
 #include "gateway/uplink/udp.h"
@@ -11,6 +13,8 @@
 
 _Static_assert((int)PROTOCOL_WAITING_SIZE == (int)RESOLVER_WAITING_SIZE,
                "one is given to the other");
+
+enum { LINE_SIZE = 512 };
 
 /* A name to look up for an endpoint. */
 struct question {
@@ -34,6 +38,19 @@ struct connection {
 
 static void ask_next(struct connection *c, struct instant now);
 
+static void log_addresses(const char *host, const struct address *addresses,
+                          size_t count)
+{
+    char line[LINE_SIZE], text[ADDRESS_TEXT_SIZE];
+    struct writer w = writer_of(line, sizeof line - 1);
+    for (size_t i = 0; i < count; i++)
+        text_write(&w, "%s%s", i ? ", " : "",
+                   address_format(&addresses[i], text));
+    line[writer_bytes(&w).size] = '\0';
+    if (count > 0 && strcmp(host, line) != 0)
+        log_debug("tunnel: %s is at %s", host, line);
+}
+
 static void found(void *context, struct instant now,
                   const struct address *addresses, size_t count,
                   const char *why)
@@ -41,6 +58,7 @@ static void found(void *context, struct instant now,
     struct connection *c = context;
     c->asking = false;
     c->questions[c->asked].open = false;
+    log_addresses(c->questions[c->asked].host, addresses, count);
     c->owner.resolved(c->owner.uplink.context, now, c->asked, addresses, count,
                       why);
     ask_next(c, now);

@@ -4,7 +4,8 @@
 . "$(dirname "$0")/tap.sh" || exit 1
 dead=198.51.100.66   # takes everything and says nothing
 closed=198.51.100.77 # nobody listens there
-start 120
+names=("--address=/server.example.net/$server_address")
+start 150
 ip -n "$internet" address add $dead/32 dev lo
 ip -n "$internet" address add $closed/32 dev lo
 in_internet nft "add table inet silence; add chain inet silence in { type filter hook input priority 0; }
@@ -67,6 +68,52 @@ ok "a default route: up" wait_for 10 gateway_up
 ok "a default route: a line of status" shown '^routes +all IPv4'
 is "a default route: no problem" '[]' gateway_field problems
 gateway_stop
+
+# At debug: what was looked up and pushed, without secrets, and TLS' alerts by name.
+server_stop
+server_start tls-crypt 'push "auth-token SESS_ID_precious"' 'push "unknown precious"'
+echo "nameserver $resolver_address" >"$work/outside.conf"
+outer_resolver
+remotes=('proto udp4' "remote server.example.net $server_port")
+profile client.ovpn tls-crypt
+: >"$work/gateway.log"
+gateway_start client.ovpn -v
+outside=()
+ok "debug: connected" wait_for 10 gateway_up
+ok "debug: the server's address" logged "^tunnel: server.example.net is at $server_address$"
+ok "debug: the options" logged \
+    "^tunnel: the server pushes redirect-gateway def1, dhcp-option DNS $resolver_address, .*auth-token \.\.\., .*ping 1"
+ok "debug: no secret among them" not grep precious "$work/gateway.log"
+gateway_stop
+remotes=('proto udp4' "remote $server_address $server_port")
+authority stranger
+profile_authority=stranger profile client.ovpn tls-crypt
+: >"$work/gateway.log"
+gateway_start client.ovpn -v
+ok "debug: the alert that we send" wait_for 20 logged 'TLS alert sent to the server: unknown_ca \(48\)'
+gateway_stop
+server_stop
+
+# OpenVPN's own server sends no alert when it refuses a certificate; ours does, in TLS 1.3 under keys that are gone.
+certificate client stranger clientAuth
+server=gateway
+server_start tls-crypt
+profile client.ovpn tls-crypt 'tls-version-max 1.2'
+: >"$work/gateway.log"
+gateway_start client.ovpn -v
+ok "debug: the alert that the server sends" wait_for 20 logged 'TLS alert received from the server: unknown_ca \(48\)'
+explains "a certificate that the server does not know, TLS 1.2" "our certificate's authority is unknown to it \(alert 48\)"
+gateway_stop
+profile client.ovpn tls-crypt
+: >"$work/gateway.log"
+gateway_start client.ovpn
+explains "a certificate that the server does not know, TLS 1.3" \
+    'the server ended TLS once it had our certificate: it may be expired, revoked, or of an authority'
+gateway_stop
+server_stop
+certificate client authority clientAuth
+server=openvpn
+server_start tls-crypt
 
 # The password of the key, from a file and from a person.
 openssl pkcs8 -topk8 -in "$work/client.key" -v2 aes-256-cbc -passout pass:right -out "$work/locked.key"

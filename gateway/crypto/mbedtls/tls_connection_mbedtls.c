@@ -144,6 +144,19 @@ static void explain_fault(struct tls_failure *f, const struct tls_connection *c,
     }
 }
 
+/* TLS 1.3 notes which; 1.2 leaves it in its buffer, in clear before there are
+ * keys. */
+static uint8_t sent_alert(const struct tls_connection *c)
+{
+    const unsigned char *message = c->ssl.MBEDTLS_PRIVATE(out_msg);
+    if (c->ssl.MBEDTLS_PRIVATE(alert_type) != 0)
+        return c->ssl.MBEDTLS_PRIVATE(alert_type);
+    bool in_clear =
+        c->ssl.MBEDTLS_PRIVATE(out_msgtype) == MBEDTLS_SSL_MSG_ALERT &&
+        !c->ssl.MBEDTLS_PRIVATE(transform_out);
+    return in_clear && message ? message[1] : 0;
+}
+
 static enum tls_step fail(struct tls_connection *c, int code)
 {
     struct tls_failure *f = &c->failure;
@@ -151,6 +164,7 @@ static enum tls_step fail(struct tls_connection *c, int code)
     bool certificate = code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED ||
                        code == MBEDTLS_ERR_SSL_BAD_CERTIFICATE;
     f->offered_too_much = is_pss_of_older_server(c, code);
+    f->sent_alert = sent_alert(c);
     if (certificate && flags != UINT32_MAX)
         f->certificate = certificates_mbedtls_faults(flags);
     const char *limit = limit_of(c, code);

@@ -69,6 +69,13 @@ BIO_METHOD *tls_end_openssl_wire(void)
 
 /* --- Beginning and end --- */
 
+static void note_sent_alert(const SSL *ssl, int where, int value)
+{
+    struct tls_connection *c = SSL_get_app_data(ssl);
+    if ((where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT)
+        c->failure.sent_alert = (uint8_t)value; /* behind its level */
+}
+
 static bool open_ssl(struct tls_connection *c)
 {
     BIO *bio = BIO_new(c->end->wire);
@@ -80,6 +87,7 @@ static bool open_ssl(struct tls_connection *c)
     BIO_set_data(bio, c);
     SSL_set_bio(c->ssl, bio, bio); /* takes it */
     SSL_set_app_data(c->ssl, c);
+    SSL_set_info_callback(c->ssl, note_sent_alert);
     if (c->end->kind == TLS_END_SERVER)
         SSL_set_accept_state(c->ssl);
     else

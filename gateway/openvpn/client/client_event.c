@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
+#include "gateway/openvpn/push/push_text.h"
 #include "gateway/openvpn/session/options_string.h"
 #include "gateway/openvpn/session/peer_info.h"
 #include "gateway/openvpn/session/session_static.h"
@@ -237,6 +238,13 @@ static void go_up_unpushed(struct client *c)
     go_up(c);
 }
 
+static void log_push(struct client *c, struct bytes message)
+{
+    char text[PUSH_TEXT_SIZE];
+    if (log_get_level() >= LOG_DEBUG && may_tell(c))
+        log_debug("tunnel: the server pushes %s", push_text(message, text));
+}
+
 static void take_push(struct client *c, struct bytes text)
 {
     if (c->state != CLIENT_AWAIT_PUSH_REPLY ||
@@ -388,12 +396,14 @@ static void take_message(struct client *c, const struct control_message *m)
 {
     switch (m->type) {
     case CONTROL_MESSAGE_PUSH_REPLY:
+        log_push(c, m->text);
         if (c->state == CLIENT_UP)
             take_later_push(c, m->text);
         else
             take_push(c, m->text);
         break;
     case CONTROL_MESSAGE_PUSH_UPDATE:
+        log_push(c, m->text);
         take_push_update(c, m->text);
         break;
     case CONTROL_MESSAGE_AUTH_FAILED:

@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 
 /* The memory that TLS reads from and writes to. */
@@ -73,35 +75,55 @@ enum { HANDSHAKE_FAILURE = 40 };
 
 static const struct {
     uint8_t number; /* RFC 8446 6 */
-    const char *text;
+    const char *name, *text;
 } alerts[] = {
-    {0, "closed"},
-    {10, "unexpected message"},
-    {20, "bad record"},
-    {HANDSHAKE_FAILURE, "handshake failure: nothing in common"},
-    {42, "our certificate is bad"},
-    {43, "our certificate is of an unsupported kind"},
-    {44, "our certificate is revoked"},
-    {45, "our certificate has expired"},
-    {46, "our certificate is not acceptable"},
-    {47, "illegal parameter"},
-    {48, "our certificate's authority is unknown to it"},
-    {49, "access denied"},
-    {50, "decode error"},
-    {51, "decrypt error"},
-    {70, "no TLS version in common"},
-    {71, "insufficient security"},
-    {80, "internal error"},
-    {109, "missing extension"},
-    {116, "it wants a certificate and the profile has none"},
+    {0, "close_notify", "closed"},
+    {10, "unexpected_message", "unexpected message"},
+    {20, "bad_record_mac", "bad record"},
+    {22, "record_overflow", "record too large"},
+    {HANDSHAKE_FAILURE, "handshake_failure",
+     "handshake failure: nothing in common"},
+    {42, "bad_certificate", "our certificate is bad"},
+    {43, "unsupported_certificate",
+     "our certificate is of an unsupported kind"},
+    {44, "certificate_revoked", "our certificate is revoked"},
+    {45, "certificate_expired", "our certificate has expired"},
+    {46, "certificate_unknown", "our certificate is not acceptable"},
+    {47, "illegal_parameter", "illegal parameter"},
+    {48, "unknown_ca", "our certificate's authority is unknown to it"},
+    {49, "access_denied", "access denied"},
+    {50, "decode_error", "decode error"},
+    {51, "decrypt_error", "decrypt error"},
+    {70, "protocol_version", "no TLS version in common"},
+    {71, "insufficient_security", "insufficient security"},
+    {80, "internal_error", "internal error"},
+    {109, "missing_extension", "missing extension"},
+    {110, "unsupported_extension", "unsupported extension"},
+    {116, "certificate_required",
+     "it wants a certificate and the profile has none"},
 };
+
+enum { ALERTS = sizeof alerts / sizeof *alerts };
+
+static size_t find_alert(uint8_t number)
+{
+    size_t i = 0;
+    while (i < ALERTS && alerts[i].number != number)
+        i++;
+    return i;
+}
 
 static const char *alert_text(uint8_t number)
 {
-    for (size_t i = 0; i < sizeof alerts / sizeof *alerts; i++)
-        if (alerts[i].number == number)
-            return alerts[i].text;
-    return "unknown alert";
+    size_t i = find_alert(number);
+    return i < ALERTS ? alerts[i].text : "unknown alert";
+}
+
+static void log_alert(const char *way, const char *peer, uint8_t number)
+{
+    size_t i = find_alert(number);
+    log_debug("tunnel: TLS alert %s the %s: %s (%u)", way, peer,
+              i < ALERTS ? alerts[i].name : "unknown", number);
 }
 
 static const char *const faults[] = {
@@ -119,6 +141,17 @@ static const char *const faults[] = {
     [TLS_FAULT_LIMIT] = "",
     [TLS_FAULT_OTHER] = "",
 };
+
+/* In TLS 1.3 the server judges the client's certificate when the handshake is
+ * over for the client; its alert may then come under keys that are gone
+ * (mbedtls: ssl_tls13_server.c), and cannot be read. */
+static bool may_be_refusal(const struct tls_session *t,
+                           const struct tls_failure *f)
+{
+    return t->state == TLS_ESTABLISHED && !t->heard &&
+           f->fault == TLS_FAULT_DAMAGED &&
+           strcmp(t->context->rules.peer, "server") == 0;
+}
 
 static void explain(struct tls_session *t, const struct tls_failure *f)
 {
@@ -145,11 +178,21 @@ static void explain(struct tls_session *t, const struct tls_failure *f)
 static void fail(struct tls_session *t)
 {
     const struct tls_failure *f = tls_connection_failure(t->connection);
+    bool refused = may_be_refusal(t, f);
     t->state = TLS_FAILED;
+    if (f->fault == TLS_FAULT_ALERT)
+        log_alert("received from", t->context->rules.peer, f->alert);
+    if (f->sent_alert)
+        log_alert("sent to", t->context->rules.peer, f->sent_alert);
     if (f->certificate && t->verify.reason[0] == 0)
         peer_verify_explain(&t->verify, f->certificate);
     if (t->verify.reason[0] != 0)
         snprintf(t->error, sizeof t->error, "%s", t->verify.reason);
+    else if (refused)
+        snprintf(t->error, sizeof t->error,
+                 "the server ended TLS once it had our certificate: it may be "
+                 "expired, revoked, or of an authority that the server does "
+                 "not trust");
     else
         explain(t, f);
 }
@@ -186,6 +229,7 @@ bool tls_session_read(struct tls_session *t, uint8_t *out, size_t capacity,
         tls_connection_read(t->connection, out, capacity, size);
     if (step == TLS_STEP_FAILED)
         fail(t);
+    t->heard = t->heard || step == TLS_STEP_DONE;
     return step == TLS_STEP_DONE;
 }
 

@@ -30,6 +30,7 @@ struct tls_session {
     struct bytes input; /* borrowed, what of it was not yet read */
     uint8_t *output;    /* owned */
     size_t output_size, output_capacity;
+    bool heard; /* a record, after the handshake */
     char error[TLS_ERROR_SIZE];
 };
 
