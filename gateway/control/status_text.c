@@ -21,7 +21,7 @@ enum {
     SHORT_SIZE = 64,
     /* Columns. */
     SECOND = 27,
-    THIRD = 16,
+    THIRD = 15,
     NAME_LEAST = 8,
     ADDRESS_LEAST = 12,
 };
@@ -191,10 +191,10 @@ static void print_server(const json_t *status, FILE *out)
     if (known && text_of(server, "name"))
         text_write(&w, ", \"%s\"", text_of(server, "name"));
     if (profile)
-        text_write(&w, "%sprofile %s", known ? ", " : "",
+        text_write(&w, "%s%s", known ? ", profile " : "profile   ",
                    name_of_file(profile));
     if (known || profile)
-        fprintf(out, "server    %s\n", end_of(&w, line));
+        fprintf(out, "%s%s\n", known ? "server    " : "", end_of(&w, line));
 }
 
 /* --- What goes through the tunnel ---------------------------------------- */
@@ -268,7 +268,7 @@ static void print_tunnel(const json_t *status, FILE *out)
     write_routes(&r, tunnel);
     write_resolvers(&d, tunnel);
     write_mtu(&m, tunnel);
-    fprintf(out, "routes    %-*s%s%-*s %s\n", SECOND, end_of(&r, routes),
+    fprintf(out, "routes    %-*s%s%-*s  %s\n", SECOND, end_of(&r, routes),
             writer_bytes(&r).size < SECOND ? "" : "  ", THIRD,
             end_of(&d, resolvers), end_of(&m, mtu));
 }
@@ -393,7 +393,8 @@ static void print_rates(const json_t *status, const json_t *before, FILE *out)
                      seconds_of(before, "clock_seconds");
     int64_t up = number_of(now, "bytes_up") - number_of(then, "bytes_up");
     int64_t down = number_of(now, "bytes_down") - number_of(then, "bytes_down");
-    if (!before || seconds <= 0 || up < 0 || down < 0)
+    if (!json_is_true(json_object_get(status, "up")) || !before ||
+        seconds <= 0 || up < 0 || down < 0)
         return;
     fprintf(out, "rate      %s up, %s down\n",
             format_rate((double)up, seconds, up_text),

@@ -36,7 +36,7 @@ static void describe_wait(const struct router *r, struct instant now,
                           struct qube *q)
 {
     char before[RULES_WAIT_SIZE];
-    const char *unasked = !r->up ? "the tunnel is down"
+    const char *unasked = !r->up ? "the VPN is not connected"
                           : !router_state_can_resolve(r)
                               ? "the tunnel has no resolver that "
                                 "IPv4 reaches"

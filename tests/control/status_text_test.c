@@ -44,7 +44,7 @@ static void a_tunnel_and_its_profile_are_said_first(void **state)
     (void)state;
     char *text = print_text("{" UP "\"problems\":[]}");
     assert_non_null(strstr(text, "VPN       connected for 1 min\n"));
-    assert_non_null(strstr(text, "server    profile work.ovpn\n"));
+    assert_non_null(strstr(text, "\nprofile   work.ovpn\n"));
     assert_null(strstr(text, "problem"));
     assert_null(strstr(text, "rate"));
     free(text);

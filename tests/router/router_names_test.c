@@ -389,7 +389,7 @@ static void without_an_answer_the_unknown_is_refused(void **state)
         assert_true(waits_because(w, "the tunnel has no resolver"));
     }
     router_tunnel_down(w->router, w->now);
-    assert_true(waits_because(w, "the tunnel is down"));
+    assert_true(waits_because(w, "the VPN is not connected"));
     log_set_level(LOG_INFO);
     packet_batch_clear(&own);
     world_free(w);
