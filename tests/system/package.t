@@ -126,7 +126,6 @@ removed() {
 
 # Units of the machine that ours name, so that only ours are judged.
 units_verified() {
-    install -D /bin/true "$root/usr/bin/kill" # it only has to be there
     cp /usr/lib/systemd/system/*.target "$root/usr/lib/systemd/system/"
     systemd-analyze verify --man=no --recursive-errors=no --root="$root" "${units[@]}" vpn-gateway-announce.service
 }
