@@ -97,6 +97,10 @@ package_made() {
 qube_on() {
     rm -rf "$work"/layers/qube*
     mkdir "$work"/layers/{qube,qube.work}
+    # The network namespace outlives the qube.
+    in_gateway nft flush ruleset
+    kernel "$gateway" ipv4/ip_forward 0
+    ip -n "$gateway" address flush dev eth0
     mount -t overlay -o "lowerdir=$work/layers/template:$base,upperdir=$work/layers/qube,workdir=$work/layers/qube.work" qube \
         "$work/root"
     keep_container >"$work/boot.log" 2>&1 </dev/null &
@@ -140,6 +144,8 @@ qube_stopped() { [ ! -e "$work/container" ]; }
 qube_off() {
     in_vm systemctl --no-block start poweroff.target
     wait_for 10 qube_stopped || return 1
+    chroot "$work/root" journalctl --quiet --no-pager --directory=/var/log/journal >"$work/last.log"
+    cat "$work/last.log" >>"$work/gateway.log"
     umount "$work/root"
 }
 
