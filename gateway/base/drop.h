@@ -95,7 +95,8 @@
     /* uplink */                                                               \
     X(UPLINK_BUSY, "uplink: the system's send buffer is full")                 \
     X(UPLINK_ERROR, "uplink: the system refused the datagram")                 \
-    X(UPLINK_TOO_BIG, "uplink: larger than the outer path's MTU")
+    X(UPLINK_TOO_BIG, "uplink: larger than the outer path's MTU")              \
+    X(UPLINK_NOWHERE, "uplink: no address of the server is known")
 
 enum drop {
     DROP_NONE = 0,

@@ -17,10 +17,11 @@
 
 enum {
     BURST_DATAGRAMS_MAX = 512,
-    BURST_SEGMENTS_MAX = 64, /* what one UDP_SEGMENT send may hold */
-    BURST_PLACE_SIZE = 2048, /* of a packet that needs memory of its own */
-    BURST_CUT_UNIT = 4,      /* openvpn: fragment.h, FRAG_SIZE_ROUND_MASK */
-    BURST_PIECES_MAX = 32,   /* of a packet; the same, 5 bits of FRAG_ID */
+    BURST_SEGMENTS_MAX = 64,  /* what one UDP_SEGMENT send may hold */
+    BURST_ENDPOINTS_MAX = 64, /* that datagrams may be for */
+    BURST_PLACE_SIZE = 2048,  /* of a packet that needs memory of its own */
+    BURST_CUT_UNIT = 4,       /* openvpn: fragment.h, FRAG_SIZE_ROUND_MASK */
+    BURST_PIECES_MAX = 32,    /* of a packet; the same, 5 bits of FRAG_ID */
 };
 
 /*

@@ -1,6 +1,7 @@
 #include "gateway/uplink/udp.h"
 #include "gateway/base/log.h"
 #include "gateway/uplink/socket_name.h"
+#include "gateway/uplink/udp_aims.h"
 #include "gateway/uplink/udp_train.h"
 
 #include <assert.h>
@@ -31,10 +32,8 @@ struct udp {
     bool segments;          /* the path can do UDP_SEGMENT */
     uint16_t route_mtu;     /* the system's word, with which it measures */
     struct instant look;    /* at the MTU again, when there is traffic */
-    bool floating;          /* the server may move; then */
-    union socket_name peer; /* where it is, */
-    socklen_t peer_size;    /* 0 for a connected socket, */
-    struct endpoint source; /* and of what is received */
+    struct udp_aims *aims;  /* NULL: the socket is connected */
+    unsigned endpoint;      /* that is `server' */
     uint16_t fragment_size; /* of what is received; 0: it came whole */
     uint16_t fragment_mtu;  /* what the server's came in, */
     struct instant fragments_tell_until; /* then */
@@ -56,18 +55,27 @@ static struct udp *udp_of(struct uplink *uplink)
 
 /* --- Out ----------------------------------------------------------------- */
 
-static void read_mtu(struct udp *udp)
+/* As the system knows it; 0: it does not. */
+static uint16_t system_mtu(const struct udp *udp)
 {
     bool ipv4 = udp->uplink.server.address.family == ADDRESS_IPV4;
     int mtu;
     socklen_t size = sizeof mtu;
-    udp->look =
-        instant_after(loop_now(udp->loop), duration_seconds(MTU_LOOK_EVERY));
-    /* A socket that is not connected has no route to know it from. */
+    if (udp->aims)
+        return udp_aims_mtu(udp->aims);
     if (getsockopt(udp->watch.fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
                    ipv4 ? IP_MTU : IPV6_MTU, &mtu, &size) != 0)
+        return 0;
+    return (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
+}
+
+static void read_mtu(struct udp *udp)
+{
+    udp->look =
+        instant_after(loop_now(udp->loop), duration_seconds(MTU_LOOK_EVERY));
+    uint16_t least = system_mtu(udp);
+    if (least == 0)
         return;
-    uint16_t least = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
     if (least != udp->route_mtu) /* another way */
         udp->fragments_tell_until = (struct instant){0};
     udp->route_mtu = least;
@@ -128,10 +136,13 @@ static struct bytes header_of(const struct udp *udp)
     return bytes_of(udp->header, udp->header_size);
 }
 
-static void address_message(struct udp *udp, struct msghdr *message)
+/* False: nobody knows where to. */
+static bool address_message(const struct udp *udp, const struct burst *burst,
+                            struct udp_run run, struct msghdr *message)
 {
-    message->msg_name = udp->peer_size > 0 ? &udp->peer : NULL;
-    message->msg_namelen = udp->peer_size;
+    return !udp->aims ||
+           udp_aims_address(udp->aims, burst->datagrams[run.first].endpoint,
+                            message);
 }
 
 static enum drop send_single(struct udp *udp, const struct burst *burst,
@@ -139,9 +150,10 @@ static enum drop send_single(struct udp *udp, const struct burst *burst,
 {
     struct iovec parts[2];
     struct msghdr message;
-    udp_run_message(burst, (struct udp_run){index, 1}, header_of(udp), &message,
-                    parts, NULL);
-    address_message(udp, &message);
+    struct udp_run one = {index, 1};
+    udp_run_message(burst, one, header_of(udp), &message, parts, NULL);
+    if (!address_message(udp, burst, one, &message))
+        return DROP_UPLINK_NOWHERE;
     /* Once more, because the first may only have fetched what ICMP left. */
     for (int attempt = 0; attempt < 2; attempt++) {
         if (sendmsg(udp->watch.fd, &message, MSG_DONTWAIT) >= 0)
@@ -204,7 +216,7 @@ static void send_runs(struct udp *udp, struct burst *burst,
         used += udp_run_message(burst, runs[i], header_of(udp),
                                 &messages[i].msg_hdr, udp->out_parts + used,
                                 &controls[i]);
-        address_message(udp, &messages[i].msg_hdr);
+        (void)!address_message(udp, burst, runs[i], &messages[i].msg_hdr);
     }
 
     unsigned done = 0;
@@ -220,6 +232,20 @@ static void send_runs(struct udp *udp, struct burst *burst,
     }
 }
 
+/* What is for nobody is dropped here. */
+static struct udp_run next_run(struct udp *udp, struct burst *burst,
+                               uint16_t from)
+{
+    struct msghdr unused;
+    for (;;) {
+        struct udp_run run =
+            udp_run_next(burst, from, udp->header_size, segment_max(udp));
+        if (run.count == 0 || address_message(udp, burst, run, &unused))
+            return run;
+        drop_run(udp, burst, run, DROP_UPLINK_NOWHERE);
+    }
+}
+
 static void udp_send(struct uplink *uplink, struct burst *burst)
 {
     struct udp *udp = udp_of(uplink);
@@ -230,8 +256,7 @@ static void udp_send(struct uplink *uplink, struct burst *burst)
         read_mtu(udp);
     do {
         for (count = 0; count < UDP_RUNS_MAX; count++) {
-            runs[count] =
-                udp_run_next(burst, from, udp->header_size, segment_max(udp));
+            runs[count] = next_run(udp, burst, from);
             if (runs[count].count == 0)
                 break;
             from = (uint16_t)(runs[count].first + runs[count].count);
@@ -246,6 +271,7 @@ static void udp_send(struct uplink *uplink, struct burst *burst)
 static void destroy(struct udp *udp)
 {
     udp_inbox_clear(&udp->inbox);
+    free(udp->aims);
     burst_clear(&udp->received);
     free(udp);
 }
@@ -269,16 +295,6 @@ static bool is_proven(const struct burst *burst)
     return false;
 }
 
-static void follow(struct udp *udp)
-{
-    char before[ENDPOINT_TEXT_SIZE], after[ENDPOINT_TEXT_SIZE];
-    log_info("udp: the server %s is at %s now",
-             endpoint_format(&udp->uplink.server, before),
-             endpoint_format(&udp->source, after));
-    udp->uplink.server = udp->source;
-    udp->peer_size = socket_name_of(&udp->source, &udp->peer);
-}
-
 /* Somewhere the way to us is no wider than that, and ways back mostly are as
  * ways there. Of fragments that anybody can have sent nothing is learnt. */
 static void learn_from_fragments(struct udp *udp, struct instant now)
@@ -293,22 +309,12 @@ static void learn_from_fragments(struct udp *udp, struct instant now)
     read_mtu(udp);
 }
 
-/* A packet came that only the server can have made. */
-static void note_proven(struct udp *udp, struct instant now)
-{
-    if (udp->floating && !endpoint_equal(&udp->source, &udp->uplink.server))
-        follow(udp);
-    if (udp->fragment_size > 0)
-        learn_from_fragments(udp, now);
-}
-
 static bool deliver(struct udp *udp, struct instant now)
 {
     if (udp->received.count && !udp->closed) {
         udp->owner.received(udp->owner.context, now, &udp->received);
-        if ((udp->floating || udp->fragment_size > 0) && !udp->closed &&
-            is_proven(&udp->received))
-            note_proven(udp, now);
+        if (udp->fragment_size > 0 && !udp->closed && is_proven(&udp->received))
+            learn_from_fragments(udp, now);
     }
     burst_reset(&udp->received);
     return !udp->closed;
@@ -323,11 +329,13 @@ static bool take_train(struct udp *udp, struct instant now,
         drop_count(&udp->uplink.drops, DROP_OPCODE);
     /* Packets that are given to the owner together have one source and came
      * alike. */
-    bool other = udp->floating && !endpoint_equal(&train->source, &udp->source);
+    struct endpoint *source = &udp->received.source;
+    bool other = udp->aims && !endpoint_equal(&train->source, source);
     if ((other || train->fragment_size != udp->fragment_size) &&
         !deliver(udp, now))
         return false;
-    udp->source = train->source;
+    if (udp->aims)
+        *source = train->source;
     udp->fragment_size = train->fragment_size;
     while (!udp_train_take(train, &at, &udp->received))
         if (!deliver(udp, now))
@@ -393,6 +401,33 @@ static const struct uplink_kind kind = {
     .close = udp_close,
 };
 
+/* --- Without a connection ------------------------------------------------ */
+
+static void udp_aim(struct uplink *uplink, unsigned endpoint,
+                    const struct endpoint *to)
+{
+    struct udp *udp = udp_of(uplink);
+    char before[ENDPOINT_TEXT_SIZE], after[ENDPOINT_TEXT_SIZE];
+    udp_aims_set(udp->aims, endpoint, to);
+    uplink->overhead =
+        udp_aims_has_ipv6(udp->aims) ? IPV6_OVERHEAD : IPV4_OVERHEAD;
+    udp->look = (struct instant){0};
+    if (endpoint != udp->endpoint || !address_is_set(&to->address) ||
+        endpoint_equal(to, &uplink->server))
+        return;
+    log_info("udp: the server %s is at %s now",
+             endpoint_format(&uplink->server, before),
+             endpoint_format(to, after));
+    uplink->server = *to;
+}
+
+static const struct uplink_kind unconnected_kind = {
+    .name = "udp",
+    .send = udp_send,
+    .aim = udp_aim,
+    .close = udp_close,
+};
+
 static bool connect_to(int fd, const struct endpoint *server)
 {
     union socket_name name;
@@ -403,21 +438,26 @@ static bool connect_to(int fd, const struct endpoint *server)
 static int open_socket(const struct endpoint *server)
 {
     bool ipv4 = server->address.family == ADDRESS_IPV4;
-    int mtu = ipv4 ? IP_PMTUDISC_OMIT : IPV6_PMTUDISC_WANT;
-    int fd = socket(ipv4 ? AF_INET : AF_INET6,
-                    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    udp_socket_prepare(fd);
-    if (setsockopt(fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
-                   ipv4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &mtu,
-                   sizeof mtu) == 0 &&
-        connect_to(fd, server))
+    int fd = udp_socket_open(ipv4 ? UDP_IPV4 : UDP_IPV6);
+    if (fd < 0 || connect_to(fd, server))
         return fd;
     int number = errno;
     close(fd);
     errno = number;
     return -1;
+}
+
+/* Of both families; where the machine has no IPv6, of one. */
+static int open_unconnected(const struct endpoint *server, bool *mapped)
+{
+    int obstacle = udp_aims_obstacle(server);
+    if (obstacle) {
+        errno = obstacle;
+        return -1;
+    }
+    int fd = udp_socket_open(UDP_BOTH);
+    *mapped = fd >= 0;
+    return *mapped ? fd : udp_socket_open(UDP_IPV4);
 }
 
 static struct udp *udp_new(const struct endpoint *server, struct bytes header,
@@ -454,25 +494,47 @@ struct uplink *udp_open(const struct endpoint *server, struct loop *loop,
     return udp_open_with_header(server, bytes_of(NULL, 0), loop, owner, error);
 }
 
-struct uplink *udp_open_floating(const struct endpoint *server,
-                                 struct loop *loop,
-                                 const struct uplink_owner *owner,
-                                 enum error *error)
+/* Takes the socket; -1 and errno for none. */
+static struct uplink *stand(struct udp *udp, int fd, enum error *error)
 {
-    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    struct uplink *uplink = udp_open(server, loop, owner, error);
-    if (!uplink)
+    char text[ENDPOINT_TEXT_SIZE];
+    udp->watch.fd = fd;
+    *error = fd < 0 ? error_of_errno(errno)
+                    : loop_add(udp->loop, &udp->watch, LOOP_READ);
+    if (*error != OK) {
+        log_warn("udp: %s: %s", endpoint_format(&udp->uplink.server, text),
+                 strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        destroy(udp);
         return NULL;
-    /* Connected it has told the path's MTU. */
-    struct udp *udp = udp_of(uplink);
-    udp->floating = true;
-    udp->source = *server;
-    udp->peer_size = socket_name_of(server, &udp->peer);
-    if (connect(udp->watch.fd, &nobody, sizeof nobody) == 0)
-        return uplink;
-    *error = error_of_errno(errno);
-    udp_close(uplink);
-    return NULL;
+    }
+    read_mtu(udp);
+    loop_add_timer(udp->loop, &udp->start);
+    loop_timer_set(&udp->start, loop_now(udp->loop));
+    return &udp->uplink;
+}
+
+struct uplink *udp_open_unconnected(unsigned endpoint,
+                                    const struct endpoint *server,
+                                    struct loop *loop,
+                                    const struct uplink_owner *owner,
+                                    enum error *error)
+{
+    struct udp *udp = udp_new(server, bytes_of(NULL, 0), loop, owner);
+    *error = ERROR_MEMORY;
+    if (!udp)
+        return NULL;
+    udp->aims = calloc(1, sizeof *udp->aims);
+    if (!udp->aims) {
+        destroy(udp);
+        return NULL;
+    }
+    udp->uplink.kind = &unconnected_kind;
+    udp->endpoint = endpoint;
+    int fd = open_unconnected(server, &udp->aims->mapped);
+    udp_aims_set(udp->aims, endpoint, server);
+    return stand(udp, fd, error);
 }
 
 struct uplink *udp_open_with_header(const struct endpoint *server,
@@ -480,25 +542,8 @@ struct uplink *udp_open_with_header(const struct endpoint *server,
                                     const struct uplink_owner *owner,
                                     enum error *error)
 {
-    char text[ENDPOINT_TEXT_SIZE];
     assert(address_is_set(&server->address));
     struct udp *udp = udp_new(server, header, loop, owner);
-    if (!udp) {
-        *error = ERROR_MEMORY;
-        return NULL;
-    }
-    udp->watch.fd = open_socket(server);
-    *error = udp->watch.fd < 0 ? error_of_errno(errno)
-                               : loop_add(loop, &udp->watch, LOOP_READ);
-    if (*error != OK) {
-        log_warn("udp: %s: %s", endpoint_format(server, text), strerror(errno));
-        if (udp->watch.fd >= 0)
-            close(udp->watch.fd);
-        destroy(udp);
-        return NULL;
-    }
-    read_mtu(udp);
-    loop_add_timer(loop, &udp->start);
-    loop_timer_set(&udp->start, loop_now(loop));
-    return &udp->uplink;
+    *error = ERROR_MEMORY;
+    return udp ? stand(udp, open_socket(server), error) : NULL;
 }

@@ -1,5 +1,6 @@
 /*
- * A connected UDP socket with UDP_SEGMENT and UDP_GRO.
+ * A UDP socket with UDP_SEGMENT and UDP_GRO, connected to its server where
+ * that does not move.
  *
  * What ICMP says about the server is counted and said once, and is never a
  * failure: anybody on the internet can forge it, and the tunnel has timers.
@@ -26,13 +27,15 @@
 struct uplink *udp_open(const struct endpoint *server, struct loop *loop,
                         const struct uplink_owner *owner, enum error *error);
 
-/* The same to a server that may move: what anybody sends is given to the
- * owner, and from where it proves one the server's own, there it is from now
- * on. The socket is not connected, so ICMP says nothing to it. */
-struct uplink *udp_open_floating(const struct endpoint *server,
-                                 struct loop *loop,
-                                 const struct uplink_owner *owner,
-                                 enum error *error);
+/* The same to servers that may move, of which several may be in force: what
+ * anybody sends is given to the owner, with its source. Datagrams for
+ * `endpoint` go to the server, others where aim() says. The socket is not
+ * connected, so ICMP says nothing to it. */
+struct uplink *udp_open_unconnected(unsigned endpoint,
+                                    const struct endpoint *server,
+                                    struct loop *loop,
+                                    const struct uplink_owner *owner,
+                                    enum error *error);
 
 enum { UDP_HEADER_MAX = 320 };
 

@@ -184,34 +184,22 @@ static void ready(void *context, struct instant now, unsigned events)
 
 /* --- Open and close ------------------------------------------------------ */
 
-static bool set_option(int fd, int level, int name, int value)
-{
-    return setsockopt(fd, level, name, &value, sizeof value) == 0;
-}
-
 /* Every host has IPv4; IPv6 may be switched off. */
 static int open_socket(const struct endpoint *local, bool *both)
 {
-    bool ipv4 = local->address.family == ADDRESS_IPV4;
+    static const enum udp_families families[] = {
+        [ADDRESS_NONE] = UDP_BOTH,
+        [ADDRESS_IPV4] = UDP_IPV4,
+        [ADDRESS_IPV6] = UDP_IPV6,
+    };
     *both = local->address.family == ADDRESS_NONE;
-    int fd = socket(ipv4 ? AF_INET : AF_INET6,
-                    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    udp_socket_prepare(fd);
+    int fd = udp_socket_open(families[local->address.family]);
     struct endpoint any = *local;
     if (*both)
         any.address.family = ADDRESS_IPV6;
     union socket_name address;
     socklen_t size = socket_name_of(&any, &address);
-    bool good =
-        ipv4 ? set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)
-             : set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-                          IPV6_PMTUDISC_WANT) &&
-                   set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !*both) &&
-                   (!*both || set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER,
-                                         IP_PMTUDISC_OMIT));
-    if (good && bind(fd, &address.any, size) == 0)
+    if (fd < 0 || bind(fd, &address.any, size) == 0)
         return fd;
     int number = errno;
     close(fd);

@@ -1,8 +1,10 @@
 #include "gateway/uplink/udp_train.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     PAYLOAD_MAX = 65507, /* of one message, IPv4's limit */
@@ -29,9 +31,10 @@ struct udp_run udp_run_next(const struct burst *burst, uint16_t from,
         const struct datagram *d = &all[i];
         const struct datagram *before = &all[i - 1];
         total += (uint32_t)d->size + header_size;
-        if (d->drop != DROP_NONE || d->data != before->data + before->size ||
-            d->size == 0 || d->size > size || before->size < size ||
-            total > PAYLOAD_MAX || run.count == BURST_SEGMENTS_MAX)
+        if (d->drop != DROP_NONE || d->endpoint != before->endpoint ||
+            d->data != before->data + before->size || d->size == 0 ||
+            d->size > size || before->size < size || total > PAYLOAD_MAX ||
+            run.count == BURST_SEGMENTS_MAX)
             break;
         run.count++;
     }
@@ -174,13 +177,37 @@ static void set_buffer(int fd, int forced, int plain)
         setsockopt(fd, SOL_SOCKET, plain, &size, sizeof size);
 }
 
-void udp_socket_prepare(int fd)
+static bool set_option(int fd, int level, int name, int value)
 {
-    int on = 1;
+    return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+static bool set_families(int fd, enum udp_families families)
+{
+    bool ipv4 = families != UDP_IPV6, ipv6 = families != UDP_IPV4;
+    return (!ipv4 ||
+            set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)) &&
+           (!ipv6 || (set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+                                 IPV6_PMTUDISC_WANT) &&
+                      set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !ipv4)));
+}
+
+int udp_socket_open(enum udp_families families)
+{
+    int fd = socket(families == UDP_IPV4 ? AF_INET : AF_INET6,
+                    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
     set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
     set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     /* A kernel without it gives datagrams one by one. */
-    setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof on);
-    setsockopt(fd, IPPROTO_IP, IP_RECVFRAGSIZE, &on, sizeof on);
-    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, &on, sizeof on);
+    (void)set_option(fd, SOL_UDP, UDP_GRO, 1);
+    (void)set_option(fd, IPPROTO_IP, IP_RECVFRAGSIZE, 1);
+    (void)set_option(fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1);
+    if (set_families(fd, families))
+        return fd;
+    int number = errno;
+    close(fd);
+    errno = number;
+    return -1;
 }

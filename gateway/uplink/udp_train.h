@@ -74,8 +74,12 @@ struct udp_train udp_inbox_train(const struct udp_inbox *inbox, int number);
 MUST_USE bool udp_train_take(const struct udp_train *train, size_t *at,
                              struct burst *burst);
 
-/* The socket itself: large buffers, UDP_GRO and the size of fragments where
- * the kernel has them. */
-void udp_socket_prepare(int fd);
+enum udp_families { UDP_IPV4, UDP_IPV6, UDP_BOTH };
+
+/* The socket itself: nonblocking, with large buffers, UDP_GRO and the size of
+ * fragments where the kernel has them, and without a belief in ICMP's words
+ * about IPv4 (udp.h). Of both families it takes IPv4 as ::ffff:a.b.c.d. -1 and
+ * errno. */
+int udp_socket_open(enum udp_families families);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * How sealed packets reach the VPN server: a const struct of functions per
  * kind. An uplink is connected to one server and gives back only what comes
- * from it.
+ * from it; one whose server may move, or that has several, gives what anybody
+ * sends, each burst with its source.
  */
 #ifndef UPLINK_UPLINK_H
 #define UPLINK_UPLINK_H
@@ -31,6 +32,10 @@ struct uplink_kind {
     /* Sends every datagram without a drop reason, runs of equal size in one
      * system call; sets a drop reason where the system refused. */
     void (*send)(struct uplink *uplink, struct burst *burst);
+    /* Where datagrams for that endpoint go from now on; family NONE: nowhere.
+     * NULL where there is one server and all datagrams go to it. */
+    void (*aim)(struct uplink *uplink, unsigned endpoint,
+                const struct endpoint *to);
     void (*close)(struct uplink *uplink);
 };
 

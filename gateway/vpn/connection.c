@@ -133,14 +133,14 @@ void connection_start(struct connection *c, struct instant now,
     bool direct = proxy.kind == PROXY_NONE;
     const struct uplink_owner *owner = &c->owner.uplink;
     enum error error = OK;
-    (void)endpoint;
     close_uplink(c);
     if (server->transport == PROTOCOL_TCP)
         c->uplink =
             tcp_open(to, direct ? NULL : &proxy, c->loop, owner, &error);
+    else if (direct && server->moves)
+        c->uplink = udp_open_unconnected(endpoint, to, c->loop, owner, &error);
     else if (direct)
-        c->uplink = (server->moves ? udp_open_floating
-                                   : udp_open)(to, c->loop, owner, &error);
+        c->uplink = udp_open(to, c->loop, owner, &error);
     else
         c->uplink = udp_socks_open(to, &proxy, c->loop, owner, &error);
     if (!c->uplink)
@@ -150,7 +150,8 @@ void connection_start(struct connection *c, struct instant now,
 void connection_aim(struct connection *c, unsigned endpoint,
                     const struct endpoint *to)
 {
-    (void)c, (void)endpoint, (void)to;
+    if (c->uplink && c->uplink->kind->aim)
+        c->uplink->kind->aim(c->uplink, endpoint, to);
 }
 
 void connection_end(struct connection *c)

@@ -28,6 +28,7 @@ static void received(void *context, struct instant now, struct burst *burst)
     struct owner *o = context;
     (void)now;
     o->received_calls++;
+    o->source = burst->source;
     if (o->close_when_received)
         owner_close(o);
     for (uint16_t i = 0; i < burst->count; i++) {

@@ -25,7 +25,8 @@ struct owner {
     int connected, failed;
     char why[256];
     unsigned received_calls;
-    unsigned count; /* of packets that came in */
+    struct endpoint source; /* of the last burst */
+    unsigned count;         /* of packets that came in */
     uint16_t sizes[OWNER_RECEIVED_MAX];
     uint8_t *bytes; /* of them, in order */
     size_t total;

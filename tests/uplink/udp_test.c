@@ -1,5 +1,6 @@
 /* A server's plain socket on the loopback of the test's own namespace. */
 #include "gateway/base/log.h"
+#include "gateway/uplink/socket_name.h"
 #include "gateway/uplink/udp.h"
 #include "tests/namespace.h"
 #include "tests/turn.h"
@@ -13,10 +14,13 @@
 
 enum { DATAGRAM_MAX = 65507 };
 
+/* Endpoints of an uplink that is not connected. */
+enum { FIRST = 3, SECOND = 7, NOWHERE = 9 };
+
 struct fixture {
     struct owner owner;
     int server;
-    bool floating;
+    bool unconnected;
 };
 
 static struct fixture fixture;
@@ -50,8 +54,11 @@ static void open_pair(struct fixture *f, int family)
     if (family == AF_INET6)
         server.address =
             address_from_bytes(ADDRESS_IPV6, in6addr_loopback.s6_addr);
-    f->owner.uplink = (f->floating ? udp_open_floating : udp_open)(
-        &server, f->owner.loop, &f->owner.callbacks, &error);
+    f->owner.uplink =
+        f->unconnected
+            ? udp_open_unconnected(FIRST, &server, f->owner.loop,
+                                   &f->owner.callbacks, &error)
+            : udp_open(&server, f->owner.loop, &f->owner.callbacks, &error);
     assert_non_null(f->owner.uplink);
     assert_int_equal(f->owner.connected, 0);
 }
@@ -66,6 +73,7 @@ static void greet(struct fixture *f)
     socklen_t size = sizeof name;
     burst_reset(burst);
     assert_true(burst_add_view(burst, &hello, 1));
+    burst->datagrams[0].endpoint = f->unconnected ? FIRST : 0;
     f->owner.uplink->kind->send(f->owner.uplink, burst);
     burst_reset(burst);
     assert_int_equal(recvfrom(f->server, &byte, 1, 0, &name.any, &size), 1);
@@ -439,6 +447,7 @@ static bool hears(struct fixture *f, int fd, int other)
                             {.fd = other, .events = POLLIN}};
     burst_reset(f->owner.burst);
     assert_true(burst_add_view(f->owner.burst, &hello, 1));
+    f->owner.burst->datagrams[0].endpoint = FIRST;
     f->owner.uplink->kind->send(f->owner.uplink, f->owner.burst);
     burst_reset(f->owner.burst);
     assert_true(poll(ears, 2, 30000) > 0);
@@ -447,35 +456,86 @@ static bool hears(struct fixture *f, int fd, int other)
     return heard && !overheard;
 }
 
-static void a_floating_uplink_follows_only_who_proves_itself(void **state)
+static struct endpoint place_of(int fd)
+{
+    union socket_name name;
+    socklen_t size = sizeof name;
+    assert_int_equal(getsockname(fd, &name.any, &size), 0);
+    return socket_name_endpoint(&name);
+}
+
+/* It is told of all that comes, and goes only where it is aimed. */
+static void an_unconnected_uplink_says_who_spoke(void **state)
 {
     struct fixture *f = *state;
     union name name;
     socklen_t size = sizeof name;
-    f->floating = true;
+    f->unconnected = true;
     open_pair(f, AF_INET);
     greet(f);
     assert_int_equal(getpeername(f->server, &name.any, &size), 0);
     int stranger = socket(AF_INET, SOCK_DGRAM, 0);
     assert_int_equal(connect(stranger, &name.any, size), 0);
 
-    assert_int_equal(send(stranger, "psst", 4, 0), 4);
     assert_int_equal(send(f->server, "news", 4, 0), 4);
+    assert_int_equal(send(stranger, "psst", 4, 0), 4);
     owner_turn(&f->owner);
-    assert_memory_equal(f->owner.bytes, "psstnews", 8);
+    assert_memory_equal(f->owner.bytes, "newspsst", 8);
     assert_int_equal(f->owner.received_calls, 2); /* never two sources in one */
+    struct endpoint there = place_of(stranger), here = place_of(f->server);
+    assert_true(endpoint_equal(&f->owner.source, &there));
     assert_true(hears(f, f->server, stranger));
 
-    f->owner.proves = true;
-    struct endpoint before = f->owner.uplink->server;
-    assert_int_equal(send(stranger, "it is me", 8, 0), 8);
-    owner_turn(&f->owner);
-    assert_false(endpoint_equal(&f->owner.uplink->server, &before));
+    struct uplink *uplink = f->owner.uplink;
+    uplink->kind->aim(uplink, FIRST, &there);
+    assert_true(endpoint_equal(&uplink->server, &there));
     assert_true(hears(f, stranger, f->server));
-    assert_int_equal(send(f->server, "and back", 8, 0), 8);
-    owner_turn(&f->owner);
-    assert_true(endpoint_equal(&f->owner.uplink->server, &before));
+    uplink->kind->aim(uplink, FIRST, &here);
+    assert_true(hears(f, f->server, stranger));
     close(stranger);
+}
+
+/* Of both families, in one burst; each datagram finds its own. */
+static void each_datagram_goes_to_its_own_endpoint(void **state)
+{
+    struct fixture *f = *state;
+    char got[2][64] = {{0}};
+    f->unconnected = true;
+    open_pair(f, AF_INET);
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6,
+                               .sin6_addr = in6addr_loopback};
+    int second = socket(AF_INET6, SOCK_DGRAM, 0);
+    assert_int_equal(bind(second, (struct sockaddr *)&any, sizeof any), 0);
+    struct endpoint there = place_of(second);
+    struct uplink *uplink = f->owner.uplink;
+    assert_int_equal(uplink->overhead, 20 + 8);
+    uplink->kind->aim(uplink, SECOND, &there);
+    assert_int_equal(uplink->overhead, 40 + 8); /* that of the larger */
+
+    const unsigned order[] = {FIRST, FIRST, SECOND, NOWHERE, SECOND, FIRST};
+    for (size_t i = 0; i < 6; i++) {
+        struct datagram *d = owner_add(&f->owner, 10);
+        memset(d->data, 'a' + (int)i, 10);
+        d->endpoint = (uint8_t)order[i];
+    }
+    uplink->kind->send(uplink, f->owner.burst);
+    assert_int_equal(f->owner.burst->datagrams[3].drop, DROP_UPLINK_NOWHERE);
+    assert_int_equal(uplink->drops.count[DROP_UPLINK_NOWHERE], 1);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(recv(f->server, got[0] + i, 1, MSG_TRUNC), 10);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(recv(second, got[1] + i, 1, MSG_TRUNC), 10);
+    assert_string_equal(got[0], "abf");
+    assert_string_equal(got[1], "ce");
+
+    /* And nowhere any more. */
+    uplink->kind->aim(uplink, SECOND, &(struct endpoint){0});
+    burst_reset(f->owner.burst);
+    owner_add(&f->owner, 10)->endpoint = SECOND;
+    uplink->kind->send(uplink, f->owner.burst);
+    assert_int_equal(uplink->drops.count[DROP_UPLINK_NOWHERE], 2);
+    assert_int_equal(uplink->overhead, 20 + 8);
+    close(second);
 }
 
 static unsigned lines; /* logged */
@@ -649,7 +709,8 @@ int main(void)
         TEST(single_datagrams_of_all_sizes_come_in),
         TEST(an_empty_datagram_is_counted),
         TEST(strangers_are_not_heard),
-        TEST(a_floating_uplink_follows_only_who_proves_itself),
+        TEST(an_unconnected_uplink_says_who_spoke),
+        TEST(each_datagram_goes_to_its_own_endpoint),
         TEST(icmp_is_no_failure),
         TEST(refused_datagrams_are_counted_and_said_once),
         TEST(without_a_route_datagrams_are_dropped),
