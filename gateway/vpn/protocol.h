@@ -180,7 +180,9 @@ enum protocol_action_type {
                                    closed before */
     PROTOCOL_ACTION_AIM,        /* datagrams for `endpoint` go to `to` from now
                                    on; `to` of family NONE: nowhere. For an
-                                   uplink to a server that `moves` */
+                                   uplink to a server that `moves`, at any
+                                   time after its CONNECT, which forgets the
+                                   aims before it */
     PROTOCOL_ACTION_SEND,       /* one datagram, `bytes`, to `endpoint`, with
                                    `tos` in its outer header */
     PROTOCOL_ACTION_DISCONNECT, /* close the uplink and ask nothing more */
