@@ -260,8 +260,8 @@ $(if $(STRAY_TESTS),$(error no rule runs $(STRAY_TESTS): name its folder in UNIT
 
 # Most of a system test's time is waiting, in namespaces of its own: several run side by side.
 TEST_JOBS ?= 4
-prove = @[ -n '$(strip $(1))' ] || { echo 'There is no such test yet.' >&2; exit 1; }; \
-    BUILD=$(BUILD) PERL5LIB=tests prove --failures --comments --formatter TestSummary --jobs $(or $(2),$(TEST_JOBS)) --exec tests/run $(1)
+prove = @[ -n '$(strip $(1))' ] || { echo 'There is no such test yet.' >&2; exit 1; }; $(call run_prove,$(1),$(2))
+run_prove = BUILD=$(BUILD) PERL5LIB=tests prove --failures --comments --formatter TestSummary --jobs $(or $(2),$(TEST_JOBS)) --exec tests/run $(1)
 
 # A person who has to type a password for the system tests types it before they start.
 define ask_for_root
@@ -281,6 +281,16 @@ test-unit: $(UNIT_TESTS) ## unit tests and simulator
 test-system: program $(SYSTEM_PROGRAMS) ## real OpenVPN in network namespaces; needs root or sudo
 	$(ask_for_root)
 	$(call prove,$(SYSTEM_TESTS))
+
+# What is first in PATH is the openvpn of the tests.
+INTEROP_TESTS := $(addprefix tests/system/,matrix.t serve_matrix.t fragment.t serve_fragment.t)
+test-interop: deps ## the same interop tests against openvpn of other releases of Debian, unpacked below build/; needs root or sudo
+	@rpm/deps peers
+	@$(MAKE) --no-print-directory run-test-interop
+run-test-interop: program $(SYSTEM_PROGRAMS)
+	$(ask_for_root)
+	@failed=0; for peer in build/peers/*; do $$peer/openvpn --version | head -n 1; \
+	    PATH=$$PWD/$$peer:$$PATH $(call run_prove,$(INTEROP_TESTS)) || failed=1; done; exit $$failed
 
 test-xen: ## real Xen with its domains in an emulated computer; downloads Debian's, installs only QEMU
 	@rpm/deps xen
@@ -405,8 +415,8 @@ help: ## this list
 
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb rpm tests)) /dev/null -type f -name '*.d')
 
-.PHONY: all program libraries-present test run-tests test-unit test-system test-xen run-test-xen test-systemd run-test-systemd \
-    test-asan test-openssl test-tsan \
+.PHONY: all program libraries-present test run-tests test-unit test-system test-interop run-test-interop test-xen \
+    run-test-xen test-systemd run-test-systemd test-asan test-openssl test-tsan \
     run-test-tsan fuzz run-fuzz lint lint-reproducible format demo run-demo bench run-bench bench-server \
     run-bench-server bench-xen run-bench-xen install rpm srpm deb nano run-nano template-rpm test-nano run-test-nano \
     nano-reproducible deps clean help always

@@ -316,7 +316,7 @@ server_start() { # WRAP [LINE]...
     server_preload=()
     {
         printf '%s\n' "${network[@]}" 'topology subnet' "${listen[@]}" \
-            "port $server_port" 'dev tun0' 'disable-dco' 'keepalive 1 4' 'dh none' 'verb 3' \
+            "port $server_port" 'dev tun0' 'setenv opt disable-dco' 'keepalive 1 4' 'dh none' 'verb 3' \
             "ca $work/authority.crt" "cert $work/server.example.net.crt" "key $work/server.example.net.key" \
             'push "redirect-gateway def1"' "push \"dhcp-option DNS $resolver_address\"" "$@"
         [ "$wrap" = none ] || echo "$wrap $work/$wrap.key"
@@ -451,7 +451,7 @@ classic_start() { # PROFILE
 	}
 	END
     kernel "$gateway" ipv4/ip_forward 1
-    spawn "$work/gateway.log" "$gateway" openvpn --config "$work/$1" --dev tun0 --disable-dco
+    spawn "$work/gateway.log" "$gateway" openvpn --config "$work/$1" --dev tun0 --setenv opt disable-dco
     client_pid=$spawned
 }
 
