@@ -5,10 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* New keys are due from here on (openvpn: packet_id.h, PACKET_ID_WRAP_TRIGGER)
- */
-#define PACKET_ID_HIGH 0xff000000u
-
 static struct data_aead *of(struct data_channel *c)
 {
     static_assert(offsetof(struct data_aead, channel) == 0, "comes first");
@@ -78,10 +74,8 @@ static void open_batch(struct data_aead *a, struct instant now)
         } else if (!replay_window_accept(&a->seen, now, load_u32(job->nonce))) {
             d->drop = DROP_DATA_REPLAY;
         } else {
-            d->inner_offset = (uint16_t)(job->data - d->data);
-            d->inner_size = (uint16_t)job->size;
             data_usage_add(&a->received, job->size);
-            data_functions_count(&a->channel, d);
+            data_functions_opened(&a->channel, d, job->data, job->size);
         }
     }
     b->count = 0;
@@ -117,7 +111,7 @@ static void open(struct data_channel *c, struct instant now,
 static bool exhausted(const struct data_channel *c)
 {
     const struct data_aead *a = (const struct data_aead *)c;
-    return a->last_id >= PACKET_ID_HIGH || data_usage_high(&a->sent) ||
+    return a->last_id >= DATA_FUNCTIONS_ID_HIGH || data_usage_high(&a->sent) ||
            data_usage_high(&a->received);
 }
 

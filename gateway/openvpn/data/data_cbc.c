@@ -7,9 +7,6 @@
 
 enum { BLOCK = CBC_HMAC_BLOCK_SIZE };
 
-/* New keys are due from here on, as with AEAD. */
-#define PACKET_ID_HIGH 0xff000000u
-
 static struct data_cbc *of(struct data_channel *c)
 {
     static_assert(offsetof(struct data_cbc, channel) == 0, "comes first");
@@ -111,11 +108,8 @@ static void finish(struct data_cbc *c, struct instant now, struct datagram *d,
         d->drop = DROP_DATA_MALFORMED;
     else if (!is_new(c, now, data))
         d->drop = DROP_DATA_REPLAY;
-    else {
-        d->inner_offset = (uint16_t)(data + c->id_size - d->data);
-        d->inner_size = (uint16_t)size;
-        data_functions_count(&c->channel, d);
-    }
+    else
+        data_functions_opened(&c->channel, d, data + c->id_size, size);
 }
 
 static void open_batch(struct data_cbc *c, struct instant now)
@@ -160,7 +154,8 @@ static void open(struct data_channel *channel, struct instant now,
 
 static bool exhausted(const struct data_channel *channel)
 {
-    return ((const struct data_cbc *)channel)->last_id >= PACKET_ID_HIGH;
+    return ((const struct data_cbc *)channel)->last_id >=
+           DATA_FUNCTIONS_ID_HIGH;
 }
 
 static const char *library(const struct data_channel *channel)

@@ -182,10 +182,8 @@ static void open_one(struct data_epoch *e, struct instant now,
         d->drop = DROP_DATA_REPLAY;
         return;
     }
-    d->inner_offset = DATA_EPOCH_HEAD;
-    d->inner_size = (uint16_t)job->size;
     data_usage_add(&key->usage, job->size);
-    data_functions_count(&e->channel, d);
+    data_functions_opened(&e->channel, d, job->data, job->size);
 }
 
 static void open_batch(struct data_epoch *e, struct instant now,

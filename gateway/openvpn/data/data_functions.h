@@ -7,6 +7,10 @@
 
 #include "gateway/openvpn/data/data_channel.h"
 
+/* New keys are due from this packet number on (openvpn: packet_id.h,
+ * PACKET_ID_WRAP_TRIGGER). */
+#define DATA_FUNCTIONS_ID_HIGH 0xff000000u
+
 struct data_functions {
     void (*destroy)(struct data_channel *c);
     void (*seal)(struct data_channel *c, struct burst *burst);
@@ -42,6 +46,16 @@ static inline void data_functions_count(struct data_channel *c,
 {
     c->bytes += d->size;
     c->packets++;
+}
+
+/* It was opened, and this is inside. */
+static inline void data_functions_opened(struct data_channel *c,
+                                         struct datagram *d,
+                                         const uint8_t *inner, size_t size)
+{
+    d->inner_offset = (uint16_t)(inner - d->data);
+    d->inner_size = (uint16_t)size;
+    data_functions_count(c, d);
 }
 
 /* The datagram is to be sealed. */
