@@ -77,7 +77,7 @@ MUST_USE bool tls_connection_export(struct tls_connection *c, const char *label,
 
 const struct tls_failure *
 tls_connection_failure(const struct tls_connection *c);
-/* "TLSv1.3 TLS1-3-AES-256-GCM-SHA384", in the library's words. */
+/* "TLSv1.3 TLS1-3-AES-256-GCM-SHA384", and a hybrid group behind it. */
 void tls_connection_describe(const struct tls_connection *c, char *out,
                              size_t size);
 

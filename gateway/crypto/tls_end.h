@@ -53,6 +53,9 @@ MUST_USE bool tls_end_set_groups(struct tls_end *e, const uint16_t *groups);
  * ("TLS-AES-256-GCM-SHA384"). 0 if the library lacks it. */
 uint16_t tls_end_suite_number(const char *name);
 
+/* Whether the library has the group with that number of IANA's. */
+bool tls_end_has_group(uint16_t group);
+
 /* In brackets, what an end that finds nothing in common with us may have and
  * this library lacks; "" for nothing of note. */
 const char *tls_end_lack(void);

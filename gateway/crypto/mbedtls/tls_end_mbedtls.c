@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <mbedtls/ecp.h>
 #include <mbedtls/oid.h>
 #include <mbedtls/ssl_ciphersuites.h>
 #include <psa/crypto.h>
@@ -163,6 +164,13 @@ uint16_t tls_end_suite_number(const char *name)
     return length > 0 && (size_t)length < sizeof theirs
                ? (uint16_t)mbedtls_ssl_get_ciphersuite_id(theirs)
                : 0;
+}
+
+bool tls_end_has_group(uint16_t group)
+{
+    return mbedtls_ecp_curve_info_from_tls_id(group) ||
+           (group >= MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE2048 &&
+            group <= MBEDTLS_SSL_IANA_TLS_GROUP_FFDHE8192);
 }
 
 const char *tls_end_lack(void)

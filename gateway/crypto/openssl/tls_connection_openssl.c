@@ -252,6 +252,15 @@ bool tls_connection_export(struct tls_connection *c, const char *label,
     return good;
 }
 
+/* A group that OpenSSL has no number of its own for, a hybrid. */
+static const char *hybrid_of(const struct tls_connection *c)
+{
+    long group = SSL_get_negotiated_group(c->ssl);
+    return group > 0 && group & TLSEXT_nid_unknown
+               ? SSL_group_to_name(c->ssl, (int)group)
+               : NULL;
+}
+
 /* IANA's name, written as the other library writes it. */
 void tls_connection_describe(const struct tls_connection *c, char *out,
                              size_t size)
@@ -259,9 +268,11 @@ void tls_connection_describe(const struct tls_connection *c, char *out,
     const SSL_CIPHER *cipher = SSL_get_current_cipher(c->ssl);
     const char *name = cipher ? SSL_CIPHER_standard_name(cipher) : NULL;
     bool newer = SSL_version(c->ssl) == TLS1_3_VERSION;
-    snprintf(out, size, "%s %s%s", SSL_get_version(c->ssl),
+    const char *hybrid = hybrid_of(c);
+    snprintf(out, size, "%s %s%s%s%s", SSL_get_version(c->ssl),
              name && newer ? "TLS1-3-" : "",
-             name ? name + (newer ? strlen("TLS_") : 0) : "");
+             name ? name + (newer ? strlen("TLS_") : 0) : "", hybrid ? " " : "",
+             hybrid ? hybrid : "");
     for (char *at = out; *at; at++)
         if (*at == '_')
             *at = '-';

@@ -37,7 +37,8 @@ static bool set_defaults(struct tls_end *e)
     SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
                                SSL_OP_NO_COMPRESSION |
                                SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(c, SSL_MODE_NO_AUTO_CHAIN);
+    /* Most of the time a session waits, and keeps no record then. */
+    SSL_CTX_set_mode(c, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_security_callback(c, is_strong);
     SSL_CTX_set_cert_verify_callback(c, tls_end_openssl_verify, NULL);
@@ -201,12 +202,20 @@ static const struct {
     uint16_t number;
     const char *name;
 } groups_known[] = {
-    {23, "P-256"},           {24, "P-384"},
-    {25, "P-521"},           {26, "brainpoolP256r1"},
-    {27, "brainpoolP384r1"}, {28, "brainpoolP512r1"},
-    {29, "X25519"},          {30, "X448"},
-    {256, "ffdhe2048"},      {257, "ffdhe3072"},
+    {23, "P-256"},
+    {24, "P-384"},
+    {25, "P-521"},
+    {26, "brainpoolP256r1"},
+    {27, "brainpoolP384r1"},
+    {28, "brainpoolP512r1"},
+    {29, "X25519"},
+    {30, "X448"},
+    {256, "ffdhe2048"},
+    {257, "ffdhe3072"},
     {258, "ffdhe4096"},
+    {4587, "SecP256r1MLKEM768"}, /* from OpenSSL 3.5 on */
+    {4588, "X25519MLKEM768"},
+    {4589, "SecP384r1MLKEM1024"},
 };
 
 static const char *group_name(uint16_t number)
@@ -265,6 +274,17 @@ uint16_t tls_end_suite_number(const char *name)
     SSL_CTX_free(all);
     ERR_clear_error();
     return number;
+}
+
+bool tls_end_has_group(uint16_t group)
+{
+    const char *name = group_name(group);
+    SSL_CTX *trial =
+        name ? SSL_CTX_new_ex(library_openssl(), NULL, TLS_method()) : NULL;
+    bool has = trial && SSL_CTX_set1_groups_list(trial, name) == 1;
+    SSL_CTX_free(trial);
+    ERR_clear_error();
+    return has;
 }
 
 const char *tls_end_lack(void)

@@ -147,26 +147,39 @@ uint16_t *tls_offer_suites(const struct config *config)
 
 /* --- Groups --- */
 
-/* RFC 8446 4.2.7, by IANA's numbers. */
+/* RFC 8446 4.2.7, by IANA's numbers; the last ones are hybrids, which also hold
+ * against a quantum computer. */
 static const struct {
     const char *name;
     uint16_t group;
 } group_names[] = {
-    {"X25519", 29},          {"X448", 30},
-    {"secp256r1", 23},       {"prime256v1", 23},
-    {"P-256", 23},           {"secp384r1", 24},
-    {"P-384", 24},           {"secp521r1", 25},
-    {"P-521", 25},           {"brainpoolP256r1", 26},
-    {"brainpoolP384r1", 27}, {"brainpoolP512r1", 28},
-    {"ffdhe2048", 256},      {"ffdhe3072", 257},
+    {"X25519", 29},
+    {"X448", 30},
+    {"secp256r1", 23},
+    {"prime256v1", 23},
+    {"P-256", 23},
+    {"secp384r1", 24},
+    {"P-384", 24},
+    {"secp521r1", 25},
+    {"P-521", 25},
+    {"brainpoolP256r1", 26},
+    {"brainpoolP384r1", 27},
+    {"brainpoolP512r1", 28},
+    {"ffdhe2048", 256},
+    {"ffdhe3072", 257},
     {"ffdhe4096", 258},
+    {"SecP256r1MLKEM768", 4587},
+    {"X25519MLKEM768", 4588},
+    {"SecP384r1MLKEM1024", 4589},
 };
 
+/* 0 if it is unknown, to us or to the library. */
 static uint16_t find_group(struct bytes word)
 {
     for (size_t i = 0; i < sizeof group_names / sizeof *group_names; i++) {
+        uint16_t group = group_names[i].group;
         if (text_equal_ignoring_case(word, group_names[i].name))
-            return group_names[i].group;
+            return tls_end_has_group(group) ? group : 0;
     }
     return 0;
 }
