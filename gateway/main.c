@@ -22,8 +22,6 @@
 #include "gateway/serve/serve.h"
 #include "gateway/vpn/profile.h"
 
-enum { EXIT_USAGE = 2 };
-
 /* From here on no more than serving needs. */
 static bool enter_sandbox(const struct settings *s, struct sandbox *out)
 {
@@ -49,7 +47,7 @@ static int run(int argc, char **argv)
         log_set_level(LOG_DEBUG);
     sandbox_guard_secrets();
     if (settings.profile && !profile_usable(settings.profile))
-        return EXIT_USAGE;
+        return ARGUMENTS_EXIT;
     if (settings.require_wall && !kernel_rules_stands())
         return EXIT_FAILURE;
     if (settings_name_vchan(&settings) && !libxenvchan_load())
@@ -74,7 +72,7 @@ static int unknown_command(const char *name)
     fputs(name[0] == '-' ? " The command comes first: `vpn-gateway help'\n"
                          : " `vpn-gateway help' lists all commands\n",
           stderr);
-    return EXIT_USAGE;
+    return ARGUMENTS_EXIT;
 }
 
 static int help(int argc, char **argv)
@@ -136,7 +134,7 @@ int main(int argc, char **argv)
 {
     if (argc < 2) {
         usage_print(stderr);
-        return EXIT_USAGE;
+        return ARGUMENTS_EXIT;
     }
     if (wants_help(argc, argv) && usage_print_command(argv[1], stdout))
         return EXIT_SUCCESS;

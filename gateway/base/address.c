@@ -35,6 +35,18 @@ bool address_is_set(const struct address *a)
     return a->family != ADDRESS_NONE;
 }
 
+bool address_parse_mac(struct bytes text, uint8_t out[6])
+{
+    struct bytes pair;
+    for (int i = 0; i < 6; i++) {
+        size_t size;
+        if (!text_cut(&text, ':', &pair) ||
+            !text_from_hex(pair, &out[i], 1, &size) || size != 1)
+            return false;
+    }
+    return text.data == NULL;
+}
+
 bool address_parse(struct bytes text, struct address *out)
 {
     char copy[ADDRESS_TEXT_SIZE];

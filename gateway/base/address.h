@@ -34,6 +34,9 @@ uint32_t address_to_ipv4(const struct address *a); /* host order */
 bool address_equal(const struct address *a, const struct address *b);
 bool address_is_set(const struct address *a);
 
+/* "02:00:00:00:00:01". */
+MUST_USE bool address_parse_mac(struct bytes text, uint8_t out[6]);
+
 /* 4 or 16. */
 static inline size_t address_size(enum address_family family)
 {

@@ -14,8 +14,6 @@
 #include "gateway/process/sandbox.h"
 #include "gateway/process/settings.h"
 
-enum { EXIT_USAGE = 2 };
-
 struct attachment {
     uint32_t gateway;
     char path[VCHAN_PATH_SIZE];

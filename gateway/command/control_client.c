@@ -19,7 +19,7 @@
 #include "gateway/process/arguments.h"
 #include "gateway/process/settings.h"
 
-enum { EXIT_USAGE = 2, OPTIONS_MAX = 7 };
+enum { OPTIONS_MAX = 7 };
 
 struct options {
     const char *control;
@@ -346,7 +346,7 @@ int control_client(int argc, char **argv)
     const struct command *command = find_command(argv[0]);
     struct options o;
     if (!command)
-        return EXIT_USAGE;
+        return ARGUMENTS_EXIT;
     const char *problem = parse_options(argc, argv, command, &o);
     if (problem)
         return arguments_refuse(command->name, problem);

@@ -13,7 +13,7 @@
 #include "gateway/process/arguments.h"
 #include "gateway/process/randomness.h"
 
-enum { EXIT_USAGE = 2, TEXT_SIZE = TLS_CRYPT_V2_TEXT_MAX };
+enum { TEXT_SIZE = TLS_CRYPT_V2_TEXT_MAX };
 
 struct request {
     const char *kind;

@@ -7,7 +7,7 @@ static double seconds_between(struct instant later, struct instant earlier)
     return (double)instant_since(later, earlier).us / 1e6;
 }
 
-static json_t *address_json(const struct address *a)
+json_t *status_address(const struct address *a)
 {
     char text[ADDRESS_TEXT_SIZE];
     return address_is_set(a) ? json_string(address_format(a, text))
@@ -45,7 +45,7 @@ static json_t *tunnel_json(const struct status_source *s)
         return json_null();
     json_t *resolvers = json_array(), *routes = json_array();
     for (size_t i = 0; i < t->resolver_count; i++)
-        json_array_append_new(resolvers, address_json(&t->resolvers[i]));
+        json_array_append_new(resolvers, status_address(&t->resolvers[i]));
     for (size_t i = 0; i < t->route_count; i++) {
         const struct tunnel_route *route = &t->routes[i];
         json_array_append_new(routes, json_pack("{s:o,s:b}", "to",
@@ -96,8 +96,9 @@ static json_t *qubes_json(const struct router *router)
             qubes,
             json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:o}",
                       "name", json_text(q->name), "ipv4",
-                      address_json(&q->ipv4), "ipv6", address_json(&q->ipv6),
-                      "visible_ipv4", address_json(&q->visible), "rules",
+                      status_address(&q->ipv4), "ipv6",
+                      status_address(&q->ipv6), "visible_ipv4",
+                      status_address(&q->visible), "rules",
                       json_text(q->rules_text), "rule_waits",
                       q->wait_text[0] ? json_text(q->wait_text) : json_null(),
                       "flows", (json_int_t)q->flows[QUBE_FLOWS].count,

@@ -32,6 +32,9 @@ struct status_source {
 /* Owned by the caller; NULL when memory is short. */
 json_t *status_json(const struct status_source *source);
 
+/* As text; null where it is unset. */
+json_t *status_address(const struct address *a);
+
 /* Adds the counters above zero to what the object has of them. */
 void status_add_drops(json_t *object, const struct drop_counters *drops);
 

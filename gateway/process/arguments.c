@@ -5,7 +5,7 @@
 
 #include "gateway/base/spelling.h"
 
-enum { PROBLEM_SIZE = 256, EXIT_USAGE = 2 };
+enum { PROBLEM_SIZE = 256 };
 
 void arguments_begin(void)
 {
@@ -87,5 +87,5 @@ int arguments_refuse(const char *command, const char *problem)
 {
     fprintf(stderr, "vpn-gateway: %s: %s; see `vpn-gateway %s --help'\n",
             command, problem, command);
-    return EXIT_USAGE;
+    return ARGUMENTS_EXIT;
 }

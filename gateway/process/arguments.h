@@ -6,6 +6,8 @@
 #include <getopt.h>
 #include <stdbool.h>
 
+enum { ARGUMENTS_EXIT = 2 }; /* of usage, or a file that is no use */
+
 /* As getopt_long(), which says nothing by itself; the short option of every
  * command is -v, where `verbose'. '?' or ':' for what arguments_problem()
  * explains. Begins at the first argument after arguments_begin(). */
@@ -21,7 +23,7 @@ const char *arguments_problem(char **argv, int option,
 /* The text about an argument that is one too many. Valid like the other. */
 const char *arguments_surplus(const char *argument);
 
-/* Prints the problem, and which help there is; 2, the exit code. */
+/* Prints the problem, and which help there is; ARGUMENTS_EXIT. */
 int arguments_refuse(const char *command, const char *problem);
 
 #endif

@@ -7,18 +7,6 @@
 
 enum { DOMAIN_MAX = 32751 }; /* Xen's DOMID_FIRST_RESERVED - 1 */
 
-static bool parse_mac(struct bytes text, uint8_t out[6])
-{
-    struct bytes pair;
-    for (int i = 0; i < 6; i++) {
-        size_t size;
-        if (!text_cut(&text, ':', &pair) ||
-            !text_from_hex(pair, &out[i], 1, &size) || size != 1)
-            return false;
-    }
-    return text.data == NULL;
-}
-
 static bool parse_address(struct bytes text, enum address_family family,
                           struct address *out)
 {
@@ -48,7 +36,7 @@ static bool parse_qube_field(struct bytes field, struct downstream *out,
     }
     if (text_equal(key, "mac")) {
         *why = "--downstream: mac= takes six pairs of hexadecimal digits";
-        return parse_mac(value, out->mac);
+        return address_parse_mac(value, out->mac);
     }
     *why = "--downstream: the fields of a qube are ip, ip6, gw and mac";
     return false;

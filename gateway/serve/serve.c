@@ -17,6 +17,7 @@
 #include "gateway/openvpn/server/server.h"
 #include "gateway/openvpn/session/data_negotiation.h"
 #include "gateway/packet/coalesce.h"
+#include "gateway/packet/ip_packet.h"
 #include "gateway/packet/mss.h"
 #include "gateway/packet/segment.h"
 #include "gateway/process/arguments.h"
@@ -30,7 +31,6 @@
 #include "gateway/serve/serve_status.h"
 
 enum {
-    EXIT_USAGE = 2,
     OUT_BYTES = 128 * 1024, /* stays in the second-level cache */
     INBOUND_PACKETS = 128,
     UPDATE_OPTIONS_MAX = 32,
@@ -547,7 +547,7 @@ int serve(int argc, char **argv)
     sandbox_guard_secrets();
     int result = serve_config_load(options.config, &config)
                      ? run(&config, &options)
-                     : EXIT_USAGE;
+                     : ARGUMENTS_EXIT;
     server_config_clear(&config);
     return result;
 }

@@ -6,13 +6,6 @@
 #include "gateway/base/vpn_state.h"
 #include "gateway/control/status.h"
 
-static json_t *address_json(const struct address *a)
-{
-    char text[ADDRESS_TEXT_SIZE];
-    return address_is_set(a) ? json_string(address_format(a, text))
-                             : json_null();
-}
-
 static json_t *client_json(const struct server_client *c, struct instant now)
 {
     char from[ENDPOINT_TEXT_SIZE], name[LOG_QUOTE_SIZE], user[LOG_QUOTE_SIZE];
@@ -24,10 +17,10 @@ static json_t *client_json(const struct server_client *c, struct instant now)
         log_quote(user, bytes_of_text(c->username)), "address",
         endpoint_format(&c->path->remote, from), "protocol",
         c->path->stream ? "tcp" : "udp", "cipher", c->cipher, "ipv4",
-        address_json(c->ipv4), "ipv6", address_json(c->ipv6), "since_seconds",
-        seconds, "packets_in", (json_int_t)c->packets_in, "packets_out",
-        (json_int_t)c->packets_out, "bytes_in", (json_int_t)c->bytes_in,
-        "bytes_out", (json_int_t)c->bytes_out);
+        status_address(c->ipv4), "ipv6", status_address(c->ipv6),
+        "since_seconds", seconds, "packets_in", (json_int_t)c->packets_in,
+        "packets_out", (json_int_t)c->packets_out, "bytes_in",
+        (json_int_t)c->bytes_in, "bytes_out", (json_int_t)c->bytes_out);
 }
 
 json_t *serve_status_json(const struct serve_status_source *source)

@@ -69,17 +69,6 @@ static void tell(struct vif *vif, enum xenbus state)
 
 /* --- The description ----------------------------------------------------- */
 
-static bool parse_mac(struct bytes text, uint8_t mac[6])
-{
-    struct bytes pair;
-    size_t size;
-    for (int i = 0; i < 6; i++)
-        if (!text_cut(&text, ':', &pair) ||
-            !text_from_hex(pair, &mac[i], 1, &size) || size != 1)
-            return false;
-    return text.data == NULL && !(mac[0] & 1);
-}
-
 /* "10.137.0.10" or "10.137.0.10 fd09::a". */
 static bool parse_addresses(struct bytes text, struct address *ipv4,
                             struct address *ipv6)
@@ -132,7 +121,8 @@ static const char *read_description(struct vif *vif)
         !text_starts_with(bytes_of_text(value), home) ||
         !text_copy(vif->frontend, sizeof vif->frontend, bytes_of_text(value)))
         return "its frontend is not in the qube's own directory";
-    if (!read_key(vif, "mac", value) || !parse_mac(bytes_of_text(value), mac))
+    if (!read_key(vif, "mac", value) ||
+        !address_parse_mac(bytes_of_text(value), mac) || (mac[0] & 1))
         return "it has no MAC address";
     if (!read_key(vif, "ip", value) ||
         !parse_addresses(bytes_of_text(value), &vif->ipv4, &vif->ipv6))
