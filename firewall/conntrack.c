@@ -1,7 +1,8 @@
 #include "firewall/conntrack.h"
 
+#include "gateway/base/tunnel.h"
+
 enum {
-    PORT_DNS = 53,
     /* An ACK may be this much older than what is known, at least; Linux'
      * MAXACKWINCONST. */
     ACK_WINDOW_MIN = 66000,
@@ -407,7 +408,7 @@ enum drop conntrack_pass(struct conntrack *track, const struct ip_packet *ip,
         drop = pass_tcp(track, ip, from, &counts);
     else if (state == CONNTRACK_UDP_ONE_WAY && from == FLOW_SIDE_TUNNEL)
         track->state =
-            ip->source_port == PORT_DNS ? CONNTRACK_DNS : CONNTRACK_UDP;
+            ip->source_port == TUNNEL_DNS_PORT ? CONNTRACK_DNS : CONNTRACK_UDP;
     *refreshed =
         track->state != state ||
         (counts && (from == FLOW_SIDE_QUBE || !conntrack_is_transitory(track)));

@@ -22,7 +22,7 @@
 #ifndef FIREWALL_CONNTRACK_H
 #define FIREWALL_CONNTRACK_H
 
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/ip_header.h"
 
 enum flow_side { FLOW_SIDE_QUBE, FLOW_SIDE_TUNNEL };
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "firewall/firewall_state.h"
-#include "gateway/packet/ip_packet.h"
 #include "gateway/packet/refusal.h"
 
 enum {
@@ -34,7 +33,7 @@ void firewall_free(struct firewall *f)
 {
     if (!f)
         return;
-    rule_sets_clear(&f->rule_sets);
+    firewall_state_clear_rules(f);
     flow_table_clear(&f->flows);
     mapping_table_clear(&f->mappings);
     free(f);
@@ -59,8 +58,8 @@ bool firewall_add_qube(struct firewall *f, struct qube *qube)
     if (!qube_enter(&f->qubes, qube))
         return false;
     qube->visible = qube->ipv4;
-    qube->rules4 = rule_sets_find(&f->rule_sets, &qube->ipv4);
-    qube->rules6 = rule_sets_find(&f->rule_sets, &qube->ipv6);
+    qube->rules4 = firewall_state_rules(f, &qube->ipv4);
+    qube->rules6 = firewall_state_rules(f, &qube->ipv6);
     quota_join(&f->quota, qube->number);
     mapping_join(&f->mappings, qube->number);
     return true;
@@ -226,7 +225,7 @@ void firewall_expire(struct firewall *f, struct instant now)
 struct instant firewall_deadline(const struct firewall *f)
 {
     return instant_earlier(flow_deadline(&f->flows),
-                           rule_names_expiry(&f->rule_sets.names));
+                           rule_names_expiry(&f->names));
 }
 
 uint32_t firewall_flow_count(const struct firewall *f)

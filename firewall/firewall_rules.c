@@ -1,6 +1,54 @@
 /* The rules of all source addresses, and what they say of the flows. */
 #include "firewall/firewall_state.h"
 
+/* --- All of them -----------------------------------------------------------
+ */
+
+void firewall_state_clear_rules(struct firewall *f)
+{
+    while (f->rules_count > 0)
+        rules_free(f->rules[--f->rules_count], &f->names);
+}
+
+/* `count` where it has none. */
+static size_t place_of(const struct firewall *f, const struct address *source)
+{
+    size_t i = 0;
+    while (i < f->rules_count && !address_equal(&f->rules[i]->source, source))
+        i++;
+    return i;
+}
+
+const struct rules *firewall_state_rules(const struct firewall *f,
+                                         const struct address *source)
+{
+    size_t place = place_of(f, source);
+    return place < f->rules_count ? f->rules[place] : NULL;
+}
+
+/* Puts the address's rules in place of the old ones, which the caller frees
+ * when nobody looks at them any more; NULL takes them away. False, and
+ * nothing is changed, when there is no room. */
+static bool swap_rules(struct firewall *f, const struct address *source,
+                       struct rules *rules, struct rules **old)
+{
+    size_t place = place_of(f, source);
+    *old = place < f->rules_count ? f->rules[place] : NULL;
+    if (rules) {
+        if (place == RULES_SOURCES_MAX)
+            return false;
+        if (!*old)
+            f->rules_count++;
+        f->rules[place] = rules;
+    } else if (*old) {
+        f->rules[place] = f->rules[--f->rules_count];
+    }
+    return true;
+}
+
+/* --- Judging ---------------------------------------------------------------
+ */
+
 struct rules_verdict firewall_state_judge(const struct firewall *f,
                                           struct instant now,
                                           const struct flow_key *qube,
@@ -23,7 +71,7 @@ struct rules_verdict firewall_state_judge(const struct firewall *f,
             firewall_state_is_resolver(f, tunnel->family, tunnel->remote),
         .accepted_by = accepted_by,
     };
-    return rules_judge(rules, &f->rule_sets.names, now, &question);
+    return rules_judge(rules, &f->names, now, &question);
 }
 
 /* --- Flows that stand ------------------------------------------------------
@@ -68,8 +116,8 @@ void firewall_state_judge_all(struct firewall *f, struct instant now)
 
 bool firewall_judge_names(struct firewall *f, struct instant now)
 {
-    rule_names_expire(&f->rule_sets.names, now);
-    if (!rule_names_take_change(&f->rule_sets.names))
+    rule_names_expire(&f->names, now);
+    if (!rule_names_take_change(&f->names))
         return false;
     for (struct qube *q = NULL; (q = qube_next(&f->qubes, q));) {
         if (q->rules4 && q->rules4->drops_by_name)
@@ -98,16 +146,16 @@ static void forget(struct firewall *f, struct instant now,
                    const struct address *source)
 {
     struct rules *old;
-    bool swapped = rule_sets_swap(&f->rule_sets, source, NULL, &old);
+    bool swapped = swap_rules(f, source, NULL, &old);
     assert(swapped);
     apply(f, now, source, NULL);
-    rules_free(old, &f->rule_sets.names);
+    rules_free(old, &f->names);
 }
 
 void firewall_forget_rules(struct firewall *f, struct instant now,
                            const struct address *source)
 {
-    const struct rules *known = rule_sets_find(&f->rule_sets, source);
+    const struct rules *known = firewall_state_rules(f, source);
     if (known && !known->of_file)
         forget(f, now, source);
 }
@@ -116,12 +164,12 @@ static enum error take(struct firewall *f, struct instant now,
                        struct rules *rules)
 {
     struct rules *old;
-    if (!rule_sets_swap(&f->rule_sets, &rules->source, rules, &old)) {
-        rules_free(rules, &f->rule_sets.names);
+    if (!swap_rules(f, &rules->source, rules, &old)) {
+        rules_free(rules, &f->names);
         return ERROR_BUSY;
     }
     apply(f, now, &rules->source, rules);
-    rules_free(old, &f->rule_sets.names);
+    rules_free(old, &f->names);
     return rules->bad ? ERROR_INVALID : OK;
 }
 
@@ -130,8 +178,7 @@ enum error firewall_set_rules(struct firewall *f, struct instant now,
                               const struct rules_entry *entries, size_t count,
                               char problem[RULES_PROBLEM_SIZE])
 {
-    struct rules *rules =
-        rules_parse(source, entries, count, &f->rule_sets.names);
+    struct rules *rules = rules_parse(source, entries, count, &f->names);
     if (!rules) {
         forget(f, now, source);
         return ERROR_MEMORY;
@@ -153,17 +200,16 @@ static bool has_source(struct rules *const *sets, size_t count,
 void firewall_take_file(struct firewall *f, struct instant now,
                         struct rules *const *sets, size_t count)
 {
-    struct rule_sets *all = &f->rule_sets;
-    for (size_t i = all->count; i-- > 0;) {
-        const struct address source = all->sets[i]->source;
-        if (all->sets[i]->of_file && !has_source(sets, count, &source))
+    for (size_t i = f->rules_count; i-- > 0;) {
+        const struct address source = f->rules[i]->source;
+        if (f->rules[i]->of_file && !has_source(sets, count, &source))
             forget(f, now, &source);
     }
     for (size_t i = 0; i < count; i++) {
-        const struct rules *known = rule_sets_find(all, &sets[i]->source);
+        const struct rules *known = firewall_state_rules(f, &sets[i]->source);
         sets[i]->of_file = true;
         if (known && !known->of_file)
-            rules_free(sets[i], &all->names);
+            rules_free(sets[i], &f->names);
         else
             (void)take(f, now, sets[i]);
     }
@@ -171,7 +217,7 @@ void firewall_take_file(struct firewall *f, struct instant now,
 
 struct rule_names *firewall_names(struct firewall *f)
 {
-    return &f->rule_sets.names;
+    return &f->names;
 }
 
 enum rule_name_state firewall_describe_wait(const struct firewall *f,
@@ -180,7 +226,7 @@ enum rule_name_state firewall_describe_wait(const struct firewall *f,
                                             const char *unasked,
                                             char out[RULES_WAIT_SIZE])
 {
-    const struct rule_names *names = &f->rule_sets.names;
+    const struct rule_names *names = &f->names;
     enum rule_name_state state =
         rules_describe_wait(q->rules4, names, now, unasked, out);
     if (state == RULE_NAME_KNOWN)

@@ -8,7 +8,6 @@
 #include "firewall/flow.h"
 #include "firewall/mapping.h"
 #include "firewall/quota.h"
-#include "firewall/rule_sets.h"
 #include "gateway/base/token_bucket.h"
 
 /* Counters of IPv4 identification, by destination. */
@@ -37,7 +36,9 @@ struct firewall {
     uint16_t ids[FIREWALL_ID_COUNTERS];
     size_t resolver_count;
     struct address resolvers[TUNNEL_RESOLVERS_MAX];
-    struct rule_sets rule_sets;
+    struct rule_names names;
+    size_t rules_count;
+    struct rules *rules[RULES_SOURCES_MAX]; /* each of another address */
     struct qube_table qubes;
 };
 
@@ -68,6 +69,11 @@ firewall_state_internal(const struct firewall *f, const struct flow *flow)
     const struct qube *q = firewall_state_qube(f, flow);
     return flow->key[0].family == ADDRESS_IPV4 ? &q->visible : &q->ipv6;
 }
+
+/* NULL where the address has none. */
+const struct rules *firewall_state_rules(const struct firewall *f,
+                                         const struct address *source);
+void firewall_state_clear_rules(struct firewall *f);
 
 bool firewall_state_is_resolver(const struct firewall *f, uint8_t family,
                                 const uint8_t *bytes);

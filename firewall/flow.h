@@ -18,7 +18,7 @@
 #include "firewall/qube.h"
 #include "gateway/base/instant.h"
 #include "gateway/base/siphash.h"
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/ip_header.h"
 
 enum {
     FLOW_WHEEL_SLOTS = 512,        /* seconds; later deadlines go round again */

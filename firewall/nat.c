@@ -113,7 +113,10 @@ void nat_set_id(struct ip_packet *ip, uint16_t id)
     patch(ip->data + IPV4_CHECKSUM, write_word(ip->data + IPV4_ID, id));
 }
 
-void nat_rewrite_quoted(struct ip_packet *quoted, const struct nat_ends *ends)
+/* The start of a packet that an ICMP error quotes, as far as it goes. Its time
+ * to live stays. */
+static void rewrite_quoted(struct ip_packet *quoted,
+                           const struct nat_ends *ends)
 {
     uint32_t addresses = write_addresses(quoted, ends);
     uint32_t ports = write_ports(quoted, ends);
@@ -132,7 +135,7 @@ void nat_rewrite_error(struct packet *packet, struct ip_packet *quoted,
     struct nat_ends outer = *outer_ends;
     /* The word that echo has its identifier in stays. */
     outer.source_port = packet->ip.source_port;
-    nat_rewrite_quoted(quoted, quoted_ends);
+    rewrite_quoted(quoted, quoted_ends);
     nat_rewrite(packet, &outer);
     icmp_write_checksum(&packet->ip);
 }

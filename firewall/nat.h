@@ -20,10 +20,6 @@ void nat_rewrite(struct packet *packet, const struct nat_ends *ends);
 /* IPv4: gives the packet another identification. */
 void nat_set_id(struct ip_packet *ip, uint16_t id);
 
-/* Rewrites the start of a packet that an ICMP error quotes, as far as it
- * goes. Its time to live stays. */
-void nat_rewrite_quoted(struct ip_packet *quoted, const struct nat_ends *ends);
-
 /* Rewrites an ICMP error: the quoted packet's ends, its own ends, its time to
  * live, its checksum. */
 void nat_rewrite_error(struct packet *packet, struct ip_packet *quoted,

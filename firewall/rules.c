@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { PORT_DNS = 53 };
+#include "gateway/base/tunnel.h"
 
 static bool has_ports(const struct rules_question *q)
 {
@@ -64,7 +64,7 @@ static bool matches_but_for_name(const struct rule *r,
         (!ip_is_icmp(q->family, q->protocol) || q->icmp_type != r->icmp_type))
         return false;
     return !r->resolvers ||
-           (q->to_resolver && has_ports(q) && q->port == PORT_DNS);
+           (q->to_resolver && has_ports(q) && q->port == TUNNEL_DNS_PORT);
 }
 
 struct rules_verdict rules_judge(const struct rules *rules,

@@ -8,7 +8,7 @@
 
 #include "firewall/rule_names.h"
 #include "gateway/base/instant.h"
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/ip_header.h"
 
 enum {
     RULES_MAX = 4096,         /* of one address */

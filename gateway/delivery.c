@@ -30,7 +30,8 @@ void delivery_connect(struct qube *qube, struct link_port *port)
  * came in fragments does not: behind a qube may be a narrower way. */
 static bool fits_card(const struct packet *p)
 {
-    return p->fragment_size == 0 && packet_largest_segment(p) <= LINK_MTU;
+    return p->fragment_size == 0 &&
+           packet_largest_segment(p) <= PACKET_QUBE_MTU;
 }
 
 static bool is_taken(const struct link_port *port, const struct packet *p)
@@ -87,7 +88,7 @@ static bool cut(struct delivery *d, struct instant now, struct link_port *port,
     struct segment_cursor cursor = {0};
     enum segment_result result;
     do {
-        result = segment(p, LINK_MTU, &layout, &cursor, &d->cut);
+        result = segment(p, PACKET_QUBE_MTU, &layout, &cursor, &d->cut);
         send_cut(d, now, port, p);
     } while (result == SEGMENT_FULL);
     return result == SEGMENT_DONE;

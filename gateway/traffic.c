@@ -13,9 +13,6 @@ enum {
     INBOUND_PACKETS = 128,
 };
 
-_Static_assert((int)ROUTER_QUBE_MTU == (int)LINK_MTU,
-               "the router knows what links carry");
-
 struct traffic {
     struct loop *loop;
     struct router *router;

@@ -8,6 +8,7 @@
 #include "gateway/base/address.h"
 
 enum {
+    TUNNEL_DNS_PORT = 53, /* of its resolvers */
     TUNNEL_ROUTES_MAX = 1024,
     TUNNEL_RESOLVERS_MAX = 8,
     TUNNEL_MTU_DEFAULT = 1500,

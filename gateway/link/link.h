@@ -19,8 +19,6 @@
 #include "gateway/event/loop.h"
 #include "gateway/packet/packet.h"
 
-enum { LINK_MTU = 1500 }; /* of the network card that a qube has */
-
 struct link;
 
 /* Where a link takes packets for one of its qubes. */

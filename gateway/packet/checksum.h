@@ -68,10 +68,4 @@ static inline uint16_t checksum_patch(uint16_t checksum, uint32_t change)
     return checksum_finish((uint64_t)(uint16_t)~checksum + change);
 }
 
-/* The change that undoes `change`. */
-static inline uint32_t checksum_undo(uint32_t change)
-{
-    return (uint16_t)~checksum_fold(change);
-}
-
 #endif

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 
 #include "gateway/packet/checksum.h"
+#include "gateway/packet/ip_packet.h"
 
 enum {
     GROUPS_MAX = 16, /* flows that can grow at the same time */
     NO_DATAGRAM = UINT16_MAX,
     UDP_PIECES_MAX = 63, /* with the first 64: Linux' UDP_MAX_SEGMENTS */
-    CARD_SIZE = 1500,    /* a qube's network card's */
 };
 
 /* A packet of the batch that may still grow. */
@@ -98,12 +98,12 @@ static bool joinable(const struct coalesce *c, const struct ip_packet *ip)
         return false;
     /* No super-packet may have to be cut finer than it was: UDP cannot be, and
      * of IPv4 identifications there would be too few. */
-    if (!ip->dont_fragment && ip->total > CARD_SIZE)
+    if (!ip->dont_fragment && ip->total > PACKET_QUBE_MTU)
         return false;
     if (ip->protocol == IP_TCP)
         return (ip->tcp_flags & (TCP_SYN | TCP_RST | TCP_URG | TCP_ACK)) ==
                TCP_ACK;
-    return c->join_udp && ip->total <= CARD_SIZE &&
+    return c->join_udp && ip->total <= PACKET_QUBE_MTU &&
            load_u16(ip_transport(ip) + UDP_LENGTH) == ip->total - ip->transport;
 }
 

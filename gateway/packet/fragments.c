@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/packet/fragments_state.h"
+#include "gateway/packet/ip_packet.h"
 
 struct fragments *fragments_new(uint16_t shares)
 {

@@ -1,6 +1,7 @@
 #include "gateway/packet/icmp.h"
 
 #include "gateway/packet/checksum.h"
+#include "gateway/packet/ip_packet.h"
 
 bool icmp_is(const struct ip_packet *ip)
 {
@@ -14,7 +15,7 @@ bool icmp_is_echo_request(const struct ip_packet *ip)
                                                         : ICMPV6_ECHO_REQUEST);
 }
 
-bool icmp_is_echo_reply(const struct ip_packet *ip)
+static bool is_echo_reply(const struct ip_packet *ip)
 {
     return icmp_is(ip) && ip->icmp_code == 0 &&
            ip->icmp_type == (ip->family == ADDRESS_IPV4 ? ICMP_ECHO_REPLY
@@ -34,7 +35,7 @@ bool icmp_is_request(const struct ip_packet *ip)
 
 bool icmp_is_reply(const struct ip_packet *ip)
 {
-    return icmp_is_echo_reply(ip) || is_timestamp(ip, ICMP_TIMESTAMP_REPLY);
+    return is_echo_reply(ip) || is_timestamp(ip, ICMP_TIMESTAMP_REPLY);
 }
 
 uint8_t icmp_request_type(const struct ip_packet *ip)

@@ -53,7 +53,6 @@ enum {
 
 bool icmp_is(const struct ip_packet *ip);
 bool icmp_is_echo_request(const struct ip_packet *ip);
-bool icmp_is_echo_reply(const struct ip_packet *ip);
 /* The queries that pass, and what answers them: echo, and timestamp. */
 bool icmp_is_request(const struct ip_packet *ip);
 bool icmp_is_reply(const struct ip_packet *ip);

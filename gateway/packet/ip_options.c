@@ -1,5 +1,7 @@
 #include "gateway/packet/ip_options.h"
 
+#include "gateway/packet/ip_packet.h"
+
 enum {
     IPV4_OPTION_END = 0,
     IPV4_OPTION_NOP = 1,

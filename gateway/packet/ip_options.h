@@ -14,7 +14,7 @@
 #ifndef PACKET_IP_OPTIONS_H
 #define PACKET_IP_OPTIONS_H
 
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/ip_header.h"
 
 /* True for a packet that has none. */
 bool ip_options_are_harmless(const struct ip_packet *ip);

@@ -1,7 +1,6 @@
 #include "gateway/packet/ip_packet.h"
 
 #include "gateway/packet/checksum.h"
-#include "gateway/packet/packet.h"
 
 enum {
     EXTENSIONS_MAX = 8, /* a longer chain is nobody's honest packet */

@@ -14,10 +14,11 @@
 #ifndef PACKET_PACKET_H
 #define PACKET_PACKET_H
 
-#include "gateway/packet/ip_packet.h"
+#include "gateway/packet/ip_header.h"
 
 enum {
     PACKET_SIZE_MAX = 65535, /* an IPv4 total length */
+    PACKET_QUBE_MTU = 1500,  /* of the network card that a qube has */
     PACKET_HEADROOM = 64,    /* a cache line; 10 virtio + 14 Ethernet fit */
     PACKET_BUFFER_SIZE = PACKET_HEADROOM + 65536 + 64,
     PACKET_PIECES_MAX = 64, /* as many as a UDP_GRO train holds */

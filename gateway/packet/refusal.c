@@ -1,6 +1,7 @@
 #include "gateway/packet/refusal.h"
 
 #include "gateway/packet/checksum.h"
+#include "gateway/packet/ip_packet.h"
 
 static bool is_zero(const uint8_t *p, size_t size)
 {

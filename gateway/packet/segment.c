@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "gateway/packet/checksum.h"
+#include "gateway/packet/ip_packet.h"
 
 enum { FRAGMENT_UNIT = 8 }; /* in which offsets are counted, RFC 791 3.2 */
 

@@ -9,7 +9,6 @@
 #include "gateway/base/tunnel.h"
 
 enum {
-    DNS_PORT = 53,
     /* A resolver that has left so many questions unanswered, the first of
      * them for so long, is passed over if there is another; and tried again
      * after a while. Seconds. */

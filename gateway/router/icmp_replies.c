@@ -1,7 +1,6 @@
 #include "gateway/router/icmp_replies.h"
 
 #include "gateway/packet/refusal.h"
-#include "gateway/router/router.h"
 
 /* What a sender is told about a drop; nothing where `told` is false. */
 struct answer {
@@ -51,7 +50,7 @@ static bool write_answer(const struct address *from, const struct packet *p,
     bool v4 = p->ip.family == ADDRESS_IPV4;
     uint32_t rest = 0;
     /* A card may send more at once than it takes. */
-    bool fits = p->fragment_size > 0 || p->ip.total <= ROUTER_QUBE_MTU;
+    bool fits = p->fragment_size > 0 || p->ip.total <= PACKET_QUBE_MTU;
     if (drop == DROP_ANSWERED)
         return fits && refusal_write_echo_reply(p, out, capacity);
     if (drop == DROP_NO_FLOW)

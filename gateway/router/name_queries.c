@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "gateway/packet/checksum.h"
+#include "gateway/packet/ip_packet.h"
 
 enum { TTL = 64, HEADERS = IPV4_HEADER_SIZE + UDP_HEADER_SIZE };
 
@@ -71,7 +72,7 @@ static void write_packet(const struct name_query *query,
     memcpy(h + IPV4_DESTINATION, query->resolver.bytes, 4);
     ip_write_checksum(&ip);
     store_u16(udp, query->port.number);
-    store_u16(udp + 2, DNS_PORT);
+    store_u16(udp + 2, TUNNEL_DNS_PORT);
     store_u16(udp + UDP_LENGTH, udp_size);
     memcpy(udp + UDP_HEADER_SIZE, query->message, query->size);
     uint16_t checksum = checksum_finish(checksum_sum(udp, udp_size) +
@@ -230,7 +231,7 @@ bool name_queries_receive(struct name_queries *q, struct instant now,
 {
     const struct ip_packet *ip = &packet->ip;
     if (ip->family != ADDRESS_IPV4 || ip->protocol != IP_UDP ||
-        ip->source_port != DNS_PORT || packet->piece_count > 0)
+        ip->source_port != TUNNEL_DNS_PORT || packet->piece_count > 0)
         return false;
     struct bytes message = bytes_of(ip->data + ip->payload,
                                     load_u16(ip_transport(ip) + UDP_LENGTH) -

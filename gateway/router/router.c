@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
+#include "gateway/packet/ip_packet.h"
 #include "gateway/router/router_state.h"
 #include "gateway/router/verdict.h"
 
@@ -300,7 +301,7 @@ static void judge_from_tunnel(struct router *r, struct instant now,
     if (drop == DROP_TOO_BIG) {
         p->qube = NULL;
         icmp_replies_add(&r->outside_answers, router_state_own(r, p->ip.family),
-                         now, p, drop, ROUTER_QUBE_MTU, replies);
+                         now, p, drop, PACKET_QUBE_MTU, replies);
     }
     if (drop == DROP_ANSWERED)
         router_state_judge_names(r, now, false);

@@ -24,7 +24,6 @@ struct router;
 
 enum {
     ROUTER_FLOWS_DEFAULT = 65536,
-    ROUTER_QUBE_MTU = 1500, /* of the network card that a qube has */
 };
 
 struct router_options {

@@ -2,7 +2,49 @@
 
 #include "gateway/packet/icmp.h"
 #include "gateway/packet/ip_options.h"
-#include "gateway/router/scope.h"
+#include "gateway/packet/ip_packet.h"
+
+/* --- How far an address reaches ------------------------------------------- */
+
+/* Its destination is a group of the link, or all of it: IGMP, MLD, router
+ * solicitations, mDNS, DHCP, what an operating system says by itself. Nobody
+ * is there to hear it. */
+static bool is_for_link(const struct ip_packet *ip)
+{
+    const uint8_t *to = ip_destination(ip);
+    if (ip->family == ADDRESS_IPV4)
+        return load_u32(to) == UINT32_MAX || load_u32(to) >> 8 == 0xe00000;
+    return to[0] == 0xff && ((to[1] & 0xf) == 1 || (to[1] & 0xf) == 2);
+}
+
+/* Its source is one that a system uses before it has an address, or for its
+ * link alone. Towards a group of the link that is no attempt to speak as
+ * somebody else. */
+static bool needs_no_address(const struct ip_packet *ip)
+{
+    static const uint8_t unspecified[16];
+    const uint8_t *from = ip_source(ip);
+    if (memcmp(from, unspecified, ip_address_size(ip)) == 0)
+        return true;
+    if (ip->family == ADDRESS_IPV4)
+        return load_u16(from) == 0xa9fe; /* 169.254/16 */
+    return (load_u16(from) & 0xffc0) == 0xfe80;
+}
+
+/* RFC 1812 5.3.7, RFC 6890: never a destination beyond the first hop. */
+static bool is_martian(const struct address *a)
+{
+    const uint8_t *b = a->bytes;
+    if (a->family == ADDRESS_IPV4)
+        return b[0] == 0 || b[0] == 127 || b[0] >= 224 ||
+               (b[0] == 169 && b[1] == 254);
+    static const uint8_t zeroes[15], mapped[12] = {[10] = 0xff, 0xff};
+    return b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) ||
+           memcmp(b, mapped, sizeof mapped) == 0 ||
+           (memcmp(b, zeroes, sizeof zeroes) == 0 && b[15] <= 1);
+}
+
+/* --- Fragments ------------------------------------------------------------ */
 
 /* Collects fragments; DROP_NONE when the packet is whole. */
 static enum drop reassemble(struct router *r, struct instant now,
@@ -61,7 +103,7 @@ static enum drop to_gateway(const struct router *r, struct instant now,
 {
     bool dns = dns_is_virtual(&r->dns, destination) &&
                (ip->protocol == IP_TCP || ip->protocol == IP_UDP) &&
-               ip->destination_port == DNS_PORT;
+               ip->destination_port == TUNNEL_DNS_PORT;
     if (icmp_is_echo_request(ip))
         return DROP_ANSWERED;
     if (!dns)
@@ -92,7 +134,7 @@ static enum drop judge_destination(const struct router *r, const struct qube *q,
     struct address to = address_from_bytes(ip->family, ip_destination(ip));
     if (is_gateway(r, q, &to))
         return to_gateway(r, now, ip, &to, redirect);
-    if (scope_is_martian(&to))
+    if (is_martian(&to))
         return DROP_MARTIAN;
     if (qube_find(r->qubes, &to) || address_equal(&to, &q->visible) ||
         is_hidden(r, q, &to))
@@ -142,7 +184,7 @@ static enum drop judge_header(const struct router *r, const struct qube *q,
                               const struct ip_packet *ip)
 {
     bool own = is_own_source(q, ip);
-    if (scope_is_link(ip) && (own || scope_needs_no_address(ip)))
+    if (is_for_link(ip) && (own || needs_no_address(ip)))
         return DROP_LINK_LOCAL;
     if (!own)
         return DROP_SPOOFED;
@@ -267,11 +309,11 @@ enum drop verdict_from_tunnel(struct router *r, struct instant now,
         return DROP_MARTIAN;
     if (ip->ttl <= 1)
         return DROP_TTL;
-    if (ip->source_port == DNS_PORT) {
+    if (ip->source_port == TUNNEL_DNS_PORT) {
         struct address from = address_from_bytes(ip->family, ip_source(ip));
         dns_answered(&r->dns, &from);
     }
-    drop = firewall_receive(r->firewall, now, p, ROUTER_QUBE_MTU);
+    drop = firewall_receive(r->firewall, now, p, PACKET_QUBE_MTU);
     if (drop == DROP_NO_FLOW && name_queries_receive(&r->names, now, p))
         drop = DROP_ANSWERED;
     return drop;

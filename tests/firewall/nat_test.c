@@ -1,5 +1,6 @@
 #include "firewall/nat.h"
 
+#include "gateway/packet/ip_packet.h"
 #include "tests/packet/craft.h"
 #include "tests/unit.h"
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "firewall/firewall.h"
+#include "gateway/packet/ip_packet.h"
 #include "tests/fuzz/target.h"
 #include "tests/packet/craft.h"
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "gateway/packet/ip_packet.h"
 #include "tests/fuzz/target.h"
 #include "tests/packet/craft.h"
 

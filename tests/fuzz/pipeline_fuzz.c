@@ -5,6 +5,7 @@
 #include "gateway/link/card.h"
 #include "gateway/packet/checksum.h"
 #include "gateway/packet/coalesce.h"
+#include "gateway/packet/ip_packet.h"
 #include "gateway/packet/segment.h"
 #include "gateway/router/router.h"
 #include "tests/fuzz/target.h"

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "gateway/packet/ip_packet.h"
 #include "gateway/packet/segment.h"
 #include "tests/packet/craft.h"
 #include "tests/unit.h"
@@ -144,7 +145,7 @@ static void what_came_in_fragments_arrives_in_fragments(void **state)
             assert_int_equal(p.drop, DROP_NONE);
             for (size_t i = 0; i < w->link.count; i++)
                 assert_true(w->link.kept[i].size <= largest &&
-                            w->link.kept[i].size <= LINK_MTU);
+                            w->link.kept[i].size <= PACKET_QUBE_MTU);
             assert_joins_to(w, &p);
             forget(w);
             free(p.data);
@@ -184,7 +185,7 @@ static void what_is_larger_than_the_card_is_cut_if_it_may_be(void **state)
         assert_int_equal(w->link.count, dont_fragment ? 0 : 5);
         size_t payload = 0;
         for (size_t i = 0; i < w->link.count; i++) {
-            assert_true(w->link.kept[i].size <= LINK_MTU);
+            assert_true(w->link.kept[i].size <= PACKET_QUBE_MTU);
             assert_true(craft_checksums_right(w->link.kept[i].data,
                                               w->link.kept[i].size));
             payload += w->link.kept[i].size - 40;

@@ -79,7 +79,6 @@ static void a_patched_checksum_is_the_computed_one(void **state)
         uint16_t after = checksum_patch(before, change);
         assert_int_equal(after,
                          checksum_finish(checksum_sum(data, sizeof data)));
-        assert_int_equal(checksum_patch(after, checksum_undo(change)), before);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "gateway/packet/fragments.h"
 
+#include "gateway/packet/ip_packet.h"
 #include "gateway/packet/segment.h"
 #include "tests/packet/craft.h"
 #include "tests/packet/parsed.h"

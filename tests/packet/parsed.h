@@ -4,6 +4,8 @@
 
 #include "gateway/packet/segment.h"
 
+#include "gateway/packet/ip_packet.h"
+
 /* Parses a copy and cuts it; refused where it does not parse. */
 static inline enum segment_result
 parsed_segment(const struct packet *packet, uint16_t mtu,

@@ -35,6 +35,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "gateway/packet/ip_packet.h"
 #include "gateway/packet/segment.h"
 #include "tests/packet/craft.h"
 

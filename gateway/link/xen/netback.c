@@ -473,7 +473,7 @@ static bool netback_takes(const struct link_port *port,
     const struct vif *vif = (const struct vif *)port;
     /* Plain ones every qube takes. */
     return (packet->checksum != PACKET_CHECKSUM_PARTIAL &&
-            packet_total(packet) <= LINK_MTU) ||
+            packet_total(packet) <= PACKET_QUBE_MTU) ||
            netback_receive_takes(&vif->receive, packet);
 }
 

@@ -2,8 +2,6 @@
 
 #include "gateway/base/text.h"
 
-enum { DNS_PORT = 53 };
-
 static bool is_word(const char *text, const char *word)
 {
     return text_equal_ignoring_case(bytes_of_text(text), word);
@@ -62,7 +60,7 @@ static bool parse_address(const char *text, struct address *out)
 static bool parse_server_address(const char *text, struct address *address,
                                  uint32_t *port)
 {
-    *port = DNS_PORT;
+    *port = TUNNEL_DNS_PORT;
     if (parse_address(text, address))
         return true;
 
@@ -127,7 +125,7 @@ static bool add_addresses(struct push_dns_server *server,
         uint32_t port;
         if (!parse_server_address(t->token[i], &address, &port))
             return false;
-        if (port != DNS_PORT)
+        if (port != TUNNEL_DNS_PORT)
             *note = "a resolver on another port than 53 is not used";
         else if (changed.address_count < PUSH_DNS_ADDRESSES_MAX)
             changed.addresses[changed.address_count++] = address;
