@@ -71,7 +71,7 @@ CMOCKA_LIBS := -lcmocka
 
 # --- Archives ---------------------------------------------------------------------------------------------------------
 
-ROOMS := config control tls data keys session push client server
+ROOMS := config control tls data keys session push client server server_config
 FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise wireguard wireguard/profile wireguard/client link link/xen uplink router vpn dom0 control serve \
     process command nano) $(addprefix gateway/openvpn/,$(ROOMS)) firewall qubesdb
 
@@ -84,7 +84,7 @@ OPENVPN_DATA := gateway/openvpn/data $(OPENVPN_CONFIG) gateway/packet
 OPENVPN_TLS := gateway/openvpn/tls $(OPENVPN_CONFIG)
 OPENVPN_PUSH := gateway/openvpn/push $(OPENVPN_DATA)
 OPENVPN_SESSION := gateway/openvpn/session gateway/openvpn/tls $(OPENVPN_PUSH)
-OPENVPN := gateway/openvpn/client gateway/openvpn/server $(OPENVPN_SESSION)
+OPENVPN := gateway/openvpn/client gateway/openvpn/server gateway/openvpn/server_config $(OPENVPN_SESSION)
 WIREGUARD := gateway/wireguard gateway/packet gateway/crypto/noise gateway/crypto
 WIREGUARD_PROFILE := gateway/wireguard/profile $(WIREGUARD)
 WIREGUARD_CLIENT := gateway/wireguard/client $(WIREGUARD_PROFILE)
@@ -116,6 +116,7 @@ gateway/openvpn/tls_PARTS := $(OPENVPN_TLS) $(BASE)
 gateway/openvpn/push_PARTS := $(OPENVPN_PUSH) $(BASE)
 gateway/openvpn/session_PARTS := $(OPENVPN_SESSION) $(BASE)
 gateway/openvpn/client_PARTS := gateway/openvpn/client $(OPENVPN_SESSION) $(BASE)
+gateway/openvpn/server_config_PARTS := gateway/openvpn/server_config $(OPENVPN_PUSH) $(BASE) # as config's
 gateway/openvpn/server_PARTS := $(OPENVPN) $(BASE) # its tests have clients
 firewall_PARTS := firewall gateway/packet $(BASE)
 qubesdb_PARTS := qubesdb $(BASE)

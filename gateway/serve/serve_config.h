@@ -3,7 +3,7 @@
 #ifndef SERVE_SERVE_CONFIG_H
 #define SERVE_SERVE_CONFIG_H
 
-#include "gateway/openvpn/server/server_config_parser.h"
+#include "gateway/openvpn/server_config/server_config_parser.h"
 
 /* Problems are logged: FILE:LINE: error: ... The caller clears *out in both
  * cases. */

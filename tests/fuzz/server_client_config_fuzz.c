@@ -1,7 +1,7 @@
 /* A file of client-config-dir; and the same bytes as a token and as its
  * key. */
 #include "gateway/openvpn/keys/auth_token.h"
-#include "gateway/openvpn/server/server_client_config.h"
+#include "gateway/openvpn/server_config/server_client_config.h"
 #include "tests/fuzz/target.h"
 
 #include <stdlib.h>

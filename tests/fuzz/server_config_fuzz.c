@@ -1,4 +1,4 @@
-#include "gateway/openvpn/server/server_config_parser.h"
+#include "gateway/openvpn/server_config/server_config_parser.h"
 
 #include <stdlib.h>
 

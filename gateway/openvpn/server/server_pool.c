@@ -3,31 +3,16 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BLOCK = 4 }; /* addresses of a /30 */
-
-/* Of a /30 a client has the third; the second is the tunnel's other end. */
-static uint32_t step_of(const struct server_config *c)
-{
-    return c->topology == SERVER_CONFIG_NET30 ? BLOCK : 1;
-}
-
-uint32_t server_pool_count(const struct server_config *c)
-{
-    uint32_t step = step_of(c);
-    uint32_t count = c->pool_last / step - c->pool_first / step + 1;
-    return count < SERVER_POOL_MAX ? count : SERVER_POOL_MAX;
-}
-
 bool server_pool_init(struct server_pool *p, const struct server_config *config,
                       const struct siphash_key *key)
 {
-    uint32_t step = step_of(config);
+    uint32_t step = server_config_pool_step(config);
     *p = (struct server_pool){
         .key = *key,
         .first = config->pool_first / step * step + step / 2,
         .step = step,
         .ipv6_first = config->ipv6_first,
-        .count = server_pool_count(config),
+        .count = server_config_pool_count(config),
     };
     p->places = calloc(p->count, sizeof *p->places);
     return p->places != NULL;

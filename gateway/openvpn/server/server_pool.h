@@ -8,9 +8,7 @@
 #define OPENVPN_SERVER_SERVER_POOL_H
 
 #include "gateway/base/siphash.h"
-#include "gateway/openvpn/server/server_config.h"
-
-enum { SERVER_POOL_MAX = 65000 }; /* fits into IPv6's last 16 bits */
+#include "gateway/openvpn/server_config/server_config.h"
 
 struct server_place {
     void *owner;   /* NULL: free */
@@ -30,8 +28,6 @@ struct server_pool {
     struct server_place *places;
 };
 
-/* How many clients it is for. */
-uint32_t server_pool_count(const struct server_config *config);
 MUST_USE bool server_pool_init(struct server_pool *p,
                                const struct server_config *config,
                                const struct siphash_key *key);

@@ -1,6 +1,5 @@
 #include "gateway/openvpn/server/server_push.h"
 
-#include <ctype.h>
 #include <stdio.h>
 
 #include "gateway/base/text.h"
@@ -132,15 +131,6 @@ bool server_push_next(struct bytes *options, bool *first, const char *command,
     return true;
 }
 
-bool server_push_is_option(const char *text)
-{
-    size_t size = strlen(text);
-    for (size_t i = 0; i < size; i++)
-        if (!isprint((unsigned char)text[i]) || text[i] == ',')
-            return false;
-    return size > 0 && size < SERVER_CONFIG_PUSH_SIZE;
-}
-
 bool server_push_may_follow(const char *option)
 {
     static const char *const names[] = {
@@ -155,5 +145,5 @@ bool server_push_may_follow(const char *option)
     bool known = false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         known |= text_equal(name, names[i]);
-    return known && server_push_is_option(option);
+    return known && server_config_is_option(option);
 }

@@ -7,7 +7,7 @@
 #define OPENVPN_SERVER_SERVER_PUSH_H
 
 #include "gateway/openvpn/control/control_message.h"
-#include "gateway/openvpn/server/server_client_config.h"
+#include "gateway/openvpn/server_config/server_client_config.h"
 
 /* What all clients are told, what one is, and the server's own. */
 enum {
@@ -39,8 +39,6 @@ MUST_USE bool server_push_next(struct bytes *options, bool *first,
                                const char *command,
                                char message[CONTROL_MESSAGE_MAX]);
 
-/* Printable ASCII without a comma, and not too long. */
-bool server_push_is_option(const char *text);
 /* Whether an option may follow later, with PUSH_UPDATE: not addresses, which
  * the server has to know, and nothing that both ends have agreed on. `-' or `?'
  * may stand in front. */

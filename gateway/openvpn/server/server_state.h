@@ -10,7 +10,7 @@
 #include "gateway/base/log.h"
 #include "gateway/openvpn/keys/auth_token.h"
 #include "gateway/openvpn/server/server.h"
-#include "gateway/openvpn/server/server_client_config.h"
+#include "gateway/openvpn/server_config/server_client_config.h"
 #include "gateway/openvpn/server/server_pool.h"
 #include "gateway/openvpn/server/server_routes.h"
 #include "gateway/openvpn/server/server_table.h"

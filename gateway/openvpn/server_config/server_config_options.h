@@ -1,9 +1,9 @@
 /* The directives that only a server's configuration has, in one table. */
-#ifndef OPENVPN_SERVER_SERVER_CONFIG_OPTIONS_H
-#define OPENVPN_SERVER_SERVER_CONFIG_OPTIONS_H
+#ifndef OPENVPN_SERVER_CONFIG_SERVER_CONFIG_OPTIONS_H
+#define OPENVPN_SERVER_CONFIG_SERVER_CONFIG_OPTIONS_H
 
 #include "gateway/openvpn/config/config_options.h"
-#include "gateway/openvpn/server/server_config.h"
+#include "gateway/openvpn/server_config/server_config.h"
 
 enum { SERVER_CONFIG_LOCALS_MAX = SERVER_CONFIG_PROTOCOLS };
 

@@ -1,4 +1,4 @@
-#include "gateway/openvpn/server/server_config_parser.h"
+#include "gateway/openvpn/server_config/server_config_parser.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "gateway/openvpn/config/config_announcement.h"
 #include "gateway/openvpn/config/config_file.h"
 #include "gateway/openvpn/keys/cipher_names.h"
-#include "gateway/openvpn/server/server_config_options.h"
+#include "gateway/openvpn/server_config/server_config_options.h"
 
 enum {
     TAG_SIZE = 40,

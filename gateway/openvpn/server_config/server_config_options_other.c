@@ -4,7 +4,7 @@
  * comes in, or what he may do there, is done or refused, and never ignored;
  * every directive of config_options.c stands here or in the server's own table.
  */
-#include "gateway/openvpn/server/server_config_options.h"
+#include "gateway/openvpn/server_config/server_config_options.h"
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"

@@ -1,13 +1,12 @@
 /* The directives about where clients find the server, and what lies inside of
  * the tunnel. */
-#include "gateway/openvpn/server/server_config_options.h"
+#include "gateway/openvpn/server_config/server_config_options.h"
 
 #include <ctype.h>
 #include <strings.h>
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
-#include "gateway/openvpn/server/server_push.h"
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(verb)
 
@@ -261,7 +260,7 @@ bool server_config_options_push(struct config_builder *b,
                              SERVER_CONFIG_PUSH_SIZE - 1);
         return false;
     }
-    if (!server_push_is_option(text)) {
+    if (!server_config_is_option(text)) {
         config_builder_error(b, "an option to push is printable ASCII without "
                                 "a comma, which would end it");
         return false;

@@ -6,8 +6,8 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
-#include "gateway/openvpn/server/server_config_options.h"
-#include "gateway/openvpn/server/server_config_parser.h"
+#include "gateway/openvpn/server_config/server_config_options.h"
+#include "gateway/openvpn/server_config/server_config_parser.h"
 #include "tests/unit.h"
 #include "tests/vectors/openvpn_control.h"
 #include "tests/vectors/openvpn_tls_crypt.h"

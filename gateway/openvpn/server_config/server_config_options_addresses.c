@@ -1,10 +1,9 @@
 /* The directives about addresses inside of the tunnel: the server's own, and
  * which ones clients get. */
-#include "gateway/openvpn/server/server_config_options.h"
+#include "gateway/openvpn/server_config/server_config_options.h"
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
-#include "gateway/openvpn/server/server_pool.h"
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(verb)
 
@@ -223,7 +222,7 @@ static void check_ipv6(struct config_builder *b, const struct server_config *c)
     struct prefix network = prefix_of(own, c->ipv6.bits);
     struct address last = c->ipv6_first;
     uint64_t first_low = load_u32(last.bytes + 12);
-    uint64_t last_low = first_low + server_pool_count(c) - 1;
+    uint64_t last_low = first_low + server_config_pool_count(c) - 1;
     uint64_t own_low = load_u32(own->bytes + 12);
     store_u32(last.bytes + 12, (uint32_t)last_low);
     bool near = memcmp(own->bytes, last.bytes, 12) == 0;

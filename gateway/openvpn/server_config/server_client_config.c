@@ -1,4 +1,4 @@
-#include "gateway/openvpn/server/server_client_config.h"
+#include "gateway/openvpn/server_config/server_client_config.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/openvpn/config/config_file.h"
-#include "gateway/openvpn/server/server_config_options.h"
+#include "gateway/openvpn/server_config/server_config_options.h"
 
 #define HANDLER(verb) static CONFIG_OPTIONS_HANDLER(verb)
 

@@ -1,10 +1,14 @@
-#include "gateway/openvpn/server/server_config.h"
+#include "gateway/openvpn/server_config/server_config.h"
 
+#include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/openvpn/config/config_builder.h"
 
 enum {
+    BLOCK = 4,        /* addresses of a /30 */
+    POOL_MAX = 65000, /* fits into IPv6's last 16 bits */
     MAX_CLIENTS_DEFAULT = 1024,
     FIRST_ANSWERS_DEFAULT = 1000, /* OpenVPN: 100; without state an answer
                                      costs one keyed hash */
@@ -53,4 +57,26 @@ void server_config_clear(struct server_config *c)
     free(c->revoked_file);
     config_clear(&c->common);
     *c = (struct server_config){0};
+}
+
+/* Of a /30 a client has the third; the second is the tunnel's other end. */
+uint32_t server_config_pool_step(const struct server_config *c)
+{
+    return c->topology == SERVER_CONFIG_NET30 ? BLOCK : 1;
+}
+
+uint32_t server_config_pool_count(const struct server_config *c)
+{
+    uint32_t step = server_config_pool_step(c);
+    uint32_t count = c->pool_last / step - c->pool_first / step + 1;
+    return count < POOL_MAX ? count : POOL_MAX;
+}
+
+bool server_config_is_option(const char *text)
+{
+    size_t size = strlen(text);
+    for (size_t i = 0; i < size; i++)
+        if (!isprint((unsigned char)text[i]) || text[i] == ',')
+            return false;
+    return size > 0 && size < SERVER_CONFIG_PUSH_SIZE;
 }

@@ -1,6 +1,6 @@
 /* A server's configuration: what each directive sets, and what is wrong with
  * a file. */
-#include "gateway/openvpn/server/server_config_parser.h"
+#include "gateway/openvpn/server_config/server_config_parser.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "gateway/openvpn/server/server_config_options.h"
+#include "gateway/openvpn/server_config/server_config_options.h"
 
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"

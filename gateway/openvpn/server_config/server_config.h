@@ -4,8 +4,8 @@
  * channel's wrapping) lies in `common`, as config.h has it: the wrapping, the
  * tunnel's MTU and mssfix in its only remote.
  */
-#ifndef OPENVPN_SERVER_SERVER_CONFIG_H
-#define OPENVPN_SERVER_SERVER_CONFIG_H
+#ifndef OPENVPN_SERVER_CONFIG_SERVER_CONFIG_H
+#define OPENVPN_SERVER_CONFIG_SERVER_CONFIG_H
 
 #include "gateway/openvpn/config/config.h"
 
@@ -103,6 +103,15 @@ struct server_config {
 
 void server_config_init(struct server_config *c);
 void server_config_clear(struct server_config *c); /* wipes */
+
+/* Addresses from one client's to the next's. */
+uint32_t server_config_pool_step(const struct server_config *c);
+/* How many clients the pool is for. */
+uint32_t server_config_pool_count(const struct server_config *c);
+
+/* Can a push message have it as an option? Printable ASCII without a comma,
+ * and not too long. */
+bool server_config_is_option(const char *text);
 
 static inline const struct config_remote *
 server_config_remote(const struct server_config *c)

@@ -2,11 +2,11 @@
  * What the configuration says of one client alone: a file of
  * `client-config-dir', in OpenVPN's own directives.
  */
-#ifndef OPENVPN_SERVER_SERVER_CLIENT_CONFIG_H
-#define OPENVPN_SERVER_SERVER_CLIENT_CONFIG_H
+#ifndef OPENVPN_SERVER_CONFIG_SERVER_CLIENT_CONFIG_H
+#define OPENVPN_SERVER_CONFIG_SERVER_CLIENT_CONFIG_H
 
 #include "gateway/openvpn/config/config_parser.h"
-#include "gateway/openvpn/server/server_config.h"
+#include "gateway/openvpn/server_config/server_config.h"
 
 struct server_client_config {
     struct prefix ipv4, ipv6;   /* ifconfig-push; family NONE: of the pool */

@@ -1,5 +1,5 @@
 /* The files of client-config-dir, and what is wrong with one. */
-#include "gateway/openvpn/server/server_client_config.h"
+#include "gateway/openvpn/server_config/server_client_config.h"
 
 #include <stdio.h>
 
