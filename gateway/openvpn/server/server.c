@@ -33,7 +33,7 @@ static bool read_wrap_key(struct server *s)
         s->wrap_ready = read_server_key(s, text);
     else if (remote->wrap == CONFIG_WRAP_NONE ||
              static_key_parse(text, &s->wrap_key))
-        s->wrap_ready = server_stranger_wrap(s, &s->wrap_key, &s->wrap);
+        s->wrap_ready = server_state_wrap(s, &s->wrap_key, &s->wrap);
     if (!s->wrap_ready)
         log_error("server: the key of the control channel cannot be used");
     return s->wrap_ready;
@@ -145,7 +145,7 @@ static enum drop take_control(struct server *s, const struct server_path *from,
         return DROP_CONTROL_SESSION;
     enum drop drop = session_receive(&p->session, s->now, datagram);
     if (drop == DROP_NONE)
-        server_peer_settle(s, p);
+        server_event_settle(s, p);
     return drop;
 }
 
@@ -265,7 +265,7 @@ static void take_data(struct server *s, const struct server_path *from,
     s->drops.count[DROP_DATA_FRAGMENT_LOST] += session_data_lost(&p->session);
     if (judge_opened(s, p, d, count))
         heard_from(s, p, from);
-    server_peer_settle(s, p);
+    server_event_settle(s, p);
 }
 
 /* Both from the same place. */
@@ -395,7 +395,7 @@ void server_expire(struct server *s, struct instant now)
         struct server_peer *p = server_peer_of(e);
         /* What woke it may have been put off meanwhile. */
         if (instant_reached(now, server_peer_deadline(p)))
-            server_peer_expire(s, p);
+            server_event_expire(s, p);
         struct instant next = server_peer_deadline(p);
         /* Once a turn, even where something stays due: what it waits for is
          * a transmission, which follows. */

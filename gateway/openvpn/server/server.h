@@ -22,9 +22,9 @@
 
 #include "gateway/base/drop.h"
 #include "gateway/base/instant.h"
+#include "gateway/openvpn/server/server_routes.h"
 #include "gateway/openvpn/server_config/server_client_config.h"
 #include "gateway/openvpn/server_config/server_config.h"
-#include "gateway/openvpn/server/server_routes.h"
 #include "gateway/packet/burst.h"
 
 struct server;

@@ -33,7 +33,7 @@ void server_admit(struct server *s, struct instant now, uint64_t client,
     memcpy(p->refusal, reason ? reason : "", size);
     p->refusal[size] = 0;
     server_admission_decide(s, p);
-    server_peer_settle(s, p);
+    server_event_settle(s, p);
 }
 
 void server_put_off(struct server *s, struct instant now, uint64_t client)
@@ -44,7 +44,7 @@ void server_put_off(struct server *s, struct instant now, uint64_t client)
         return;
     p->verdict = SERVER_BUSY;
     server_admission_decide(s, p);
-    server_peer_settle(s, p);
+    server_event_settle(s, p);
 }
 
 void server_wait(struct server *s, struct instant now, uint64_t client,
@@ -60,7 +60,7 @@ void server_wait(struct server *s, struct instant now, uint64_t client,
         snprintf(text, sizeof text, "AUTH_PENDING,timeout %u", seconds);
     p->deadline = instant_after(now, duration_seconds(seconds));
     (void)!session_send(&p->session, now, text);
-    server_peer_settle(s, p);
+    server_event_settle(s, p);
 }
 
 bool server_tell(struct server *s, struct instant now, uint64_t client,
@@ -71,7 +71,7 @@ bool server_tell(struct server *s, struct instant now, uint64_t client,
     if (!p || p->state == SERVER_PEER_GONE ||
         !session_send(&p->session, now, text))
         return false;
-    server_peer_settle(s, p);
+    server_event_settle(s, p);
     return true;
 }
 
@@ -105,7 +105,7 @@ const char *server_update(struct server *s, struct instant now, uint64_t client,
         return "that is too much, or nothing";
     if (!send_update(p, now, writer_bytes(&w)))
         return "its control channel is full";
-    server_peer_settle(s, p);
+    server_event_settle(s, p);
     return NULL;
 }
 
@@ -127,7 +127,7 @@ void server_renegotiate(struct server *s, struct instant now, uint64_t client)
     if (!p || p->state != SERVER_PEER_UP)
         return;
     session_renegotiate(&p->session, now);
-    server_peer_settle(s, p);
+    server_event_settle(s, p);
 }
 
 bool server_revoke(struct server *s, const struct blob *list)

@@ -1,8 +1,14 @@
 /*
- * The inside of the server, shared by server.c (the door), server_stranger.c
- * (who is not known yet), server_peer.c (one client, from its cookie to its
- * end) and server_admission.c (whether it may come in, and with what). Nobody
- * else includes it.
+ * The inside of the server, for its files; each calls those above it here:
+ *
+ *   server_peer       one client, from its cookie to its end
+ *   server_admission  whether it may come in, and with what
+ *   server_event      what it says, and what the time brings
+ *   server_stranger   a sender that is no client yet
+ *   server_orders     what the server's owner wants
+ *   server            the door
+ *
+ * Nothing else includes it.
  */
 #ifndef OPENVPN_SERVER_SERVER_STATE_H
 #define OPENVPN_SERVER_SERVER_STATE_H
@@ -10,11 +16,12 @@
 #include "gateway/base/log.h"
 #include "gateway/openvpn/keys/auth_token.h"
 #include "gateway/openvpn/server/server.h"
-#include "gateway/openvpn/server_config/server_client_config.h"
 #include "gateway/openvpn/server/server_pool.h"
 #include "gateway/openvpn/server/server_routes.h"
 #include "gateway/openvpn/server/server_table.h"
+#include "gateway/openvpn/server_config/server_client_config.h"
 #include "gateway/openvpn/session/session_data.h"
+#include "gateway/openvpn/session/session_wrap.h"
 #include "gateway/openvpn/tls/tls_context.h"
 
 enum {
@@ -118,13 +125,14 @@ static inline bool server_has_own_keys(const struct server *s)
 }
 
 /* The wrapping that the configuration says, with that key. */
-MUST_USE bool server_stranger_wrap(const struct server *s,
-                                   const struct static_key *key,
-                                   struct control_wrap *w);
-/* A control datagram of nobody's session: answers a first packet, or makes a
- * client of who returns a cookie. */
-enum drop server_stranger_take(struct server *s, const struct server_path *from,
-                               struct bytes datagram);
+MUST_USE static inline bool server_state_wrap(const struct server *s,
+                                              const struct static_key *key,
+                                              struct control_wrap *w)
+{
+    return session_wrap_init(w, OPENVPN_SERVER, server_config_remote(s->config),
+                             s->config->common.auth, key,
+                             s->env.unix_time(s->env.context));
+}
 
 /* A client that has shown that it got our answer, `own`; where that is NULL,
  * one that will be answered by its session. NULL, and a reason, if there is no
@@ -135,10 +143,6 @@ server_peer_new(struct server *s, const struct server_path *from,
                 const struct static_key *key, enum drop *drop);
 /* Forgets it. */
 void server_peer_free(struct server *s, struct server_peer *p);
-/* Lets its session's news have their effect, and plans its next turn. */
-void server_peer_settle(struct server *s, struct server_peer *p);
-/* Its time has come. */
-void server_peer_expire(struct server *s, struct server_peer *p);
 struct instant server_peer_deadline(const struct server_peer *p);
 /* Tells it `text` as the last word; NULL: nothing. */
 void server_peer_leave(struct server *s, struct server_peer *p,
@@ -175,5 +179,15 @@ enum server_verdict server_admission_token(struct server *s,
 void server_admission_renew_token(struct server *s, struct server_peer *p);
 /* Goes on with who has waited for a verdict. */
 void server_admission_decide(struct server *s, struct server_peer *p);
+
+/* Lets its session's news have their effect, and plans its next turn. */
+void server_event_settle(struct server *s, struct server_peer *p);
+/* Its time has come. */
+void server_event_expire(struct server *s, struct server_peer *p);
+
+/* A control datagram of nobody's session: answers a first packet, or makes a
+ * client of who returns a cookie. */
+enum drop server_stranger_take(struct server *s, const struct server_path *from,
+                               struct bytes datagram);
 
 #endif

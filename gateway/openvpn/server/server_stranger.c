@@ -7,7 +7,6 @@
 #include "gateway/base/text.h"
 #include "gateway/openvpn/control/early_negotiation.h"
 #include "gateway/openvpn/server/server_state.h"
-#include "gateway/openvpn/session/session_wrap.h"
 
 enum {
     SLOTS_VALID = 3,       /* this one and the two before */
@@ -16,14 +15,6 @@ enum {
     ALIVE_SECONDS = 2,     /* since its last data; a client that did start
                               anew repeats its first packet after as long */
 };
-
-bool server_stranger_wrap(const struct server *s, const struct static_key *key,
-                          struct control_wrap *w)
-{
-    return session_wrap_init(w, OPENVPN_SERVER, server_config_remote(s->config),
-                             s->config->common.auth, key,
-                             s->env.unix_time(s->env.context));
-}
 
 /* --- The cookie ---------------------------------------------------------- */
 
@@ -169,7 +160,7 @@ static enum drop adopt(struct server *s, const struct server_path *from,
     if (!p)
         return drop;
     drop = session_receive(&p->session, s->now, datagram);
-    server_peer_settle(s, p);
+    server_event_settle(s, p);
     return drop;
 }
 
@@ -262,7 +253,7 @@ static enum drop take_at_once(struct server *s, const struct server_path *from,
     if (!p)
         return drop;
     drop = session_receive(&p->session, s->now, datagram);
-    server_peer_settle(s, p);
+    server_event_settle(s, p);
     return drop;
 }
 
@@ -304,7 +295,7 @@ static enum drop take_with_key(struct server *s, const struct server_path *from,
     enum drop drop = DROP_CONTROL_AUTH;
     if (tls_crypt_v2_unwrap(&s->unwrap, wrapped, &content) &&
         !is_too_old(s, &content) && is_listed(s, &content) &&
-        server_stranger_wrap(s, &content.key, &wrap)) {
+        server_state_wrap(s, &content.key, &wrap)) {
         if (cookie)
             drop = take(s, from, &wrap, &content.key, datagram);
         else if (udp && s->config->cookie_only)
