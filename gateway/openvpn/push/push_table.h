@@ -6,7 +6,7 @@
 #ifndef OPENVPN_PUSH_PUSH_TABLE_H
 #define OPENVPN_PUSH_PUSH_TABLE_H
 
-#include "gateway/openvpn/push/push_options.h"
+#include "gateway/openvpn/push/push_options_granted.h"
 
 /* Who says it, and to whom problems are told. */
 struct push_source {
