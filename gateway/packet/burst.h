@@ -60,6 +60,7 @@ struct datagram {
     bool proven;      /* received, and nobody but the peer can have made it */
     uint8_t endpoint; /* to be sent: which one to (vpn/protocol.h) */
     uint8_t ecn;      /* of the outer header, RFC 3168 5 */
+    uint8_t dscp;     /* to be sent: of the outer header, RFC 2474 3 */
 };
 
 struct burst {

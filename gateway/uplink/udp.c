@@ -136,13 +136,16 @@ static struct bytes header_of(const struct udp *udp)
     return bytes_of(udp->header, udp->header_size);
 }
 
-/* False: nobody knows where to. */
-static bool address_message(const struct udp *udp, const struct burst *burst,
-                            struct udp_run run, struct msghdr *message)
+/* Where to, and with which marks. */
+static void address_message(const struct udp *udp, const struct burst *burst,
+                            struct udp_run run, struct msghdr *message,
+                            struct udp_control *control)
 {
-    return !udp->aims ||
-           udp_aims_address(udp->aims, burst->datagrams[run.first].endpoint,
-                            message);
+    enum address_family to = udp->uplink.server.address.family;
+    if (udp->aims)
+        to = udp_aims_address(udp->aims, burst->datagrams[run.first].endpoint,
+                              message);
+    udp_run_mark(burst, run, to, message, control);
 }
 
 static enum drop send_single(struct udp *udp, const struct burst *burst,
@@ -150,10 +153,10 @@ static enum drop send_single(struct udp *udp, const struct burst *burst,
 {
     struct iovec parts[2];
     struct msghdr message;
+    struct udp_control control;
     struct udp_run one = {index, 1};
     udp_run_message(burst, one, header_of(udp), &message, parts, NULL);
-    if (!address_message(udp, burst, one, &message))
-        return DROP_UPLINK_NOWHERE;
+    address_message(udp, burst, one, &message, &control);
     /* Once more, because the first may only have fetched what ICMP left. */
     for (int attempt = 0; attempt < 2; attempt++) {
         if (sendmsg(udp->watch.fd, &message, MSG_DONTWAIT) >= 0)
@@ -216,7 +219,8 @@ static void send_runs(struct udp *udp, struct burst *burst,
         used += udp_run_message(burst, runs[i], header_of(udp),
                                 &messages[i].msg_hdr, udp->out_parts + used,
                                 &controls[i]);
-        (void)!address_message(udp, burst, runs[i], &messages[i].msg_hdr);
+        address_message(udp, burst, runs[i], &messages[i].msg_hdr,
+                        &controls[i]);
     }
 
     unsigned done = 0;
@@ -232,17 +236,14 @@ static void send_runs(struct udp *udp, struct burst *burst,
     }
 }
 
-/* What is for nobody is dropped here. */
-static struct udp_run next_run(struct udp *udp, struct burst *burst,
-                               uint16_t from)
+static void drop_aimless(struct udp *udp, struct burst *burst)
 {
     struct msghdr unused;
-    for (;;) {
-        struct udp_run run =
-            udp_run_next(burst, from, udp->header_size, segment_max(udp));
-        if (run.count == 0 || address_message(udp, burst, run, &unused))
-            return run;
-        drop_run(udp, burst, run, DROP_UPLINK_NOWHERE);
+    for (uint16_t i = 0; i < burst->count; i++) {
+        const struct datagram *d = &burst->datagrams[i];
+        if (d->drop == DROP_NONE &&
+            udp_aims_address(udp->aims, d->endpoint, &unused) == ADDRESS_NONE)
+            drop_run(udp, burst, (struct udp_run){i, 1}, DROP_UPLINK_NOWHERE);
     }
 }
 
@@ -254,9 +255,12 @@ static void udp_send(struct uplink *uplink, struct burst *burst)
     unsigned count;
     if (instant_reached(loop_now(udp->loop), udp->look))
         read_mtu(udp);
+    if (udp->aims)
+        drop_aimless(udp, burst);
     do {
         for (count = 0; count < UDP_RUNS_MAX; count++) {
-            runs[count] = next_run(udp, burst, from);
+            runs[count] =
+                udp_run_next(burst, from, udp->header_size, segment_max(udp));
             if (runs[count].count == 0)
                 break;
             from = (uint16_t)(runs[count].first + runs[count].count);
@@ -447,19 +451,6 @@ static int open_socket(const struct endpoint *server)
     return -1;
 }
 
-/* Of both families; where the machine has no IPv6, of one. */
-static int open_unconnected(const struct endpoint *server, bool *mapped)
-{
-    int obstacle = udp_aims_obstacle(server);
-    if (obstacle) {
-        errno = obstacle;
-        return -1;
-    }
-    int fd = udp_socket_open(UDP_BOTH);
-    *mapped = fd >= 0;
-    return *mapped ? fd : udp_socket_open(UDP_IPV4);
-}
-
 static struct udp *udp_new(const struct endpoint *server, struct bytes header,
                            struct loop *loop, const struct uplink_owner *owner)
 {
@@ -532,9 +523,7 @@ struct uplink *udp_open_unconnected(unsigned endpoint,
     }
     udp->uplink.kind = &unconnected_kind;
     udp->endpoint = endpoint;
-    int fd = open_unconnected(server, &udp->aims->mapped);
-    udp_aims_set(udp->aims, endpoint, server);
-    return stand(udp, fd, error);
+    return stand(udp, udp_aims_open(udp->aims, endpoint, server), error);
 }
 
 struct uplink *udp_open_with_header(const struct endpoint *server,

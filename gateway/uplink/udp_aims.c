@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "gateway/uplink/udp_train.h"
+
 void udp_aims_set(struct udp_aims *a, unsigned number,
                   const struct endpoint *to)
 {
@@ -16,14 +18,14 @@ void udp_aims_set(struct udp_aims *a, unsigned number,
                        : socket_name_of)(to, &a->all[number].name);
 }
 
-bool udp_aims_address(const struct udp_aims *a, unsigned number,
-                      struct msghdr *message)
+enum address_family udp_aims_address(const struct udp_aims *a, unsigned number,
+                                     struct msghdr *message)
 {
     if (number >= BURST_ENDPOINTS_MAX || a->all[number].size == 0)
-        return false;
+        return ADDRESS_NONE;
     message->msg_name = (void *)(uintptr_t)&a->all[number].name;
     message->msg_namelen = a->all[number].size;
-    return true;
+    return a->all[number].to.address.family;
 }
 
 /* A socket that is connected there; -1 and errno. */
@@ -74,11 +76,20 @@ bool udp_aims_has_ipv6(const struct udp_aims *a)
     return false;
 }
 
-int udp_aims_obstacle(const struct endpoint *to)
+/* Of both families; where the machine has no IPv6, of one. */
+int udp_aims_open(struct udp_aims *a, unsigned number,
+                  const struct endpoint *to)
 {
     int fd = probe(to);
     if (fd < 0)
-        return errno;
+        return -1;
     close(fd);
-    return 0;
+    fd = udp_socket_open(UDP_BOTH);
+    a->mapped = fd >= 0;
+    if (!a->mapped)
+        fd = udp_socket_open(UDP_IPV4);
+    if (fd >= 0)
+        udp_socket_tell_ecn(fd);
+    udp_aims_set(a, number, to);
+    return fd;
 }

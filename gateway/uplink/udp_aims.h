@@ -20,18 +20,21 @@ struct udp_aims {
     } all[BURST_ENDPOINTS_MAX];
 };
 
+/* The socket; -1 and errno, also where this machine has no way to the first
+ * server. Aims at it. */
+int udp_aims_open(struct udp_aims *a, unsigned number,
+                  const struct endpoint *to);
+
 /* `to` of family NONE: nowhere any more. */
 void udp_aims_set(struct udp_aims *a, unsigned number,
                   const struct endpoint *to);
-/* Puts the address into the message; false where there is none. */
-MUST_USE bool udp_aims_address(const struct udp_aims *a, unsigned number,
-                               struct msghdr *message);
+/* Puts the address into the message, and says of which family it is; NONE
+ * where there is none. */
+enum address_family udp_aims_address(const struct udp_aims *a, unsigned number,
+                                     struct msghdr *message);
 
 /* The narrowest of the ways there, as the system knows them; 0: of none. */
 uint16_t udp_aims_mtu(const struct udp_aims *a);
 bool udp_aims_has_ipv6(const struct udp_aims *a);
-
-/* errno where this machine has no way there, else 0. */
-int udp_aims_obstacle(const struct endpoint *to);
 
 #endif

@@ -10,6 +10,8 @@ enum {
     PAYLOAD_MAX = 65507, /* of one message, IPv4's limit */
     BUFFER_SIZE = 65536,
     SOCKET_BUFFER = 4 << 20,
+    ECN_BITS = 2, /* the lowest of what was once the type of service */
+    ECN_MASK = 3,
 };
 
 struct udp_run udp_run_next(const struct burst *burst, uint16_t from,
@@ -32,6 +34,7 @@ struct udp_run udp_run_next(const struct burst *burst, uint16_t from,
         const struct datagram *before = &all[i - 1];
         total += (uint32_t)d->size + header_size;
         if (d->drop != DROP_NONE || d->endpoint != before->endpoint ||
+            d->ecn != before->ecn || d->dscp != before->dscp ||
             d->data != before->data + before->size || d->size == 0 ||
             d->size > size || before->size < size || total > PAYLOAD_MAX ||
             run.count == BURST_SEGMENTS_MAX)
@@ -80,6 +83,25 @@ size_t udp_run_message(const struct burst *burst, struct udp_run run,
     return count;
 }
 
+void udp_run_mark(const struct burst *burst, struct udp_run run,
+                  enum address_family to, struct msghdr *message,
+                  struct udp_control *control)
+{
+    const struct datagram *d = &burst->datagrams[run.first];
+    bool ipv4 = to == ADDRESS_IPV4;
+    int value = d->dscp << ECN_BITS | d->ecn;
+    if (value == 0)
+        return;
+    size_t used = message->msg_control ? message->msg_controllen : 0;
+    struct cmsghdr *c = (struct cmsghdr *)(void *)(control->space + used);
+    c->cmsg_level = ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
+    c->cmsg_type = ipv4 ? IP_TOS : IPV6_TCLASS;
+    c->cmsg_len = CMSG_LEN(sizeof value);
+    memcpy(CMSG_DATA(c), &value, sizeof value);
+    message->msg_control = control;
+    message->msg_controllen = used + CMSG_SPACE(sizeof value);
+}
+
 bool udp_inbox_init(struct udp_inbox *inbox)
 {
     *inbox = (struct udp_inbox){
@@ -115,15 +137,19 @@ int udp_inbox_receive(struct udp_inbox *inbox, int fd)
                     NULL);
 }
 
-/* An int that the kernel says of a message; 0 where it does not. */
+/* An int that the kernel says of a message, or a byte (IP_TOS); 0 where it
+ * does not. */
 static int said(const struct msghdr *message, int level, int type)
 {
     struct msghdr *m = (struct msghdr *)(uintptr_t)message; /* CMSG_NXTHDR */
     int value = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-        if (c->cmsg_level == level && c->cmsg_type == type &&
-            c->cmsg_len >= CMSG_LEN(sizeof value))
+        if (c->cmsg_level != level || c->cmsg_type != type)
+            continue;
+        if (c->cmsg_len >= CMSG_LEN(sizeof value))
             memcpy(&value, CMSG_DATA(c), sizeof value);
+        else if (c->cmsg_len == CMSG_LEN(1))
+            value = *CMSG_DATA(c);
     }
     return value;
 }
@@ -142,6 +168,14 @@ static uint16_t fragment_size(const struct msghdr *message)
     return value > 0 && value <= UINT16_MAX ? (uint16_t)value : 0;
 }
 
+static uint8_t ecn_of(const struct msghdr *message)
+{
+    int value = said(message, IPPROTO_IP, IP_TOS);
+    if (value == 0)
+        value = said(message, IPPROTO_IPV6, IPV6_TCLASS);
+    return (uint8_t)(value & ECN_MASK);
+}
+
 struct udp_train udp_inbox_train(const struct udp_inbox *inbox, int number)
 {
     const struct msghdr *message = &inbox->messages[number].msg_hdr;
@@ -151,6 +185,7 @@ struct udp_train udp_inbox_train(const struct udp_inbox *inbox, int number)
         .size = size,
         .segment_size = segment_size(message, size),
         .fragment_size = fragment_size(message),
+        .ecn = ecn_of(message),
         .source = socket_name_endpoint(&inbox->sources[number]),
     };
 }
@@ -164,6 +199,7 @@ bool udp_train_take(const struct udp_train *train, size_t *at,
             left < train->segment_size ? (uint16_t)left : train->segment_size;
         if (!burst_add_view(burst, train->data + *at, here))
             return false;
+        burst->datagrams[burst->count - 1].ecn = train->ecn;
         *at += here;
     }
     return true;
@@ -210,4 +246,10 @@ int udp_socket_open(enum udp_families families)
     close(fd);
     errno = number;
     return -1;
+}
+
+void udp_socket_tell_ecn(int fd)
+{
+    (void)set_option(fd, IPPROTO_IP, IP_RECVTOS, 1);
+    (void)set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
 }

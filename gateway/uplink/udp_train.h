@@ -20,7 +20,7 @@
 enum {
     UDP_RUNS_MAX = 64, /* of one sendmmsg() */
     UDP_INBOX_MESSAGES = 8,
-    UDP_CONTROL_SPACE = 2 * CMSG_SPACE(sizeof(int)),
+    UDP_CONTROL_SPACE = 3 * CMSG_SPACE(sizeof(int)),
 };
 
 /* Out. */
@@ -45,6 +45,11 @@ size_t udp_run_message(const struct burst *burst, struct udp_run run,
                        struct bytes header, struct msghdr *message,
                        struct iovec *parts, struct udp_control *control);
 
+/* Puts DSCP and ECN of the run into the message, if it has any. */
+void udp_run_mark(const struct burst *burst, struct udp_run run,
+                  enum address_family to, struct msghdr *message,
+                  struct udp_control *control);
+
 /* In. */
 
 struct udp_inbox {
@@ -60,6 +65,7 @@ struct udp_train {
     size_t size;
     uint16_t segment_size;
     uint16_t fragment_size; /* the largest that it came in; 0: it came whole */
+    uint8_t ecn;            /* 0 where the socket does not tell it */
     struct endpoint source;
 };
 
@@ -81,5 +87,7 @@ enum udp_families { UDP_IPV4, UDP_IPV6, UDP_BOTH };
  * about IPv4 (udp.h). Of both families it takes IPv4 as ::ffff:a.b.c.d. -1 and
  * errno. */
 int udp_socket_open(enum udp_families families);
+/* From now on it tells the ECN of what comes. */
+void udp_socket_tell_ecn(int fd);
 
 #endif

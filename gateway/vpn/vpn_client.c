@@ -77,6 +77,8 @@ static void send_control(struct vpn_client *c,
         return;
     d->inner_size = 0; /* no qube's packet */
     d->endpoint = action->endpoint;
+    d->ecn = action->tos & 3;
+    d->dscp = action->tos >> 2;
     memcpy(d->data, action->bytes.data, action->bytes.size);
     uplink->kind->send(uplink, &c->control);
 }

@@ -35,6 +35,7 @@ static void received(void *context, struct instant now, struct burst *burst)
         struct datagram *d = &burst->datagrams[i];
         assert_int_equal(d->drop, DROP_NONE);
         d->proven = o->proves;
+        o->ecn = d->ecn;
         assert_true(o->count < OWNER_RECEIVED_MAX);
         assert_true(o->total + d->size <= OWNER_BYTES_MAX);
         o->sizes[o->count++] = d->size;

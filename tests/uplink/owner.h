@@ -26,6 +26,7 @@ struct owner {
     char why[256];
     unsigned received_calls;
     struct endpoint source; /* of the last burst */
+    uint8_t ecn;            /* of its last datagram */
     unsigned count;         /* of packets that came in */
     uint16_t sizes[OWNER_RECEIVED_MAX];
     uint8_t *bytes; /* of them, in order */

@@ -538,6 +538,87 @@ static void each_datagram_goes_to_its_own_endpoint(void **state)
     close(second);
 }
 
+/* DSCP and ECN of the next datagram there. */
+static int marks_at(int fd)
+{
+    char byte, space[64] = {0};
+    struct iovec part = {&byte, 1};
+    struct msghdr m = {.msg_iov = &part,
+                       .msg_iovlen = 1,
+                       .msg_control = space,
+                       .msg_controllen = sizeof space};
+    int value = 0;
+    assert_true(recvmsg(fd, &m, 0) >= 0);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    if (!c)
+        return -1;
+    memcpy(&value, CMSG_DATA(c), c->cmsg_type == IP_TOS ? 1 : sizeof value);
+    return value;
+}
+
+static void send_marked(struct fixture *f, uint8_t dscp, uint8_t ecn)
+{
+    struct datagram *d = owner_add(&f->owner, 100);
+    d->dscp = dscp;
+    d->ecn = ecn;
+    d->endpoint = f->unconnected ? FIRST : 0;
+}
+
+/* Connected and not, and in one burst with others, which are not joined. */
+static void marks_are_sent_and_heard(struct fixture *f, int family)
+{
+    const int on = 1, heard = 2;
+    bool ipv4 = family == AF_INET;
+    open_pair(f, family);
+    assert_int_equal(setsockopt(f->server, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
+                                ipv4 ? IP_RECVTOS : IPV6_RECVTCLASS, &on,
+                                sizeof on),
+                     0);
+    greet(f);
+    burst_reset(f->owner.burst);
+    send_marked(f, 0x22, 0);
+    send_marked(f, 0, 1);
+    send_marked(f, 0, 1);
+    send_marked(f, 0, 0);
+    f->owner.uplink->kind->send(f->owner.uplink, f->owner.burst);
+    assert_int_equal(marks_at(f->server), 0x88);
+    assert_int_equal(marks_at(f->server), 1);
+    assert_int_equal(marks_at(f->server), 1);
+    assert_int_equal(marks_at(f->server), 0);
+
+    assert_int_equal(setsockopt(f->server, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
+                                ipv4 ? IP_TOS : IPV6_TCLASS, &heard,
+                                sizeof heard),
+                     0);
+    assert_int_equal(send(f->server, "marked", 6, 0), 6);
+    owner_turn(&f->owner);
+    assert_int_equal(f->owner.ecn, f->unconnected ? 2 : 0);
+}
+
+static void marks_go_with_ipv4(void **state)
+{
+    marks_are_sent_and_heard(*state, AF_INET);
+}
+
+static void marks_go_with_ipv6(void **state)
+{
+    marks_are_sent_and_heard(*state, AF_INET6);
+}
+
+static void marks_go_with_ipv4_unconnected(void **state)
+{
+    struct fixture *f = *state;
+    f->unconnected = true;
+    marks_are_sent_and_heard(f, AF_INET);
+}
+
+static void marks_go_with_ipv6_unconnected(void **state)
+{
+    struct fixture *f = *state;
+    f->unconnected = true;
+    marks_are_sent_and_heard(f, AF_INET6);
+}
+
 static unsigned lines; /* logged */
 
 static void count_lines(void *context, enum log_level level, const char *line)
@@ -711,6 +792,10 @@ int main(void)
         TEST(strangers_are_not_heard),
         TEST(an_unconnected_uplink_says_who_spoke),
         TEST(each_datagram_goes_to_its_own_endpoint),
+        TEST(marks_go_with_ipv4),
+        TEST(marks_go_with_ipv6),
+        TEST(marks_go_with_ipv4_unconnected),
+        TEST(marks_go_with_ipv6_unconnected),
         TEST(icmp_is_no_failure),
         TEST(refused_datagrams_are_counted_and_said_once),
         TEST(without_a_route_datagrams_are_dropped),
