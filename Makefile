@@ -245,7 +245,7 @@ PLAIN_OBJECTS := $(call objects,$(wildcard tests/fuzz/plain/*.c))
 $(BUILD)/tests/fuzz/plain/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(PLAIN_OBJECTS) $$(call helpers,fuzz) \
     $$(call archives,fuzz)
 	@echo '  LINK  $@'
-	$(Q)$(LINK) -o $@ $^ $(call libraries,fuzz)
+	$(Q)$(LINK) -o $@ $^ $(call libraries,fuzz) $(CMOCKA_LIBS)
 
 # Loaded into the other end of a system test, which is no place for our sanitizers.
 $(BUILD)/tests/system/preload/%.so: tests/system/preload/%.c $(BUILD)/flags

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "gateway/packet/packet.h"
 #include "tests/fuzz/target.h"
 
 /* Offload data from the first four bytes, then the packet, on the heap at its
