@@ -8,6 +8,9 @@ profile client.ovpn tls-crypt
 server_start tls-crypt
 gateway_start client.ovpn
 ok "up" wait_for 10 gateway_up
+# For somebody who may read them, and nothing else.
+install -m 755 "$program" "$work/program"
+install -m 644 "$work/client.ovpn" "$work/open.ovpn"
 
 fails() { # CODE PATTERN COMMAND...
     local code=0 wanted=$1 pattern=$2
@@ -29,6 +32,11 @@ ok "a second gateway at the same socket: said so" \
     fails 1 'control: .*Address already in use: another gateway runs and answers there' \
     ip netns exec "$gateway" "$program" run --profile "$work/client.ovpn" --downstream tap:other0,ip=10.137.0.11 \
     --qubesdb none --control "$work/control"
+ok "who is not root: said so" \
+    fails 1 'tap:other0: cannot use /dev/net/tun: (Permission denied|Operation not permitted): this needs root' \
+    ip netns exec "$gateway" setpriv --reuid 65534 --clear-groups "$work/program" run --profile "$work/open.ovpn" \
+    --downstream tap:other0,ip=10.137.0.11 --qubesdb none --control "$work/other.control"
+
 # What is no socket is not another gateway's, and stays.
 echo precious >"$work/precious"
 ok "a file in the socket's place: said so" \

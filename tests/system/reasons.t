@@ -30,6 +30,8 @@ fails() { # NAME PATTERN PROFILE-LINE...
     profile client.ovpn none
     gateway_start client.ovpn
     explains "$name" "$pattern"
+    ok "$name: status names the server, also between two attempts" \
+        shown "^server +[^ ]*:$server_port/(udp|tcp), profile client\.ovpn$"
     gateway_stop
 }
 
