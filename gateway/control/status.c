@@ -160,8 +160,10 @@ static void add_strangers(json_t *problems, const struct status_source *s)
 static void add_connection(json_t *problems, const struct status_source *s,
                            const struct protocol_status *c)
 {
-    if (s->tunnel && !tunnel_has_route(s->tunnel))
-        json_array_append_new(problems, json_string(VPN_CLIENT_NO_ROUTE));
+    char text[VPN_CLIENT_NO_ROUTE_SIZE];
+    if (s->tunnel && s->vpn.client && !tunnel_has_route(s->tunnel))
+        json_array_append_new(
+            problems, json_string(vpn_client_no_route(s->vpn.client, text)));
     if (c->state != VPN_STATE_CONNECTED && c->last_error)
         json_array_append_new(problems, json_text(c->last_error));
     if (c->warning)

@@ -258,6 +258,9 @@ struct protocol_status {
 
 struct protocol_kind {
     const char *name; /* for people: "OpenVPN" */
+    /* What sends everything through a tunnel that the server gave no route to,
+     * for a person: "`redirect-gateway def1' in the profile". Or NULL. */
+    const char *takes_all;
 
     /* Whether a file is a profile of this protocol, by its content and not its
      * name; cheap, and true of a damaged one. */

@@ -92,8 +92,9 @@ static void set_question(struct vpn_client *c, const char *question)
 static void up(const struct vpn_client *c, struct instant now,
                const struct tunnel *tunnel)
 {
+    char text[VPN_CLIENT_NO_ROUTE_SIZE];
     if (!tunnel_has_route(tunnel))
-        log_warn("tunnel: " VPN_CLIENT_NO_ROUTE);
+        log_warn("tunnel: %s", vpn_client_no_route(c, text));
     c->tunnel.up(c->tunnel.context, now, tunnel);
 }
 
@@ -317,6 +318,18 @@ bool vpn_client_waiting(const struct vpn_client *c, struct instant now,
 {
     return connection_waiting(c->connection, now, out) ||
            c->kind->waiting(c->protocol, now, out);
+}
+
+const char *vpn_client_no_route(const struct vpn_client *c,
+                                char out[VPN_CLIENT_NO_ROUTE_SIZE])
+{
+    const char *all = c->kind->takes_all;
+    snprintf(out, VPN_CLIENT_NO_ROUTE_SIZE,
+             "the server offers no route, so qubes reach nothing, or its own "
+             "network at most%s%s%s",
+             all ? ": " : "", all ? all : "",
+             all ? " sends all through it" : "");
+    return out;
 }
 
 const struct protocol_profile *vpn_client_profile(const struct vpn_client *c)

@@ -12,11 +12,6 @@
 
 struct vpn_client; /* heap */
 
-/* Of a tunnel without tunnel_has_route(), for a person. */
-#define VPN_CLIENT_NO_ROUTE                                                    \
-    "the server offers no route, so qubes reach nothing, or its own network "  \
-    "at most: `redirect-gateway def1' in the profile sends all through it"
-
 /* The tunnel, for what is above all of vpn. None of these may free it. */
 struct vpn_tunnel_owner {
     void *context;
@@ -81,6 +76,10 @@ void vpn_client_status(const struct vpn_client *c, struct protocol_status *out);
  * nothing is, or not for long. */
 bool vpn_client_waiting(const struct vpn_client *c, struct instant now,
                         char out[PROTOCOL_WAITING_SIZE]);
+enum { VPN_CLIENT_NO_ROUTE_SIZE = 256 };
+/* What is to be said of a tunnel without tunnel_has_route(): for a person. */
+const char *vpn_client_no_route(const struct vpn_client *c,
+                                char out[VPN_CLIENT_NO_ROUTE_SIZE]);
 const struct protocol_profile *vpn_client_profile(const struct vpn_client *c);
 /* What a login would answer, or NULL. */
 const char *vpn_client_question(const struct vpn_client *c);

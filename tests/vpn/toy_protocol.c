@@ -555,6 +555,7 @@ static void free_toy(struct protocol *p)
 
 const struct protocol_kind toy_protocol = {
     .name = "Toy",
+    .takes_all = "a larger toy",
     .recognises = recognises,
     .read = read_profile,
     .verify = verify,

@@ -497,8 +497,11 @@ static void its_facts_are_shown(void **state)
     struct router *router = router_new(&(struct router_options){.flows = 64});
     begin(f);
     shake_hands(f);
+    const struct tunnel narrow = {.mtu = TOY_MTU}; /* without a route */
     json_t *status = status_json(&(struct status_source){
         .now = loop_now(f->loop),
+        .tunnel = &narrow,
+        .granted = &narrow,
         .sandbox = &sandbox,
         .vpn = vpn_view(f->vpn),
         .settings = &f->settings,
@@ -509,6 +512,10 @@ static void its_facts_are_shown(void **state)
                         "wound up");
     assert_string_equal(json_string_value(json_object_get(status, "state")),
                         "connected");
+    char *all = json_dumps(status, 0);
+    assert_non_null(strstr(all, "at most: a larger toy sends all through it"));
+    assert_null(strstr(all, "redirect-gateway"));
+    free(all);
     assert_null(json_object_get(status, "cipher"));
     assert_null(json_object_get(status, "tls"));
     json_decref(status);

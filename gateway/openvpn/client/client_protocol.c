@@ -330,6 +330,7 @@ static struct protocol *make(struct protocol_profile *profile,
 
 const struct protocol_kind client_protocol = {
     .name = "OpenVPN",
+    .takes_all = "`redirect-gateway def1' in the profile",
     .recognises = client_profile_recognises,
     .read = client_profile_read,
     .verify = client_verify,
