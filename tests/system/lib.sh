@@ -341,8 +341,11 @@ server_return() {
     fi
     spawn "$work/server.log" "$internet" "${server_preload[@]}" openvpn --config "$work/server.conf"
     server_pid=$spawned
-    wait_for 5 server_said "$mark" 'Initialization Sequence Completed'
+    wait_for 5 server_began "$mark" || return
+    server_said "$mark" 'Initialization Sequence Completed'
 }
+# The server is ready, or has ended: then there is nothing to wait for.
+server_began() { server_said "$1" 'Initialization Sequence Completed' || gone "$server_pid"; } # LINE
 
 server_said() { # LINE PATTERN: since that line of its log
     tail -n "+$(($1 + 1))" "$work/server.log" | grep -- "$2" >/dev/null
