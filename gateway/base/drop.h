@@ -75,7 +75,7 @@
     X(DATA_REPLAY, "tunnel: data packet replayed or too old")                  \
     X(DATA_COMPRESSED, "tunnel: compressed data packet")                       \
     X(DATA_FRAGMENT, "tunnel: malformed piece of a data packet")               \
-    X(DATA_FRAGMENT_LOST, "tunnel: pieces whose data packet never was whole")  \
+    X(DATA_FRAGMENT_LOST, "tunnel: pieces of packets that never became whole") \
     /* server */                                                               \
     X(SERVER_COOKIE, "server: session cookie wrong or too old")                \
     X(SERVER_IN_USE, "server: first packet from where a session is in use")    \

@@ -66,8 +66,8 @@ struct burst_pieces burst_pieces_of(const struct burst_layout *layout,
     return (struct burst_pieces){count, size, framed - (count - 1) * size};
 }
 
-/* Its end is where that of the last piece is to be: so every piece moves to
- * the front, if at all. */
+/* The packet ends where its last piece is to end, so that each piece moves
+ * towards the front, if at all. */
 static struct datagram *reserve_pieces(struct burst *burst,
                                        const struct burst_layout *layout,
                                        uint32_t inner_size,

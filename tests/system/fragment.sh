@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What the tests of `fragment' have in common: datagrams that have to be cut, and how large what left was.
+# shellcheck disable=SC2034,SC2154 # names of lib.sh, and names that tests use
+# Shared by the tests of `fragment': datagrams that have to be cut, and the sizes of datagrams on the outer link.
 
 web_file file 2M
 # So that the capture sees each datagram as it is on the wire.
@@ -19,7 +20,7 @@ data='(udp[8] & 0xf8) = 0x48' # P_DATA_V2
 seen() { # ADDRESS BYTES: datagrams of data of at least so many
     tcpdump -n -Z root -r "$work/cell.pcap" "ip src $1 and $data and udp[4:2] >= $(($2 + 8))" 2>/dev/null | wc -l
 }
-# What is larger must have been cut: much of what `passes' sends is.
+# Larger packets must have been cut; `passes' sends many of them.
 none_larger() { # BYTES
     local who
     for who in $gateway_address $server_address; do

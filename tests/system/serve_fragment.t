@@ -1,6 +1,6 @@
 #!/bin/bash
-# `fragment' the other way round: Debian's openvpn as the client of our server. What either end cuts the other joins,
-# and where one of them alone has the directive the server does as the client has it.
+# `fragment' the other way round: Debian's openvpn as the client of our server. Each end joins the other's pieces, and
+# where one end alone has the directive the server follows the client.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 240
@@ -53,9 +53,9 @@ one() { # NAME WORDS SERVER-LINE [CLIENT-LINE]...
     gateway_stop
     server_stop
 }
-one 'the client alone' "has .fragment., this configuration has not; it is done as the client has it" 'verb 3' \
+one 'the client alone' "has .fragment., this configuration has not; the server follows the client" 'verb 3' \
     'fragment 1200' 'mssfix 0'
-one 'the server alone' "has no .fragment., this configuration has; it is done as the client has it" 'fragment 1300'
+one 'the server alone' "has no .fragment., this configuration has; the server follows the client" 'fragment 1300'
 : >"$work/server.log"
 remotes=('proto tcp4' "remote $server_address $server_port")
 server_start tls-crypt 'fragment 1300'

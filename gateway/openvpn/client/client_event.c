@@ -57,8 +57,8 @@ static void send_exchange(struct client *c)
     credentials_sent(&c->credentials);
 }
 
-/* No packet would get through, and nothing else would say why. A peer that
- * does not compare options has none to say. */
+/* With `fragment` at one end alone no packet gets through, and nothing else
+ * tells the user why. A server with `disable-occ` does not say what it has. */
 static void compare_fragment(const struct client *c, struct bytes theirs)
 {
     char place[CLIENT_PLACE_SIZE];

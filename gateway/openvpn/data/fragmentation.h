@@ -1,6 +1,6 @@
 /*
  * `fragment`: no datagram of ours is larger than the user allows, because
- * what is larger is cut inside of the tunnel, and the peer's pieces are joined
+ * larger packets are cut inside of the tunnel; the peer's pieces are joined
  * again. Both ends have the header of fragment_header.h or neither.
  */
 #ifndef OPENVPN_DATA_FRAGMENTATION_H
@@ -24,18 +24,18 @@ void fragmentation_clear(struct fragmentation *f);
 struct burst_layout fragmentation_layout(const struct fragmentation *f,
                                          struct burst_layout channel);
 
-/* Cuts what data_channel_seal() will take: packets placed as the layout above
- * says become what the channel's own layout says. */
+/* Cuts packets before data_channel_seal(). They lie where the layout above puts
+ * them; afterwards each piece lies where the channel's own layout wants it. */
 void fragmentation_cut(struct fragmentation *f,
                        const struct burst_layout *layout, struct burst *burst);
 
 /* Takes the header off datagrams [first, first + count) after
- * data_channel_open(): inner_offset and inner_size are the packet's, empty
- * where only a piece of one is here, or there is a drop reason. */
+ * data_channel_open(). A datagram then has a whole packet, or is empty while
+ * its packet lacks other pieces, or has a drop reason. */
 void fragmentation_join(struct fragmentation *f, struct instant now,
                         struct burst *burst, size_t first, size_t count);
 
-/* How many pieces were lost since the last call. */
+/* The number of pieces that were lost since the last call. */
 uint64_t fragmentation_lost(struct fragmentation *f);
 
 #endif

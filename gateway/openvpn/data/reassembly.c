@@ -49,9 +49,9 @@ static void give_up(struct reassembly *r, struct partial *p)
     p->open = false;
 }
 
-/* Sequences come back after 256 packets: what is left of a packet that is no
- * longer among the newest must not meet another's pieces. A sequence that is
- * not among them is newer, or all between was lost. */
+/* Sequences repeat after 256 packets: the remains of an old packet must not
+ * meet another packet's pieces. A sequence that is not among the newest is
+ * newer, or all packets between were lost. */
 static void advance(struct reassembly *r, uint8_t sequence)
 {
     if ((uint8_t)(r->newest - sequence) < REASSEMBLY_PACKETS)
@@ -115,7 +115,7 @@ static void hand_out(struct reassembly *r, struct partial *p,
     uint8_t *place = burst_place(burst);
     if (!place) {
         give_up(r, p);
-        r->lost--; /* of these the datagram is one */
+        r->lost--; /* the datagram counts by its own drop reason */
         d->drop = DROP_DATA_FRAGMENT_LOST;
         return;
     }

@@ -1,9 +1,10 @@
 /*
- * Packets that the peer cut for `fragment` become whole again. Kept are the
- * pieces of the newest few packets by sequence, for some seconds. A piece that
- * contradicts those before it, or comes a second time, belongs to a later
- * packet of the same sequence: what was there before is lost, as it is when
- * its time is over or too many packets came since (openvpn: fragment.c).
+ * Packets that the peer cut for `fragment` become whole again. The pieces of
+ * the newest packets by sequence are kept, for some seconds. A piece that
+ * contradicts the earlier ones, or comes a second time, belongs to a later
+ * packet with the same sequence: the earlier pieces are lost then, and also
+ * when their time is over or too many packets came since (openvpn:
+ * fragment.c).
  */
 #ifndef OPENVPN_DATA_REASSEMBLY_H
 #define OPENVPN_DATA_REASSEMBLY_H

@@ -88,9 +88,10 @@ static void choose_framing(struct server_peer *p,
              server_peer_who(p, name));
 }
 
-/* Where one end puts `fragment's header in front of packets and the other does
- * not, none gets through. So it is done as the client has it, as far as it says
- * so. How large the datagrams of a client may be that nobody told us: any. */
+/* Packets get through only if both ends have `fragment's header or neither, so
+ * the server follows what the client's options say. It cuts nothing for a
+ * client whose `fragment' its own configuration lacks: the size is not known.
+ */
 static void choose_fragment(struct server *s, struct server_peer *p,
                             const struct key_exchange *theirs)
 {
@@ -106,7 +107,7 @@ static void choose_fragment(struct server *s, struct server_peer *p,
         wanted == (p->fragment > 0))
         return;
     p->fragment = wanted ? UINT16_MAX : 0;
-    log_warn("server: %s %s; it is done as the client has it",
+    log_warn("server: %s %s; the server follows the client",
              server_peer_who(p, name),
              wanted ? "has `fragment', this configuration has not"
                     : "has no `fragment', this configuration has");

@@ -43,7 +43,7 @@ uint16_t data_negotiation_fragment(const struct config_remote *remote,
     return remote->fragment > outer ? (uint16_t)(remote->fragment - outer) : 1;
 }
 
-/* No datagram is larger than that, whatever is in it. */
+/* No datagram of this layout is larger than `sealed` bytes. */
 static bool all_fit(const struct burst_layout *layout, uint32_t sealed)
 {
     return layout->cut > layout->extra &&
@@ -85,7 +85,8 @@ uint16_t data_negotiation_mss_mtu(const struct config_remote *remote,
         sealed = INNER_LEAST;
     if (sealed && burst_inner_size(layout, sealed) < limit)
         limit = burst_inner_size(layout, sealed);
-    /* Without a number it is what need not be cut (openvpn: options.c). */
+    /* mssfix without a number: segments need not be cut (openvpn: options.c).
+     */
     if (remote->mssfix < 0 && layout->cut > layout->extra &&
         (uint32_t)layout->cut - layout->extra < limit)
         limit = (uint32_t)layout->cut - layout->extra;

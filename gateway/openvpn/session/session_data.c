@@ -123,7 +123,7 @@ struct data_channel *session_data_sender(const struct session *s,
     return worn ? key->data : s->lame->data;
 }
 
-/* Where what is framed goes. */
+/* The place of a framed packet in a datagram. */
 static struct burst_layout framed_layout(const struct session *s,
                                          const struct data_channel *c)
 {

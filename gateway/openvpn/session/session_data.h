@@ -24,8 +24,8 @@ MUST_USE bool session_data_seal(struct session *s, struct instant now,
 /* Opens datagrams [first, first + count), all of the data channel. */
 void session_data_open(struct session *s, struct instant now,
                        struct burst *burst, size_t first, size_t count);
-/* How many datagrams, opened before, held pieces of packets that will not be
- * whole any more; since the last call. */
+/* The number of opened datagrams, since the last call, whose packets will never
+ * be whole. */
 uint64_t session_data_lost(struct session *s);
 
 /* A datagram of our own in `s->datagram`: a ping, or what is said by those
