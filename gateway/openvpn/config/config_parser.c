@@ -175,8 +175,7 @@ static bool skip_armour(struct config_builder *b, struct config_file *f,
     if (!text_starts_with(text_trim(line), "-----BEGIN "))
         return false;
     (void)config_file_skip_past(f, "-----END ");
-    config_builder_warn(b, "what begins here belongs to no block and is "
-                           "ignored");
+    config_builder_warn(b, "this text belongs to no block and is ignored");
     return true;
 }
 

@@ -382,7 +382,7 @@ static void go_up_with(struct server *s, struct server_peer *p,
         !session_data_establish(&p->session, s->now, &data)) {
         log_warn("server: %s: %s", server_peer_who(p, name),
                  p->session.failed ? p->session.why
-                                   : "what is to be pushed does not fit");
+                                   : "its options do not fit into a push");
         server_peer_gone(s, p);
         return;
     }

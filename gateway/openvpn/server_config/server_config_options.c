@@ -417,8 +417,8 @@ static const struct config_option table[] = {
      "this program runs no scripts; write `user-pass-file FILE' or "
      "`user-pass-socket PATH'"},
     REFUSE("ns-cert-type", "write `remote-cert-tls client'"),
-    REFUSE("port-share", "whoever does not speak OpenVPN is hung up on; a "
-                         "proxy in front can share the port"),
+    REFUSE("port-share", "the server hangs up on clients that do not speak "
+                         "OpenVPN; a proxy in front can share the port"),
     ONE("push-remove"),
     ONE("push-reset"),
     ONE("ifconfig-push"),

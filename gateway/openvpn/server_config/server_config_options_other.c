@@ -171,13 +171,15 @@ static const struct config_option table[] = {
                                       "`key'"),
     REFUSE("management-external-cert", "there is no management socket; write "
                                        "`cert'"),
-    REFUSE("tls-verify", "this program runs no scripts; who may come in "
-                         "`crl-verify', `verify-x509-name' and "
-                         "`ccd-exclusive' say"),
-    REFUSE("learn-address", "this program runs no scripts; who may have an "
-                            "address his file of `client-config-dir' says"),
-    REFUSE("client-disconnect", "this program runs no scripts; `status' says "
-                                "who is in"),
+    REFUSE("tls-verify",
+           "this program runs no scripts; `crl-verify', `verify-x509-name' and "
+           "`ccd-exclusive' say who may come in"),
+    REFUSE("learn-address",
+           "this program runs no scripts; a client's file of "
+           "`client-config-dir' says which address it may have"),
+    REFUSE(
+        "client-disconnect",
+        "this program runs no scripts; `status' shows the clients that are in"),
     REFUSE("client-crresponse", "this program runs no scripts; write "
                                 "`user-pass-socket PATH'"),
     REFUSE("ifconfig-push-constraint",
@@ -185,8 +187,9 @@ static const struct config_option table[] = {
            "case; leave it out, or `server' as narrow as it is"),
     REFUSE("opt-verify", "clients' options are not compared; leave it out, as "
                          "OpenVPN does from 2.7 on"),
-    REFUSE("single-session", "who comes again takes his session's place; "
-                             "`connect-freq' and `max-clients' bound them"),
+    REFUSE("single-session",
+           "a client that comes again takes its session's place; "
+           "`connect-freq' and `max-clients' bound them"),
     REFUSE("bind-dev", "write `local ADDRESS' with an address of that "
                        "interface"),
     REFUSE("shaper", "traffic is not limited; tc(8) can do it at the device"),
@@ -295,7 +298,7 @@ static const struct config_option table[] = {
     QUIET("persist-remote-ip"),
     QUIET("persist-local-ip"),
     IGNORE("auth-user-pass-optional",
-           "who gives no name and no password does not come in"),
+           "a client without a name and a password does not come in"),
 
     /* how it talks and runs */
     QUIET("verb"),

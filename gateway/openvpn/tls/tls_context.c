@@ -144,7 +144,7 @@ static bool load_own(struct tls_context *t, const struct config *config,
     if (config->cert.size == 0 && config->key.size == 0)
         return true;
     if (config->cert.size == 0 || config->key.size == 0)
-        return refuse(t, "of cert and key the profile has only one");
+        return refuse(t, "the profile has only one of cert and key");
     if (!parse_certificates(t, t->own, &config->cert, "cert") ||
         !parse_certificates(t, t->own, &config->extra_certs, "extra-certs") ||
         !read_key(t, &config->key, password, "the private key"))

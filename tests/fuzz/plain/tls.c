@@ -223,7 +223,7 @@ bool tls_session_read(struct tls_session *t, uint8_t *out, size_t capacity,
                 p->arrived[0] == END && body.size > 0 &&
                 t->context->role == OPENVPN_CLIENT;
             fail(t, p->arrived[0] == END ? "the other end closed TLS"
-                                         : "what was received is not TLS");
+                                         : "the received bytes are not TLS");
         }
         p->size = 0;
     }
