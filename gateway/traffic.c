@@ -1,5 +1,6 @@
 #include "gateway/traffic.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "gateway/delivery.h"

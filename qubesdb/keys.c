@@ -1,5 +1,6 @@
 #include "qubesdb/keys.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "gateway/base/log.h"
@@ -11,9 +12,9 @@
 #define HANDLED        "/qubes-firewall-handled/"
 #define VM_CONFIG      "/vm-config/"
 
-_Static_assert(sizeof HANDLED - 1 + ADDRESS_TEXT_SIZE - 1 - 6 <=
-                   MESSAGE_PATH_SIZE - 1,
-               "the longest IPv6 text, 39 characters, fits behind HANDLED");
+static_assert(sizeof HANDLED - 1 + ADDRESS_TEXT_SIZE - 1 - 6 <=
+                  MESSAGE_PATH_SIZE - 1,
+              "the longest IPv6 text, 39 characters, fits behind HANDLED");
 
 static const char *const directories[] = {
     KEYS_RULES,

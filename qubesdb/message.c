@@ -1,9 +1,11 @@
 #include "qubesdb/message.h"
 
+#include <assert.h>
+
 enum { PADDING_SIZE = 3 };
 
-_Static_assert(1 + MESSAGE_PATH_SIZE + PADDING_SIZE + 4 == MESSAGE_HEADER_SIZE,
-               "the header has no gaps");
+static_assert(1 + MESSAGE_PATH_SIZE + PADDING_SIZE + 4 == MESSAGE_HEADER_SIZE,
+              "the header has no gaps");
 
 static bool path_character(char c)
 {

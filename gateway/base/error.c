@@ -1,5 +1,6 @@
 #include "gateway/base/error.h"
 
+#include <assert.h>
 #include <errno.h>
 
 const char *error_text(enum error error)
@@ -16,8 +17,8 @@ const char *error_text(enum error error)
         [ERROR_BUSY] = "busy",
         [ERROR_CRYPTO] = "crypto library error",
     };
-    _Static_assert(sizeof texts / sizeof *texts == ERROR_COUNT,
-                   "every error has a text");
+    static_assert(sizeof texts / sizeof *texts == ERROR_COUNT,
+                  "every error has a text");
     return texts[error];
 }
 

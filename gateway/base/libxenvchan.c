@@ -14,12 +14,12 @@ static const char *const sonames[] = {
     "libxenvchan.so.4.19", "libxenvchan.so.4.18", "libxenvchan.so.4.17",
 };
 
-_Static_assert(offsetof(struct libxenvchan, event_port) == 24 &&
-                   offsetof(struct libxenvchan, read) == 32 &&
-                   offsetof(struct libxenvchan, write) == 56 &&
-                   offsetof(struct libxenvchan, xs_path) == 80 &&
-                   sizeof(struct libxenvchan) == 88,
-               "the header's struct is the one that was compared");
+static_assert(offsetof(struct libxenvchan, event_port) == 24 &&
+                  offsetof(struct libxenvchan, read) == 32 &&
+                  offsetof(struct libxenvchan, write) == 56 &&
+                  offsetof(struct libxenvchan, xs_path) == 80 &&
+                  sizeof(struct libxenvchan) == 88,
+              "the header's struct is the one that was compared");
 
 /* --- Loading ------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 #include "gateway/base/log.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +28,8 @@ static const char *const level_names[] = {
     [LOG_INFO] = "info",
     [LOG_DEBUG] = "debug",
 };
-_Static_assert(sizeof level_names / sizeof *level_names == LOG_LEVEL_COUNT,
-               "every level has a name");
+static_assert(sizeof level_names / sizeof *level_names == LOG_LEVEL_COUNT,
+              "every level has a name");
 
 const char *log_level_name(enum log_level level)
 {

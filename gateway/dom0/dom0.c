@@ -1,13 +1,14 @@
 #include "gateway/dom0/dom0.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
 #include "qubesdb/qubesdb.h"
 
-_Static_assert((int)QUBESDB_READ == LOOP_READ &&
-                   (int)QUBESDB_WRITE == LOOP_WRITE,
-               "the client's events are the loop's");
+static_assert((int)QUBESDB_READ == LOOP_READ &&
+                  (int)QUBESDB_WRITE == LOOP_WRITE,
+              "the client's events are the loop's");
 
 struct dom0 {
     struct dom0_owner owner;

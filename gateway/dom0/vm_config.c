@@ -1,5 +1,6 @@
 #include "gateway/dom0/vm_config.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "gateway/base/text.h"
@@ -267,8 +268,8 @@ static const struct {
     [VM_CONFIG_LOG_LEVEL] = {"vpn-log-level", "error | warn | info | debug",
                              parse_log_level, false},
 };
-_Static_assert(sizeof keys / sizeof *keys == VM_CONFIG_KEY_COUNT,
-               "every key has a name");
+static_assert(sizeof keys / sizeof *keys == VM_CONFIG_KEY_COUNT,
+              "every key has a name");
 
 const char *vm_config_name(enum vm_config_key key)
 {

@@ -5,8 +5,8 @@
 
 #include "gateway/base/log.h"
 
-_Static_assert((int)PACKET_HEADROOM >= (int)CARD_HEADERS_SIZE,
-               "headers fit the headroom");
+static_assert((int)PACKET_HEADROOM >= (int)CARD_HEADERS_SIZE,
+              "headers fit the headroom");
 
 static void set_mac(struct card *card, const uint8_t mac[6])
 {

@@ -9,7 +9,7 @@
 
 enum { ALIGNMENT = 64, HEADER_SIZE = 64 };
 
-_Static_assert(sizeof(struct queued_frame) <= HEADER_SIZE, "a header fits");
+static_assert(sizeof(struct queued_frame) <= HEADER_SIZE, "a header fits");
 
 bool frame_queue_init(struct frame_queue *queue, uint32_t capacity)
 {

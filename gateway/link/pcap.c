@@ -1,6 +1,7 @@
 #include "gateway/link/pcap.h"
 #include "gateway/base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -32,8 +33,8 @@ struct record_header {
     uint32_t length;
 };
 
-_Static_assert(sizeof(struct file_header) == 24, "no holes");
-_Static_assert(sizeof(struct record_header) == 16, "no holes");
+static_assert(sizeof(struct file_header) == 24, "no holes");
+static_assert(sizeof(struct record_header) == 16, "no holes");
 
 struct pcap {
     int fd; /* -1: it failed, or the file is full */

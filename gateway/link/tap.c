@@ -9,6 +9,7 @@
 #include "gateway/link/card.h"
 #include "gateway/link/tun_device.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ enum {
     MEMORY_SIZE = 8 * (SLOT_SIZE_MAX + ALIGNMENT),
 };
 
-_Static_assert(PACKET_HEADROOM % ALIGNMENT == 0, "IP headers are aligned");
+static_assert(PACKET_HEADROOM % ALIGNMENT == 0, "IP headers are aligned");
 
 struct tap {
     struct link link; /* first */
@@ -37,7 +38,7 @@ struct tap {
     struct packet_batch batch; /* views into `memory` */
 };
 
-_Static_assert(offsetof(struct tap, link) == 0, "a link is a tap's start");
+static_assert(offsetof(struct tap, link) == 0, "a link is a tap's start");
 
 static struct tap *tap_of(struct link *link)
 {

@@ -8,6 +8,7 @@
 #include "gateway/link/vnet_header.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <net/if.h>
 #include <net/route.h>
@@ -35,7 +36,7 @@ struct tun {
     struct packet_batch batch; /* views into `memory` */
 };
 
-_Static_assert(offsetof(struct tun, link) == 0, "a link is a tun's start");
+static_assert(offsetof(struct tun, link) == 0, "a link is a tun's start");
 
 static struct tun *tun_of(struct link *link)
 {

@@ -1,5 +1,7 @@
 #include "gateway/nano/archive.h"
 
+#include <assert.h>
+
 #include "gateway/base/text.h"
 
 /* POSIX.1-2017, pax, "ustar Header Block". */
@@ -46,8 +48,8 @@ const char *archive_result_text(enum archive_result result)
         [ARCHIVE_BAD_TYPE] = "this is neither a file nor a directory",
         [ARCHIVE_TOO_MUCH] = "this is too large for profiles",
     };
-    _Static_assert(sizeof texts / sizeof *texts == ARCHIVE_RESULT_COUNT,
-                   "every result has its text");
+    static_assert(sizeof texts / sizeof *texts == ARCHIVE_RESULT_COUNT,
+                  "every result has its text");
     return texts[result];
 }
 

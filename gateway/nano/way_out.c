@@ -1,5 +1,6 @@
 #include "gateway/nano/way_out.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -57,7 +58,7 @@ static struct sockaddr socket_address(const struct address *a)
     struct sockaddr_in in = {.sin_family = AF_INET};
     struct sockaddr out;
     memcpy(&in.sin_addr, a->bytes, sizeof in.sin_addr);
-    _Static_assert(sizeof in == sizeof out, "of the same size for IPv4");
+    static_assert(sizeof in == sizeof out, "of the same size for IPv4");
     memcpy(&out, &in, sizeof out);
     return out;
 }

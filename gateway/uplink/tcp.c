@@ -19,8 +19,8 @@ enum {
     MTU_UNKNOWN = 1500,
 };
 
-_Static_assert((int)QUEUE_SIZE >= (int)TCP_FRAMING_QUEUE_LEAST,
-               "the end of a packet fits");
+static_assert((int)QUEUE_SIZE >= (int)TCP_FRAMING_QUEUE_LEAST,
+              "the end of a packet fits");
 
 struct tcp {
     struct uplink uplink; /* first */
@@ -39,7 +39,7 @@ struct tcp {
     struct burst received; /* views into `in` */
 };
 
-_Static_assert(offsetof(struct tcp, uplink) == 0, "an uplink is its start");
+static_assert(offsetof(struct tcp, uplink) == 0, "an uplink is its start");
 
 static struct tcp *tcp_of(struct uplink *uplink)
 {

@@ -4,8 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-_Static_assert(2 * BURST_DATAGRAMS_MAX <= IOV_MAX,
-               "a burst is one system call");
+static_assert(2 * BURST_DATAGRAMS_MAX <= IOV_MAX, "a burst is one system call");
 
 /* --- In ------------------------------------------------------------------ */
 

@@ -1,5 +1,6 @@
 #include "gateway/uplink/tcp_listener.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -23,8 +24,8 @@ enum {
     UNSENT_MOST = 128 * 1024, /* in the kernel, as the client's dial has it */
 };
 
-_Static_assert((int)QUEUE_SIZE >= (int)TCP_FRAMING_QUEUE_LEAST,
-               "the end of a packet fits");
+static_assert((int)QUEUE_SIZE >= (int)TCP_FRAMING_QUEUE_LEAST,
+              "the end of a packet fits");
 
 struct connection {
     struct tcp_listener *listener;

@@ -46,7 +46,7 @@ struct udp {
     struct burst received; /* views into the inbox */
 };
 
-_Static_assert(offsetof(struct udp, uplink) == 0, "an uplink is its start");
+static_assert(offsetof(struct udp, uplink) == 0, "an uplink is its start");
 
 static struct udp *udp_of(struct uplink *uplink)
 {

@@ -1,5 +1,6 @@
 #include "gateway/uplink/udp_socks.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -9,8 +10,8 @@
 #include "gateway/uplink/dial.h"
 #include "gateway/uplink/udp.h"
 
-_Static_assert((int)UDP_HEADER_MAX >= (int)PROXY_SOCKS_HEADER_MAX,
-               "the longest name fits");
+static_assert((int)UDP_HEADER_MAX >= (int)PROXY_SOCKS_HEADER_MAX,
+              "the longest name fits");
 
 struct udp_socks {
     struct uplink uplink; /* first */
@@ -26,8 +27,8 @@ struct udp_socks {
     struct endpoint server; /* family NONE: only the proxy knows it */
 };
 
-_Static_assert(offsetof(struct udp_socks, uplink) == 0,
-               "an uplink is its start");
+static_assert(offsetof(struct udp_socks, uplink) == 0,
+              "an uplink is its start");
 
 static struct udp_socks *socks_of(struct uplink *uplink)
 {

@@ -11,8 +11,8 @@
 #include "gateway/uplink/udp.h"
 #include "gateway/uplink/udp_socks.h"
 
-_Static_assert((int)PROTOCOL_WAITING_SIZE == (int)RESOLVER_WAITING_SIZE,
-               "one is given to the other");
+static_assert((int)PROTOCOL_WAITING_SIZE == (int)RESOLVER_WAITING_SIZE,
+              "one is given to the other");
 
 enum { LINE_SIZE = 512 };
 

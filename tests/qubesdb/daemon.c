@@ -43,7 +43,7 @@ struct header {
     uint32_t size;
 };
 
-_Static_assert(sizeof(struct header) == 72, "as the compiler of the daemon");
+static_assert(sizeof(struct header) == 72, "as the compiler of the daemon");
 
 struct entry {
     struct entry *next;

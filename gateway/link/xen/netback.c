@@ -5,6 +5,7 @@
 #include "gateway/link/xen/grant.h"
 #include "gateway/link/xen/vif_table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -39,8 +40,8 @@ struct netback {
     struct packet_batch batch; /* views into the transmit batch */
 };
 
-_Static_assert(offsetof(struct netback, link) == 0, "a link is its start");
-_Static_assert(offsetof(struct vif, port) == 0, "a port is its vif's start");
+static_assert(offsetof(struct netback, link) == 0, "a link is its start");
+static_assert(offsetof(struct vif, port) == 0, "a port is its vif's start");
 
 static struct netback *netback_of(struct link *link)
 {

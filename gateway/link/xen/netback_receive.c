@@ -15,7 +15,7 @@ enum {
 
 /* Pages of the largest frame, and its extra. A frontend publishes no more
  * pages while 19 are outstanding, so a frame that needs more never fits. */
-_Static_assert(STAGE_SIZE / GRANT_PAGE_SIZE + 1 <= 19, "the largest frame");
+static_assert(STAGE_SIZE / GRANT_PAGE_SIZE + 1 <= 19, "the largest frame");
 
 /* A frame in one piece, on its way into pages. */
 struct outgoing {

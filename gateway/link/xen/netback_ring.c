@@ -2,11 +2,11 @@
 
 #include <assert.h>
 
-_Static_assert(sizeof(struct netback_page) == NETBACK_PAGE_SIZE, "one page");
-_Static_assert(NETBACK_SLOTS +
-                       NETBACK_SLOT_WORDS_MAX * (int)NETBACK_RING_SLOTS <=
-                   NETBACK_PAGE_WORDS,
-               "the slots fit the page");
+static_assert(sizeof(struct netback_page) == NETBACK_PAGE_SIZE, "one page");
+static_assert(NETBACK_SLOTS +
+                      NETBACK_SLOT_WORDS_MAX * (int)NETBACK_RING_SLOTS <=
+                  NETBACK_PAGE_WORDS,
+              "the slots fit the page");
 
 /* A function each: an order that is not a constant would be the strictest. */
 static uint32_t load(const struct netback_ring *ring, size_t word)

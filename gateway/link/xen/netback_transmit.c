@@ -16,7 +16,7 @@ enum {
 };
 
 /* An answer and a copy for every slot that a ring can hold. */
-_Static_assert((int)GRANT_COPIES_MAX >= (int)NETBACK_RING_SLOTS, "copies");
+static_assert((int)GRANT_COPIES_MAX >= (int)NETBACK_RING_SLOTS, "copies");
 
 struct request {
     uint32_t reference;

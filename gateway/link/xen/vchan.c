@@ -24,9 +24,9 @@ enum {
     STEADY = 1000,     /* ms; who stays so long does not come and go */
 };
 
-_Static_assert(sizeof "/local/domain/32751/" - 1 + VCHAN_PATH_SIZE <=
-                   (int)VCHAN_CHANNEL_PLACE_SIZE,
-               "libxenvchan takes the longest place");
+static_assert(sizeof "/local/domain/32751/" - 1 + VCHAN_PATH_SIZE <=
+                  (int)VCHAN_CHANNEL_PLACE_SIZE,
+              "libxenvchan takes the longest place");
 
 struct vchan {
     struct link link; /* first */
@@ -51,7 +51,7 @@ struct vchan {
     struct packet_batch batch; /* views into `memory` */
 };
 
-_Static_assert(offsetof(struct vchan, link) == 0, "a link is a vchan's start");
+static_assert(offsetof(struct vchan, link) == 0, "a link is a vchan's start");
 
 static struct vchan *vchan_of(struct link *link)
 {

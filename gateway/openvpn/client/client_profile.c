@@ -1,5 +1,6 @@
 #include "gateway/openvpn/client/client_profile.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -10,10 +11,10 @@
 #include "gateway/openvpn/config/config_parser.h"
 #include "gateway/openvpn/push/push_options.h"
 
-_Static_assert(offsetof(struct client_profile, shown) == 0,
-               "what is shown is its start");
-_Static_assert((int)CONFIG_HOST_SIZE == (int)PROTOCOL_HOST_SIZE,
-               "one is copied into the other");
+static_assert(offsetof(struct client_profile, shown) == 0,
+              "what is shown is its start");
+static_assert((int)CONFIG_HOST_SIZE == (int)PROTOCOL_HOST_SIZE,
+              "one is copied into the other");
 
 static struct client_profile *inside(struct protocol_profile *profile)
 {

@@ -1,5 +1,6 @@
 #include "gateway/openvpn/client/client_protocol.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +22,11 @@ struct openvpn {
     bool tell_connect, tell_aim;
 };
 
-_Static_assert(offsetof(struct openvpn, protocol) == 0,
-               "a protocol is its start");
-_Static_assert((int)CLIENT_WHY_SIZE == (int)PROTOCOL_WHY_SIZE &&
-                   (int)CLIENT_WAITING_SIZE == (int)PROTOCOL_WAITING_SIZE,
-               "one is given to the other");
+static_assert(offsetof(struct openvpn, protocol) == 0,
+              "a protocol is its start");
+static_assert((int)CLIENT_WHY_SIZE == (int)PROTOCOL_WHY_SIZE &&
+                  (int)CLIENT_WAITING_SIZE == (int)PROTOCOL_WAITING_SIZE,
+              "one is given to the other");
 
 static struct openvpn *inside(struct protocol *p)
 {

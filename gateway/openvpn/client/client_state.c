@@ -1,5 +1,6 @@
 #include "gateway/openvpn/client/client_state.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -25,8 +26,8 @@ static const char *const state_names[] = {
     [CLIENT_AWAIT_CREDENTIALS] = "awaiting credentials",
     [CLIENT_STOPPED] = "stopped",
 };
-_Static_assert(sizeof state_names / sizeof *state_names == CLIENT_STATE_COUNT,
-               "every state has a name");
+static_assert(sizeof state_names / sizeof *state_names == CLIENT_STATE_COUNT,
+              "every state has a name");
 
 const char *client_state_name(enum client_state state)
 {

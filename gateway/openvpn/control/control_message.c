@@ -1,5 +1,7 @@
 #include "gateway/openvpn/control/control_message.h"
 
+#include <assert.h>
+
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 
@@ -22,8 +24,8 @@ static const struct {
 };
 
 enum { KEYWORDS = sizeof keywords / sizeof *keywords };
-_Static_assert(KEYWORDS == CONTROL_MESSAGE_TYPE_COUNT - 1,
-               "every type but UNKNOWN has a keyword");
+static_assert(KEYWORDS == CONTROL_MESSAGE_TYPE_COUNT - 1,
+              "every type but UNKNOWN has a keyword");
 
 const char *control_message_name(enum control_message_type type)
 {

@@ -1,5 +1,6 @@
 #include "gateway/openvpn/server/server.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
@@ -11,8 +12,8 @@ enum {
     NEGOTIATING_LEAST = 256, /* that many at once, or a quarter */
 };
 
-_Static_assert(offsetof(struct server_peer, entry) == 0,
-               "an entry is a client's start");
+static_assert(offsetof(struct server_peer, entry) == 0,
+              "an entry is a client's start");
 
 /* --- Beginning and end --------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 #include "gateway/openvpn/server_config/server_client_config.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -16,8 +17,8 @@ struct client_builder {
     const struct server_config *server;
 };
 
-_Static_assert(offsetof(struct client_builder, common) == 0,
-               "a builder is a client's builder's start");
+static_assert(offsetof(struct client_builder, common) == 0,
+              "a builder is a client's builder's start");
 
 static struct client_builder *builder_of(struct config_builder *b)
 {

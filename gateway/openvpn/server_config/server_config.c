@@ -1,5 +1,6 @@
 #include "gateway/openvpn/server_config/server_config.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,9 @@ enum {
 const char *server_config_topology_name(enum server_config_topology t)
 {
     static const char *const names[] = {"subnet", "net30", "p2p"};
-    _Static_assert(sizeof names / sizeof *names ==
-                       SERVER_CONFIG_TOPOLOGY_LAST + 1,
-                   "a topology without a name");
+    static_assert(sizeof names / sizeof *names ==
+                      SERVER_CONFIG_TOPOLOGY_LAST + 1,
+                  "a topology without a name");
     return names[t];
 }
 
@@ -59,7 +60,8 @@ void server_config_clear(struct server_config *c)
     *c = (struct server_config){0};
 }
 
-/* Of a /30 a client has the third; the second is the tunnel's other end. */
+/* A client has the third address of a /30; the second is the tunnel's other
+ * end. */
 uint32_t server_config_pool_step(const struct server_config *c)
 {
     return c->topology == SERVER_CONFIG_NET30 ? BLOCK : 1;

@@ -1,5 +1,7 @@
 #include "gateway/openvpn/server_config/server_config_options.h"
 
+#include <assert.h>
+
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
@@ -7,8 +9,8 @@
 
 #define HANDLER(verb) static CONFIG_OPTIONS_HANDLER(verb)
 
-_Static_assert(offsetof(struct server_config_builder, common) == 0,
-               "a builder is a server's builder's start");
+static_assert(offsetof(struct server_config_builder, common) == 0,
+              "a builder is a server's builder's start");
 
 struct server_config_builder *
 server_config_options_builder(struct config_builder *b)
