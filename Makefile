@@ -21,8 +21,9 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wc
     -Wmissing-prototypes -Wold-style-definition -Wvla -Wundef -Wformat=2 -Wswitch-enum -Wimplicit-fallthrough \
     -Wwrite-strings -Wnull-dereference
 # -fcf-protection marks each object for CET (shadow stack, indirect branches); the linker marks the program if all are
-# marked. Of Debian's C library Scrt1.o, crti.o, crtn.o and libc_nonshared.a are not, so that no program there is: it was
-# built without CET and switches no shadow stack on, whatever the mark. tests/lint/linked watches over our own objects.
+# marked. In Debian's C library Scrt1.o, crti.o, crtn.o and libc_nonshared.a are not, so that no program there is: it
+# was built without CET and switches no shadow stack on, whatever the mark. tests/lint/linked watches over our own
+# objects.
 HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 ifeq ($(findstring clang,$(CC)),)
 WARNINGS += -Wcast-align=strict -Wduplicated-cond -Wduplicated-branches -Wlogical-op
@@ -31,7 +32,7 @@ else
 HARDENING += -ftrivial-auto-var-init=pattern # before clang 16 `zero' is not to be had
 endif
 
-# Where a debugger is to look for the sources, wherever they were when they were compiled.
+# The place where a debugger is to look for the sources, wherever they were when they were compiled.
 SOURCES_AT := .
 
 # Asserts stay on in every build: NDEBUG is never defined. No __DATE__, no build path in the output.
@@ -75,7 +76,7 @@ ROOMS := config control tls data keys session push client server server_config
 FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise wireguard wireguard/profile wireguard/client link link/xen uplink router vpn dom0 control serve \
     process command nano) $(addprefix gateway/openvpn/,$(ROOMS)) firewall qubesdb
 
-# What the tests of a folder are linked with, in link order: the folder and what its arrows reach, nothing else.
+# The tests of a folder are linked with these, in link order: the folder and what its arrows reach, nothing else.
 BASE := gateway/base
 OPENVPN_KEYS := gateway/openvpn/keys gateway/crypto
 OPENVPN_CONTROL := gateway/openvpn/control $(OPENVPN_KEYS)
@@ -209,7 +210,7 @@ BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*_benc
 FUZZ_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/fuzz/*_fuzz.c))) \
     $(addprefix $(BUILD)/tests/fuzz/plain/,client_fuzz server_fuzz)
 
-# What one folder's tests share with another's.
+# Sources that one folder's tests share with another's.
 CRAFT := tests/packet/craft.c
 firewall_BORROWS := $(CRAFT)
 router_BORROWS := $(CRAFT)
@@ -283,7 +284,7 @@ test-system: program $(SYSTEM_PROGRAMS) ## real OpenVPN in network namespaces; n
 	$(ask_for_root)
 	$(call prove,$(SYSTEM_TESTS))
 
-# What is first in PATH is the openvpn of the tests.
+# The first openvpn in PATH is that of the tests.
 INTEROP_TESTS := $(addprefix tests/system/,matrix.t serve_matrix.t fragment.t serve_fragment.t)
 test-interop: deps ## the same interop tests against openvpn of other releases of Debian, unpacked below build/; needs root or sudo
 	@rpm/deps peers
@@ -325,7 +326,7 @@ test-openssl: deps ## unit tests and simulator with OpenSSL as the TLS library
 	@rpm/deps openssl
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/openssl TLS=openssl test-unit
 
-# What two threads share in it, two domains share outside.
+# Two threads share in it what two domains share outside.
 test-tsan: deps ## the shared rings under the thread sanitizer
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan WERROR= HARDENING= \
 	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread -Wno-tsan' run-test-tsan

@@ -227,7 +227,7 @@ static void advance(struct conntrack *track, enum flow_side from,
     struct conntrack_end *receiver = &track->ends[!from];
     struct conntrack_facts *facts = &track->facts[from];
     uint32_t window = offered_window(track, from, n);
-    /* Who goes on behind a FIN has not sent it. */
+    /* A sender that goes on behind its FIN has not sent it. */
     if (before(sender->end, n->end))
         facts->finished = false;
     sender->end = later(sender->end, n->end);

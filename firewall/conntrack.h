@@ -1,6 +1,6 @@
 /*
- * What is known of a flow's progress: which packets may change it and how
- * long it lives without any (RFC 4787, 5382, 5508, 7857).
+ * The progress of a flow: which packets may change it and how long it lives
+ * without any (RFC 4787, 5382, 5508, 7857).
  *
  *   qube: SYN           tunnel: SYN [ACK]      qube: ACK
  *   ------> TCP_OPENING -------> TCP_ANSWERED -------> TCP_ESTABLISHED
@@ -59,7 +59,7 @@ struct conntrack_facts {
     bool finished : 1;    /* its FIN was seen, and no data behind it */
 };
 
-/* Of a protocol without ports: others want its host. Seconds. */
+/* For a flow without ports, whose host others want. Seconds. */
 struct conntrack_contest {
     bool wanted;
     uint32_t since, last; /* so they have said */

@@ -39,7 +39,7 @@ void firewall_free(struct firewall *f)
     free(f);
 }
 
-/* --- Flows coming and going ----------------------------------------------- */
+/* --- Flows coming and going ---------------------------------------------- */
 
 void firewall_state_end_flow(struct firewall *f, uint32_t now, uint32_t index)
 {
@@ -233,7 +233,7 @@ uint32_t firewall_flow_count(const struct firewall *f)
     return f->flows.count;
 }
 
-/* --- Ports of our own --------------------------------------------------- */
+/* --- Ports of our own ---------------------------------------------------- */
 
 uint64_t firewall_random(struct firewall *f)
 {

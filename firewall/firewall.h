@@ -77,7 +77,7 @@ struct rule_names *firewall_names(struct firewall *f);
  * because a name is unknown, are withheld until it is known. True where
  * anything changed. */
 bool firewall_judge_names(struct firewall *f, struct instant now);
-/* Of a qube, see rules_describe_wait(). */
+/* For a qube, see rules_describe_wait(). */
 enum rule_name_state firewall_describe_wait(const struct firewall *f,
                                             struct instant now,
                                             const struct qube *qube,
@@ -96,7 +96,7 @@ void firewall_return_port(struct firewall *f, struct instant now,
 /* A number that nobody outside can foretell. */
 uint64_t firewall_random(struct firewall *f);
 
-/* Which destinations a tunnel leads to. */
+/* Tells which destinations a tunnel leads to. */
 struct firewall_routes {
     const void *table;
     bool (*carries)(const void *table, const struct address *destination);

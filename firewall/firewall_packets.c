@@ -79,10 +79,10 @@ static void renew_id(struct firewall *f, struct packet *packet)
     *id = (uint16_t)(*id + segment_count(packet, f->mtu));
 }
 
-/* --- From qubes ----------------------------------------------------------- */
+/* --- From qubes ---------------------------------------------------------- */
 
 /* Another connection along the same flow: the rules are asked as for any new
- * one. What a host name has accepted they may refuse now. */
+ * one. They may refuse now what a host name has accepted. */
 static enum drop reopen(struct firewall *f, struct instant now, uint32_t index,
                         const struct ip_packet *ip)
 {
@@ -222,7 +222,7 @@ enum drop firewall_send(struct firewall *f, struct instant now,
     return drop == DROP_NONE ? send_along(f, now, index, packet) : drop;
 }
 
-/* --- From the tunnel ------------------------------------------------------ */
+/* --- From the tunnel ----------------------------------------------------- */
 
 static enum drop receive_error(struct firewall *f, uint32_t now,
                                struct packet *packet)
@@ -270,7 +270,7 @@ bool firewall_knows_sender(const struct firewall *f, const struct ip_packet *ip)
     return flow_knows_peer(&f->flows, ip->family, ip_source(ip));
 }
 
-/* What came in fragments goes on in fragments. */
+/* A packet that came in fragments goes on in fragments. */
 static bool is_above(const struct packet *packet, uint16_t mtu)
 {
     return packet->ip.dont_fragment && packet->fragment_size == 0 &&

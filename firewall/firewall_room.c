@@ -24,7 +24,7 @@ enum drop firewall_state_make_room(struct firewall *f, uint32_t now,
     return DROP_NONE;
 }
 
-/* Who waits for this many answers waits for the oldest in vain. */
+/* A qube that waits for this many answers waits for the oldest in vain. */
 void firewall_state_limit_half_open(struct firewall *f, uint32_t now,
                                     const struct qube *qube)
 {
@@ -33,7 +33,7 @@ void firewall_state_limit_half_open(struct firewall *f, uint32_t now,
         firewall_state_end_flow(f, now, list->first);
 }
 
-/* --- Hosts of protocols without ports ------------------------------------- */
+/* --- Hosts of protocols without ports ------------------------------------ */
 
 /* It rests as a port does, after its last packet. */
 void firewall_state_leave_host(struct firewall *f, const struct flow *flow)
@@ -74,7 +74,7 @@ enum drop firewall_state_claim_host(struct firewall *f, uint32_t now,
     return DROP_NONE;
 }
 
-/* --- External ports ------------------------------------------------------- */
+/* --- External ports ------------------------------------------------------ */
 
 /* A flow has to end for a port of that space. */
 struct port_wish {
@@ -122,8 +122,8 @@ static uint32_t acquire(struct firewall *f, uint32_t now,
     return mapping;
 }
 
-/* Where another flow of the same port already goes to the same place (two
- * virtual resolvers are one real one), this one gets a port of its own. */
+/* If another flow of the same port already goes to the same place (two virtual
+ * resolvers are one real one), this one gets a port of its own. */
 enum drop firewall_state_map(struct firewall *f, uint32_t now,
                              const struct flow_key *qube,
                              struct flow_key *tunnel, uint32_t *mapping)

@@ -1,8 +1,7 @@
 /* The rules of all source addresses, and what they say of the flows. */
 #include "firewall/firewall_state.h"
 
-/* --- All of them -----------------------------------------------------------
- */
+/* --- All of them --------------------------------------------------------- */
 
 void firewall_state_clear_rules(struct firewall *f)
 {
@@ -46,8 +45,7 @@ static bool swap_rules(struct firewall *f, const struct address *source,
     return true;
 }
 
-/* --- Judging ---------------------------------------------------------------
- */
+/* --- Judging ------------------------------------------------------------- */
 
 struct rules_verdict firewall_state_judge(const struct firewall *f,
                                           struct instant now,
@@ -74,8 +72,7 @@ struct rules_verdict firewall_state_judge(const struct firewall *f,
     return rules_judge(rules, &f->names, now, &question);
 }
 
-/* --- Flows that stand ------------------------------------------------------
- */
+/* --- Flows that stand ---------------------------------------------------- */
 
 /* The flow ends, or is withheld, or goes on. */
 static void judge_flow(struct firewall *f, struct instant now, uint32_t index,
@@ -128,8 +125,7 @@ bool firewall_judge_names(struct firewall *f, struct instant now)
     return true;
 }
 
-/* --- Rules coming and going ------------------------------------------------
- */
+/* --- Rules coming and going ---------------------------------------------- */
 
 /* Tells the qube with that address, if there is one. */
 static void apply(struct firewall *f, struct instant now,
@@ -196,7 +192,7 @@ static bool has_source(struct rules *const *sets, size_t count,
     return i < count;
 }
 
-/* What the file has no more goes first, so that there is room. */
+/* Rules that the file no longer has go first, so that there is room. */
 void firewall_take_file(struct firewall *f, struct instant now,
                         struct rules *const *sets, size_t count)
 {

@@ -13,7 +13,7 @@
 /* Counters of IPv4 identification, by destination. */
 enum { FIREWALL_ID_COUNTERS = 1024 };
 
-/* Of a protocol without ports: which qube had a host, so that nobody else gets
+/* In a protocol without ports: which qube had a host, so that nobody else gets
  * what is still sent to it. As many as ended last. */
 enum { FIREWALL_HOSTS = 64 };
 

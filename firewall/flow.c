@@ -5,7 +5,7 @@
 
 #include "gateway/packet/icmp.h"
 
-/* What is hashed has no holes, and a flow is two cache lines. */
+/* The hashed key has no holes, and a flow is two cache lines. */
 static_assert(sizeof(struct flow_key) == 24, "holes in the key");
 static_assert(sizeof(struct flow) <= 128, "a flow has grown");
 
@@ -41,7 +41,7 @@ void flow_table_clear(struct flow_table *t)
     *t = (struct flow_table){0};
 }
 
-/* --- Hash ----------------------------------------------------------------- */
+/* --- Hash ---------------------------------------------------------------- */
 
 /* The address last: what an IPv4 key has no need of is not hashed. */
 static uint32_t *head_of(const struct flow_table *t, const struct flow_key *k)
@@ -86,7 +86,7 @@ static void hash_remove(struct flow_table *t, uint32_t flow, unsigned side)
     *link = t->flows[flow].next[side];
 }
 
-/* --- Wheel ---------------------------------------------------------------- */
+/* --- Wheel --------------------------------------------------------------- */
 
 /* A deadline further away than the wheel is long waits a full round first. */
 static void wheel_insert(struct flow_table *t, uint32_t flow)
@@ -161,7 +161,7 @@ uint32_t flow_expired(struct flow_table *t, uint32_t now)
     return FLOW_NONE;
 }
 
-/* --- Flows ---------------------------------------------------------------- */
+/* --- Flows --------------------------------------------------------------- */
 
 static void list_append(struct flow_table *t, struct qube *qube,
                         enum qube_flow_order order, uint32_t flow)

@@ -105,7 +105,7 @@ uint32_t flow_expired(struct flow_table *t, uint32_t now);
 /* When flow_expired() may have something, or INSTANT_NEVER. */
 struct instant flow_deadline(const struct flow_table *t);
 
-/* Of a qube's flows one of the oldest that suit, or NONE. Those that do not
+/* One of the oldest of a qube's flows that suit, or NONE. Those that do not
  * suit are not asked again soon. */
 uint32_t flow_oldest(struct flow_table *t, struct qube *qube,
                      bool (*suits)(const void *context,

@@ -69,7 +69,7 @@ uint8_t mapping_space(uint8_t protocol, uint8_t family)
     return (uint8_t)(kind + (family == ADDRESS_IPV6 ? 3 : 0));
 }
 
-/* --- Ports ---------------------------------------------------------------- */
+/* --- Ports --------------------------------------------------------------- */
 
 static bool is_used(const struct mapping_table *t, uint8_t space, uint32_t port)
 {
@@ -130,7 +130,7 @@ static bool draw_port(struct mapping_table *t, uint8_t space,
     return search(t, space, class, port);
 }
 
-/* Where the small ones are used up, by one qube perhaps, others do too. */
+/* If the small ports are used up, by one qube perhaps, others do too. */
 static bool choose_port(struct mapping_table *t, uint8_t space, uint16_t wanted,
                         uint16_t *port)
 {
@@ -142,7 +142,7 @@ static bool choose_port(struct mapping_table *t, uint8_t space, uint16_t wanted,
            (small && draw_port(t, space, class_of(space, PRIVILEGED), port));
 }
 
-/* --- Hash and lists ------------------------------------------------------- */
+/* --- Hash and lists ------------------------------------------------------ */
 
 static uint32_t *head_of(const struct mapping_table *t, uint16_t qube,
                          uint16_t port, uint8_t space)
@@ -236,7 +236,7 @@ static bool discard_oldest(struct mapping_table *t, uint8_t space)
     return true;
 }
 
-/* --- Mappings ------------------------------------------------------------- */
+/* --- Mappings ------------------------------------------------------------ */
 
 /* There is one. */
 static uint32_t take_place(struct mapping_table *t)

@@ -73,7 +73,7 @@ void mapping_leave(struct mapping_table *t, uint16_t qube);
 
 /* Does the protocol have ports that are mapped at all? */
 bool mapping_applies(uint8_t protocol);
-/* Which of the spaces its ports are in. */
+/* The space that its ports are in. */
 uint8_t mapping_space(uint8_t protocol, uint8_t family);
 
 /*

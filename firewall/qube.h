@@ -77,7 +77,7 @@ void qube_leave(struct qube_table *t, struct qube *q);
 /* The one after `q`, or the first; NULL behind the last. */
 struct qube *qube_next(const struct qube_table *t, const struct qube *q);
 
-/* Whose address it is, of either family; NULL: nobody's. */
+/* Finds the qube with this address, of either family; NULL: nobody's. */
 struct qube *qube_find(const struct qube_table *t, const struct address *a);
 
 #endif

@@ -34,8 +34,8 @@ bool quota_allows(const struct quota *q, uint16_t member);
 void quota_take(struct quota *q, uint16_t member);
 void quota_give(struct quota *q, uint16_t member);
 
-/* Of whom one has to be taken back, so that it may: itself, or while it has
- * less than its part, the one that has most. */
+/* The member from which one has to be taken back, so that this one may take:
+ * itself, or while it has less than its part, the one that has most. */
 uint16_t quota_debtor(const struct quota *q, uint16_t member);
 
 #endif

@@ -133,7 +133,7 @@ struct instant rule_names_deadline(const struct rule_names *n)
     return deadline;
 }
 
-/* --- Answers -------------------------------------------------------------- */
+/* --- Answers ------------------------------------------------------------- */
 
 static void become(struct rule_names *n, struct rule_name_query *q,
                    enum rule_name_state state)
@@ -219,7 +219,7 @@ void rule_names_failed(struct rule_names *n, struct instant now, uint16_t name,
         become(n, q, why);
 }
 
-/* --- Time ----------------------------------------------------------------- */
+/* --- Time ---------------------------------------------------------------- */
 
 void rule_names_hurry(struct rule_names *n, struct instant now, bool all)
 {

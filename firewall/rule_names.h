@@ -34,7 +34,7 @@ enum {
     RULE_NAMES_RETRY_MAX = 60,
 };
 
-/* What is known of one family of a name, or why it is not. */
+/* The known addresses of one family of a name, or why there are none. */
 enum rule_name_state {
     RULE_NAME_UNASKED, /* no answer yet, since the rule or the tunnel came */
     RULE_NAME_KNOWN,
@@ -53,7 +53,7 @@ struct rule_name_address {
     struct instant until; /* it is remembered */
 };
 
-/* What is to be done for one family of a name. */
+/* The plan for one family of a name. */
 struct rule_name_query {
     struct instant due;
     struct instant answered;    /* when it was last */
@@ -113,9 +113,9 @@ void rule_names_answer(struct rule_names *n, struct instant now, uint16_t name,
                        enum address_family family,
                        const struct address *addresses, size_t count,
                        uint32_t ttl);
-/* There is no such answer, and why: it is asked for again after a pause. What
- * a resolver says about the name counts at once; where none says anything, a
- * known name is known until its time is over. */
+/* There is no such answer, and why: it is asked for again after a pause. A
+ * resolver's word on the name counts at once; if none says anything, a known
+ * name is known until its time is over. */
 void rule_names_failed(struct rule_names *n, struct instant now, uint16_t name,
                        enum address_family family, enum rule_name_state why);
 

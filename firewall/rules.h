@@ -1,7 +1,7 @@
 /*
  * The rules of one source address, as dom0 writes them: in order, the first
- * that matches decides, else the policy. What did not parse decides nothing:
- * it refuses everything and says why.
+ * that matches decides, else the policy. A set that did not parse decides
+ * nothing: it refuses everything and says why.
  */
 #ifndef FIREWALL_RULES_H
 #define FIREWALL_RULES_H
@@ -21,8 +21,8 @@ enum {
 
 enum rule_action { RULE_DROP, RULE_ACCEPT };
 
-/* What stands below /qubes-firewall/<address>/: "policy" or four digits, and
- * its value. */
+/* A key below /qubes-firewall/<address>/, "policy" or four digits, and its
+ * value. */
 struct rules_entry {
     struct bytes key, value;
 };
@@ -54,7 +54,7 @@ struct rules {
     struct rule rules[];
 };
 
-/* What a flow would be, or is. */
+/* The flow to be judged. */
 struct rules_question {
     uint8_t family, protocol;
     uint8_t icmp_type;
@@ -80,7 +80,7 @@ MUST_USE struct rules_verdict
 rules_judge(const struct rules *rules, const struct rule_names *names,
             struct instant now, const struct rules_question *question);
 
-/* What they are, for people; of NULL what it means to have none. */
+/* Describes the rules for people; for NULL, what it means to have none. */
 void rules_describe(const struct rules *rules, bool accept_unruled,
                     char out[RULES_TEXT_SIZE]);
 

@@ -179,7 +179,7 @@ static const char *parse_rule(struct draft *d, struct bytes value,
     return check_combination(d);
 }
 
-/* --- Sets ----------------------------------------------------------------- */
+/* --- Sets ---------------------------------------------------------------- */
 
 static void complain(struct rules *rules, struct bytes key, const char *wrong,
                      struct bytes culprit)

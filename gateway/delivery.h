@@ -1,6 +1,6 @@
 /*
- * Packets on their last step, to the links of their qubes. What a link does
- * not take is cut here:
+ * Packets on their last step, to the links of their qubes. Packets that a link
+ * does not take are cut here:
  *
  *   larger than a network card's MTU -> fragments
  *   what came in fragments -> fragments no larger than they were
@@ -24,7 +24,7 @@ struct delivery {
 MUST_USE bool delivery_init(struct delivery *d);
 void delivery_clear(struct delivery *d);
 
-/* Where packets for the qube go, as long as it lives. */
+/* Packets for the qube go there, as long as it lives. */
 void delivery_connect(struct qube *qube, struct link_port *port);
 
 /* Sends those of the batch that were not dropped, each qube's in their order;

@@ -176,7 +176,7 @@ static void setting_changed(void *context, struct instant now,
     }
 }
 
-/* Who gives us our network card's address, where that is our manager. */
+/* Our manager, if there is one, gives us our network card's address. */
 static void tell_uplink(struct gateway *g, const struct keys_own *own)
 {
     const struct address *const addresses[] = {&own->ip, &own->gateway,

@@ -121,7 +121,7 @@ static bool is_help(const char *argument)
     return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
-/* Wherever it stands: with a command, help for that. */
+/* Anywhere among the arguments; with a command it means help for that. */
 static bool wants_help(int argc, char **argv)
 {
     for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)

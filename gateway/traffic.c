@@ -30,7 +30,7 @@ struct traffic {
 
 /* --- Both ways ----------------------------------------------------------- */
 
-/* What qubes send and get, in their own addresses. */
+/* Writes down the qubes' packets, in their own addresses. */
 static void record(struct traffic *t, struct instant now,
                    const struct packet_batch *batch)
 {
@@ -60,7 +60,7 @@ static void cut(struct traffic *t, struct instant now,
         router_lost(t->router, packet, DROP_UNCUTTABLE);
 }
 
-/* What is in `replies`, through the tunnel. */
+/* Sends `replies` through the tunnel. */
 static void send_own(struct traffic *t, struct instant now)
 {
     struct burst_layout layout = vpn_layout(t->vpn);

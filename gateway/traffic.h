@@ -20,14 +20,14 @@ struct traffic *traffic_new(struct loop *loop, struct router *router);
 /* Links and the VPN must be gone before. */
 void traffic_free(struct traffic *t);
 
-/* Where packets leave; before the first link is opened. */
+/* The VPN by which packets leave; to be set before the first link is opened. */
 void traffic_set_vpn(struct traffic *t, struct vpn *vpn);
 /* Writes what qubes send and get, in their own addresses; NULL: does not. */
 void traffic_set_record(struct traffic *t, struct pcap *pcap);
 /* Whether every link takes super-packets of UDP. */
 void traffic_join_udp(struct traffic *t, bool join);
 
-/* What links are to be opened with. */
+/* The owner to open links with. */
 struct link_owner traffic_owner(struct traffic *t);
 
 /* The tunnel stands, or is another; or no longer does. */

@@ -29,7 +29,7 @@ static void fail(struct conversation *s, const char *why)
         s->why_failed = why;
 }
 
-/* --- Output --- */
+/* --- Output -------------------------------------------------------------- */
 
 static void put(struct conversation *s, enum message_type type,
                 const char *path, struct bytes data)
@@ -72,7 +72,7 @@ void conversation_sent(struct conversation *s, size_t size)
     memmove(s->output, s->output + size, s->output_size);
 }
 
-/* --- Work --- */
+/* --- Work ---------------------------------------------------------------- */
 
 static void append(struct conversation *s, struct conversation_work *work)
 {
@@ -194,7 +194,7 @@ static void read_again(struct conversation *s, enum mirror_scope scope,
         fail(s, "out of memory");
 }
 
-/* --- What the database holds --- */
+/* --- What the database holds --------------------------------------------- */
 
 static bool is_directory(const char *path)
 {
@@ -236,7 +236,7 @@ static void reading_done(struct conversation *s, struct instant now)
         s->mirror->owner->synced(s->mirror->owner->context, now);
 }
 
-/* --- Answers --- */
+/* --- Answers ------------------------------------------------------------- */
 
 static void keep_entry(struct conversation *s, const struct message *m)
 {
@@ -297,7 +297,7 @@ static void on_answer(struct conversation *s, struct instant now,
     }
 }
 
-/* --- What comes unasked --- */
+/* --- What comes unasked -------------------------------------------------- */
 
 static void on_event(struct conversation *s, const char *path)
 {
@@ -396,7 +396,7 @@ static void on_message(struct conversation *s, struct instant now,
     send_next(s, now);
 }
 
-/* --- Input --- */
+/* --- Input --------------------------------------------------------------- */
 
 static struct bytes take_front(struct bytes *stream, size_t size)
 {
@@ -451,7 +451,7 @@ void conversation_receive(struct conversation *s, struct instant now,
     }
 }
 
-/* --- Beginning, time, writing, end --- */
+/* --- Beginning, time, writing, end --------------------------------------- */
 
 void conversation_init(struct conversation *s, struct instant now,
                        enum conversation_dialect dialect, struct mirror *mirror)

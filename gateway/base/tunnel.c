@@ -26,7 +26,7 @@ static size_t count_routes(const struct tunnel *t, bool excluded)
     return count;
 }
 
-/* Where the server gives no IPv6, IPv4 is all that there is. */
+/* If the server gives no IPv6, IPv4 is all that there is. */
 static void write_routes(struct writer *w, const struct tunnel *t)
 {
     bool all = t->redirect_ipv4 || t->redirect_ipv6;

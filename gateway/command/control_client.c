@@ -70,7 +70,7 @@ static void options_of(const struct command *command,
     out[count] = (struct option){NULL, 0, NULL, 0};
 }
 
-/* What is behind the options; NULL, or what is wrong with it. */
+/* Takes the arguments behind the options; NULL, or what is wrong with them. */
 static const char *take_arguments(int argc, char **argv,
                                   const struct command *command,
                                   struct options *out)
@@ -239,7 +239,7 @@ static bool is_shown(const json_t *status, const char *name)
            json_is_true(json_object_get(status, "response_shown"));
 }
 
-/* What is wanted, each in a line; an empty one leaves it as it was. */
+/* Reads what is wanted, each in a line; an empty one leaves it as it was. */
 static json_t *read_answers(const json_t *status)
 {
     char line[ANSWER_SIZE];
@@ -264,7 +264,7 @@ static json_t *read_answers(const json_t *status)
 
 enum verdict { LOGIN_GOOD, LOGIN_BAD, LOGIN_UNDER_WAY };
 
-/* What came of it so far; says what. */
+/* The outcome so far; says what. */
 static enum verdict judge_login(const json_t *status)
 {
     enum vpn_state state = VPN_STATE_CONNECTING;

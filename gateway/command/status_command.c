@@ -151,7 +151,7 @@ static void say(void *context, const char *line)
     printf("%s %s\n", when, line);
 }
 
-/* What changed of a server is told by its first line. */
+/* The first line tells changes of a server. */
 static bool is_other_server(const json_t *status, const json_t *before)
 {
     char now[SERVE_STATUS_HEAD_SIZE], then[SERVE_STATUS_HEAD_SIZE] = "";

@@ -196,8 +196,8 @@ static bool may_visit(int fd, const struct control *c)
            (peer.gid == file.st_gid || is_in_group(fd, file.st_gid));
 }
 
-/* Where all places are taken, whoever has been here longest makes room: one
- * who means it has been answered by then. */
+/* If all places are taken, the visitor that has been here longest makes room:
+ * one that means it has been answered by then. */
 static struct visitor *free_visitor(struct control *c)
 {
     struct visitor *oldest = &c->visitors[0];

@@ -1,7 +1,6 @@
 /*
- * What a local user may order through the control socket: one JSON object,
- * {"command": NAME} and what the command takes. It comes from whoever may
- * open the socket.
+ * A local user's order through the control socket: one JSON object, {"command":
+ * NAME} and what the command takes. It comes from whoever may open the socket.
  *
  *   status | settings | reconnect | stop
  *   login      one or more of username, password, response

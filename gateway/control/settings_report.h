@@ -1,7 +1,7 @@
 /*
- * What is set, and by whom: the command line over dom0's vm-config over the
- * profile over what the server grants over defaults; and what is wrong with a
- * value of dom0's, which then is not in force.
+ * The settings, and who made them: the command line over dom0's vm-config over
+ * the profile over what the server grants over defaults; and what is wrong with
+ * a value of dom0's, which then is not in force.
  */
 #ifndef CONTROL_SETTINGS_REPORT_H
 #define CONTROL_SETTINGS_REPORT_H

@@ -170,7 +170,7 @@ static void add_connection(json_t *problems, const struct status_source *s,
         json_array_append_new(problems, json_text(c->warning));
 }
 
-/* What a user should put right, wherever it stands. */
+/* The problems that a user should put right. */
 static json_t *problems_json(const struct status_source *s,
                              const struct protocol_status *c)
 {
@@ -203,7 +203,7 @@ static json_t *sandbox_json(const struct sandbox *s)
                      "memory", s->memory);
 }
 
-/* Of a login. */
+/* The parts of a login. */
 static json_t *wanted_json(const struct protocol_status *c)
 {
     json_t *wanted = json_array();
@@ -216,7 +216,8 @@ static json_t *wanted_json(const struct protocol_status *c)
     return wanted;
 }
 
-/* What only the protocol in force knows: its order, and beside all the rest. */
+/* Adds the facts that only the protocol in force knows: their order, and beside
+ * all the rest. */
 static void add_facts(json_t *status, const struct protocol_status *c)
 {
     json_t *names = json_array();

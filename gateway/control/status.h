@@ -1,5 +1,5 @@
-/* What `vpn-gateway status` knows: the gateway's state as one JSON object,
- * and that object as text for a person. */
+/* The gateway's state for `vpn-gateway status`: one JSON object, and that
+ * object as text for a person. */
 #ifndef CONTROL_STATUS_H
 #define CONTROL_STATUS_H
 

@@ -1,5 +1,5 @@
 /*
- * What changed between two looks at a gateway, a sentence each: its state with
+ * The changes between two looks at a gateway, a sentence each: its state with
  * the reason, what is wrong, and which qubes there are. What only counts
  * (bytes, the seconds of something that is waited for) is no change.
  */

@@ -46,7 +46,7 @@ static struct writer line_of(char line[LINE_SIZE])
     return writer_of(line, LINE_SIZE - 1);
 }
 
-/* What was written, as a C string. */
+/* The written text, as a C string. */
 static const char *end_of(const struct writer *w, char line[LINE_SIZE])
 {
     line[writer_bytes(w).size] = '\0';
@@ -347,7 +347,7 @@ static void print_row(const json_t *qube, struct widths widths, bool all,
             end_of(&w, refused));
 }
 
-/* What does not fit into its row. */
+/* Facts that do not fit into a qube's row. */
 static void print_notes(const json_t *qube, bool all, FILE *out)
 {
     const char *name = text_of(qube, "name"), *rules = text_of(qube, "rules");
@@ -412,7 +412,8 @@ static void print_traffic(const json_t *status, const json_t *before, FILE *out)
     print_rates(status, before, out);
 }
 
-/* What only this protocol knows: crypto_library as "crypto library". */
+/* Prints the facts that only this protocol knows: crypto_library as "crypto
+ * library". */
 static void print_facts(const json_t *status, FILE *out)
 {
     size_t i;
@@ -452,7 +453,7 @@ static int64_t without_qubes(const json_t *status, const char *name,
     return count;
 }
 
-/* Of all packets, or those that no row has. */
+/* The drops of all packets, or those that no row has. */
 static void print_drops(const json_t *status, bool all, FILE *out)
 {
     const char *name;

@@ -1,6 +1,6 @@
 /*
- * What stands behind aead.h: a library's functions over one key. Each library
- * is a file with one such table; aead.c picks between them.
+ * The implementations behind aead.h: a library's functions over one key. Each
+ * library is a file with one such table; aead.c picks between them.
  */
 #ifndef CRYPTO_AEAD_FUNCTIONS_H
 #define CRYPTO_AEAD_FUNCTIONS_H

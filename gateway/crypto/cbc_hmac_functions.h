@@ -1,4 +1,4 @@
-/* What stands behind cbc_hmac.h: a library's functions over one pair of
+/* The implementations behind cbc_hmac.h: a library's functions over one pair of
  * keys. */
 #ifndef CRYPTO_CBC_HMAC_FUNCTIONS_H
 #define CRYPTO_CBC_HMAC_FUNCTIONS_H

@@ -59,7 +59,7 @@ struct certificate_judge {
                        unsigned depth, uint32_t faults);
 };
 
-/* What a chain has to be made of. */
+/* The demands on a chain. */
 enum certificate_strength {
     CERTIFICATE_LEGACY,    /* SHA-1, RSA with 1024 bits */
     CERTIFICATE_PREFERRED, /* SHA-2, RSA with 2048 bits, P-256 */

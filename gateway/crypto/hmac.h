@@ -17,7 +17,7 @@ struct hmac *hmac_new(const char *digest, struct bytes key);
 /* Wipes the key. */
 void hmac_free(struct hmac *h);
 
-/* Of the digest, in bytes. */
+/* The size of the digest, in bytes. */
 size_t hmac_size(const struct hmac *h);
 
 /* Over the parts, one behind the other. `out` has room for hmac_size(). False

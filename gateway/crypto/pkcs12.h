@@ -5,8 +5,8 @@
  *   PFX { 3, data { SEQUENCE OF { data | encryptedData } }, MAC? }
  *   either of them holds bags: key, shrouded key, certificate
  *
- * Encryption is PBES2 with AES, as OpenSSL 3 writes it. What was written
- * before, with RC2 or 3DES, is recognised and refused.
+ * Encryption is PBES2 with AES, as OpenSSL 3 writes it. Older files, with RC2
+ * or 3DES, are recognised and refused.
  */
 #ifndef CRYPTO_PKCS12_H
 #define CRYPTO_PKCS12_H

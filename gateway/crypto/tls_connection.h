@@ -20,7 +20,7 @@ struct tls_wire {
     void *context;
     /* Takes at most `size` bytes of what has come; 0 if nothing is left. */
     size_t (*take)(void *context, uint8_t *out, size_t size);
-    /* What is to be sent. False if there is no room. */
+    /* Sends bytes. False if there is no room. */
     bool (*put)(void *context, struct bytes data);
 };
 

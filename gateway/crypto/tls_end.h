@@ -1,9 +1,9 @@
 /*
- * What all TLS connections of one end share: whom it trusts, what it shows, and
+ * Shared by all TLS connections of one end: whom it trusts, what it shows, and
  * what it offers. TLS 1.2 and 1.3, without renegotiation, resumption and
  * tickets: OpenVPN makes new keys with a new handshake. The connections are
- * tls_connection.h. What is handed over is borrowed for the end's life, except
- * where it says otherwise.
+ * tls_connection.h. Arguments are borrowed for the end's life, except where it
+ * says otherwise.
  */
 #ifndef CRYPTO_TLS_END_H
 #define CRYPTO_TLS_END_H
@@ -18,7 +18,7 @@ struct tls_end;
 enum tls_end_kind { TLS_END_CLIENT, TLS_END_SERVER };
 enum tls_end_version { TLS_END_1_2, TLS_END_1_3 };
 
-/* What becomes of a peer without a certificate, or with a bad one. */
+/* The fate of a peer without a certificate, or with a bad one. */
 enum tls_end_demand {
     TLS_END_REQUIRED, /* both are refused */
     TLS_END_OPTIONAL, /* only a bad one is */

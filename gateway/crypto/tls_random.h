@@ -1,5 +1,5 @@
-/* Where TLS takes its randomness from, so that a run can be repeated. What of a
- * library asks the system itself says so where it is used. */
+/* The source of TLS's randomness, so that a run can be repeated. A part of a
+ * library that asks the system itself says so where it is used. */
 #ifndef CRYPTO_TLS_RANDOM_H
 #define CRYPTO_TLS_RANDOM_H
 

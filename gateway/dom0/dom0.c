@@ -53,7 +53,7 @@ static void on_wait(void *context, int fd, unsigned events)
     } else if (d->watch.fd >= 0) {
         (void)loop_change(d->loop, &d->watch, events);
     } else {
-        /* Where this fails no answer is seen, and the client begins anew. */
+        /* If this fails no answer is seen, and the client begins anew. */
         d->watch.fd = fd;
         if (loop_add(d->loop, &d->watch, events) != OK)
             d->watch.fd = -1;

@@ -19,7 +19,7 @@ struct dom0;
 /* Called from the loop. None of these may close it. */
 struct dom0_owner {
     void *context;
-    /* What is in force of this setting is another now, or nothing. */
+    /* The value in force of this setting is another now, or gone. */
     void (*setting)(void *context, struct instant now, enum vm_config_key key);
     /* The router has other rules now. */
     void (*rules)(void *context, struct instant now);

@@ -47,7 +47,7 @@ enum {
     VM_CONFIG_MTU_MAX = 9000,
 };
 
-/* What is in force, meaningful where the key's state is SET or KEPT. */
+/* The values in force, meaningful where the key's state is SET or KEPT. */
 struct vm_config_values {
     size_t profile_count;
     char profiles[VM_CONFIG_PROFILES_MAX][VM_CONFIG_FILE_SIZE];
@@ -83,7 +83,7 @@ bool vm_config_in_force(const struct vm_config *c, enum vm_config_key key);
 /* Why nothing may be connected to, or NULL. */
 const char *vm_config_obstacle(const struct vm_config *c);
 
-/* What of it is put over a profile: servers, proxy and user name. */
+/* The part that is put over a profile: servers, proxy and user name. */
 struct protocol_overlay vm_config_overlay(const struct vm_config *c);
 
 /* Puts the rest over what a server granted: resolvers, a smaller MTU, no IPv6.

@@ -26,8 +26,8 @@ struct frame {
 };
 
 /* `ipv4`, `ipv6`: the qube's own addresses; without an IPv6 address it has no
- * neighbour discovery here. What is a packet has the version that its
- * EtherType says, and at most PACKET_SIZE_MAX bytes. */
+ * neighbour discovery here. A packet has the version that its EtherType says,
+ * and at most PACKET_SIZE_MAX bytes. */
 enum frame_kind frame_take(struct bytes bytes, const struct address *ipv4,
                            const struct address *ipv6, struct frame *out);
 

@@ -21,12 +21,12 @@
 
 struct link;
 
-/* Where a link takes packets for one of its qubes. */
+/* A link takes packets for one of its qubes here. */
 struct link_port {
     struct link *link;
 };
 
-/* What the link tells its owner. */
+/* The link's calls to its owner. */
 struct link_owner {
     void *context;
     /* A batch of packets from qubes; the batch is the link's, and free again

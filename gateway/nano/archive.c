@@ -188,7 +188,7 @@ static bool parse_name(const struct header *h, char out[ARCHIVE_NAME_SIZE])
 
 /* --- Extensions ---------------------------------------------------------- */
 
-/* Records "LENGTH KEY=VALUE\n". Of times and attributes nothing is wanted; what
+/* Records "LENGTH KEY=VALUE\n". Times and attributes are not wanted; a key that
  * changes a name or a size would have to be understood. */
 static bool extension_is_harmless(struct bytes records)
 {

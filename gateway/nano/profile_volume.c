@@ -42,7 +42,7 @@ static bool write_all(int file, struct bytes content)
     return true;
 }
 
-/* "a" and "a/b" of "a/b/c". That one is there already is no matter. */
+/* "a" and "a/b" of "a/b/c". One that is there already is no matter. */
 static bool make_directories(int directory, const char *name)
 {
     char path[ARCHIVE_NAME_SIZE];

@@ -2,8 +2,9 @@
  * The private volume, where dom0 puts the profiles as an archive, and the
  * directory in memory that the program reads them from. The volume is only
  * read, by a process that is nobody, sees nothing but that directory, and is
- * not waited for longer than PATIENCE. What cannot be taken as a whole is not
- * taken at all: the directory is empty then, and the console says why.
+ * not waited for longer than PATIENCE. An archive that cannot be taken as a
+ * whole is not taken at all: the directory is empty then, and the console says
+ * why.
  */
 #ifndef NANO_PROFILE_VOLUME_H
 #define NANO_PROFILE_VOLUME_H

@@ -25,9 +25,9 @@ enum {
 };
 
 /*
- * Where a tunnel wants the inner packet in a datagram, and what it adds.
- * `head` bytes come in front of it. Of these the last `lead` belong to the
- * encrypted block when `block` > 1 (CBC with PKCS#7: at least one byte of
+ * The place of the inner packet in a datagram of a tunnel, and what the tunnel
+ * adds. `head` bytes come in front of it. The last `lead` of these belong to
+ * the encrypted block when `block` > 1 (CBC with PKCS#7: at least one byte of
  * padding up to a multiple of `block`). `tail` bytes follow; the first `trail`
  * of them lie right behind the inner packet and belong to that block too.
  *

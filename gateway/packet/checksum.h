@@ -33,7 +33,7 @@ static inline uint16_t checksum_fold(uint64_t sum)
     return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-/* What goes into the header. */
+/* The value for the header. */
 static inline uint16_t checksum_finish(uint64_t sum)
 {
     return (uint16_t)~checksum_fold(sum);

@@ -107,7 +107,8 @@ static bool joinable(const struct coalesce *c, const struct ip_packet *ip)
            load_u16(ip_transport(ip) + UDP_LENGTH) == ip->total - ip->transport;
 }
 
-/* What segments of one super-packet have in common, besides the flow. */
+/* The fields that segments of one super-packet have in common, besides the
+ * flow. */
 static bool same_ip_header(const struct group *g, const struct ip_packet *ip)
 {
     const struct ip_packet *h = &g->packet->ip;
@@ -230,7 +231,7 @@ static void finish(struct coalesce *c, struct packet *packets, size_t count)
     }
 }
 
-/* What the packet is on its own, and whether others may join it. */
+/* Judges the packet on its own, and whether others may join it. */
 static bool judge(const struct coalesce *c, struct packet *p)
 {
     const struct ip_packet *ip = &p->ip;
@@ -259,7 +260,8 @@ static bool take(struct coalesce *c, const struct datagram *d, uint16_t index,
     };
     const struct ip_packet *ip = &view.ip;
     bool may_join = judge(c, &view);
-    /* What did not parse has no flow; it is dropped and has no order. */
+    /* A packet that did not parse has no flow; it is dropped and has no order.
+     * */
     size_t g = ip->data ? find_group(c, ip) : GROUPS_MAX;
     if (g < GROUPS_MAX) {
         struct group *group = &c->groups[g];

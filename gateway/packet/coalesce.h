@@ -23,11 +23,10 @@ void coalesce_join_udp(struct coalesce *c, bool join);
 /*
  * Turns the opened datagrams of `burst` from *next on into packets of `batch`
  * (views; their headroom is what the tunnel's header left in front). Order
- * within a flow is kept. Stops when the batch is full, with *next at the
- * first datagram not taken; true when all are done. The packets are parsed;
- * datagrams that do not parse become packets with that reason as `drop`, for
- * the router to count.
- * What it returns is valid until the burst's memory or `c` is used again.
+ * within a flow is kept. Stops when the batch is full, with *next at the first
+ * datagram not taken; true when all are done. The packets are parsed; datagrams
+ * that do not parse become packets with that reason as `drop`, for the router
+ * to count. The result is valid until the burst's memory or `c` is used again.
  */
 bool coalesce(struct coalesce *c, struct burst *burst, uint16_t *next,
               struct packet_batch *batch);

@@ -47,9 +47,9 @@ void fragments_release(struct fragments *f)
     f->lent_pieces = 0;
 }
 
-/* --- One fragment --------------------------------------------------------- */
+/* --- One fragment -------------------------------------------------------- */
 
-/* What a fragment carries, and where it belongs. */
+/* A fragment's payload, and where it belongs. */
 struct fragment {
     const struct ip_packet *ip;
     const uint8_t *data;
@@ -85,8 +85,8 @@ static bool take_apart(const struct packet *p, const struct ip_packet *ip,
            part.offset + part.size <= most;
 }
 
-/* Of `size` bytes at `offset` the span behind the last one, which starts
- * zeroed. */
+/* The span behind the last one, which starts zeroed, of `size` bytes at
+ * `offset`. */
 static bool next_span(uint32_t offset, uint32_t size, struct span *s)
 {
     uint32_t from = s->from + s->size, at = FRONT + offset + from;
@@ -248,7 +248,7 @@ static void store(struct fragments *f, struct held *h,
     }
 }
 
-/* --- The whole ------------------------------------------------------------ */
+/* --- The whole ----------------------------------------------------------- */
 
 static void write_header(const struct held *h, uint8_t *out)
 {
@@ -328,7 +328,7 @@ enum fragments_result fragments_take(struct fragments *f, struct instant now,
     return FRAGMENTS_WHOLE;
 }
 
-/* --- What was in vain ----------------------------------------------------- */
+/* --- What was in vain ---------------------------------------------------- */
 
 static bool gave_way(struct fragments *f, struct fragments_loss *out)
 {

@@ -54,8 +54,8 @@ enum fragments_result {
     FRAGMENTS_REFUSED, /* malformed, overlapping, too many */
 };
 
-/* Whose a fragment is. Its packet stays in the share that its first fragment
- * came for, because only that one tells for whom it is. */
+/* The owner of a fragment. Its packet stays in the share that its first
+ * fragment came for, because only that one tells for whom it is. */
 struct fragments_owner {
     uint16_t source; /* a qube, or another number for the tunnel */
     uint16_t share;

@@ -1,6 +1,6 @@
 #include "gateway/packet/fragments_state.h"
 
-/* --- Chunks --------------------------------------------------------------- */
+/* --- Chunks -------------------------------------------------------------- */
 
 uint8_t *fragments_state_memory_of(const struct fragments *f, uint16_t chunk)
 {
@@ -41,7 +41,7 @@ void fragments_state_clear(struct fragments *f, struct held *h)
     fragments_state_let_go(f, h);
 }
 
-/* --- Packets -------------------------------------------------------------- */
+/* --- Packets ------------------------------------------------------------- */
 
 static uint16_t place_of(const struct fragments *f, const struct held *h)
 {
@@ -99,7 +99,7 @@ void fragments_state_end(struct fragments *f, struct held *h)
     f->count--;
 }
 
-/* --- Shares --------------------------------------------------------------- */
+/* --- Shares -------------------------------------------------------------- */
 
 static uint32_t weight(const struct share *s)
 {
@@ -120,8 +120,8 @@ static uint16_t heaviest(const struct fragments *f, const struct held *except)
     return heaviest;
 }
 
-/* What all packets of the same ends hold of a share, told with the oldest of
- * them. */
+/* The weight of all packets of the same ends in a share, told with the oldest
+ * of them. */
 struct weighed {
     struct held *oldest;
     uint32_t weight;

@@ -71,7 +71,7 @@ struct fragments {
     struct share shares[];
 };
 
-/* --- Chunks --- */
+/* --- Chunks -------------------------------------------------------------- */
 
 /* The memory of a chunk. */
 uint8_t *fragments_state_memory_of(const struct fragments *f, uint16_t chunk);
@@ -79,7 +79,7 @@ uint8_t *fragments_state_memory_of(const struct fragments *f, uint16_t chunk);
 uint16_t fragments_state_take_chunk(struct fragments *f, struct held *h);
 void fragments_state_give_back(struct fragments *f, uint16_t chunk);
 
-/* --- Packets --- */
+/* --- Packets ------------------------------------------------------------- */
 
 /* A new one, the youngest of its share; there is a place for it. */
 struct held *fragments_state_add(struct fragments *f, uint16_t share);
@@ -89,7 +89,7 @@ void fragments_state_let_go(struct fragments *f, struct held *h);
 void fragments_state_clear(struct fragments *f, struct held *h);
 void fragments_state_end(struct fragments *f, struct held *h);
 
-/* --- Shares --- */
+/* --- Shares -------------------------------------------------------------- */
 
 /* For one more packet of a share. */
 void fragments_state_make_room_for_packet(struct fragments *f, uint16_t share);

@@ -124,8 +124,8 @@ static bool parse_udp(struct ip_packet *ip, const uint8_t *t, size_t size,
     uint32_t present = ip->total - ip->transport;
     if (length < UDP_HEADER_SIZE)
         return false;
-    /* A first fragment holds less than its datagram. What is to be filled in
-     * is summed up to the end, so that must be the datagram's. */
+    /* A first fragment holds less than its datagram. A checksum that is to be
+     * filled in is summed up to the end, so that must be the datagram's. */
     if (!ip->more_fragments && length > present)
         return false;
     if (p->checksum == PACKET_CHECKSUM_PARTIAL && length != present)
@@ -163,7 +163,7 @@ static bool parse_transport(const struct packet *p, struct ip_packet *ip)
     return true;
 }
 
-/* What a link says about a packet is as much a stranger's word as the rest. */
+/* A link's word on a packet is as much a stranger's word as the rest. */
 static bool offload_makes_sense(const struct packet *p,
                                 const struct ip_packet *ip)
 {

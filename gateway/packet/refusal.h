@@ -1,7 +1,7 @@
 /*
- * What the gateway itself says to a qube: ICMP errors about packets it
- * refuses, RST for connections it knows nothing of, and answers to ping. Each
- * is made from the packet at hand into a packet of its own, parsed.
+ * The gateway's own words to a qube: ICMP errors about packets it refuses, RST
+ * for connections it knows nothing of, and answers to ping. Each is made from
+ * the packet at hand into a packet of its own, parsed.
  */
 #ifndef PACKET_REFUSAL_H
 #define PACKET_REFUSAL_H

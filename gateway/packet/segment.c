@@ -101,7 +101,7 @@ static uint16_t checksum_offset(const struct ip_packet *ip)
                       (ip->protocol == IP_TCP ? TCP_CHECKSUM : UDP_CHECKSUM));
 }
 
-/* What to store, RFC 768: a UDP checksum of zero would mean "none". */
+/* The value to store, RFC 768: a UDP checksum of zero would mean "none". */
 static uint16_t finished(const struct ip_packet *ip, uint32_t sum)
 {
     uint16_t checksum = checksum_finish(sum);
@@ -130,7 +130,7 @@ static enum segment_result whole(const struct packet *p,
     return SEGMENT_DONE;
 }
 
-/* What all segments of a super-packet share. */
+/* The part that all segments of a super-packet share. */
 struct cut {
     const struct ip_packet *ip;
     uint16_t mss;

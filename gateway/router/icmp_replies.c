@@ -2,7 +2,7 @@
 
 #include "gateway/packet/refusal.h"
 
-/* What a sender is told about a drop; nothing where `told` is false. */
+/* The answer to a sender about a drop; nothing where `told` is false. */
 struct answer {
     bool told;
     uint8_t type4, code4, type6, code6;

@@ -1,6 +1,6 @@
 /*
- * What the gateway tells a qube whose packet it does not pass on: which drop
- * is answered, how, and how often.
+ * Answers a qube whose packet the gateway does not pass on: which drop is
+ * answered, how, and how often.
  */
 #ifndef ROUTER_ICMP_REPLIES_H
 #define ROUTER_ICMP_REPLIES_H

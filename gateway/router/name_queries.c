@@ -48,7 +48,7 @@ void name_queries_restart(struct name_queries *q, struct instant now,
     rule_names_hurry(firewall_names(q->firewall), now, other_tunnel);
 }
 
-/* --- Asking --------------------------------------------------------------- */
+/* --- Asking -------------------------------------------------------------- */
 
 static void write_packet(const struct name_query *query,
                          const struct address *source, struct packet *p)
@@ -153,7 +153,7 @@ struct instant name_queries_deadline(const struct name_queries *q)
                            rule_names_deadline(firewall_names(q->firewall)));
 }
 
-/* --- Answers -------------------------------------------------------------- */
+/* --- Answers ------------------------------------------------------------- */
 
 static bool checksum_is_right(const struct packet *p,
                               const struct ip_packet *ip)

@@ -25,7 +25,7 @@ static int compare_prefixes(const struct prefix *a, const struct prefix *b)
     return memcmp(a->address.bytes, b->address.bytes, sizeof a->address.bytes);
 }
 
-/* Of one prefix the least metric comes first; of equals the one that keeps the
+/* For one prefix the least metric comes first; of equals the one that keeps the
  * packet out of the tunnel, because it was named for that. */
 static int by_precedence(const void *left, const void *right)
 {
@@ -38,7 +38,7 @@ static int by_precedence(const void *left, const void *right)
     return (int)b->excluded - (int)a->excluded;
 }
 
-/* What decides nothing goes. */
+/* Drops routes that decide nothing. */
 static void drop_repeated(struct route_table *t)
 {
     uint16_t kept = 0;

@@ -1,6 +1,6 @@
 /*
- * Which destinations the tunnel carries: its own network, the routes that the
- * server pushed, and everything where it is the default route; the longest
+ * The destinations that the tunnel carries: its own network, the routes that
+ * the server pushed, and everything where it is the default route; the longest
  * prefix decides. Routes of one length are sorted and searched by halves.
  */
 #ifndef ROUTER_ROUTE_TABLE_H

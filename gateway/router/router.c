@@ -48,7 +48,7 @@ void router_free(struct router *r)
     free(r);
 }
 
-/* --- Qubes and tunnel ----------------------------------------------------- */
+/* --- Qubes and tunnel ---------------------------------------------------- */
 
 static void show_addresses(struct router *r, struct instant now, struct qube *q)
 {
@@ -190,7 +190,7 @@ void router_tunnel_down(struct router *r, struct instant now)
     router_state_judge_names(r, now, true);
 }
 
-/* --- Time and drops ------------------------------------------------------- */
+/* --- Time and drops ------------------------------------------------------ */
 
 /* Held and answered packets are not lost, only not passed on. */
 static void count(struct drop_counters *drops, enum drop reason)
@@ -216,7 +216,7 @@ static void expire_fragments(struct router *r, struct instant now)
     }
 }
 
-/* What has come to its end must not see another packet. */
+/* A flow or a name that has come to its end must not see another packet. */
 static void begin(struct router *r, struct instant now)
 {
     r->now = now;
@@ -251,7 +251,7 @@ struct instant router_deadline(const struct router *r)
     return deadline;
 }
 
-/* --- Packets -------------------------------------------------------------- */
+/* --- Packets ------------------------------------------------------------- */
 
 static void judge_from_qube(struct router *r, struct instant now,
                             struct packet *p, struct packet_batch *replies)
@@ -324,7 +324,7 @@ void router_from_tunnel(struct router *r, struct instant now,
         judge_from_tunnel(r, now, &batch->packets[i], replies);
 }
 
-/* --- Status --------------------------------------------------------------- */
+/* --- Status -------------------------------------------------------------- */
 
 const struct qube *router_next_qube(const struct router *r,
                                     const struct qube *qube)

@@ -47,7 +47,7 @@ void router_remove_qube(struct router *r, struct qube *qube);
 
 /* The qube with this real address sees `visible` as its own and `gateway` as
  * ours, as its packets do; rules and everything else go by the real one. It
- * gets no IPv6, which would show it more. What is unset it sees as it is. The
+ * gets no IPv6, which would show it more. It sees an unset one as it is. The
  * address may be a qube's that comes later. */
 void router_show_addresses(struct router *r, struct instant now,
                            const struct address *real,
@@ -55,10 +55,9 @@ void router_show_addresses(struct router *r, struct instant now,
                            const struct address *gateway);
 
 /* The address by which qubes know the gateway: it answers their ping, and is
- * the sender of ICMP errors. Of each family one; at first it is 10.139.1.1,
- * the first virtual resolver, and fe80::fcff:ffff:feff:ffff, the link-local
- * address of the gateway's MAC address. Both are answered for afterwards
- * too. */
+ * the sender of ICMP errors. One of each family; at first it is 10.139.1.1, the
+ * first virtual resolver, and fe80::fcff:ffff:feff:ffff, the link-local address
+ * of the gateway's MAC address. Both are answered for afterwards too. */
 void router_set_gateway_address(struct router *r,
                                 const struct address *address);
 

@@ -9,8 +9,7 @@
 #include "gateway/router/router_state.h"
 #include "gateway/router/rules_file.h"
 
-/* --- For people ------------------------------------------------------------
- */
+/* --- For people ---------------------------------------------------------- */
 
 static void describe_rules(const struct router *r, struct qube *q)
 {
@@ -65,8 +64,7 @@ void router_state_judge_names(struct router *r, struct instant now,
         describe_wait(r, now, q);
 }
 
-/* --- From dom0 -------------------------------------------------------------
- */
+/* --- From dom0 ----------------------------------------------------------- */
 
 static void redescribe(struct router *r, struct instant now,
                        const struct address *source)
@@ -97,8 +95,7 @@ void router_forget_rules(struct router *r, struct instant now,
     redescribe(r, now, source);
 }
 
-/* --- From a file -----------------------------------------------------------
- */
+/* --- From a file --------------------------------------------------------- */
 
 static void free_sets(struct router *r, struct rules **sets, size_t count)
 {

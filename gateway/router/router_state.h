@@ -15,7 +15,7 @@
 
 enum { ROUTER_TUNNEL = QUBES_MAX }; /* as a source of fragments */
 
-/* Shares of fragments. What a qube sends counts to its own number. */
+/* Shares of fragments. A qube's packets count to its own number. */
 enum {
     ROUTER_SHARE_AWAITED = QUBES_MAX,   /* and a qube: of its flows */
     ROUTER_SHARE_PEERS = 2 * QUBES_MAX, /* from where flows lead */

@@ -10,7 +10,7 @@
 
 enum { SHOWN_ADDRESS_MAX = 1024 };
 
-/* What is unset is shown as it is. */
+/* An unset address is shown as it is. */
 struct shown_address_entry {
     struct address real, visible, gateway;
 };

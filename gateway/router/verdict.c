@@ -4,7 +4,7 @@
 #include "gateway/packet/ip_options.h"
 #include "gateway/packet/ip_packet.h"
 
-/* --- How far an address reaches ------------------------------------------- */
+/* --- How far an address reaches ------------------------------------------ */
 
 /* Its destination is a group of the link, or all of it: IGMP, MLD, router
  * solicitations, mDNS, DHCP, what an operating system says by itself. Nobody
@@ -44,7 +44,7 @@ static bool is_martian(const struct address *a)
            (memcmp(b, zeroes, sizeof zeroes) == 0 && b[15] <= 1);
 }
 
-/* --- Fragments ------------------------------------------------------------ */
+/* --- Fragments ----------------------------------------------------------- */
 
 /* Collects fragments; DROP_NONE when the packet is whole. */
 static enum drop reassemble(struct router *r, struct instant now,
@@ -62,7 +62,7 @@ static enum drop reassemble(struct router *r, struct instant now,
     return ip_packet_parse(p);
 }
 
-/* --- From qubes ----------------------------------------------------------- */
+/* --- From qubes ---------------------------------------------------------- */
 
 static bool is_own_source(const struct qube *q, const struct ip_packet *ip)
 {
@@ -79,7 +79,7 @@ static bool is_gateway(const struct router *r, const struct qube *q,
            address_equal(a, &r->link_local) || dns_is_virtual(&r->dns, a);
 }
 
-/* Where it is, a qube that is shown other addresses cannot find out: its own
+/* A qube that is shown other addresses cannot find out where it is: its own
  * real address looks like a neighbour's. */
 static bool is_hidden(const struct router *r, const struct qube *q,
                       const struct address *a)
@@ -148,7 +148,8 @@ static enum drop judge_destination(const struct router *r, const struct qube *q,
 
 /* IPv4 without DF may be cut to the tunnel's MTU: a plain packet or a UDP
  * super-packet's segments into fragments, a TCP super-packet into smaller
- * segments. What came in fragments leaves so. What has options is not cut. */
+ * segments. A packet that came in fragments leaves so. A packet with options is
+ * not cut. */
 static bool is_too_big(const struct router *r, const struct packet *p)
 {
     uint32_t size =
@@ -179,7 +180,7 @@ static bool has_port_zero(const struct ip_packet *ip)
            (ip->source_port == 0 || ip->destination_port == 0);
 }
 
-/* What a fragment has as well: its sender, and options. */
+/* Judges what a fragment has as well: its sender, and options. */
 static enum drop judge_header(const struct router *r, const struct qube *q,
                               const struct ip_packet *ip)
 {
@@ -241,11 +242,11 @@ enum drop verdict_from_qube(struct router *r, struct instant now,
     return drop;
 }
 
-/* --- From the tunnel ------------------------------------------------------ */
+/* --- From the tunnel ----------------------------------------------------- */
 
 /* Only the first fragment tells what for, and one that nobody waits for is not
- * held. Of a later one that comes before it counts who sends it: where no flow
- * leads nothing is wanted from but an error. */
+ * held. A later one that comes before it counts for its sender: nothing but an
+ * error is wanted from where no flow leads. */
 static enum drop find_share(const struct router *r, const struct ip_packet *ip,
                             uint16_t *share)
 {
@@ -274,8 +275,8 @@ static enum drop reassemble_inbound(struct router *r, struct instant now,
     return drop == DROP_NONE ? reassemble(r, now, &owner, p) : drop;
 }
 
-/* Who sends no flow's packets but tells of them may be any router on the way,
- * and nobody on this side. */
+/* An error about a flow may come from any router on the way, but from nobody on
+ * this side. */
 static bool is_ours(const struct router *r, const struct ip_packet *ip)
 {
     struct address from = address_from_bytes(ip->family, ip_source(ip));

@@ -1,6 +1,6 @@
 /*
- * What becomes of one packet: the order of the questions that a router asks,
- * and the drop reason of the first that is answered with no.
+ * Decides what becomes of one packet: the order of the questions that a router
+ * asks, and the drop reason of the first that is answered with no.
  *
  *   from a qube: source -> link noise -> fragments -> ICMP errors -> flow,
  *     or gateway's services, DNS, martians, other qubes, route -> time to

@@ -1,6 +1,6 @@
 /*
- * Which file of a running server is written, or looked at, when. Decides and
- * does nothing: no I/O, no clock; serve_files does what it says.
+ * Plans which file of a running server is written, or looked at, when. Decides
+ * and does nothing: no I/O, no clock; serve_files does what it says.
  *
  *   leases     every so many seconds and at the end; but only if what the file
  *              held has been taken over, so that nothing is lost
@@ -23,7 +23,7 @@ enum file_plan_file {
 
 enum { FILE_PLAN_LOOK_SECONDS = 5 };
 
-/* What tells a file from the one that was there before. */
+/* Tells a file from the one that was there before. */
 struct file_plan_mark {
     int64_t seconds, nanoseconds; /* of its last change */
     int64_t size;

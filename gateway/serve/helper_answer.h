@@ -1,5 +1,5 @@
 /*
- * What the program behind `user-pass-socket' says of a login, see
+ * Reads the word of the program behind `user-pass-socket' on a login, see
  * password_helper.h: one JSON object.
  */
 #ifndef SERVE_HELPER_ANSWER_H

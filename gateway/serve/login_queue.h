@@ -1,7 +1,8 @@
 /*
- * Who waits for a verdict about a password: a bounded number, of one address
- * so many at most, and one of each address in turn. Whoever floods the server
- * with logins waits behind himself; others wait for one of his at a time.
+ * The logins that wait for a verdict about a password: a bounded number, of one
+ * address so many at most, and one of each address in turn. An address that
+ * floods the server with logins waits behind itself; others wait for one of its
+ * logins at a time.
  *
  * Some places are for clients that are in and negotiate new keys. They come
  * first: whoever is up shall not be cut off by strangers.
@@ -37,7 +38,7 @@ struct login_queue {
 /* Takes a place. False if there is none for that address. */
 MUST_USE bool login_queue_put(struct login_queue *q, const struct address *from,
                               bool again, size_t *place);
-/* Whose turn it is; it keeps its place. False if nobody waits. */
+/* The login whose turn it is; it keeps its place. False if nobody waits. */
 MUST_USE bool login_queue_next(struct login_queue *q, size_t *place);
 /* It has its verdict. */
 void login_queue_give(struct login_queue *q, size_t place);

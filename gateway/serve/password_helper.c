@@ -49,7 +49,7 @@ static void hang_up(struct question *q)
     plan(q->helper);
 }
 
-/* --- The answer ----------------------------------------------------------- */
+/* --- The answer ---------------------------------------------------------- */
 
 /* It ended, or was started anew, in the middle: no word about the password. */
 static bool is_broken_off(const struct question *q)
@@ -107,7 +107,7 @@ static void time_is_over(void *context, struct instant now)
     plan(h);
 }
 
-/* --- The question --------------------------------------------------------- */
+/* --- The question -------------------------------------------------------- */
 
 static char *write_question(const struct server_login *login)
 {
@@ -170,7 +170,7 @@ enum server_verdict password_helper_ask(struct password_helper *h,
     return SERVER_LATER;
 }
 
-/* --- Beginning and end ---------------------------------------------------- */
+/* --- Beginning and end --------------------------------------------------- */
 
 struct password_helper *password_helper_new(const char *path, struct loop *loop,
                                             password_helper_answer *answer,

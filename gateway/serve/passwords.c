@@ -60,7 +60,7 @@ static FILE *open_file(const char *path)
     return file;
 }
 
-/* --- In the thread -------------------------------------------------------- */
+/* --- In the thread ------------------------------------------------------- */
 
 static bool find_hash(const char *path, struct user_hashes *h)
 {
@@ -136,7 +136,7 @@ static void *work(void *context)
     return NULL;
 }
 
-/* --- In the loop ---------------------------------------------------------- */
+/* --- In the loop --------------------------------------------------------- */
 
 static bool take_answer(struct passwords *p, uint64_t *client,
                         enum server_verdict *verdict)

@@ -68,7 +68,7 @@ static uint32_t unix_time(void *context)
     return (uint32_t)time(NULL);
 }
 
-/* --- To clients ----------------------------------------------------------- */
+/* --- To clients ---------------------------------------------------------- */
 
 static void flush(struct serve *s, struct instant now)
 {
@@ -143,8 +143,7 @@ static void from_tun(void *context, struct instant now,
     loop_timer_set(&s->timer, server_deadline(s->server));
 }
 
-/* --- From clients ----------------------------------------------------------
- */
+/* --- From clients -------------------------------------------------------- */
 
 static void send_control(struct serve *s, const struct server_path *to,
                          struct bytes datagram)
@@ -260,8 +259,7 @@ static void judged(void *context, struct instant now, uint64_t client,
     pump(s);
 }
 
-/* --- Orders ----------------------------------------------------------------
- */
+/* --- Orders -------------------------------------------------------------- */
 
 static void stop(struct serve *s, struct instant now)
 {
@@ -376,8 +374,7 @@ static json_t *ordered(void *context, struct instant now, const json_t *request)
     return json_object();
 }
 
-/* --- Opening and closing ----------------------------------------------------
- */
+/* --- Opening and closing ------------------------------------------------- */
 
 static bool open_outside(struct serve *s)
 {

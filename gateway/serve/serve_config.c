@@ -9,7 +9,7 @@
 #include "gateway/vpn/profile.h"
 #include "gateway/vpn/profile_directory.h"
 
-/* What is read, and where relative paths start. */
+/* The file that is read, and where relative paths start. */
 struct config_reader {
     const char *path;
     struct profile_directory directory;
@@ -57,8 +57,8 @@ static const char *read_file(void *context,
                     : profile_directory_read(file, out, &status);
 }
 
-/* What is opened later lies where the configuration does, wherever the process
- * was started. */
+/* A file that is opened later lies beside the configuration, wherever the
+ * process was started. */
 static bool stand_beside(const struct config_reader *r, char **file)
 {
     char *whole;

@@ -30,7 +30,7 @@ struct serve_files {
     struct written_file leases, status;
 };
 
-/* --- Of one client -------------------------------------------------------- */
+/* --- Of one client ------------------------------------------------------- */
 
 /* FILE:LINE: error: ... , as everywhere. */
 static void report(void *context, enum config_severity severity, unsigned line,
@@ -83,7 +83,7 @@ bool serve_files_client(const struct server_config *c, const char *common_name,
     return good;
 }
 
-/* --- Who had which address ------------------------------------------------ */
+/* --- Who had which address ----------------------------------------------- */
 
 /* NAME,IPv4[,IPv6] */
 static void read_lease(struct serve_files *f, struct bytes line)
@@ -129,8 +129,7 @@ static void write_leases(struct serve_files *f, FILE *out)
     }
 }
 
-/* --- Revoked certificates --------------------------------------------------
- */
+/* --- Revoked certificates ------------------------------------------------ */
 
 static bool mark_of(const char *path, struct file_plan_mark *mark)
 {
@@ -171,7 +170,7 @@ void serve_files_reload(struct serve_files *f)
         read_revoked(f);
 }
 
-/* --- Files that are written ----------------------------------------------- */
+/* --- Files that are written ---------------------------------------------- */
 
 static bool rewrite(struct serve_files *f, enum file_plan_file which,
                     struct instant now)
@@ -223,7 +222,7 @@ static void due(void *context, struct instant now)
     follow_plan(context, now);
 }
 
-/* --- Beginning and end ---------------------------------------------------- */
+/* --- Beginning and end --------------------------------------------------- */
 
 static bool open_leases(struct serve_files *f)
 {
@@ -264,7 +263,7 @@ static bool is_within(const char *directory, const char *file)
     return within;
 }
 
-/* Who may replace a file may do so with all that lies beside it. */
+/* A process that may replace a file may do so with all that lies beside it. */
 static bool may_replace(const struct server_config *c)
 {
     const char *const guarded[] = {c->common.path, c->clients_directory,

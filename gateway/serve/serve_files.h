@@ -2,7 +2,7 @@
  * The files of a server that runs: what it reads of each client
  * (client-config-dir), the list of revoked certificates, which is read again
  * when it has changed, and what it writes (ifconfig-pool-persist, status).
- * What is done when, file_plan.h says. The leases are opened at the start, and
+ * file_plan decides what is done when. The leases are opened at the start, and
  * rewritten in place; the status is replaced, unless that would open the
  * configuration's directory to this process.
  */
@@ -30,7 +30,7 @@ void serve_files_close(struct serve_files *f);
  * the one before. */
 void serve_files_reload(struct serve_files *f);
 
-/* What is said of one client; see server_env. */
+/* Reads what is said of one client; see server_env. */
 bool serve_files_client(const struct server_config *config,
                         const char *common_name,
                         struct server_client_config *out);

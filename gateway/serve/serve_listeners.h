@@ -1,6 +1,6 @@
 /*
- * Where clients come in: the server's UDP socket and its TCP socket, either or
- * both, behind one interface that speaks of paths.
+ * The server's sockets: UDP and TCP, either or both, behind one interface that
+ * speaks of paths.
  */
 #ifndef SERVE_SERVE_LISTENERS_H
 #define SERVE_SERVE_LISTENERS_H
@@ -33,9 +33,9 @@ void serve_listeners_send(struct serve_listeners *l,
 void serve_listeners_hang_up(struct serve_listeners *l,
                              const struct server_path *path);
 
-/* What the way adds to each packet. */
+/* The way adds this to each packet. */
 uint16_t serve_listeners_overhead(const struct server_path *to);
-/* Where they listen, for a person. */
+/* The addresses that they listen on, for a person. */
 void serve_listeners_describe(const struct server_config *config, char *out,
                               size_t size);
 /* Adds what there is to know to a server's status. */

@@ -1,6 +1,6 @@
 /*
- * Who judges names and passwords for a running server: a file of hashes
- * (passwords.h), another program (password_helper.h), or nobody, and then a
+ * Judges names and passwords for a running server: by a file of hashes
+ * (passwords.h), another program (password_helper.h), or not at all, and then a
  * good certificate is enough.
  */
 #ifndef SERVE_SERVE_LOGINS_H

@@ -42,7 +42,7 @@ static time_t since(const struct report *r, const struct server_client *c)
                          (struct instant){instant_since(r->now, c->since).us});
 }
 
-/* Of fields; a comma in the format is the separator. */
+/* A line of fields; a comma in the format is the separator. */
 __attribute__((format(printf, 2, 3))) static void line(const struct report *r,
                                                        const char *format, ...)
 {

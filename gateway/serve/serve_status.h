@@ -1,5 +1,5 @@
-/* What `vpn-gateway status` knows of a server: one JSON object, and that
- * object as text for a person. */
+/* A server's state for `vpn-gateway status`: one JSON object, and that object
+ * as text for a person. */
 #ifndef SERVE_SERVE_STATUS_H
 #define SERVE_SERVE_STATUS_H
 

@@ -28,7 +28,7 @@ static bool is_none(struct bytes hash)
            memchr(hash.data, 0, hash.size);
 }
 
-/* Of all hashes the one with the highest rank stands for this name. */
+/* The hash with the highest rank stands for this name. */
 static uint64_t rank_of(const struct user_hashes *h, struct bytes hash)
 {
     uint64_t parts[2] = {siphash(h->key, h->name, strlen(h->name)),

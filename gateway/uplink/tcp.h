@@ -2,10 +2,10 @@
  * A TCP connection to the server, perhaps through a proxy: packets behind
  * their lengths.
  *
- * A burst is one system call, whatever sizes its datagrams have. What the
- * kernel does not take waits in a bounded queue; where that is full new
- * packets of qubes are dropped whole, so that their senders slow down, and
- * control packets still find room. Nothing that was begun is given up.
+ * A burst is one system call, whatever sizes its datagrams have. Bytes that the
+ * kernel does not take wait in a bounded queue; if that is full, new packets of
+ * qubes are dropped whole, so that their senders slow down, and control packets
+ * still find room. Nothing that was begun is given up.
  */
 #ifndef UPLINK_TCP_H
 #define UPLINK_TCP_H

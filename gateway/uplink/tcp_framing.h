@@ -22,7 +22,7 @@ enum {
     TCP_FRAMING_PACKET_MAX = 16384,
 };
 
-/* --- In --- */
+/* --- In ------------------------------------------------------------------ */
 
 enum tcp_framing_result {
     TCP_FRAMING_PACKETS,   /* the burst has some */
@@ -50,7 +50,7 @@ void tcp_framing_received(struct tcp_framing_input *in, size_t size);
 enum tcp_framing_result tcp_framing_next(struct tcp_framing_input *in,
                                          struct burst *burst);
 
-/* --- Out --- */
+/* --- Out ----------------------------------------------------------------- */
 
 /* A burst as it is to be on the wire. */
 struct tcp_framing_parts {

@@ -75,7 +75,7 @@ const struct drop_counters *tcp_listener_drops(const struct tcp_listener *l)
     return &l->drops;
 }
 
-/* --- Connections ---------------------------------------------------------- */
+/* --- Connections --------------------------------------------------------- */
 
 static struct connection *find(const struct tcp_listener *l, uint64_t stream)
 {
@@ -164,9 +164,9 @@ void tcp_listener_hang_up(struct tcp_listener *l, uint64_t stream)
         end(c);
 }
 
-/* --- Out ------------------------------------------------------------------ */
+/* --- Out ----------------------------------------------------------------- */
 
-/* How many bytes the kernel took. What is broken shows when it is read. */
+/* How many bytes the kernel took. A broken connection shows when it is read. */
 static size_t put(struct connection *c, struct iovec *parts, size_t count)
 {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
@@ -240,7 +240,7 @@ static void send_queue(struct connection *c)
     await_room(c);
 }
 
-/* --- In ------------------------------------------------------------------- */
+/* --- In ------------------------------------------------------------------ */
 
 /* The begun part of a packet waits at its connection. */
 static bool save_rest(struct connection *c)
@@ -313,7 +313,7 @@ static void ready(void *context, struct instant now, unsigned events)
         hear(c, now);
 }
 
-/* --- Who comes in --------------------------------------------------------- */
+/* --- Who comes in -------------------------------------------------------- */
 
 static void push_out(struct connection *c)
 {
@@ -406,7 +406,7 @@ static void time_is_over(void *context, struct instant now)
     plan(l);
 }
 
-/* --- Open and close ------------------------------------------------------- */
+/* --- Open and close ------------------------------------------------------ */
 
 static int open_socket(const struct endpoint *local)
 {

@@ -136,7 +136,7 @@ static struct bytes header_of(const struct udp *udp)
     return bytes_of(udp->header, udp->header_size);
 }
 
-/* Where to, and with which marks. */
+/* The destination and the marks of a datagram. */
 static void address_message(const struct udp *udp, const struct burst *burst,
                             struct udp_run run, struct msghdr *message,
                             struct udp_control *control)
@@ -300,7 +300,7 @@ static bool is_proven(const struct burst *burst)
 }
 
 /* Somewhere the way to us is no wider than that, and ways back mostly are as
- * ways there. Of fragments that anybody can have sent nothing is learnt. */
+ * ways there. Fragments that anybody can have sent teach nothing. */
 static void learn_from_fragments(struct udp *udp, struct instant now)
 {
     bool known = udp->fragment_size + FRAGMENT_UNIT > udp->route_mtu;

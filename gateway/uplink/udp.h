@@ -40,7 +40,7 @@ struct uplink *udp_open_unconnected(unsigned endpoint,
 enum { UDP_HEADER_MAX = 320 };
 
 /* The same to a relay: with the header, which is copied, in front of each
- * datagram that is sent. What is received is given as it came. */
+ * datagram that is sent. Received datagrams are given as they came. */
 struct uplink *udp_open_with_header(const struct endpoint *server,
                                     struct bytes header, struct loop *loop,
                                     const struct uplink_owner *owner,

@@ -76,7 +76,7 @@ bool udp_aims_has_ipv6(const struct udp_aims *a)
     return false;
 }
 
-/* Of both families; where the machine has no IPv6, of one. */
+/* Opens sockets of both families; on a machine without IPv6, of one. */
 int udp_aims_open(struct udp_aims *a, unsigned number,
                   const struct endpoint *to)
 {

@@ -1,6 +1,6 @@
 /*
- * Where the datagrams of a UDP socket without a connection go: one address for
- * each number that a datagram may name, of either family.
+ * The destinations of the datagrams of a UDP socket without a connection: one
+ * address for each number that a datagram may name, of either family.
  *
  * A socket that is not connected has no route, so the path's MTU is asked of
  * another one, which is connected for that and never sends.

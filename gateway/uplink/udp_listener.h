@@ -1,7 +1,7 @@
 /*
- * A server's UDP socket, not connected: datagrams from whoever sends some,
- * with UDP_SEGMENT and UDP_GRO like the client's (udp_train.h). What ICMP says
- * is not listened to: anybody on the internet can forge it.
+ * A server's UDP socket, not connected: datagrams from whoever sends some, with
+ * UDP_SEGMENT and UDP_GRO like the client's (udp_train.h). ICMP is not listened
+ * to: anybody on the internet can forge it.
  */
 #ifndef UPLINK_UDP_LISTENER_H
 #define UPLINK_UDP_LISTENER_H

@@ -110,7 +110,7 @@ static void relay_failed(void *context, struct instant now, const char *why)
     fail(context, now, why);
 }
 
-/* --- The connection to the proxy ------------------------------------------ */
+/* --- The connection to the proxy ----------------------------------------- */
 
 static void hang_up(struct udp_socks *s)
 {

@@ -32,8 +32,8 @@ struct uplink_kind {
     /* Sends every datagram without a drop reason, runs of equal size in one
      * system call; sets a drop reason where the system refused. */
     void (*send)(struct uplink *uplink, struct burst *burst);
-    /* Where datagrams for that endpoint go from now on; family NONE: nowhere.
-     * NULL where there is one server and all datagrams go to it. */
+    /* The destination of datagrams for that endpoint from now on; family NONE:
+     * nowhere. NULL where there is one server and all datagrams go to it. */
     void (*aim)(struct uplink *uplink, unsigned endpoint,
                 const struct endpoint *to);
     void (*close)(struct uplink *uplink);

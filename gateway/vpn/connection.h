@@ -13,7 +13,7 @@
 
 struct connection; /* heap */
 
-/* What the uplink says goes straight to `uplink`. */
+/* The uplink's calls go straight to `uplink`. */
 struct connection_owner {
     struct uplink_owner uplink;
     /* As protocol_kind has it. */
@@ -46,7 +46,7 @@ bool connection_waiting(const struct connection *c, struct instant now,
 
 /* NULL while there is none. */
 struct uplink *connection_uplink(const struct connection *c);
-/* What was dropped by uplinks gone by. */
+/* The drops of uplinks gone by. */
 const struct drop_counters *connection_drops(const struct connection *c);
 
 #endif

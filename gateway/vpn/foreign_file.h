@@ -1,4 +1,4 @@
-/* What a file is that was given as a profile and is none. */
+/* Tells what a file is that was given as a profile and is none. */
 #ifndef VPN_FOREIGN_FILE_H
 #define VPN_FOREIGN_FILE_H
 

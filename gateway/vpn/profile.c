@@ -116,7 +116,7 @@ enum log_level profile_problem(const char *path,
     return kinds[severity].level;
 }
 
-/* Where problems go besides the log. */
+/* The receiver of problems besides the log. */
 struct problems {
     const char *path;
     char *why; /* or NULL */

@@ -1,8 +1,8 @@
 /*
- * Profiles as files. What a profile refers to is read only from its own
- * directory and below: a profile comes from somebody else, and
- * `auth-user-pass /etc/shadow` would send two lines of a file away. An
- * absolute path that leads elsewhere is looked for there by its end.
+ * Profiles as files. Files that a profile refers to are read only from its own
+ * directory and below: a profile comes from somebody else, and `auth-user-pass
+ * /etc/shadow` would send two lines of a file away. An absolute path that leads
+ * elsewhere is looked for there by its end.
  */
 #ifndef VPN_PROFILE_H
 #define VPN_PROFILE_H

@@ -120,7 +120,8 @@ static int go_down(const struct profile_directory *d, struct walk *w,
 
 /* Opens below the profile's directory, or sets errno: EXDEV for what leads out
  * of it. Part by part, because the sandbox has no openat2(), whose flags no
- * filter can see. Who could change the directory meanwhile needs no profile. */
+ * filter can see. An attacker who could change the directory meanwhile needs no
+ * profile. */
 static int open_below(const struct profile_directory *d, const char *path)
 {
     struct walk w = {.links = 0};

@@ -18,7 +18,7 @@ struct profile_directory {
     char path[PATH_MAX]; /* absolute, "" if unknown */
 };
 
-/* That of the file with this path. */
+/* Opens the directory of the file with this path. */
 void profile_directory_open(struct profile_directory *d, const char *file,
                             bool anywhere);
 void profile_directory_close(struct profile_directory *d);

@@ -77,7 +77,7 @@ void profile_files_tell(const struct profile_files *f,
     }
 }
 
-/* --- Profiles beside it --------------------------------------------------- */
+/* --- Profiles beside it -------------------------------------------------- */
 
 /* A neighbour while it is read: its files are found and not opened further. */
 struct neighbour {
@@ -124,7 +124,7 @@ static void find_files(struct neighbour *n, const char *path,
     profile_directory_close(&n->directory);
 }
 
-/* What a profile is compared with. */
+/* The profile that others are compared with. */
 struct search {
     const struct profile_files *files;
     const char *path; /* of the profile */

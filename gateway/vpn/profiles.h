@@ -1,6 +1,6 @@
 /*
- * Which profiles may be used: the one of the command line, or else those that
- * dom0 names (vpn-profile), in the order of their names there, all in one
+ * The profiles that may be used: the one of the command line, or else those
+ * that dom0 names (vpn-profile), in the order of their names there, all in one
  * directory. Each that cannot be used has a reason for people.
  */
 #ifndef VPN_PROFILES_H

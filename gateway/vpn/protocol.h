@@ -1,9 +1,9 @@
 /*
- * The door of a VPN protocol: a const struct of functions per kind, behind it
- * a client core without I/O. The core is told what happened and when; it says
- * what is to be done. It owns no socket, reads no clock, opens no file. What
- * stands above (vpn, dom0, control) knows a protocol by this page alone, and a
- * protocol knows nothing else of what stands above.
+ * The door of a VPN protocol: a const struct of functions per kind, behind it a
+ * client core without I/O. The core is told what happened and when; it says
+ * what is to be done. It owns no socket, reads no clock, opens no file. The
+ * rooms above (vpn, dom0, control) know a protocol by this page alone, and a
+ * protocol knows nothing else of them.
  *
  *   recognises -> read -> overlay -> make -> start -> inputs ... -> free
  *
@@ -91,7 +91,7 @@ struct protocol_server {
 
 enum protocol_severity { PROTOCOL_ERROR, PROTOCOL_WARNING, PROTOCOL_NOTE };
 
-/* Where the content of a file goes that a profile names. */
+/* The destination of the content of a file that a profile names. */
 enum protocol_fate {
     PROTOCOL_FATE_STAYS,
     PROTOCOL_FATE_SHOWN,  /* to the server: who we are */
@@ -112,7 +112,7 @@ struct protocol_reference {
 typedef void protocol_report(void *context, enum protocol_severity severity,
                              unsigned line, const char *text);
 
-/* What reading needs of the world. */
+/* The reader's needs of the world. */
 struct protocol_reader {
     void *context;
     protocol_report *report;
@@ -132,7 +132,8 @@ struct protocol_profile {
     const char *username; /* or NULL */
 };
 
-/* Settings that stand above a profile. What is 0 or "" is the profile's. */
+/* Settings that stand above a profile. A member that is 0 or "" is the
+ * profile's. */
 struct protocol_overlay_server {
     char host[PROTOCOL_HOST_SIZE];
     uint16_t port;
@@ -149,7 +150,7 @@ struct protocol_overlay {
 
 /* --- A protocol at work -------------------------------------------------- */
 
-/* What the core needs of the world besides time. */
+/* The core's needs of the world besides time. */
 struct protocol_env {
     void *context;
     /* Cryptographic randomness; cannot fail. */
@@ -206,8 +207,8 @@ struct protocol_action {
     const char *text;                     /* DOWN, ASK, STOPPED */
 };
 
-/* What says that a datagram of ours did not arrive. ICMP may be forged: it is
- * a hint, and never an end. */
+/* A sign that a datagram of ours did not arrive. ICMP may be forged: it is a
+ * hint, and never an end. */
 enum protocol_refusal {
     PROTOCOL_REFUSED_PORT,        /* ICMP: nobody listens there */
     PROTOCOL_REFUSED_UNREACHABLE, /* ICMP: no way to the host or its network */
@@ -219,8 +220,8 @@ enum protocol_refusal {
 /* In describe(): of the server where anybody could pretend to be it. */
 #define PROTOCOL_NOT_VERIFIED "not verified"
 
-/* What only one protocol knows, for a person: ("cipher", "AES-256-GCM"). Names
- * are lower case with _ for a blank, and the same in every call. */
+/* A fact that only one protocol knows, for a person: ("cipher", "AES-256-GCM").
+ * Names are lower case with _ for a blank, and the same in every call. */
 struct protocol_fact {
     const char *name, *value;
 };
@@ -258,17 +259,18 @@ struct protocol_status {
 
 struct protocol_kind {
     const char *name; /* for people: "OpenVPN" */
-    /* What sends everything through a tunnel that the server gave no route to,
-     * for a person: "`redirect-gateway def1' in the profile". Or NULL. */
+    /* The setting that sends everything through a tunnel that the server gave
+     * no route to, for a person: "`redirect-gateway def1' in the profile". Or
+     * NULL. */
     const char *takes_all;
 
     /* Whether a file is a profile of this protocol, by its content and not its
      * name; cheap, and true of a damaged one. */
     bool (*recognises)(struct bytes text);
     /* Reads a profile. Every problem is reported; *usable is true if none was
-     * an error. What is not usable may only be shown by describe() and freed.
-     * NULL, with an error reported, where there is nothing to show. Nothing of
-     * `text` and `path` is borrowed. */
+     * an error. A profile that is not usable may only be shown by describe()
+     * and freed. NULL, with an error reported, where there is nothing to show.
+     * Nothing of `text` and `path` is borrowed. */
     struct protocol_profile *(*read)(struct bytes text, const char *path,
                                      const struct protocol_reader *reader,
                                      bool *usable);
@@ -323,11 +325,11 @@ struct protocol_kind {
     /* A person says: tear down and connect again at once. */
     void (*reconnect)(struct protocol *p, struct instant now);
     /* The machine slept, or there is another way to the servers: what stood may
-     * be gone, what failed may work now. What can stay UP may stay. */
+     * be gone, what failed may work now. A tunnel that can stay UP may stay. */
     void (*way_changed)(struct protocol *p, struct instant now);
     /* WAITING_TO_RETRY is over; whether it may be is the caller's matter. */
     void (*end_pause)(struct protocol *p, struct instant now);
-    /* Answers ASK. Copied. What is NULL stays as it was. */
+    /* Answers ASK. Copied. A part that is NULL stays as it was. */
     void (*credentials)(struct protocol *p, struct instant now,
                         const char *username, const char *password,
                         const char *response);
@@ -340,7 +342,7 @@ struct protocol_kind {
 
     /* Packets, once for each batch. */
 
-    /* Where to put inner packets: while UP, whether there is a key or not. */
+    /* The place for inner packets: while UP, whether there is a key or not. */
     struct burst_layout (*layout)(const struct protocol *p);
     /* Seals in place. False, and nothing may be sent, unless UP. Sets the
      * endpoint of each datagram. One with a drop reason is not to be sent: it
@@ -355,8 +357,8 @@ struct protocol_kind {
 
     /* For `status`. */
     void (*status)(const struct protocol *p, struct protocol_status *out);
-    /* What is waited for and what may be the reason, once that lasts: one
-     * sentence for a person. False where nothing is, or not for long. */
+    /* Says to a person, in one sentence, what is waited for and what may be the
+     * reason, once that lasts. False if nothing is, or not for long. */
     bool (*waiting)(const struct protocol *p, struct instant now,
                     char out[PROTOCOL_WAITING_SIZE]);
 };

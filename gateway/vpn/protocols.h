@@ -4,8 +4,8 @@
 
 #include "gateway/vpn/protocol.h"
 
-/* Whose profile a file is, by its content. What nobody recognises is given to
- * the first, who says what is wrong with it. */
+/* Finds the protocol whose profile a file is, by its content. A file that none
+ * recognises is given to the first, which says what is wrong with it. */
 const struct protocol_kind *protocols_find(struct bytes text);
 
 #endif

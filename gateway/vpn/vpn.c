@@ -267,7 +267,7 @@ void vpn_wanted(struct vpn *v, struct instant now)
     follow_plan(v);
 }
 
-/* Where something waits for a person or is over, another way is no help. */
+/* Another way is no help if something waits for a person or is over. */
 static void way_changed(void *context, struct instant now)
 {
     struct vpn *v = context;

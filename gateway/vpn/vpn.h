@@ -74,7 +74,7 @@ void vpn_stop(struct vpn *v, struct instant now);
 void vpn_log_in(struct vpn *v, struct instant now, const char *username,
                 const char *password, const char *response);
 
-/* Where to put packets for vpn_send(). */
+/* The place for packets of vpn_send(). */
 struct burst_layout vpn_layout(const struct vpn *v);
 /* Seals and sends what is in the burst, if the tunnel is up, and empties it
  * in any case. */

@@ -53,8 +53,8 @@ static bool was_refused(const struct vpn_client *c)
     return uplink && uplink->refusals != c->told_refusals;
 }
 
-/* That the path is another, or refused, is seen while packets are sent, which
- * is no time to change the tunnel in; what sealing has begun waits as well. */
+/* Sending shows that the path is another, or refused, but that is no time to
+ * change the tunnel in; the actions that sealing has begun wait as well. */
 static void update_timer(struct vpn_client *c)
 {
     struct instant deadline = c->kind->deadline(c->protocol);

@@ -23,7 +23,7 @@ struct vpn_tunnel_owner {
     void *packets; /* the context of received() */
 };
 
-/* What becomes of the client, for who decides. None of these may free it. */
+/* The client's calls to its owner, who decides. None of these may free it. */
 struct vpn_client_owner {
     void *context;
     /* Its uplink stands, to there. */
@@ -72,20 +72,20 @@ void vpn_client_send(struct vpn_client *c, struct instant now,
 
 /* Borrowed until the next call. */
 void vpn_client_status(const struct vpn_client *c, struct protocol_status *out);
-/* What is waited for, and what may be the reason: for a person. False where
+/* Says to a person what is waited for, and what may be the reason. False if
  * nothing is, or not for long. */
 bool vpn_client_waiting(const struct vpn_client *c, struct instant now,
                         char out[PROTOCOL_WAITING_SIZE]);
 enum { VPN_CLIENT_NO_ROUTE_SIZE = 256 };
-/* What is to be said of a tunnel without tunnel_has_route(): for a person. */
+/* Says to a person what is wrong with a tunnel without tunnel_has_route(). */
 const char *vpn_client_no_route(const struct vpn_client *c,
                                 char out[VPN_CLIENT_NO_ROUTE_SIZE]);
 const struct protocol_profile *vpn_client_profile(const struct vpn_client *c);
-/* What a login would answer, or NULL. */
+/* The question that a login would answer, or NULL. */
 const char *vpn_client_question(const struct vpn_client *c);
 /* NULL while there is none. */
 const struct uplink *vpn_client_uplink(const struct vpn_client *c);
-/* What was dropped, but by the protocol itself: see its status. */
+/* Adds all drops but the protocol's own: see its status. */
 void vpn_client_add_drops(const struct vpn_client *c,
                           struct drop_counters *sum);
 

@@ -103,7 +103,7 @@ bool vpn_retry_wanted(struct vpn_retry *r, struct instant now)
     if (r->state != VPN_STATE_WAITING_TO_RETRY || instant_is_never(r->wanted))
         return false;
     struct instant when = later(later(now, r->wanted), r->wish);
-    /* What is planned already comes no later. */
+    /* A planned attempt comes no later. */
     if (!instant_before(when, instant_earlier(r->planned, r->next)))
         return false;
     r->next = when;

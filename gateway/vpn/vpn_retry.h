@@ -50,8 +50,8 @@ void vpn_retry_init(struct vpn_retry *r);
 /* Another client is in force, or none: nothing is planned. */
 void vpn_retry_reset(struct vpn_retry *r);
 
-/* What the client says when its state is another. `others` is how many other
- * profiles could be tried. */
+/* Takes the client's status when its state is another. `others` is how many
+ * other profiles could be tried. */
 void vpn_retry_told(struct vpn_retry *r, struct instant now,
                     const struct protocol_status *status, size_t others);
 /* The client stopped for good, but the gateway goes on. */

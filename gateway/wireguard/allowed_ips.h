@@ -1,6 +1,6 @@
 /*
- * Which peer has an address: of all prefixes that hold it the longest decides
- * (wireguard paper 2). A prefix belongs to one peer.
+ * Finds the peer that has an address: of all prefixes that hold it the longest
+ * decides (wireguard paper 2). A prefix belongs to one peer.
  */
 #ifndef WIREGUARD_ALLOWED_IPS_H
 #define WIREGUARD_ALLOWED_IPS_H

@@ -15,7 +15,7 @@
 
 enum { COOKIE_SECRET_SIZE = 32, COOKIE_SECONDS = 120 };
 
-/* Of what we send to one peer. */
+/* For our messages to one peer. */
 struct cookie_holder {
     uint8_t mac1_key[WIRE_KEY_SIZE], cookie_key[WIRE_KEY_SIZE];
     uint8_t last_mac1[WIRE_MAC_SIZE];
@@ -34,7 +34,7 @@ void cookie_holder_stamp(struct cookie_holder *h, struct instant now,
 MUST_USE bool cookie_holder_take(struct cookie_holder *h, struct instant now,
                                  const struct wire_cookie_reply *reply);
 
-/* Of what we receive. */
+/* For the messages that we receive. */
 struct cookie_checker {
     uint8_t mac1_key[WIRE_KEY_SIZE], cookie_key[WIRE_KEY_SIZE];
     uint8_t secret[COOKIE_SECRET_SIZE];
@@ -44,7 +44,7 @@ struct cookie_checker {
 
 void cookie_checker_init(struct cookie_checker *c,
                          const uint8_t our_public_key[WIRE_KEY_SIZE]);
-/* Of a whole handshake message. */
+/* True if the MAC of a whole handshake message is right. */
 MUST_USE bool cookie_checker_mac1(const struct cookie_checker *c,
                                   struct bytes message);
 MUST_USE bool cookie_checker_mac2(const struct cookie_checker *c,

@@ -1,7 +1,7 @@
 /*
- * Which counters of a key were seen (RFC 6479): one above the highest is new,
- * one at most 8128 below it is taken once. Counters begin at 0 and end before
- * the last 2^13, so that no arithmetic on them wraps.
+ * Remembers which counters of a key were seen (RFC 6479): one above the highest
+ * is new, one at most 8128 below it is taken once. Counters begin at 0 and end
+ * before the last 2^13, so that no arithmetic on them wraps.
  */
 #ifndef WIREGUARD_COUNTER_WINDOW_H
 #define WIREGUARD_COUNTER_WINDOW_H

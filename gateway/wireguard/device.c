@@ -37,8 +37,8 @@ static struct device_message *message_at(struct device *d, unsigned number)
     return &d->messages[(d->message_first + number) % DEVICE_MESSAGES_MAX];
 }
 
-/* Whoever is sent another initiation before the first has left has no use for
- * that: its answer would not be taken. */
+/* A peer that is sent another initiation before the first has left has no use
+ * for that: its answer would not be taken. */
 static struct device_message *place_in_queue(struct device *d, uint16_t peer,
                                              const uint8_t *bytes)
 {

@@ -5,8 +5,8 @@
  *
  * After each input, `while (device_poll(d, now, &send)) transmit(&send)`, then
  * device_deadline(). Packets go through device_seal() and device_open(), in
- * place, in bursts. What is a connection, and to whom it is told, is the
- * client's matter: it looks at device_peer() after each input.
+ * place, in bursts. The client decides what a connection is, and tells it: it
+ * looks at device_peer() after each input.
  */
 #ifndef WIREGUARD_DEVICE_H
 #define WIREGUARD_DEVICE_H
@@ -49,7 +49,7 @@ uint16_t device_add_peer(struct device *d,
 MUST_USE bool device_allow(struct device *d, uint16_t peer,
                            const struct prefix *prefix);
 void device_set_mtu(struct device *d, uint16_t mtu);
-/* Where the peer is; it moves with its authentic messages. Family NONE: not
+/* The peer's address; it moves with its authentic messages. Family NONE: not
  * known. */
 void device_set_endpoint(struct device *d, uint16_t peer,
                          const struct endpoint *endpoint);
@@ -79,7 +79,7 @@ void device_seal(struct device *d, struct instant now, struct burst *burst);
 /* A packet of our own, copied; device_poll() sends it, or holds it until there
  * is a key (SEAL_HELD). */
 enum drop device_put(struct device *d, struct instant now, struct bytes packet);
-/* What came from the burst's source. */
+/* Receives datagrams from the burst's source. */
 void device_open(struct device *d, struct instant now, struct burst *burst);
 
 /* Borrowed; changes with each input. */

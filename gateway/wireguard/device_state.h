@@ -64,14 +64,15 @@ bool device_queue(struct device *d, uint16_t peer, const struct endpoint *to,
  * of the same series. */
 void device_initiate(struct device *d, struct peer *p, struct instant now,
                      bool retry);
-/* Whatever is no data. */
+/* Receives a message that is no data. */
 MUST_USE enum drop device_take_handshake(struct device *d, struct instant now,
                                          const struct endpoint *from,
                                          struct bytes message);
 
 /* device_data.c */
 
-/* What the peer has to send next, sealed; false where there is nothing. */
+/* The next message that the peer has to send, sealed; false if there is none.
+ * */
 MUST_USE bool device_next_packet(struct device *d, struct instant now,
                                  struct peer *p, struct device_send *out);
 /* It follows an authentic message; cookie replies are none. */

@@ -12,7 +12,7 @@ enum { ECN_NONE = 0, ECN_ECT_1 = 1, ECN_ECT_0 = 2, ECN_CE = 3 };
 
 /* For the outer header of an inner packet, which is one of IP and not empty. */
 uint8_t ecn_outer(const uint8_t *inner);
-/* What the outer header said, put into an inner packet that was checked. */
+/* Puts the outer header's mark into an inner packet that was checked. */
 void ecn_combine(uint8_t *inner, uint8_t outer);
 
 #endif

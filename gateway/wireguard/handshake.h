@@ -16,12 +16,12 @@
 
 #include "gateway/wireguard/wire.h"
 
-/* Who we are. */
+/* Our own identity. */
 struct identity {
     uint8_t private_key[WIRE_KEY_SIZE], public_key[WIRE_KEY_SIZE];
 };
 
-/* Who the other end is; `shared` is what both static keys give. */
+/* The other end's identity; `shared` is what both static keys give. */
 struct handshake_peer {
     uint8_t public_key[WIRE_KEY_SIZE];
     uint8_t shared[WIRE_KEY_SIZE];

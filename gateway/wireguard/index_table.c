@@ -21,7 +21,7 @@ void index_table_clear(struct index_table *t)
     *t = (struct index_table){0};
 }
 
-/* Where it is, or the free entry where it would be. */
+/* The entry of an index, or the free one where it would be. */
 static uint32_t place_of(const struct index_table *t, uint32_t index)
 {
     uint32_t i = index & t->mask;
@@ -44,7 +44,8 @@ void index_table_add(struct index_table *t, uint32_t index, uint16_t peer)
     t->entries[i].peer = peer;
 }
 
-/* Whoever stands behind a gap and would be sought in front of it moves. */
+/* An entry that stands behind a gap and would be sought in front of it moves.
+ * */
 void index_table_remove(struct index_table *t, uint32_t index)
 {
     uint32_t gap = place_of(t, index);

@@ -1,7 +1,7 @@
 /*
- * Whose an index is that a message was sent to: a hash table, because its
- * values come from the network. They are our own random numbers, so they are
- * their own hash.
+ * Finds the owner of the index that a message was sent to: a hash table,
+ * because its values come from the network. They are our own random numbers, so
+ * they are their own hash.
  */
 #ifndef WIREGUARD_INDEX_TABLE_H
 #define WIREGUARD_INDEX_TABLE_H

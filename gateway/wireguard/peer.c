@@ -29,7 +29,7 @@ static void replace(struct index_table *indices, struct keypair **slot,
     *slot = new;
 }
 
-/* What leaves its slot for another without an end. */
+/* Takes a keypair out of its slot, without an end. */
 static struct keypair *taken(struct keypair **slot)
 {
     struct keypair *k = *slot;

@@ -32,10 +32,10 @@ struct peer {
     struct staging staged;
     bool keepalive_due; /* unless something else is sent first */
     bool working;       /* it is in the device's list of work */
-    /* Of its own initiations. */
+    /* The timestamp of its own initiations. */
     uint8_t timestamp[WIRE_TIMESTAMP_SIZE];
     struct instant taken; /* the last one; NEVER: none */
-    /* What its state is told from. */
+    /* Its state is told from these. */
     struct instant handshake; /* the last that was completed, or NEVER */
     struct instant heard;     /* its last authentic message, or NEVER */
     struct instant data;      /* the last under its keys, or NEVER */

@@ -22,7 +22,7 @@ static bool is_set(const struct peer_timers *t, enum peer_timer timer)
     return !instant_is_never(t->at[timer]);
 }
 
-/* Whatever passes keeps a path open. */
+/* Every message keeps a path open. */
 static void passed(struct peer_timers *t, struct instant now)
 {
     if (t->persistent.us)

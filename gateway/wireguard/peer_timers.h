@@ -61,7 +61,7 @@ bool peer_timers_too_early(const struct peer_timers *t, struct instant now);
 /* The initiation that may not go now is due as soon as it may. */
 void peer_timers_initiate_later(struct peer_timers *t);
 
-/* What is due, and no longer set; COUNT: nothing. */
+/* The timer that is due, and no longer set; COUNT: none. */
 enum peer_timer peer_timers_due(struct peer_timers *t, struct instant now);
 struct instant peer_timers_deadline(const struct peer_timers *t);
 

@@ -2,8 +2,8 @@
 #
 #   qubesctl state.apply sys-vpn
 #
-# The kernel directory vpn-gateway-VERSION is in /var/lib/qubes/vm-kernels. Which template the qube has does not matter
-# then: nothing of its disk is read.
+# The kernel directory vpn-gateway-VERSION is in /var/lib/qubes/vm-kernels. The qube's template does not matter then:
+# nothing of its disk is read.
 {% set name = 'sys-vpn' %}
 {% set kernel = 'vpn-gateway-0.1.0' %}
 {% set template = salt['cmd.run']('qubes-prefs default_template') %}

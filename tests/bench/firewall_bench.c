@@ -22,7 +22,7 @@ static double seconds(void)
 
 static uint64_t seed = 1;
 
-/* --- Checksums ------------------------------------------------------------ */
+/* --- Checksums ----------------------------------------------------------- */
 
 static volatile uint16_t sink;
 
@@ -50,7 +50,7 @@ static void checksums(size_t size)
            size, 1e9 * best[0], 1e9 * best[1], 1e9 * best[2]);
 }
 
-/* --- The hash ------------------------------------------------------------- */
+/* --- The hash ------------------------------------------------------------ */
 
 /* Random, or of equal sum and equal exclusive or: what crowds in one chain of
  * a table with a weak hash. */

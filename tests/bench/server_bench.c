@@ -63,7 +63,7 @@ struct crowd {
     struct burst views, burst;
 };
 
-/* --- Clocks and the server's process -------------------------------------- */
+/* --- Clocks and the server's process ------------------------------------- */
 
 static struct instant now(void)
 {
@@ -141,7 +141,7 @@ static double server_delivered(const struct crowd *c)
     return (double)bytes;
 }
 
-/* --- The clients ---------------------------------------------------------- */
+/* --- The clients --------------------------------------------------------- */
 
 static uint32_t unix_time(void *context)
 {
@@ -240,7 +240,7 @@ static void turn(struct crowd *c, int milliseconds)
     }
 }
 
-/* --- Stages --------------------------------------------------------------- */
+/* --- Stages -------------------------------------------------------------- */
 
 /* Until so many are up. */
 static void connect_all(struct crowd *c, size_t wanted)
@@ -366,7 +366,7 @@ static double move(struct crowd *c, unsigned seconds)
     return megabits;
 }
 
-/* --- The flood --- */
+/* --- The flood ----------------------------------------------------------- */
 
 /* A first packet from an address that is not ours. */
 static size_t spoof(uint8_t *out, const struct endpoint *server)
@@ -466,7 +466,7 @@ static void move_under_flood(struct crowd *c, unsigned seconds,
            after, 100 * cpu / seconds, resident);
 }
 
-/* --- The stages in a row --- */
+/* --- The stages in a row ------------------------------------------------- */
 
 static void open_crowd(struct crowd *c, const char *profile, size_t clients)
 {

@@ -67,7 +67,7 @@ static void must(bool good, const char *what)
     exit(1);
 }
 
-/* --- The router's stages -------------------------------------------------- */
+/* --- The router's stages ------------------------------------------------- */
 
 static struct address qube_address(uint32_t qube)
 {
@@ -152,7 +152,7 @@ static void open_flows(uint32_t flows)
     }
 }
 
-/* --- The tunnel's stages -------------------------------------------------- */
+/* --- The tunnel's stages ------------------------------------------------- */
 
 static void some_bytes(void *context, uint8_t *out, size_t size)
 {
@@ -261,7 +261,7 @@ static void tunnel_begin(void)
          "memory");
 }
 
-/* --- Measuring ------------------------------------------------------------ */
+/* --- Measuring ----------------------------------------------------------- */
 
 /* In an order in which the number of flows only grows. */
 static const struct stage stages[] = {

@@ -20,7 +20,7 @@ static json_t *look(const char *text)
     return status;
 }
 
-/* What is told between two looks; `before` may be NULL. */
+/* The text between two looks; `before` may be NULL. */
 static const char *change(const char *before, const char *now)
 {
     json_t *then = before ? look(before) : NULL, *status = look(now);

@@ -18,7 +18,7 @@ static json_t *traffic(double clock, int up, int down)
 
 static bool all; /* of the style */
 
-/* What is printed of it; the caller frees. */
+/* Prints it; the caller frees the text. */
 static char *print(const json_t *status, const json_t *before)
 {
     char *text = NULL;
@@ -137,7 +137,7 @@ static void the_head_is_read_at_a_glance(void **state)
     free(text);
 }
 
-/* What a row has is not said again, and what is normal only if asked for. */
+/* A fact in a row is not said again, and a normal one only if asked for. */
 static void what_is_normal_is_said_when_asked_for(void **state)
 {
     (void)state;

@@ -518,8 +518,7 @@ static void udp_has_its_own_times(void **state)
     }
 }
 
-/* --- Beside a qube that does as RFC 5961 says ------------------------------
- */
+/* --- Beside a qube that does as RFC 5961 says ---------------------------- */
 
 /* Both ends with what each waits for; what is lost is sent again from there.
  * Losses are before the track alone, or the track would know more than the
@@ -566,9 +565,9 @@ static void model_say(struct model *m, enum flow_side from, uint8_t flags,
         m->waits[to] += (uint32_t)size;
 }
 
-/* A RST that anybody sent. What the qube takes passes; and when all have said
- * what they have to say, the flow is cut only where the qube's connection is.
- * True where that has ended. */
+/* A RST that anybody sent. One that the qube takes passes; and when all have
+ * said what they have to say, the flow is cut only where the qube's connection
+ * is. True where that has ended. */
 static bool model_reset(struct model *m)
 {
     struct connection *c = &m->c;

@@ -80,7 +80,7 @@ static void check(const struct quota *q)
     assert_true(taken <= q->whole);
 }
 
-/* Whatever the others do, a qube that lacks in its part has one more: it is
+/* In any state of the others, a qube that lacks in its part has one more: it is
  * free, or the debtor has more than its own part. */
 static void random_use_keeps_the_books_and_the_parts(void **state)
 {

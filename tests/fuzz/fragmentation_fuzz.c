@@ -1,8 +1,8 @@
 /*
  * Pieces of packets as an input says them, in bursts: a byte for a step, which
  * is a piece (its header and bytes follow), the end of a burst, or seconds that
- * pass. What comes out is a packet in memory of its own, nothing, or dropped;
- * and what was cut by us is joined to the same bytes.
+ * pass. The result is a packet in memory of its own, nothing, or dropped; and
+ * what was cut by us is joined to the same bytes.
  */
 #include "gateway/openvpn/data/fragmentation.h"
 

@@ -63,7 +63,7 @@ static void check_whole(struct packet *p, uint32_t flipped)
     check(at == p->ip.total - p->ip.transport && wrong <= flipped);
 }
 
-/* Whatever else is held, an owner that has a share to itself gets its packet.
+/* An owner that has a share to itself gets its packet, whatever else is held.
  * */
 static void expect_a_whole(struct fragments *f, struct instant now)
 {

@@ -1,8 +1,8 @@
 /*
  * A frontend made of the input: it writes any word of both rings, grants and
- * refuses pages, and rings at any time. Whatever it does, the backend stays
- * within its memory (the sanitizers watch), answers each slot once, and gives
- * frames only of the sizes that were asked for.
+ * refuses pages, and rings at any time. The backend always stays within its
+ * memory (the sanitizers watch), answers each slot once, and gives frames only
+ * of the sizes that were asked for.
  */
 #include "tests/link/xen/fake_frontend.h"
 

@@ -1,7 +1,7 @@
 /* The way of packets of two qubes as traffic.c joins it: network card, router
- * and segment on the way out, coalesce, router and the card on the way back.
- * An input is a list of orders of twelve bytes; what they make is nearly right,
- * so that it comes far. What leaves is judged from outside. */
+ * and segment on the way out, coalesce, router and the card on the way back. An
+ * input is a list of orders of twelve bytes; what they make is nearly right, so
+ * that it comes far. The packets that leave are judged from outside. */
 #include "gateway/link/card.h"
 #include "gateway/packet/checksum.h"
 #include "gateway/packet/coalesce.h"
@@ -96,7 +96,7 @@ static struct ip_packet parsed(uint8_t *data, size_t size)
     return p.ip;
 }
 
-/* --- What leaves ---------------------------------------------------------- */
+/* --- What leaves --------------------------------------------------------- */
 
 /* RFC 6864 4.3; one with DF that is whole may have any. */
 static void check_id(const struct ip_packet *ip)
@@ -158,7 +158,7 @@ static void leave(const struct packet *p, bool complete)
     check(result == SEGMENT_DONE);
 }
 
-/* --- What a qube gets ----------------------------------------------------- */
+/* --- What a qube gets ---------------------------------------------------- */
 
 static void check_for_qube(uint8_t *data, size_t size, uint16_t qube)
 {
@@ -194,7 +194,7 @@ static void arrive(struct packet *p)
     check(result == SEGMENT_DONE);
 }
 
-/* --- From a qube ---------------------------------------------------------- */
+/* --- From a qube --------------------------------------------------------- */
 
 static void pass_up(struct packet *p)
 {
@@ -325,7 +325,7 @@ static void send_up(const struct order *o, uint16_t qube)
     free(p.data);
 }
 
-/* --- From the tunnel ------------------------------------------------------ */
+/* --- From the tunnel ----------------------------------------------------- */
 
 static void swap(uint8_t *a, uint8_t *b, size_t size)
 {
@@ -488,7 +488,7 @@ static void send_down(const struct order *o)
     pass_down();
 }
 
-/* --- An input ------------------------------------------------------------- */
+/* --- An input ------------------------------------------------------------ */
 
 static void begin(void)
 {

@@ -28,8 +28,8 @@ static void on_synced(void *context, struct instant now)
 }
 
 /* A daemon that says anything, in pieces: the input's first byte is which
- * daemon, the second how large the pieces are. What we send to it must be
- * what a daemon takes, whatever it said. */
+ * daemon, the second how large the pieces are. A daemon must take all that we
+ * send to it, whatever it said. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct conversation talk;

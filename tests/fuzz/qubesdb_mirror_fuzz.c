@@ -7,9 +7,9 @@
 
 /* An honest daemon, whose database changes as the input says: as core-admin
  * rewrites rules, or key by key in any order, while answers and events are
- * under way, and across losses of contact. What the mirror then holds is what
- * the database holds, each change of a key is told once, and of rules only
- * what was complete. */
+ * under way, and across losses of contact. The mirror then holds what the
+ * database holds, each change of a key is told once, and of rules only what was
+ * complete. */
 
 enum {
     SOURCES = 4,
@@ -69,7 +69,7 @@ static struct {
 
 static struct store told_keys; /* with a hash of each value */
 
-/* --- Rules as one number --- */
+/* --- Rules as one number ------------------------------------------------- */
 
 static uint64_t mix(uint64_t hash, const void *data, size_t size)
 {
@@ -112,7 +112,7 @@ static void complete(int source)
         rules[source].states[rules[source].state_count++] = state_of(source);
 }
 
-/* --- The daemon --- */
+/* --- The daemon ---------------------------------------------------------- */
 
 static void say(enum message_type type, const char *path, struct bytes data)
 {
@@ -243,7 +243,7 @@ static bool answer(void)
     return true;
 }
 
-/* --- The owner --- */
+/* --- The owner ----------------------------------------------------------- */
 
 static bool is_told(const char *path)
 {
@@ -317,7 +317,7 @@ static void on_synced(void *context, struct instant when)
     check(talk.synced);
 }
 
-/* --- Contact --- */
+/* --- Contact ------------------------------------------------------------- */
 
 static void begin(void)
 {
@@ -399,7 +399,7 @@ static void settle(void)
     }
 }
 
-/* --- The input --- */
+/* --- The input ----------------------------------------------------------- */
 
 static void rewrite_rules(uint8_t what)
 {

@@ -13,7 +13,7 @@ static const struct address visible = {ADDRESS_IPV4, {192, 168, 1, 2}};
 static const struct address seen_gateway = {ADDRESS_IPV4, {192, 168, 1, 1}};
 static const struct address unset;
 static struct qube *the_qube;
-/* Which the qube sees as its own. */
+/* The qube sees this as its own. */
 static const struct address *own4;
 
 static const struct tunnel tunnel = {

@@ -103,7 +103,7 @@ static struct server_path path_of(uint8_t number)
         .stream = number & 4 ? number & 7 : 0};
 }
 
-/* --- The true client, at path 0 ------------------------------------------- */
+/* --- The true client, at path 0 ------------------------------------------ */
 
 static enum drop hear(struct fight *f, uint8_t path, const uint8_t *data,
                       size_t size)
@@ -192,8 +192,7 @@ static void let_in(struct fight *f)
     check(status.state == CLIENT_UP);
 }
 
-/* --- Operations ------------------------------------------------------------
- */
+/* --- Operations ---------------------------------------------------------- */
 
 static void raw(struct fight *f, struct bytes operand)
 {

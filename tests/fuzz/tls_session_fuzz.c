@@ -1,9 +1,9 @@
 /*
  * TLS records of a server that means harm, as they come out of the control
- * channel. The input's first byte says which TLS and how far a true server
- * goes before it is not itself any more; then it is a program: an operation
- * byte, a length byte, so many bytes of operand. Whatever happens on the way,
- * what the client reads is what the server wrote, in order.
+ * channel. The input's first byte says which TLS and how far a true server goes
+ * before it is not itself any more; then it is a program: an operation byte, a
+ * length byte, so many bytes of operand. The client reads what the server
+ * wrote, in order, whatever happens on the way.
  */
 #include "gateway/openvpn/tls/tls_session.h"
 

@@ -58,7 +58,7 @@ static void write_key_file(struct true_server *t)
 {
     struct tls_crypt_v2_client_key file = {.key = t->key,
                                            .wrapped_size = WRAPPED_KEY_SIZE};
-    /* Of what is wrapped in it nobody looks at more than the size. */
+    /* Nobody looks at more than the size of what is wrapped in it. */
     store_u16(file.wrapped + WRAPPED_KEY_SIZE - sizeof(uint16_t),
               WRAPPED_KEY_SIZE);
     bool v2 = t->kind.wrap == CONFIG_WRAP_TLS_CRYPT_V2 && !t->kind.static_key;

@@ -1,10 +1,9 @@
 /*
  * A frontend and a toolstack made of the input, beside a card that is in use:
- * they write anything into xenstore at any time, and time passes. Whatever
- * they do, the other card stays connected; what is mapped and bound belongs to
- * connected cards; a new card is offered before dom0 gives up, one that it
- * detaches is Closed and gone, and both states stand until it can have seen
- * them.
+ * they write anything into xenstore at any time, and time passes. The other
+ * card always stays connected; mapped pages and bound ports belong to connected
+ * cards; a new card is offered before dom0 gives up, one that it detaches is
+ * Closed and gone, and both states stand until it can have seen them.
  */
 #include "gateway/link/xen/vif_table.h"
 

@@ -18,7 +18,7 @@ static void describe(void *context, const char *topic, const char *text)
     check(topic[0] && !strchr(text, '\n'));
 }
 
-/* What is usable has all that a client needs. */
+/* A usable profile has all that a client needs. */
 static void check_usable(const struct wireguard_profile *p)
 {
     check(p->has_key && p->peer_count > 0);

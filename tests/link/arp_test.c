@@ -1,7 +1,7 @@
 #include "gateway/link/arp.h"
 #include "tests/unit.h"
 
-/* Who has 10.137.255.254? Tell 10.137.0.1. */
+/* A request: "who has 10.137.255.254? tell 10.137.0.1". */
 static const uint8_t who_has[ARP_SIZE] = {
     0, 1, 8, 0, 6, 4, 0,  1,             /* Ethernet, IPv4, request */
     2, 0, 0, 0, 0, 1, 10, 137, 0,   1,   /* sender */

@@ -205,7 +205,7 @@ unsigned daemon_acknowledged(const struct daemon *d)
     return d->acknowledged;
 }
 
-/* --- The database --- */
+/* --- The database -------------------------------------------------------- */
 
 static struct entry **place(struct daemon *d, const char *path)
 {
@@ -270,7 +270,7 @@ const char *daemon_value(const struct daemon *d, const char *path)
     return NULL;
 }
 
-/* --- Sending --- */
+/* --- Sending ------------------------------------------------------------- */
 
 static void append(struct client *c, const void *data, size_t size)
 {
@@ -337,7 +337,7 @@ bool daemon_remove(struct daemon *d, const char *path)
     return true;
 }
 
-/* --- Requests --- */
+/* --- Requests ------------------------------------------------------------ */
 
 static bool path_allowed(const char *path)
 {

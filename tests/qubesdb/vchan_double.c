@@ -89,7 +89,7 @@ int vchan_double_open_count(void)
     return world.open_count;
 }
 
-/* --- libxenstore --- */
+/* --- libxenstore --------------------------------------------------------- */
 
 struct xs_handle *xs_open(unsigned long flags)
 {
@@ -147,7 +147,7 @@ void *xs_read(struct xs_handle *xenstore, xs_transaction_t transaction,
     return strdup(text);
 }
 
-/* --- libxenvchan --- */
+/* --- libxenvchan --------------------------------------------------------- */
 
 struct libxenvchan *libxenvchan_client_init(struct xentoollog_logger *logger,
                                             int domain, const char *path)

@@ -1,6 +1,6 @@
 #include "tests/router/world.h"
 
-/* --- ICMP errors ---------------------------------------------------------- */
+/* --- ICMP errors --------------------------------------------------------- */
 
 /* An error about the packet that left last, quoting `quoted` bytes of it. */
 static struct packet error_about(const struct world *w, const char *router,
@@ -51,7 +51,7 @@ static void errors_about_known_flows_reach_the_qube(void **state)
             assert_int_equal(drop, DROP_NONE);
             assert_true(craft_checksums_right(w->out, w->out_size));
             assert_ptr_equal(w->packet.qube, w->first);
-            /* What is quoted is what the qube sent, but for the hop. */
+            /* The quoted packet is what the qube sent, but for the hop. */
             uint8_t *inner = w->out + header + 8;
             inner[v6 ? 7 : 8] = 64;
             if (!v6)
@@ -161,7 +161,7 @@ static void errors_of_a_qube_go_out_translated(void **state)
     world_free(w);
 }
 
-/* --- What the gateway says itself ----------------------------------------- */
+/* --- What the gateway says itself ---------------------------------------- */
 
 static void refusals_are_answered_at_once(void **state)
 {
@@ -203,8 +203,8 @@ static void refusals_are_answered_at_once(void **state)
     world_free(w);
 }
 
-/* A packet that would need an outer fragment is too big, by the size that
- * needs none. What may be cut is cut here instead. */
+/* A packet that would need an outer fragment is too big, by the size that needs
+ * none. A packet that may be cut is cut here instead. */
 static void the_outer_path_bounds_what_a_qube_may_send(void **state)
 {
     (void)state;
@@ -556,7 +556,7 @@ static void a_connection_from_before_is_reset(void **state)
     world_free(w);
 }
 
-/* --- DNS ------------------------------------------------------------------ */
+/* --- DNS ----------------------------------------------------------------- */
 
 static void dns_goes_to_the_tunnels_resolvers_only(void **state)
 {

@@ -1,6 +1,6 @@
 #include "tests/router/world.h"
 
-/* --- Fragments ------------------------------------------------------------ */
+/* --- Fragments ----------------------------------------------------------- */
 
 /* The datagrams that a packet leaves in, in `b`. */
 static void cut(const struct packet *p, uint16_t mtu, struct burst *b)
@@ -211,7 +211,7 @@ static void overlaps_are_dropped_and_counted(void **state)
     world_free(w);
 }
 
-/* --- Their size ----------------------------------------------------------- */
+/* --- Their size ---------------------------------------------------------- */
 
 static struct packet datagram(struct world *w, bool v6, size_t size)
 {
@@ -335,7 +335,7 @@ static void errors_about_fragments_reach_their_sender(void **state)
     world_free(w);
 }
 
-/* --- Their number --------------------------------------------------------- */
+/* --- Their number -------------------------------------------------------- */
 
 /* Passes each of them in two, as the next router on the way has cut it. */
 static void pass_cut_again(struct world *w, bool is_up, const struct burst *b,
@@ -387,7 +387,7 @@ static void datagrams_in_many_fragments_pass(void **state)
     world_free(w);
 }
 
-/* --- Whose they are ------------------------------------------------------- */
+/* --- Whose they are ------------------------------------------------------ */
 
 /* A fragment as another sender's, of another packet, to another port. */
 static struct packet altered(const struct burst *b, size_t i, uint8_t sender,
@@ -509,7 +509,7 @@ static void the_gateways_own_answers_may_come_in_fragments(void **state)
     world_free(w);
 }
 
-/* --- Identifications ------------------------------------------------------ */
+/* --- Identifications ----------------------------------------------------- */
 
 /* Marks each datagram's; the fragments of one share theirs. */
 static void expect_fresh(const struct burst *b, bool seen[65536])

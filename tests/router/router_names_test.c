@@ -22,8 +22,7 @@ static bool waits_because(struct world *w, const char *why)
     return strstr(w->first->wait_text, why) != NULL;
 }
 
-/* --- A resolver ------------------------------------------------------------
- */
+/* --- A resolver ---------------------------------------------------------- */
 
 enum { NO_ERROR = 0, SERVER_FAILURE = 2, NO_NAME = 3 };
 
@@ -140,8 +139,7 @@ static void seconds_pass(struct world *w, int seconds)
     router_expire(w->router, w->now);
 }
 
-/* --- What is accepted ------------------------------------------------------
- */
+/* --- What is accepted ---------------------------------------------------- */
 
 static void names_in_rules_are_resolved_through_the_tunnel(void **state)
 {
@@ -300,8 +298,7 @@ static void a_short_time_to_live_is_kept(void **state)
     world_free(w);
 }
 
-/* --- What is refused -------------------------------------------------------
- */
+/* --- What is refused ----------------------------------------------------- */
 
 static void known_names_refuse_their_addresses_alone(void **state)
 {
@@ -557,8 +554,7 @@ static void a_name_of_several_rules_is_known_to_all(void **state)
     world_free(w);
 }
 
-/* --- Tunnels and qubes -----------------------------------------------------
- */
+/* --- Tunnels and qubes --------------------------------------------------- */
 
 static void a_name_may_change_while_the_tunnel_is_down(void **state)
 {

@@ -16,7 +16,7 @@ enum {
     PACKETS = 60,    /* with each */
 };
 
-/* --- Rules as a person would say them ------------------------------------- */
+/* --- Rules as a person would say them ------------------------------------ */
 
 struct said {
     bool accept;
@@ -132,7 +132,7 @@ static struct said_set set_rules(struct world *w, const char *source)
     return set;
 }
 
-/* --- The judge ------------------------------------------------------------ */
+/* --- The judge ----------------------------------------------------------- */
 
 /* A packet that begins something, as its qube sees it; and who really gets
  * it, which is another where it asks a virtual resolver. */
@@ -196,7 +196,7 @@ static bool is_allowed(const struct world *w, const struct said_set *set,
     return set->accept;
 }
 
-/* --- Packets -------------------------------------------------------------- */
+/* --- Packets ------------------------------------------------------------- */
 
 enum source { FIRST4, FIRST6, SECOND4, SOURCES };
 static const char *const sources[SOURCES] = {
@@ -477,7 +477,7 @@ static void no_packet_passes_without_a_rule_that_allows_it(void **state)
     free(p);
 }
 
-/* --- Super-packets towards a qube ----------------------------------------- */
+/* --- Super-packets towards a qube ---------------------------------------- */
 
 enum { FLOWS = 4, INBOUND = 300, OUTPUT_MOST = 1600 };
 static const struct burst_layout layout = {.head = 60, .tail = 16};

@@ -29,8 +29,7 @@ static void all_places_are_given_and_given_again(void **state)
     world_free(w);
 }
 
-/* --- What is left of a qube that is gone -----------------------------------
- */
+/* --- What is left of a qube that is gone --------------------------------- */
 
 /* One of two fragments. */
 static struct packet half(const struct craft *c, bool second)
@@ -47,7 +46,7 @@ static struct packet half(const struct craft *c, bool second)
     return p;
 }
 
-/* What becomes whole lies in the router's memory. */
+/* A packet that becomes whole lies in the router's memory. */
 static enum drop send_half(struct world *w, struct qube *qube,
                            const struct craft *c, bool second)
 {
@@ -105,8 +104,7 @@ static void late_answers_reach_no_other(void **state)
     }
 }
 
-/* --- Storms ----------------------------------------------------------------
- */
+/* --- Storms -------------------------------------------------------------- */
 
 struct storm {
     struct world *w;
@@ -171,7 +169,7 @@ static void answer_something(struct storm *s)
         return;
     uint32_t n = s->to[place];
     assert_ptr_equal(w->packet.qube, s->qubes[n]);
-    /* Where it was another's before, that one has begun the very flow anew. */
+    /* If it was another's before, that one has begun the very flow anew. */
     s->delivered += s->turn_of[place] == s->turn[n];
 }
 

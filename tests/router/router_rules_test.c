@@ -4,7 +4,7 @@
 
 #include "gateway/base/log.h"
 
-/* --- Rules ---------------------------------------------------------------- */
+/* --- Rules --------------------------------------------------------------- */
 
 static void set_rules(struct world *w, const char *source, const char *policy,
                       const char *rule)

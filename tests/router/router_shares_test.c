@@ -34,7 +34,7 @@ static void be_greedy(struct world *w, uint8_t protocol)
     }
 }
 
-/* What another one asks for is there, up to its part. */
+/* Another qube gets what it asks for, up to its part. */
 static void check_others(struct world *w, struct qube *qube,
                          const char *address, uint8_t protocol, uint32_t count)
 {

@@ -2,7 +2,7 @@
 
 static const uint8_t mss_option[] = {2, 4, 0x05, 0xb4};
 
-/* --- Translation ---------------------------------------------------------- */
+/* --- Translation --------------------------------------------------------- */
 
 static void what_comes_back_is_what_was_sent(void **state)
 {
@@ -227,7 +227,7 @@ static void mss_is_lowered_both_ways(void **state)
     world_free(w);
 }
 
-/* --- What may come in ----------------------------------------------------- */
+/* --- What may come in ---------------------------------------------------- */
 
 static void nothing_comes_in_without_a_flow(void **state)
 {
@@ -339,7 +339,7 @@ static void random_packets_from_outside_open_nothing(void **state)
     world_free(w);
 }
 
-/* --- Lives of flows ------------------------------------------------------- */
+/* --- Lives of flows ------------------------------------------------------ */
 
 static void flows_end_when_their_time_is_over(void **state)
 {

@@ -44,7 +44,7 @@ static bool serves_with(const char *name, const char *more)
     return usable;
 }
 
-/* Where only those come in who have a file, none would. */
+/* If only clients with a file come in, none would. */
 static void a_missing_directory_of_clients_is_told(void **state)
 {
     (void)state;

@@ -148,7 +148,7 @@ void server_end_clear(struct server_end *s)
     burst_clear(&s->heard);
 }
 
-/* --- Verdicts ------------------------------------------------------------- */
+/* --- Verdicts ------------------------------------------------------------ */
 
 static void decide(struct server_end *s, struct instant now)
 {
@@ -175,7 +175,7 @@ static void decide(struct server_end *s, struct instant now)
     }
 }
 
-/* --- Datagrams ------------------------------------------------------------ */
+/* --- Datagrams ----------------------------------------------------------- */
 
 static const struct server_path from = {
     .remote = {{.family = ADDRESS_IPV4, .bytes = {192, 0, 2, 2}}, 40000}};

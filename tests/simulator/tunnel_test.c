@@ -288,7 +288,7 @@ static void lost_pieces_cost_their_packet_only(void **state)
         assert_true(w->arrivals.count + w->down.data_lost >= w->server_numbers);
         assert_true(w->server.arrivals.count + w->up.data_lost >=
                     w->client_numbers);
-        /* What remains of them is counted, but for the last ones'. */
+        /* Their remains are counted, but for the last ones'. */
         assert_true(drops_at(world_status(w).drops) > 100);
         assert_true(drops_at(server_end_status(&w->server).drops) > 100);
         world_free(w);

@@ -4,10 +4,10 @@
 # VM but the VPN; with openvpn and the kernel's forwarding in its place, without a kill switch, the same deeds leak and
 # the judge says so.
 #
-# leaks_inside.t has those that stay inside: flows that stand when their rule goes, rules that are rebuilt, questions and
-# pings that no rule limits, qubes that talk to each other. What the wall holds back (wall.t): the gateway VM's own
-# look-ups, of any program. What only Xen can show (tests/xen/dom0/gateway): a NetVM that is not a qube's any more, whose
-# card is taken away, or that ends. That a qube has been given another NetVM than its user believes is dom0's to prevent.
+# leaks_inside.t has those that stay inside: flows that stand when their rule goes, rules that are rebuilt, questions
+# and pings that no rule limits, qubes that talk to each other. wall.t shows what the wall holds back: the gateway VM's
+# own look-ups, of any program. tests/xen/dom0/gateway shows what only Xen can: a NetVM that is not a qube's any more,
+# whose card is taken away, or that ends. dom0 has to prevent that a qube has another NetVM than its user believes.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 300

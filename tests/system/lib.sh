@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the system tests, the demonstration and the measurements stand on: a qube, a gateway VM and an internet as
+# The stage of the system tests, the demonstration and the measurements: a qube, a gateway VM and an internet as
 # network namespaces, a real OpenVPN server, the program under test, and a capture of the outer link.
 #
 #   qube                         gateway                          internet
@@ -107,7 +107,7 @@ tear_down() {
     stop_processes
     for name in $(namespaces); do ip netns del "$name" 2>/dev/null || true; done
     [ -n "$work" ] || return 0
-    # What the tests of systemd mount.
+    # The tests of systemd mount these.
     for name in root template layers; do umount -l "$work/$name" 2>/dev/null || true; done
     rm -rf --one-file-system "$work"
 }
@@ -117,8 +117,8 @@ kernel() { # NAMESPACE PATH VALUE
     ip netns exec "$1" sh -c "echo $3 >/proc/sys/net/$2"
 }
 
-# A kernel says a few ICMP errors a second and swallows the others; how fast a test is must not matter. Which limits a
-# namespace has of its own differs from kernel to kernel.
+# A kernel says a few ICMP errors a second and swallows the others; how fast a test is must not matter. A namespace's
+# own limits differ from kernel to kernel.
 no_icmp_limits() { # NAMESPACE
     ip netns exec "$1" sh -c 'cd /proc/sys/net
         echo 0 >ipv4/icmp_ratelimit; echo 0 >ipv4/icmp_ratemask

@@ -5,7 +5,7 @@
 # Lines of a server's configuration.
 login_lines=()
 
-# The name says how the server deals with it. What it was asked is kept in $work/asked.
+# The name says how the server deals with it. Its questions are kept in $work/asked.
 login_scripts() {
     cat >"$work/verify" <<END
 #!/bin/bash

@@ -120,7 +120,7 @@ static const struct rule_pair rules6[] = {
     {"action=accept proto=udp", "meta nfproto ipv6 meta l4proto udp accept"},
 };
 
-/* --- TAP ------------------------------------------------------------------ */
+/* --- TAP ----------------------------------------------------------------- */
 
 static int test_number;
 static bool test_failed, all_failed;
@@ -146,7 +146,7 @@ static void must(bool holds, const char *what)
     exit(1);
 }
 
-/* --- The two -------------------------------------------------------------- */
+/* --- The two ------------------------------------------------------------- */
 
 /* The packets that one of them sent for one packet in. */
 struct outcome {
@@ -240,7 +240,7 @@ static void through_router(bool up, const uint8_t *data, size_t size,
             burst.datagrams[i].inner_size);
 }
 
-/* --- Comparison ----------------------------------------------------------- */
+/* --- Comparison ---------------------------------------------------------- */
 
 static void hide(uint8_t *p, size_t at, size_t size)
 {
@@ -348,7 +348,7 @@ static bool both(bool up, const struct craft *c)
     return kernel_outcome.forwarded > 0 && router_outcome.forwarded > 0;
 }
 
-/* --- Packets -------------------------------------------------------------- */
+/* --- Packets ------------------------------------------------------------- */
 
 static uint64_t seed = 20;
 static uint8_t payload[4000];
@@ -598,7 +598,7 @@ static void sizes_and_times(bool v6)
     done(v6 ? "IPv6: MTU and hop limit" : "IPv4: MTU, fragments, time to live");
 }
 
-/* --- Both sides of the comparison, made ----------------------------------- */
+/* --- Both sides of the comparison, made ---------------------------------- */
 
 static void command(const char *text)
 {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A gateway qube that starts in a template without the package, which was erased there or never installed: Qubes' defaults
-# would make it forward in clear. What dom0 says by `qubes-network off` keeps it from that, and so does the script that an
+# A gateway qube that starts in a template without the package, which was erased there or never installed: Qubes'
+# defaults would make it forward in clear. dom0's `qubes-network off` keeps it from that, and so does the script that an
 # earlier start with the package left in the private volume, each by itself.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1

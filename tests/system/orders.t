@@ -37,7 +37,7 @@ ok "who is not root: said so" \
     ip netns exec "$gateway" setpriv --reuid 65534 --clear-groups "$work/program" run --profile "$work/open.ovpn" \
     --downstream tap:other0,ip=10.137.0.11 --qubesdb none --control "$work/other.control"
 
-# What is no socket is not another gateway's, and stays.
+# A file that is no socket is not another gateway's, and stays.
 echo precious >"$work/precious"
 ok "a file in the socket's place: said so" \
     fails 1 'control: .*precious: Socket operation on non-socket: what lies there is left alone' \

@@ -5,7 +5,7 @@
  *   relay ADDRESS PORT SERVER-PORT SEED LOSS DOUBLES LATE DELAY
  *
  * listens at ADDRESS PORT, where clients are told apart by their address and
- * port, and passes on to ADDRESS SERVER-PORT. Of 100 datagrams LOSS are lost,
+ * port, and passes on to ADDRESS SERVER-PORT. In 100 datagrams LOSS are lost,
  * DOUBLES come twice, and LATE are held back for up to DELAY ms, so that later
  * ones overtake them. SEED decides which. Counts go to standard output at the
  * end. SIGUSR1 and SIGUSR2 begin and end a time in which control packets of

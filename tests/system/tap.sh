@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What every *.t does: TAP, and at its end the two judgements that hold for all of them.
+# Shared by every *.t: TAP, and at its end the two judgements that hold for all of them.
 
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh" || exit 1

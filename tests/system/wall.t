@@ -1,6 +1,6 @@
 #!/bin/bash
 # The second wall: of the gateway VM only the gateway's user may send, nothing is forwarded, and the gateway refuses to
-# start where the wall is not. What it holds back does leak without it.
+# start where the wall is not. The same packets do leak without it.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "$0")/tap.sh" || exit 1
 start 300

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What a user of the package meets between installing it and erasing it, on the root of $release.
+# The life of the package with a user, from installing it to erasing it, on the root of $release.
 # shellcheck source=tests/system/tap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../system/tap.sh" || exit 1
 # shellcheck source=tests/systemd/container.sh
@@ -16,7 +16,7 @@ keys
 ip -n "$gateway" link set uplink name eth0
 ip -n "$gateway" address flush dev eth0
 capture_at=("$gateway" eth0)
-# Who looks the server up asks the resolvers of Qubes.
+# The server is looked up by the resolvers of Qubes.
 flows+=("dns/$gateway_address/10.139.1.1/53" "dns/$gateway_address/10.139.1.2/53")
 capture_start
 profile client.ovpn tls-crypt

@@ -12,7 +12,7 @@
 
 systemd_tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 base=$build/roots/$release
-# Where the programs are as that release has them: in this build where it is this machine's own.
+# The programs as that release has them: this build's if it is this machine's own.
 programs=$build
 # shellcheck source=/dev/null
 [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = "$release" ] || programs=$build/$release
@@ -158,7 +158,7 @@ journal() { in_vm journalctl --boot --no-pager --output=short-monotonic "$@"; }
 
 # --- dom0 and the qube behind -----------------------------------------------------------------------------------------
 
-# What dom0 has written before a start, a line `PATH VALUE` each.
+# dom0's keys before a start, a line `PATH VALUE` each.
 dom0_keys() { # LINE...
     printf '%s\n' '/name sys-vpn' '/type AppVM' '/qubes-vm-type ProxyVM' '/default-user user' \
         "/qubes-ip $gateway_address" "/qubes-gateway $server_address" '/qubes-primary-dns 10.139.1.1' \

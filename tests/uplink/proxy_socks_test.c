@@ -169,7 +169,7 @@ static void what_is_too_long_is_never_sent(void **state)
     assert_int_equal(proxy_socks_header(&p, header), PROXY_SOCKS_HEADER_MAX);
 }
 
-/* --- Datagrams --- */
+/* --- Datagrams ----------------------------------------------------------- */
 
 static void headers_are_those_of_rfc_1928(void **state)
 {

@@ -39,7 +39,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* --- In --- */
+/* --- In ------------------------------------------------------------------ */
 
 static void feed(struct fixture *f, const uint8_t *data, size_t size)
 {
@@ -201,7 +201,7 @@ static void text_is_no_packet(void **state)
     assert_int_equal(next(f), TCP_FRAMING_NEED_MORE);
 }
 
-/* --- Out --- */
+/* --- Out ----------------------------------------------------------------- */
 
 static void add(struct fixture *f, uint16_t size, bool of_a_qube)
 {

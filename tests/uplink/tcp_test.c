@@ -121,7 +121,7 @@ static void peer_says(struct fixture *f, const void *data, size_t size)
     owner_turn(&f->owner);
 }
 
-/* --- Plain --- */
+/* --- Plain --------------------------------------------------------------- */
 
 static void it_tells_when_it_stands(void **state)
 {
@@ -224,7 +224,7 @@ static void a_slow_server_gets_whole_packets(void **state)
     expect_at_server(f, f->owner.burst);
 }
 
-/* --- Ends --- */
+/* --- Ends ---------------------------------------------------------------- */
 
 static void nobody_listening_is_told(void **state)
 {
@@ -380,7 +380,7 @@ static void it_may_be_closed_before_it_stands(void **state)
     assert_int_equal(f->owner.connected + f->owner.failed, 0);
 }
 
-/* --- Proxies --- */
+/* --- Proxies ------------------------------------------------------------- */
 
 static const struct proxy http = {
     .kind = PROXY_HTTP, .host = "vpn.example", .port = 443};

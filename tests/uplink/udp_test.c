@@ -495,7 +495,7 @@ static void an_unconnected_uplink_says_who_spoke(void **state)
     close(stranger);
 }
 
-/* Of both families, in one burst; each datagram finds its own. */
+/* Datagrams of both families, in one burst; each finds its own. */
 static void each_datagram_goes_to_its_own_endpoint(void **state)
 {
     struct fixture *f = *state;

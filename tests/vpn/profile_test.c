@@ -243,7 +243,7 @@ static void a_container_in_base64_opens(void **state)
     forget(profile);
 }
 
-/* --- Files that a profile names --- */
+/* --- Files that a profile names ------------------------------------------ */
 
 static char folder[] = "/tmp/profile-test-XXXXXX";
 
@@ -380,7 +380,7 @@ static void unreadable_credentials_are_asked_for(void **state)
     assert_non_null(strstr(r.last, "it will be asked for"));
 }
 
-/* --- The log --- */
+/* --- The log ------------------------------------------------------------- */
 
 static char log_text[1024];
 

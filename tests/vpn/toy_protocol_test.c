@@ -489,7 +489,7 @@ static void a_file_that_is_none_is_named(void **state)
     assert_non_null(strstr(vpn_view(f->vpn).blocked, "a toy wants a server"));
 }
 
-/* What a person reads of it is of the toy, and of nothing else. */
+/* The facts for a person are the toy's, and nothing else's. */
 static void its_facts_are_shown(void **state)
 {
     struct fixture *f = *state;

@@ -281,7 +281,7 @@ static void a_protocol_that_never_pauses_gives_way_too(void **state)
     vpn_retry_told(&r, at(120), &s, 1);
     assert_int_equal(vpn_retry_expire(&r, at(120)), VPN_RETRY_NEXT_PROFILE);
 
-    /* Where it comes through before its time is over, it stays. */
+    /* If it comes through before its time is over, it stays. */
     vpn_retry_init(&r);
     vpn_retry_told(&r, at(120), &s, 1);
     s = in_state(VPN_STATE_CONNECTED);

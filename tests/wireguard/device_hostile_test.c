@@ -1,5 +1,5 @@
 /*
- * What may come from anybody: each is dropped with its reason, changes
+ * Messages that may come from anybody: each is dropped with its reason, changes
  * nothing, and the session goes on.
  */
 #include "gateway/wireguard/admission.h"
@@ -13,7 +13,7 @@ static struct endpoint elsewhere(void)
     return (struct endpoint){craft_address("198.51.100.7"), 4444};
 }
 
-/* What a datagram that changes nothing leaves as it was. */
+/* The state that a datagram which changes nothing leaves as it was. */
 struct witness {
     struct handshake initiation;
     const struct keypair *previous, *current, *next;

@@ -50,12 +50,12 @@ struct device_pair *device_pair_new(const uint8_t *psk_a, const uint8_t *psk_b,
                                     uint16_t keepalive);
 void device_pair_free(struct device_pair *p);
 
-/* What both have to say is said and heard, again and again. */
+/* Carries both ends' messages, again and again. */
 void device_pair_settle(struct device_pair *p);
 /* Time passes; each timer fires at its own moment. */
 void device_pair_wait(struct device_pair *p, int64_t milliseconds);
 /* One packet from that end to the other, of `size` bytes, and what follows.
- * What became of it. */
+ * Returns what became of it. */
 enum drop device_pair_send(struct device_pair *p, unsigned from, uint16_t size);
 /* A datagram arrives at that end, from that place; what became of it. The
  * bytes are copied to a heap of exactly their size. */

@@ -1,9 +1,9 @@
-/* Whose keys are where, at each event of a handshake, and what still passes:
- * the table of peer.h, with messages lost, late and twice. */
+/* The slots of both ends' keys, at each event of a handshake, and what still
+ * passes: the table of peer.h, with messages lost, late and twice. */
 #include "tests/unit.h"
 #include "tests/wireguard/device_pair.h"
 
-/* What is kept back by the way, to be let through later. */
+/* Messages that the way keeps back, to be let through later. */
 struct kept {
     enum wire_type type;
     unsigned from;

@@ -21,7 +21,7 @@ static void the_known_timestamp(void **state)
     assert_memory_equal(out, k.timestamp, sizeof out);
 }
 
-/* What a timestamp says, in nanoseconds since 1970. */
+/* The time of a timestamp, in nanoseconds since 1970. */
 static int64_t told(const uint8_t t[WIRE_TIMESTAMP_SIZE])
 {
     return (int64_t)(load_u64(t) - UINT64_C(0x400000000000000a)) * SECOND +

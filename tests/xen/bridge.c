@@ -7,8 +7,7 @@
 
 #include "gateway/link/xen/netback.h"
 
-/* What a packet's `qube` is here: 10.137.0.11 is the first, 10.137.0.12 the
- * second. */
+/* A packet's `qube`: 10.137.0.11 is the first, 10.137.0.12 the second. */
 static struct end {
     struct link_port *port;
 } ends[2];

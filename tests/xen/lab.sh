@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # A computer that runs Xen, for one test: QEMU's software emulation, Debian's own hypervisor, toolstack and kernel,
-# nothing installed. What is downloaded and made lies in build/xen and is kept there.
+# nothing installed. All that is downloaded and made lies in build/xen and is kept there.
 #
 #   QEMU ── Xen ── dom0     the OpenVPN server and what is behind it; runs the cases (dom0/init, dom0/lib.sh)
 #                  domains  made by dom0 with `xl create` from one kernel and one image (domain/init, domain/lib.sh)
 #
-# Source it, say `lab_boot NAME SECONDS PROGRAM`: that runs PROGRAM of dom0/ in dom0. What the program prints comes over
-# the second serial port and is printed here as it comes; logs that it leaves are unpacked into build/xen/NAME. A function
-# lab_domain, if there is one, puts more into the domains' image, whose folder it is told; lab_dom0 the same for dom0's.
+# Source it, say `lab_boot NAME SECONDS PROGRAM`: that runs PROGRAM of dom0/ in dom0. The program's output comes over
+# the second serial port and is printed here as it comes; logs that it leaves are unpacked into build/xen/NAME. A
+# function lab_domain, if there is one, puts more into the domains' image, whose folder it is told; lab_dom0 the same
+# for dom0's.
 #
 # The emulated clock counts instructions (QEMU's -icount), each takes 2 ns, and nothing else takes time; where all
 # domains wait it leaps to the next timer. So waiting costs nothing, and no limit of Xen, of its toolstack or of a test

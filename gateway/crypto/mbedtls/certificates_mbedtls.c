@@ -57,7 +57,7 @@ const char *certificates_mbedtls_foreign_key_of_text(struct bytes text)
     return kind;
 }
 
-/* --- Extensions that mbedTLS does not know --- */
+/* --- Extensions that mbedTLS does not know ------------------------------- */
 
 static bool is_extension(const mbedtls_x509_buf *oid, const char *expected)
 {
@@ -99,7 +99,7 @@ static void settle_authority(mbedtls_x509_crt *c)
         c->MBEDTLS_PRIVATE(ca_istrue) = 1;
 }
 
-/* --- One certificate, and all of a file --- */
+/* --- One certificate, and all of a file ---------------------------------- */
 
 static void explain(struct certificates_result *result, struct bytes der,
                     int code)
@@ -169,7 +169,7 @@ bool certificates_read(struct certificates *c, struct bytes text,
     return result->read > 0;
 }
 
-/* --- What was read --- */
+/* --- What was read ------------------------------------------------------- */
 
 struct certificates *certificates_new(void)
 {
@@ -254,7 +254,7 @@ bool certificates_at(const struct certificates *c, size_t index,
     return true;
 }
 
-/* --- Verification --- */
+/* --- Verification -------------------------------------------------------- */
 
 /* The first of those that mean the same fault is the one that is written. */
 static const struct {

@@ -80,7 +80,7 @@ static bool is_oid(const struct der *d, const char *oid, size_t size)
     return left(d) == size && !memcmp(d->next, oid, size);
 }
 
-/* --- Encryption --- */
+/* --- Encryption ---------------------------------------------------------- */
 
 static bool has_iterations(struct opener *o, int iterations)
 {
@@ -137,7 +137,7 @@ static enum pkcs12_result decrypt(struct opener *o, struct der algorithm,
                                                            : PKCS12_MALFORMED;
 }
 
-/* --- Bags --- */
+/* --- Bags ---------------------------------------------------------------- */
 
 static enum pkcs12_result take_key(struct opener *o, struct bytes key)
 {
@@ -250,7 +250,7 @@ static enum pkcs12_result take_all(struct opener *o, struct der authenticated)
     return parts.failed ? PKCS12_MALFORMED : PKCS12_OK;
 }
 
-/* --- MAC --- */
+/* --- MAC ----------------------------------------------------------------- */
 
 enum { WIDE_MOST = 64 /* bytes of a password, mbedtls_pkcs12_derivation() */ };
 
@@ -357,7 +357,7 @@ static enum pkcs12_result check_mac(struct opener *o, struct der data,
     return result;
 }
 
-/* --- The whole --- */
+/* --- The whole ----------------------------------------------------------- */
 
 static enum pkcs12_result take_apart(struct opener *o, struct der file)
 {

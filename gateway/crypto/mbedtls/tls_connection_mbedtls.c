@@ -63,7 +63,7 @@ void tls_connection_free(struct tls_connection *c)
     free(c);
 }
 
-/* --- What went wrong --- */
+/* --- What went wrong ----------------------------------------------------- */
 
 static const struct {
     int code;
@@ -82,10 +82,10 @@ static const struct {
     {MBEDTLS_ERR_SSL_DECODE_ERROR, TLS_FAULT_MALFORMED},
 };
 
-/* Of a code of mbedTLS the upper part; the lower says where it comes from. */
+/* The upper part of a code of mbedTLS; the lower says where it comes from. */
 enum { CODE_MASK = 0xff80 };
 
-/* What another library would have taken. */
+/* Names what another library would have taken. */
 static const struct {
     int code;
     const char *text; /* between "the server" and "the TLS library" */
@@ -182,7 +182,7 @@ const struct tls_failure *tls_connection_failure(const struct tls_connection *c)
     return &c->failure;
 }
 
-/* --- Handshake and records --- */
+/* --- Handshake and records ----------------------------------------------- */
 
 /* True for the codes that only mean: not yet. */
 static bool is_pause(int code)
@@ -191,7 +191,7 @@ static bool is_pause(int code)
            code == MBEDTLS_ERR_SSL_WANT_WRITE;
 }
 
-/* Where none is needed, mbedTLS takes any. */
+/* If no certificate is needed, mbedTLS takes any. */
 static bool has_bad_certificate(const struct tls_connection *c)
 {
     return c->end->demand == TLS_END_OPTIONAL &&

@@ -98,8 +98,8 @@ void tls_end_set_strength(struct tls_end *e, enum certificate_strength strength)
 bool tls_end_show(struct tls_end *e, struct certificates *own,
                   struct private_key *key)
 {
-    /* What ours may be used for is judged by the other end (openvpn serves with
-     * any usage of its own as well). */
+    /* The other end judges what our certificate may be used for (openvpn serves
+     * with any usage of its own as well). */
     own->chain.MBEDTLS_PRIVATE(ext_types) &= ~MBEDTLS_X509_EXT_KEY_USAGE;
     return mbedtls_ssl_conf_own_cert(&e->config, &own->chain, &key->context) ==
            0;

@@ -13,7 +13,7 @@ enum {
     BLAKE2S_HASH_KEYS_MAX = 3, /* of one derivation */
 };
 
-/* Of both, one after the other; the second may be empty. */
+/* The hash of both, one after the other; the second may be empty. */
 void blake2s_hash(uint8_t out[BLAKE2S_HASH_SIZE], struct bytes first,
                   struct bytes second);
 
@@ -25,8 +25,8 @@ void blake2s_hash_mac(uint8_t out[BLAKE2S_HASH_MAC_SIZE], struct bytes key,
 void blake2s_hash_hmac(uint8_t out[BLAKE2S_HASH_SIZE], struct bytes key,
                        struct bytes first, struct bytes second);
 
-/* `count` keys of a chaining key and an input. What is NULL is derived and
- * thrown away; an output may be the chaining key itself. */
+/* `count` keys of a chaining key and an input. A key whose pointer is NULL is
+ * derived and thrown away; an output may be the chaining key itself. */
 void blake2s_hash_derive(uint8_t *const out[], size_t count,
                          const uint8_t chaining_key[BLAKE2S_HASH_SIZE],
                          struct bytes input);

@@ -1,7 +1,7 @@
 /*
  * sodium_init() is not called: it reads the system's randomness, which is not
- * for a core to do, and otherwise only looks for faster code. What is called
- * here has no state.
+ * for a core to do, and otherwise only looks for faster code. The functions
+ * called here have no state.
  */
 #include "gateway/crypto/noise/x25519.h"
 

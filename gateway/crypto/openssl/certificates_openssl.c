@@ -10,7 +10,7 @@
 
 #include "gateway/crypto/openssl/library_openssl.h"
 
-/* --- PEM --- */
+/* --- PEM ----------------------------------------------------------------- */
 
 static bool is_pem(struct bytes text)
 {
@@ -58,7 +58,7 @@ void certificates_openssl_each(struct bytes text, const char *name,
     }
 }
 
-/* --- One certificate --- */
+/* --- One certificate ----------------------------------------------------- */
 
 int64_t certificates_openssl_time(const ASN1_TIME *t)
 {
@@ -128,7 +128,7 @@ void certificates_openssl_unwrap(struct certificate_openssl *c)
     EXTENDED_KEY_USAGE_free(c->purposes);
 }
 
-/* --- Many --- */
+/* --- Many ---------------------------------------------------------------- */
 
 struct certificates *certificates_new(void)
 {

@@ -14,8 +14,8 @@
 /* Made once in a process; NULL when memory is short. */
 OSSL_LIB_CTX *library_openssl(void);
 
-/* What the library says about its last failure; its list of failures is empty
- * afterwards. */
+/* Writes the library's words about its last failure; its list of failures is
+ * empty afterwards. */
 void library_openssl_explain(char *out, size_t size);
 
 /* OpenSSL's name of a digest that digest_find() knows. */

@@ -17,7 +17,7 @@ struct opener {
     struct pkcs12 found;
 };
 
-/* --- What it would cost --- */
+/* --- What it would cost -------------------------------------------------- */
 
 static bool has_iterations(struct opener *o, const ASN1_INTEGER *number)
 {
@@ -79,7 +79,7 @@ static enum pkcs12_result may_decrypt(struct opener *o,
     return PKCS12_LEGACY;
 }
 
-/* --- Bags --- */
+/* --- Bags ---------------------------------------------------------------- */
 
 static enum pkcs12_result take(struct blob *out, int size, uint8_t *der)
 {
@@ -172,7 +172,7 @@ static enum pkcs12_result take_part(struct opener *o, PKCS7 *part)
     return bags ? take_bags(o, bags) : PKCS12_PASSWORD;
 }
 
-/* --- The whole --- */
+/* --- The whole ----------------------------------------------------------- */
 
 /* Tells a wrong password before anything is decrypted with it. */
 static enum pkcs12_result check_mac(struct opener *o, PKCS12 *file)

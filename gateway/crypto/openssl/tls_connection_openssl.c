@@ -19,7 +19,7 @@ struct tls_connection {
     struct tls_failure failure;
 };
 
-/* --- The wire --- */
+/* --- The wire ------------------------------------------------------------ */
 
 static int take_input(BIO *bio, char *out, int size)
 {
@@ -67,7 +67,7 @@ BIO_METHOD *tls_end_openssl_wire(void)
     return NULL;
 }
 
-/* --- Beginning and end --- */
+/* --- Beginning and end --------------------------------------------------- */
 
 static void note_sent_alert(const SSL *ssl, int where, int value)
 {
@@ -138,7 +138,7 @@ int tls_end_openssl_verify(X509_STORE_CTX *chain, void *unused)
     return faults == 0;
 }
 
-/* --- What went wrong --- */
+/* --- What went wrong ----------------------------------------------------- */
 
 static const struct {
     int reason;
@@ -200,7 +200,7 @@ const struct tls_failure *tls_connection_failure(const struct tls_connection *c)
     return &c->failure;
 }
 
-/* --- Handshake and records --- */
+/* --- Handshake and records ----------------------------------------------- */
 
 static enum tls_step step_of(struct tls_connection *c, int result)
 {

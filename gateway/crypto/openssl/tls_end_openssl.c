@@ -137,7 +137,7 @@ void tls_end_set_versions(struct tls_end *e, enum tls_end_version oldest,
     SSL_CTX_set_max_proto_version(e->context, versions[newest]);
 }
 
-/* --- Suites and groups --- */
+/* --- Suites and groups --------------------------------------------------- */
 
 struct list {
     char *text; /* owned; names with ':' in between */

@@ -15,9 +15,10 @@ struct tls_end {
     const struct revocations *revoked;
 };
 
-/* What OpenSSL calls to read and to write; NULL when memory is short. */
+/* The functions that OpenSSL calls to read and to write; NULL when memory is
+ * short. */
 BIO_METHOD *tls_end_openssl_wire(void);
-/* What it calls with a peer's chain. */
+/* OpenSSL calls this with a peer's chain. */
 int tls_end_openssl_verify(X509_STORE_CTX *chain, void *unused);
 
 #endif

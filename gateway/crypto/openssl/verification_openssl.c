@@ -14,7 +14,7 @@
 
 enum { DEPTH_MAX = 32 };
 
-/* --- OpenSSL's words for faults --- */
+/* --- OpenSSL's words for faults ------------------------------------------ */
 
 static const struct {
     int code;
@@ -61,7 +61,7 @@ int certificates_openssl_code(uint32_t faults)
     return X509_V_ERR_CERT_REJECTED;
 }
 
-/* --- What OpenSSL is not asked --- */
+/* --- What OpenSSL is not asked ------------------------------------------- */
 
 /* Bits of security: SHA-1's signatures have 63, RSA with 1024 bits 80. */
 struct strength {
@@ -130,7 +130,7 @@ uint32_t certificates_openssl_purpose(X509 *x, bool server)
     return good ? 0 : CERTIFICATE_BAD_PURPOSE;
 }
 
-/* --- The whole --- */
+/* --- The whole ----------------------------------------------------------- */
 
 struct findings {
     uint32_t faults[DEPTH_MAX];

@@ -10,9 +10,9 @@
  *   frame    := response [extra] [response...]
  *
  * Each request is answered in its own slot, the extra's too, whose page stays
- * unused. A frame starts only when pages for all of it are there. What finds
- * none waits in a queue bounded by bytes, for a time; nobody ever waits for a
- * qube.
+ * unused. A frame starts only when pages for all of it are there. A frame that
+ * finds none waits in a queue bounded by bytes, for a time; nobody ever waits
+ * for a qube.
  */
 #ifndef LINK_XEN_NETBACK_RECEIVE_H
 #define LINK_XEN_NETBACK_RECEIVE_H
@@ -36,7 +36,7 @@ enum {
     NETBACK_RESPONSE_EXTRA = 8,
 };
 
-/* What the frontend says it takes. */
+/* The frontend's abilities, as it says. */
 struct netback_accepts {
     bool scatter; /* a frame in several pages */
     bool gso_ipv4, gso_ipv6;

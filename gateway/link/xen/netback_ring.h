@@ -6,10 +6,10 @@
  *
  *   req_prod(4) req_event(4) rsp_prod(4) rsp_event(4) unused(48) slot[256]
  *
- * Indices run freely and wrap at 2^32; a slot's place is its index modulo
- * 256. Of these we write rsp_prod, req_event and the slots we answer in. What
- * we have taken and answered is kept here and never read back from the page.
- * Every word of a slot is read exactly once, into a copy.
+ * Indices run freely and wrap at 2^32; a slot's place is its index modulo 256.
+ * We write rsp_prod, req_event and the slots we answer in, nothing else. The
+ * counts of what we have taken and answered are kept here and never read back
+ * from the page. Every word of a slot is read exactly once, into a copy.
  *
  * Memory order: whoever moves a producer index releases what it covers, and
  * who reads the index acquires it. Between publishing an index and reading

@@ -7,7 +7,7 @@
 
 enum {
     ALIGNMENT = 64,
-    /* Of the Ethernet header, which then ends on a cache line. */
+    /* The frame begins here; its Ethernet header ends on a cache line. */
     FRAME_OFFSET = PACKET_HEADROOM - ETHERNET_HEADER_SIZE,
     FRAME_SPACE_MAX =
         FRAME_OFFSET + GRANT_PAGE_SIZE + NETBACK_FRAME_SIZE_MAX + ALIGNMENT,
@@ -198,11 +198,11 @@ static void add_refusal(struct netback_transmit_batch *batch,
 }
 
 /*
- * Where the frame goes, from the memory that is used. A copy that crosses a
- * page of ours is two for the hypervisor, so a frame in one piece begins on
- * the next page rather than cross one. Of a frame in pieces the second lies
- * in our pages as it does in the qube's: what follows it there is mostly one
- * buffer, cut at its pages' borders.
+ * The place of the frame, from the memory that is used. A copy that crosses a
+ * page of ours is two for the hypervisor, so a frame in one piece begins on the
+ * next page rather than cross one. The second piece of a frame in pieces lies
+ * in our pages as it does in the qube's: the bytes behind it there are mostly
+ * one buffer, cut at its pages' borders.
  */
 static size_t offset_of(const struct chain *chain, size_t used)
 {

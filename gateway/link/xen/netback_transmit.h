@@ -8,12 +8,11 @@
  *
  *   frame    := request [extra...] [request...]
  *
- * The first request's size is that of the frame, the others' their own.
- * Extras are there where the first says so, further requests as long as each
- * says that more follow. Every slot is answered, in order; extras with "no
- * response". What is wrong is told apart as Linux's netback.c does: what an
- * honest frontend never does is fatal to the vif, what it may do is an error
- * of that frame.
+ * The first request's size is that of the frame, the others' their own. Extras
+ * are there where the first says so, further requests as long as each says that
+ * more follow. Every slot is answered, in order; extras with "no response".
+ * Errors are told apart as Linux's netback.c does: what an honest frontend
+ * never does is fatal to the vif, what it may do is an error of that frame.
  */
 #ifndef LINK_XEN_NETBACK_TRANSMIT_H
 #define LINK_XEN_NETBACK_TRANSMIT_H

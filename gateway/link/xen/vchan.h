@@ -5,8 +5,8 @@
  * part of xenstore, again after each loss, and to the next offer when the
  * qube makes another.
  *
- * Everything the qube says is judged as on a vif. What is no record, or a
- * frame that is too long, loses the connection of this qube and nothing else.
+ * Everything the qube says is judged as on a vif. Bytes that are no record, or
+ * a frame that is too long, lose the connection of this qube and nothing else.
  * An attempt that leads nowhere (libxenvchan removes no offer of a qube that
  * was killed) and one to a qube that comes and goes is made again, ever more
  * rarely.

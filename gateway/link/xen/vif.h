@@ -1,7 +1,7 @@
 /*
  * One qube's network card as xenstore, grants and event channels show it: the
- * xenbus handshake, and the rings while it is connected. What goes through
- * the rings is netback's.
+ * xenbus handshake, and the rings while it is connected. The packets in the
+ * rings are netback's.
  *
  *                  description read, features offered
  *   NEW ------------------------------------------------> AWAIT_FRONTEND

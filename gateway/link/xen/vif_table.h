@@ -1,7 +1,7 @@
 /*
  * The vifs of this domain, as xenstore makes them known: which there are, and
- * when each looks at what was written. What a frontend writes costs it looks,
- * of which it gets a few at a time.
+ * when each looks at what was written. A frontend's writing costs it looks, of
+ * which it gets a few at a time.
  */
 #ifndef LINK_XEN_VIF_TABLE_H
 #define LINK_XEN_VIF_TABLE_H

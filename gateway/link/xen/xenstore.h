@@ -1,7 +1,7 @@
 /*
- * XenStore, through libxenstore: where toolstack, frontends and we meet. What
- * frontends write is hostile text: every value is of bounded size, printable,
- * and of the form that its reader says, or it is refused.
+ * XenStore, through libxenstore: where toolstack, frontends and we meet.
+ * Frontends write hostile text: every value is of bounded size, printable, and
+ * of the form that its reader says, or it is refused.
  *
  * Requests wait for xenstored's answer, some tens of microseconds each; they
  * are for the coming and going of vifs, not for packets. Watches run through

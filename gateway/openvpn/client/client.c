@@ -196,7 +196,7 @@ void client_stop(struct client *c, struct instant now)
 
 /* Timers. */
 
-/* What is said until the server answers. */
+/* Says this until the server answers. */
 static void say_hello(struct client *c)
 {
     if (config_is_static(c->config))
@@ -450,8 +450,8 @@ static size_t count_forged(const struct burst *burst)
     return forged;
 }
 
-/* What LZO unpacked lies in memory of the session, which a message behind it
- * may have ended. */
+/* Packets that LZO unpacked lie in memory of the session, which a message
+ * behind them may have ended. */
 static void drop_opened(struct burst *burst)
 {
     for (size_t i = 0; i < burst->count; i++) {

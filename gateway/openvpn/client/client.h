@@ -26,7 +26,7 @@
 
 struct client;
 
-/* What the machine needs of the world besides time. */
+/* The machine's needs of the world besides time. */
 struct client_env {
     void *context;
     /* Cryptographic randomness; cannot fail. */
@@ -81,9 +81,9 @@ struct client *client_new(const struct config *config,
 void client_free(struct client *c);
 
 void client_start(struct client *c, struct instant now);
-/* Which address of the last CONNECT's remote, or of its proxy, to use. False:
- * the name is to be resolved, client_resolved() to be told, and this to be
- * asked again; if it says no once more none fits. */
+/* The address to use of the last CONNECT's remote, or of its proxy. False: the
+ * name is to be resolved, client_resolved() to be told, and this to be asked
+ * again; if it says no once more none fits. */
 MUST_USE bool client_address(const struct client *c, struct address *out);
 void client_resolved(struct client *c, struct instant now,
                      const struct address *addresses, size_t count);
@@ -107,8 +107,8 @@ void client_reconnect(struct client *c, struct instant now);
 /* Ends the pause; whether it may end is the caller's matter: see `wanted_try'
  * and `asked_try' of the status. */
 void client_end_pause(struct client *c, struct instant now);
-/* Answers ASK. Copied. What is NULL stays as it was; client_status() says what
- * is wanted. */
+/* Answers ASK. Copied. A part that is NULL stays as it was; client_status()
+ * says what is wanted. */
 void client_credentials(struct client *c, struct instant now,
                         const char *username, const char *password,
                         const char *response);
@@ -119,7 +119,7 @@ void client_stop(struct client *c, struct instant now);
 MUST_USE bool client_poll(struct client *c, struct client_action *out);
 struct instant client_deadline(const struct client *c);
 
-/* Where to put inner packets, as long as the state is UP. */
+/* The place for inner packets, as long as the state is UP. */
 struct burst_layout client_layout(const struct client *c);
 /* Seals the burst in place. False, and nothing may be sent, unless UP. A
  * datagram with a drop reason is not to be sent either. */
@@ -163,8 +163,8 @@ void client_status(const struct client *c, struct client_status *out);
 
 enum { CLIENT_WAITING_SIZE = 512 };
 
-/* What is waited for, and what may be the reason, once that lasts: for a
- * person. False where nothing is, or not for long. */
+/* Says to a person what is waited for, and what may be the reason, once that
+ * lasts. False if nothing is, or not for long. */
 bool client_waiting(const struct client *c, struct instant now,
                     char out[CLIENT_WAITING_SIZE]);
 /* For debugging; what a person reads is the name of the vpn_state. */

@@ -14,7 +14,7 @@ enum {
 }; /* s after the handshake; most servers push
       unasked before (openvpn: push.c) */
 
-/* What IV_PROTO may promise: all of it is done here. */
+/* The promises of IV_PROTO: all of it is done here. */
 enum {
     PROTOCOL_BITS = PEER_INFO_DATA_V2 | PEER_INFO_REQUEST_PUSH |
                     PEER_INFO_TLS_KEY_EXPORT | PEER_INFO_AUTH_PENDING_KEYWORDS |
@@ -52,7 +52,7 @@ static void send_exchange(struct client *c)
     message.options = bytes_of_text(options);
     message.peer_info = bytes_of_text(info);
     credentials_write(&c->credentials, &message);
-    /* Where it fails, SESSION_FAILED follows. */
+    /* If it fails, SESSION_FAILED follows. */
     (void)!session_exchange(&c->session, c->now, &message);
     credentials_sent(&c->credentials);
 }
@@ -88,7 +88,7 @@ static void take_exchange(struct client *c, const struct key_exchange *theirs)
 
 /* From the handshake to the tunnel. */
 
-/* What a server can repeat as often as it likes must not fill the disk. */
+/* Lines that a server can cause as often as it likes must not fill the disk. */
 static bool may_tell(struct client *c)
 {
     if (c->lines > CLIENT_LINES_MAX)
@@ -220,7 +220,7 @@ static void go_up(struct client *c)
     c->tell_up = true;
 }
 
-/* What a server would have pushed. */
+/* Sets what a server would have pushed. */
 static void go_up_unpushed(struct client *c)
 {
     uint8_t id[PEER_AGREEMENT_PEER_ID_SIZE];
@@ -288,7 +288,7 @@ static void take_push_update(struct client *c, struct bytes text)
 
 /* Messages of the server. */
 
-/* What it says of its reasons, quoted. */
+/* The server's reason, quoted. */
 static const char *reason_of(char quoted[LOG_QUOTE_SIZE], struct bytes text)
 {
     log_quote(quoted, text);
@@ -350,8 +350,8 @@ static void take_auth_pending(struct client *c, struct bytes rest)
         c->since, duration_seconds(wanted < most ? wanted : most));
 }
 
-/* Shown, never opened and never run. What the server wants done before it
- * pushes becomes a question. */
+/* Shown, never opened and never run. If the server wants something done before
+ * it pushes, that becomes a question. */
 static void take_info(struct client *c, struct bytes rest)
 {
     struct control_info info;

@@ -1,5 +1,5 @@
-/* What the session's news do to the client: key exchange, push, the server's
- * messages. */
+/* Carries out the session's news in the client: key exchange, push, the
+ * server's messages. */
 #ifndef OPENVPN_CLIENT_CLIENT_EVENT_H
 #define OPENVPN_CLIENT_CLIENT_EVENT_H
 

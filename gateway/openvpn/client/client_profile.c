@@ -136,7 +136,7 @@ struct protocol_server client_profile_server(const struct config_remote *r)
     };
 }
 
-/* What the door shows is made anew from the config. */
+/* Makes the parts that the door shows anew from the config. */
 static bool show(struct client_profile *p)
 {
     size_t count = p->config.remote_count;

@@ -204,7 +204,7 @@ void client_state_retry(struct client *c, enum remote_list_end end,
              c->last_error);
 }
 
-/* Where it was never heard its silence is waited for, and is enough. */
+/* A server that was never heard is left for its silence alone. */
 static bool may_be_refused(const struct client *c)
 {
     return c->session_open && session_heard(&c->session);

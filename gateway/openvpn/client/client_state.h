@@ -67,7 +67,7 @@ struct client {
     /* Inactivity. */
     struct instant idle_since;
     uint64_t idle_bytes;
-    /* What client_poll() has yet to say. */
+    /* Actions that client_poll() has yet to say. */
     bool tell_connect, tell_disconnect, tell_up, tell_down, tell_ask,
         tell_stopped, ping_due;
     bool uplink_open; /* CONNECT was said and DISCONNECT was not */
@@ -111,7 +111,7 @@ void client_state_retry(struct client *c, enum remote_list_end end,
                         const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* What ICMP says of the port: several such messages and silence are a reason to
+/* ICMP's word on the port: several such messages and silence are a reason to
  * try the next; the second function says when, the third does it then. */
 void client_state_refused(struct client *c);
 struct instant client_state_refusal_limit(const struct client *c);

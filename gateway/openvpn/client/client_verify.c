@@ -37,7 +37,7 @@ bool client_verify(const struct protocol_profile *profile, int64_t unix_time,
     if (config_is_static(config))
         return true; /* its one key was looked at when it was read */
     struct config shown = *config;
-    /* What an absent password hides cannot be looked at. */
+    /* A key behind a password that is not here cannot be looked at. */
     if (tls_context_needs_password(config) && !config->key_password.data) {
         shown.cert = shown.key = (struct blob){0};
         if (shown.pkcs12.size && !shown.ca.size && !shown.fingerprint_count)

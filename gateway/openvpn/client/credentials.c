@@ -44,7 +44,7 @@ void credentials_clear(struct credentials *c)
     secret_wipe(c, sizeof *c);
 }
 
-/* What is there: a person's answer goes before the profile's. */
+/* Known credentials: a person's answer goes before the profile's. */
 
 static const char *username(const struct credentials *c)
 {
@@ -133,7 +133,7 @@ void credentials_answer(struct credentials *c, const char *new_username,
     c->refusals = 0;
 }
 
-/* What is sent. */
+/* Sending. */
 
 static bool write_static_response(struct credentials *c)
 {
@@ -189,7 +189,7 @@ void credentials_sent(struct credentials *c)
     secret_wipe(c->line, sizeof c->line);
 }
 
-/* What came of it. */
+/* The server's verdict. */
 
 void credentials_accepted(struct credentials *c)
 {

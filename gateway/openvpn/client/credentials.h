@@ -41,7 +41,7 @@ void credentials_clear(struct credentials *c);
 /* The question for a person without whose answer there is no connecting, or
  * NULL. */
 const char *credentials_question(const struct credentials *c);
-/* What its answer consists of, bits; none without a question. */
+/* The parts of its answer, as bits; none without a question. */
 enum credentials_part {
     CREDENTIALS_USERNAME = 1 << 0,
     CREDENTIALS_PASSWORD = 1 << 1,
@@ -53,7 +53,8 @@ bool credentials_shows_response(const struct credentials *c);
 /* The answer, copied. Any of them may be NULL. */
 void credentials_answer(struct credentials *c, const char *username,
                         const char *password, const char *response);
-/* Of an encrypted private key; empty if it is not known or not needed. */
+/* The password of an encrypted private key; empty if it is not known or not
+ * needed. */
 struct bytes credentials_key_password(const struct credentials *c);
 void credentials_drop_key_password(struct credentials *c);
 
@@ -79,8 +80,9 @@ enum credentials_verdict {
 enum credentials_verdict
 credentials_refused(struct credentials *c,
                     const struct control_auth_failed *failed);
-/* The server wants the password to be given again: a person is asked. What the
- * profile says stays, and so does a token (openvpn: ssl.c, ssl_purge_auth). */
+/* The server wants the password to be given again: a person is asked. The
+ * profile's password stays, and so does a token (openvpn: ssl.c,
+ * ssl_purge_auth). */
 void credentials_forget(struct credentials *c);
 
 #endif

@@ -1,9 +1,8 @@
 /*
- * What a profile looks like while it is being read: the config so far, and
- * per place to connect to what was said about it. A `remote` line or a
- * <connection> block makes a draft; what stands outside of blocks is the
- * draft `common`. At the end every draft takes from `common` what it does not
- * say itself, wherever in the file that stands.
+ * A profile while it is being read: the config so far, and per place to connect
+ * to what was said about it. A `remote` line or a <connection> block makes a
+ * draft; lines outside of blocks make the draft `common`. At the end every
+ * draft takes from `common` what it does not say itself, in any order.
  */
 #ifndef OPENVPN_CONFIG_CONFIG_BUILDER_H
 #define OPENVPN_CONFIG_CONFIG_BUILDER_H
@@ -38,7 +37,7 @@ enum {
     CONFIG_ANNOUNCED_MAX = 64,
 };
 
-/* Of a block: config_announcement.h. */
+/* The announcement of a block: config_announcement.h. */
 struct config_announcement {
     char name[40];
     unsigned line; /* 0: not announced, but there */
@@ -96,7 +95,7 @@ void config_builder_warn(struct config_builder *b, const char *format, ...)
 /* Nothing more will be told: what only finds a text can be left out. */
 bool config_builder_is_silent(const struct config_builder *b);
 
-/* What a connection option is about: the open block, or all drafts. */
+/* The draft that a connection option is about: the open block's, or all. */
 struct config_draft *config_builder_draft(struct config_builder *b);
 /* A new draft, or NULL after an error. */
 struct config_draft *config_builder_add_draft(struct config_builder *b);

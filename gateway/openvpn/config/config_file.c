@@ -14,7 +14,7 @@ void config_file_init(struct config_file *f, struct bytes text)
 
 bool config_file_line(struct config_file *f, struct bytes *line)
 {
-    /* What follows the last line feed is a line only if it is not empty. */
+    /* The rest behind the last line feed is a line only if it is not empty. */
     if (f->rest.size == 0 || !text_cut(&f->rest, '\n', line))
         return false;
     f->line++;
@@ -72,7 +72,7 @@ struct cutter {
     const char *problem;
 };
 
-/* What is put may be shown to a person. */
+/* Bytes that are put may be shown to a person. */
 static void put(struct cutter *c, uint8_t byte)
 {
     if ((byte < 0x20 && byte != '\t') || byte == 0x7f)

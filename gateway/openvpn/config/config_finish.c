@@ -23,7 +23,7 @@ void config_finish_peer_info(struct config_builder *b, const char *name,
                                      &b->config->peer_info_count, text);
 }
 
-/* --- Remotes --- */
+/* --- Remotes ------------------------------------------------------------- */
 
 static bool copy_text(char **to, const char *from)
 {
@@ -162,7 +162,7 @@ static void settle_remotes(struct config_builder *b)
         config_builder_error(b, "`proto-force' leaves no remote");
 }
 
-/* --- Ciphers --- */
+/* --- Ciphers ------------------------------------------------------------- */
 
 static bool list_has_class(const char *list, enum cipher_class class)
 {
@@ -226,7 +226,7 @@ static void check_digest(struct config_builder *b)
     b->line = 0;
 }
 
-/* --- What is missing --- */
+/* --- What is missing ----------------------------------------------------- */
 
 static bool has_server_check(const struct config *c)
 {
@@ -283,7 +283,7 @@ static void check_tls(struct config_builder *b)
                                 "none");
 }
 
-/* --- Who is given nothing --- */
+/* --- Who is given nothing ------------------------------------------------ */
 
 static bool has_option(const struct config *c, const char *name)
 {

@@ -1,6 +1,6 @@
 /*
- * What can be said only when every line of a profile is known: the list of
- * remotes, which ciphers are offered, and what is missing or contradictory.
+ * The checks that need every line of a profile: the list of remotes, which
+ * ciphers are offered, and what is missing or contradictory.
  */
 #ifndef OPENVPN_CONFIG_CONFIG_FINISH_H
 #define OPENVPN_CONFIG_CONFIG_FINISH_H

@@ -12,7 +12,7 @@ typedef void config_option_handler(struct config_builder *b,
                                    const struct config_option *option,
                                    const struct config_line *line);
 
-/* What the definition of a handler begins with. */
+/* The beginning of a handler's definition. */
 #define CONFIG_OPTIONS_HANDLER(name)                                           \
     void name(struct config_builder *b, const struct config_option *option,    \
               const struct config_line *line)

@@ -14,7 +14,7 @@
 
 enum { FRAGMENT_LEAST = 68 }; /* bytes; openvpn: options.c */
 
-/* --- Hosts, ports and protocols --- */
+/* --- Hosts, ports and protocols ------------------------------------------ */
 
 static bool is_host_name(struct bytes text)
 {
@@ -175,7 +175,7 @@ HANDLER(remote)
         set_protocol(draft, s);
 }
 
-/* --- How to try --- */
+/* --- How to try ---------------------------------------------------------- */
 
 HANDLER(connect_timeout)
 {
@@ -223,7 +223,7 @@ HANDLER(explicit_exit_notify)
     draft->said |= CONFIG_SAID_EXIT_NOTIFY;
 }
 
-/* --- Sizes --- */
+/* --- Sizes --------------------------------------------------------------- */
 
 HANDLER(tun_mtu)
 {
@@ -285,7 +285,7 @@ HANDLER(fragment)
     draft->said |= CONFIG_SAID_FRAGMENT;
 }
 
-/* --- Proxies --- */
+/* --- Proxies ------------------------------------------------------------- */
 
 static void set_proxy(struct config_draft *draft, enum config_proxy_kind kind,
                       const char host[CONFIG_HOST_SIZE], uint16_t port)
@@ -432,7 +432,7 @@ HANDLER(http_proxy_option)
     }
 }
 
-/* --- The control channel's wrapping --- */
+/* --- The control channel's wrapping -------------------------------------- */
 
 static const char static_key_start[] = "-----BEGIN OpenVPN Static key V1-----";
 static const char client_key_start[] =

@@ -10,7 +10,7 @@
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(config_options_##verb)
 
-/* --- Certificates and keys --- */
+/* --- Certificates and keys ----------------------------------------------- */
 
 static bool is_only_blank(const struct blob *blob)
 {
@@ -211,7 +211,7 @@ HANDLER(askpass)
     blob_free(&content);
 }
 
-/* --- Who the server must be --- */
+/* --- Who the server must be ---------------------------------------------- */
 
 enum { SHA256_SIZE = 32 };
 
@@ -375,7 +375,7 @@ HANDLER(x509_username_field)
                                 "looked at");
 }
 
-/* --- TLS --- */
+/* --- TLS ----------------------------------------------------------------- */
 
 static enum config_tls_version parse_version(const char *text)
 {
@@ -442,7 +442,7 @@ HANDLER(tls_cert_profile)
                          "and insecure");
 }
 
-/* --- Lists --- */
+/* --- Lists --------------------------------------------------------------- */
 
 struct list {
     char text[CONFIG_LINE_MAX];
@@ -463,9 +463,9 @@ static bool is_suite(struct bytes word)
            memchr(word.data, '_', word.size);
 }
 
-/* OpenSSL's own words mean nothing to another library. What takes away or
- * sorts (!aNULL, @STRENGTH) is dropped; what names a group (DEFAULT, ECDHE,
- * EECDH+AESGCM, TLSv1.2) becomes DEFAULT, this program's own list. */
+/* OpenSSL's own words mean nothing to another library. A word that takes away
+ * or sorts (!aNULL, @STRENGTH) is dropped; one that names a group (DEFAULT,
+ * ECDHE, EECDH+AESGCM, TLSv1.2) becomes DEFAULT, this program's own list. */
 static void list_add_word(struct list *l, struct bytes word, bool of_suites)
 {
     struct bytes rest = word;

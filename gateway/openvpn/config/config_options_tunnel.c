@@ -16,7 +16,7 @@ static bool is_word(const struct config_line *line, size_t argument,
     return text && text_equal_ignoring_case(bytes_of_text(text), word);
 }
 
-/* --- What kind of profile this is --- */
+/* --- What kind of profile this is ---------------------------------------- */
 
 HANDLER(client)
 {
@@ -77,7 +77,7 @@ HANDLER(compat_mode)
         config_builder_error(b, "`compat-mode' wants a version like 2.4.0");
 }
 
-/* --- Ciphers --- */
+/* --- Ciphers ------------------------------------------------------------- */
 
 static bool list_add(char list[CONFIG_CIPHERS_SIZE], const char *name)
 {
@@ -211,7 +211,7 @@ HANDLER(auth)
                          bytes_of_text(digest));
 }
 
-/* --- Compression: nothing that is sent is compressed --- */
+/* --- Compression: nothing that is sent is compressed --------------------- */
 
 HANDLER(compress)
 {
@@ -248,7 +248,7 @@ HANDLER(allow_compression)
         config_builder_error(b, "`allow-compression' wants no, asym or yes");
 }
 
-/* --- Limits and timers --- */
+/* --- Limits and timers --------------------------------------------------- */
 
 HANDLER(replay_window)
 {
@@ -316,7 +316,7 @@ HANDLER(inactive)
     b->config->inactive_bytes = bytes;
 }
 
-/* --- Authentication --- */
+/* --- Authentication ------------------------------------------------------ */
 
 HANDLER(auth_user_pass)
 {
@@ -370,7 +370,7 @@ HANDLER(static_challenge)
     b->config->static_challenge_concat = concat;
 }
 
-/* --- What is in the tunnel --- */
+/* --- What is in the tunnel ----------------------------------------------- */
 
 HANDLER(pull_filter)
 {

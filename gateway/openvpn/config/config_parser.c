@@ -14,10 +14,10 @@ enum { TAG_SIZE = 40 };
 
 static void read_lines(struct config_builder *b, struct config_file *f);
 
-/* --- Names that are not in the table --- */
+/* --- Names that are not in the table ------------------------------------- */
 
-/* What stands where an option should may be part of a key or a password, and
- * then no report may repeat it: only what looks like an option is quoted. */
+/* A word in the place of an option may be part of a key or a password, and then
+ * no report may repeat it: only what looks like an option is quoted. */
 static bool looks_like_option(const char *name, size_t words)
 {
     size_t size = strlen(name), digits = 0;
@@ -50,7 +50,7 @@ static void warn_unknown(struct config_builder *b, const char *name,
         config_builder_warn(b, "this is not an option; the line is ignored");
 }
 
-/* --- One option --- */
+/* --- One option ---------------------------------------------------------- */
 
 /* Steps over a word that holds no quote, and the blanks behind it. */
 static struct bytes behind_word(struct bytes text)
@@ -119,7 +119,7 @@ static void apply_setenv(struct config_builder *b, struct bytes text,
     }
 }
 
-/* --- Blocks --- */
+/* --- Blocks -------------------------------------------------------------- */
 
 static void read_connection(struct config_builder *b, struct bytes content,
                             unsigned first_line)

@@ -19,7 +19,7 @@ enum config_severity {
 typedef void config_report(void *context, enum config_severity severity,
                            unsigned line, const char *text);
 
-/* Where a profile names a file. */
+/* The place in a profile that names a file. */
 struct config_reference {
     const char *path, *option;
     unsigned line;

@@ -1,6 +1,6 @@
 /*
- * Which server to try next, and how long to wait before (openvpn: init.c,
- * next_connection_entry, socket_restart_pause).
+ * Decides which server to try next, and how long to wait before (openvpn:
+ * init.c, next_connection_entry, socket_restart_pause).
  *
  *   a remote's addresses one after another, then the next remote, round and
  *   round; but after a success, or where the server says so, the same again.
@@ -27,7 +27,7 @@ enum remote_list_end {
     REMOTE_LIST_AUTH_FAILED, /* the server refuses us: it would again */
 };
 
-/* What the server said about it, if anything. */
+/* The server's word about it, if anything. */
 enum remote_list_advance {
     REMOTE_LIST_BY_RULE,
     REMOTE_LIST_STAY,         /* the same address */
@@ -74,8 +74,8 @@ void remote_list_clear(struct remote_list *l);
  * `remote-random-hostname` its host has a fresh random label in front. */
 const struct config_remote *remote_list_current(const struct remote_list *l);
 
-/* What the current remote's name resolved to; those of the wrong family are
- * left out. Where the list stays on a remote, it stays on its address too, if
+/* Takes the addresses of the current remote's name; those of the wrong family
+ * are left out. If the list stays on a remote, it stays on its address too, if
  * the name still has it. */
 void remote_list_resolved(struct remote_list *l,
                           const struct address *addresses, size_t count);

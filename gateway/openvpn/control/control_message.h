@@ -1,8 +1,7 @@
 /*
- * What the two ends say to each other in text once TLS stands: messages that
- * end in a NUL, several of which may share a TLS record. The keyword is
- * matched as a prefix (openvpn: forward.c, push.c, options_util.c). All
- * results borrow from the record.
+ * The two ends' messages in text once TLS stands: each ends in a NUL, and
+ * several may share a TLS record. The keyword is matched as a prefix (openvpn:
+ * forward.c, push.c, options_util.c). All results borrow from the record.
  */
 #ifndef OPENVPN_CONTROL_CONTROL_MESSAGE_H
 #define OPENVPN_CONTROL_CONTROL_MESSAGE_H

@@ -71,8 +71,8 @@ static inline bool opcode_is_data(uint8_t opcode)
 /* An opcode of the control channel that this program speaks. */
 bool opcode_is_control(uint8_t opcode);
 
-/* Reads header and body; `payload` borrows from `body`. What stands behind
- * the acknowledgements of an ACK_V1 is ignored, as OpenVPN does. */
+/* Reads header and body; `payload` borrows from `body`. Bytes behind the
+ * acknowledgements of an ACK_V1 are ignored, as OpenVPN does. */
 MUST_USE bool control_packet_parse(struct bytes header, struct bytes body,
                                    struct control_packet *out);
 void control_packet_write_header(struct writer *w,

@@ -2,7 +2,7 @@
 
 #include "gateway/base/secret.h"
 
-/* What a tls-crypt-v2 client counts from; a server sees by it that the client
+/* A tls-crypt-v2 client counts from here; a server sees by it that the client
  * can send its wrapped key again (openvpn: ssl_pkt.h, EARLY_NEG_START). */
 enum { EARLY_NEGOTIATION_START = 0x0f000000 };
 

@@ -55,7 +55,7 @@ tls_crypt_v2_format_server(const struct tls_crypt_v2_server_key *key, char *out,
 MUST_USE bool tls_crypt_v2_init(struct tls_crypt_key *prepared,
                                 const struct tls_crypt_v2_server_key *key);
 
-/* What is wrapped. */
+/* The wrapped content. */
 struct tls_crypt_v2_content {
     struct static_key key;
     uint16_t metadata_size;

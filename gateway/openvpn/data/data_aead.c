@@ -60,7 +60,7 @@ static void seal(struct data_channel *c, struct burst *burst)
     seal_batch(a);
 }
 
-/* What authenticates is checked against the window, and only then believed. */
+/* An authentic packet is checked against the window, and only then believed. */
 static void open_batch(struct data_aead *a, struct instant now)
 {
     struct data_batch *b = &a->batch;

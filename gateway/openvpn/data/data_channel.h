@@ -1,7 +1,7 @@
 /*
- * One generation of data keys, both directions: packet numbers, cipher,
- * replay window. Packets are sealed and opened in place, in bursts. What is
- * behind this door is one of three formats (openvpn: crypto.c):
+ * One generation of data keys, both directions: packet numbers, cipher, replay
+ * window. Packets are sealed and opened in place, in bursts. Behind this door
+ * is one of three formats (openvpn: crypto.c):
  *
  *   AEAD   header packet_id(4) tag(16) ciphertext
  *   EPOCH  header epoch(2) counter(6) ciphertext tag(16)
@@ -54,7 +54,8 @@ struct data_channel *data_channel_new(const struct data_channel_options *o,
                                       const struct key_material *material);
 void data_channel_free(struct data_channel *c); /* wipes */
 
-/* Where seal() expects the inner packet. Constant for the channel's life. */
+/* The place where seal() expects the inner packet. Constant for the channel's
+ * life. */
 struct burst_layout data_channel_layout(const struct data_channel *c);
 
 /* Seals every datagram of the burst that has an inner packet and no drop

@@ -25,7 +25,7 @@ static void fill_job(struct aead_job *job, const struct data_epoch_key *key,
         job->nonce[i] ^= id[i];
 }
 
-/* --- Keys --- */
+/* --- Keys ---------------------------------------------------------------- */
 
 static void key_clear(struct data_epoch_key *key)
 {
@@ -42,7 +42,7 @@ static bool key_init(const struct data_epoch *e, struct data_epoch_key *key,
     return key->aead;
 }
 
-/* --- Sending --- */
+/* --- Sending ------------------------------------------------------------- */
 
 /* To `epoch` or beyond. Packet numbers begin anew, so never to a key that was
  * used before. */
@@ -117,7 +117,7 @@ static void seal(struct data_channel *c, struct burst *burst)
     seal_batch(e);
 }
 
-/* --- Receiving --- */
+/* --- Receiving ----------------------------------------------------------- */
 
 /* Derives a future key when a packet first claims it, and keeps it, so that
  * forged packets cost no more than that once. */
@@ -248,7 +248,7 @@ static void open(struct data_channel *c, struct instant now,
     open_batch(e, now, key);
 }
 
-/* --- The rest --- */
+/* --- The rest ------------------------------------------------------------ */
 
 static bool exhausted(const struct data_channel *c)
 {

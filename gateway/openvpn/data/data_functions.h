@@ -1,6 +1,6 @@
 /*
- * What stands behind data_channel.h: the functions of a format, and what all
- * formats have. Each is a file: data_aead.c, ...
+ * The implementations behind data_channel.h: the functions of a format, and
+ * what all formats have. Each is a file: data_aead.c, ...
  */
 #ifndef OPENVPN_DATA_DATA_FUNCTIONS_H
 #define OPENVPN_DATA_DATA_FUNCTIONS_H

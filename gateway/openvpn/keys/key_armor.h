@@ -10,9 +10,9 @@
 
 #include "gateway/base/bytes.h"
 
-/* What stands between the lines, without white space, into `out`. Text in
- * front and behind is ignored. False if a line is missing or it does not
- * fit. */
+/* Reads the bytes between the lines, without white space, into `out`. Text in
+ * front and behind is ignored. False if a line is missing or it does not fit.
+ * */
 MUST_USE bool key_armor_take(struct bytes text, const char *label, uint8_t *out,
                              size_t capacity, size_t *size);
 

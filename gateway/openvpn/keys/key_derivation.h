@@ -18,7 +18,7 @@ struct key_material {
     uint8_t bytes[KEY_MATERIAL_SIZE]; /* slices as in static_key.h */
 };
 
-/* What both ends said in their key method 2 messages. */
+/* Both ends' parts of their key method 2 messages. */
 struct key_source {
     uint8_t pre_master[48]; /* of the client; the server has none */
     uint8_t random1[32];

@@ -70,7 +70,7 @@ static void age(struct replay_window *w, struct instant now)
     }
     if (!instant_reached(now, instant_after(w->marked, limit)))
         return;
-    /* Whoever is below the mark was overtaken when it was set, or before. */
+    /* A number below the mark was overtaken when it was set, or before. */
     w->floor = w->mark;
     w->mark = w->highest;
     w->marked = w->raised;

@@ -1,6 +1,6 @@
 /*
- * Which packet numbers were seen (openvpn: packet_id.c; RFC 6479 for the
- * ring). A number above the highest is new; an older one is accepted once,
+ * Remembers which packet numbers were seen (openvpn: packet_id.c; RFC 6479 for
+ * the ring). A number above the highest is new; an older one is accepted once,
  * if it is within the window and not older than its time. Asked only after
  * authentication.
  *

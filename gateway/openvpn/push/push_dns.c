@@ -79,7 +79,7 @@ static bool parse_server_address(const char *text, struct address *address,
     return text_to_u32(rest, 65535, port) && *port != 0;
 }
 
-/* --- dns --- */
+/* --- dns ----------------------------------------------------------------- */
 
 static bool parse_priority(const char *text, bool pushed, int *out)
 {
@@ -226,7 +226,7 @@ void push_dns_clear_servers(struct push_dns *d)
     d->search_domain[0] = '\0';
 }
 
-/* --- dhcp-option --- */
+/* --- dhcp-option --------------------------------------------------------- */
 
 /* "ADDRESS", or "ADDRESS#NAME", where the name is for TLS. */
 static bool add_resolver(struct push_dns *d, const char *text,
@@ -270,7 +270,7 @@ void push_dns_clear_dhcp(struct push_dns *d)
     d->dhcp_domain[0] = '\0';
 }
 
-/* --- What comes of it --- */
+/* --- What comes of it ---------------------------------------------------- */
 
 static bool add_to_tunnel(struct tunnel *tunnel, const struct address *a)
 {

@@ -1,5 +1,5 @@
 /*
- * Which resolvers a tunnel brings: the `dns` directive, which says it all,
+ * The resolvers that a tunnel brings: the `dns` directive, which says it all,
  * and the older `dhcp-option`, which counts only where no `dns server` is
  * usable (openvpn: dns.c).
  */

@@ -1,4 +1,4 @@
-/* What the options of a server, and of the profile, have granted so far: what
+/* The grants of the options of a server, and of the profile, so far: what
  * push_table's options change and push_options hands out. */
 #ifndef OPENVPN_PUSH_PUSH_OPTIONS_GRANTED_H
 #define OPENVPN_PUSH_PUSH_OPTIONS_GRANTED_H

@@ -34,7 +34,7 @@ static bool parse_host_prefix(const char *text, struct prefix *out)
     return true;
 }
 
-/* --- Addresses --- */
+/* --- Addresses ----------------------------------------------------------- */
 
 bool push_route_ifconfig(struct push_route *r, const struct config_tokens *t,
                          const char **note)
@@ -99,7 +99,7 @@ bool push_route_metric(struct push_route *r, const struct config_tokens *t,
     return text_to_u32(bytes_of_text(t->token[1]), UINT32_MAX, &r->metric);
 }
 
-/* --- Routes --- */
+/* --- Routes -------------------------------------------------------------- */
 
 static bool parse_metric(const char *text, struct push_route_entry *e)
 {
@@ -235,7 +235,7 @@ bool push_route_redirect(struct push_route *r, const struct config_tokens *t,
     return true;
 }
 
-/* --- What comes of it --- */
+/* --- What comes of it ---------------------------------------------------- */
 
 /* In a subnet the second value of ifconfig is a mask, else the other end. A
  * server that pushes a mask without saying `topology subnet` means one. */

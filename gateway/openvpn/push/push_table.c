@@ -39,13 +39,13 @@ static bool parse_number(const struct config_tokens *t, size_t i, uint32_t most,
     return text && text_to_u32(bytes_of_text(text), most, out);
 }
 
-/* --- One function for each option; false if it is malformed --- */
+/* --- One function for each option; false if it is malformed -------------- */
 
 #define OPTION(verb)                                                           \
     static bool verb(struct push_options *o, const struct config_tokens *t,    \
                      const struct push_source *s)
 
-/* What push_route.h and push_dns.h understand. */
+/* Options that push_route.h and push_dns.h understand. */
 #define ROUTE_OPTION(verb, function)                                           \
     OPTION(verb)                                                               \
     {                                                                          \
@@ -272,7 +272,7 @@ OPTION(nothing)
     return true;
 }
 
-/* --- The table --- */
+/* --- The table ----------------------------------------------------------- */
 
 enum {
     BOTH = PUSH_PUSHED | PUSH_PROFILE,
@@ -382,7 +382,7 @@ bool push_table_apply(struct push_options *o,
     return true;
 }
 
-/* --- PUSH_UPDATE --- */
+/* --- PUSH_UPDATE --------------------------------------------------------- */
 
 void push_table_forget(struct push_options *o, enum push_group group)
 {

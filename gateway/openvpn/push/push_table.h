@@ -8,7 +8,7 @@
 
 #include "gateway/openvpn/push/push_options_granted.h"
 
-/* Who says it, and to whom problems are told. */
+/* The source of an option, and the one to tell problems to. */
 struct push_source {
     bool pushed; /* else the profile */
     config_note *report;
@@ -51,7 +51,7 @@ bool push_table_apply(struct push_options *o,
                       const struct config_tokens *t,
                       const struct push_source *s);
 
-/* What was said about it, or about its group, no longer holds. */
+/* Takes back what was said about it, or about its group. */
 void push_table_remove(struct push_options *o,
                        const struct push_table_option *option);
 void push_table_forget(struct push_options *o, enum push_group group);

@@ -1,4 +1,4 @@
-/* What a server pushed, for the log, without its secrets. */
+/* Writes what a server pushed, for the log, without its secrets. */
 #ifndef OPENVPN_PUSH_PUSH_TEXT_H
 #define OPENVPN_PUSH_PUSH_TEXT_H
 

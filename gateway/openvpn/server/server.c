@@ -394,7 +394,7 @@ void server_expire(struct server *s, struct instant now)
     s->now = now;
     while ((e = server_table_due(&s->table, now))) {
         struct server_peer *p = server_peer_of(e);
-        /* What woke it may have been put off meanwhile. */
+        /* Its deadline may have been put off meanwhile. */
         if (instant_reached(now, server_peer_deadline(p)))
             server_event_expire(s, p);
         struct instant next = server_peer_deadline(p);
@@ -411,8 +411,7 @@ struct instant server_deadline(const struct server *s)
     return server_table_deadline(&s->table);
 }
 
-/* --- Who had which address -------------------------------------------------
- */
+/* --- Who had which address ----------------------------------------------- */
 
 void server_remember(struct server *s, const char *common_name,
                      const struct address *ipv4)
@@ -436,7 +435,7 @@ bool server_next_lease(const struct server *s, uint32_t *number,
     return true;
 }
 
-/* --- Packets to clients --------------------------------------------------- */
+/* --- Packets to clients -------------------------------------------------- */
 
 struct server_peer *server_find(struct server *s,
                                 const struct address *destination)
@@ -477,7 +476,7 @@ bool server_seal(struct server *s, struct instant now, struct server_peer *p,
     return true;
 }
 
-/* --- Status --------------------------------------------------------------- */
+/* --- Status -------------------------------------------------------------- */
 
 void server_status(const struct server *s, struct server_status *out)
 {

@@ -44,7 +44,8 @@ enum server_verdict {
     SERVER_BUSY,  /* nobody can judge now: it shall come again in a while */
 };
 
-/* Who wants to come in, now that TLS has seen its certificate. Borrowed. */
+/* A client that wants to come in, now that TLS has seen its certificate.
+ * Borrowed. */
 struct server_login {
     uint64_t client; /* never the same twice */
     const char *common_name;
@@ -53,7 +54,7 @@ struct server_login {
     bool again; /* it is in, and negotiates new keys */
 };
 
-/* What the machine needs of the world besides time. */
+/* The machine's needs of the world besides time. */
 struct server_env {
     void *context;
     /* Cryptographic randomness; cannot fail. */
@@ -63,12 +64,12 @@ struct server_env {
     /* NULL: whoever has a good certificate may come in. */
     enum server_verdict (*admit)(void *context,
                                  const struct server_login *login);
-    /* What is said of that client alone, into *out, which is empty. False, and
-     * it does not come in, if that cannot be used or there must be something
-     * and is not. NULL: nothing is said of anybody. */
+    /* Reads what is said of that client alone into *out, which is empty. False,
+     * and it does not come in, if that cannot be used or there must be
+     * something and is not. NULL: nothing is said of anybody. */
     bool (*client_config)(void *context, const char *common_name,
                           struct server_client_config *out);
-    /* What a client answered to a question that server_tell() asked; NULL:
+    /* Takes a client's answer to a question that server_tell() asked; NULL:
      * nobody asks any. */
     void (*answered)(void *context, uint64_t client, struct bytes response);
 };
@@ -131,7 +132,7 @@ MUST_USE bool server_revoke(struct server *s, const struct blob *list);
 void server_stop(struct server *s, struct instant now);
 bool server_is_empty(const struct server *s);
 
-/* Who had which address: for a file that outlives the server. */
+/* Tells which client had which address: for a file that outlives the server. */
 
 /* As if that client had been here before. */
 void server_remember(struct server *s, const char *common_name,

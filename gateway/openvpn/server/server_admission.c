@@ -20,9 +20,9 @@ enum { IPV4_OVERHEAD = 20 + 8, IPV6_OVERHEAD = 40 + 8 }; /* with UDP */
 
 /* --- What it can --------------------------------------------------------- */
 
-/* What it takes: it lists that since 2.5; since 2.4 it takes two, and that of
- * its own options; before, only the latter (openvpn: ssl_ncp.c,
- * ncp_get_best_cipher). */
+/* The ciphers that a client takes: it lists them since 2.5; since 2.4 it takes
+ * two, and that of its own options; before, only the latter (openvpn:
+ * ssl_ncp.c, ncp_get_best_cipher). */
 struct offer {
     char list[CONFIG_CIPHERS_SIZE]; /* may be "" */
     char own[32];                   /* the same */
@@ -63,7 +63,7 @@ static void choose_cipher(struct server_peer *p, const struct config *c,
         memcpy(p->cipher, one, sizeof one);
         return;
     }
-    /* Whoever negotiates nothing has what the fallback says. */
+    /* A client that negotiates nothing has what the fallback says. */
     if (!o.negotiates &&
         (!o.own[0] || !strcmp(o.own, c->data_ciphers_fallback)))
         memcpy(p->cipher, c->data_ciphers_fallback, sizeof p->cipher);
@@ -155,7 +155,7 @@ static struct session_data_options data_options(const struct server *s,
     return o;
 }
 
-/* --- Tokens --------------------------------------------------------------- */
+/* --- Tokens -------------------------------------------------------------- */
 
 static uint64_t unix_time(const struct server *s)
 {
@@ -216,7 +216,7 @@ void server_admission_renew_token(struct server *s, struct server_peer *p)
     secret_wipe(token, sizeof token);
 }
 
-/* --- What it gets --------------------------------------------------------- */
+/* --- What it gets -------------------------------------------------------- */
 
 static bool send_push(struct server *s, struct server_peer *p,
                       const struct server_client_config *own,

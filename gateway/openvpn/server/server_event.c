@@ -1,4 +1,4 @@
-/* What happens to a client: what it says, and what the time brings. What is
+/* The events of a client: what it says, and what the time brings. What is
  * decided about it is server_admission's, what becomes of it server_peer's. */
 #include "gateway/openvpn/server/server_state.h"
 
@@ -92,7 +92,7 @@ static void answer_exchange(struct server *s, struct server_peer *p)
         return;
     }
     message.options = bytes_of_text(options);
-    /* Where it fails, SESSION_FAILED follows. */
+    /* If it fails, SESSION_FAILED follows. */
     (void)!session_exchange(&p->session, s->now, &message);
 }
 

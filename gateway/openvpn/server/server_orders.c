@@ -1,5 +1,5 @@
 /*
- * What the server is told to do with its clients, one by one or all.
+ * The orders to the server about its clients, one by one or all.
  */
 #include <stdio.h>
 

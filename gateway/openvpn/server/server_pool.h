@@ -1,8 +1,8 @@
 /*
- * The addresses that clients get: one number a client, which stands for an
- * IPv4 and an IPv6 address. Who was here before gets the same one again as
- * long as no one else has it, and it goes to another name only when there is
- * no other left.
+ * The addresses that clients get: one number a client, which stands for an IPv4
+ * and an IPv6 address. A client that was here before gets the same one again as
+ * long as no one else has it, and it goes to another name only when there is no
+ * other left.
  */
 #ifndef OPENVPN_SERVER_SERVER_POOL_H
 #define OPENVPN_SERVER_SERVER_POOL_H
@@ -37,7 +37,7 @@ void server_pool_clear(struct server_pool *p);
  * taken. */
 MUST_USE bool server_pool_take(struct server_pool *p, const char *name,
                                void *owner, uint32_t *number);
-/* That very one. False if somebody has it. */
+/* Takes that very number. False if somebody has it. */
 MUST_USE bool server_pool_take_number(struct server_pool *p, uint32_t number,
                                       const char *name, void *owner);
 /* As if that client had been here before; nothing if it is no address of the
@@ -48,7 +48,7 @@ void server_pool_give(struct server_pool *p, uint32_t number);
 
 struct address server_pool_ipv4(const struct server_pool *p, uint32_t number);
 struct address server_pool_ipv6(const struct server_pool *p, uint32_t number);
-/* Which number an IPv4 address has; false if it is none of the pool's. */
+/* The number of an IPv4 address; false if it is none of the pool's. */
 MUST_USE bool server_pool_number(const struct server_pool *p,
                                  const struct address *ipv4, uint32_t *number);
 

@@ -28,7 +28,7 @@ static struct address netmask_of(uint8_t bits)
     return address_ipv4(bits ? UINT32_MAX << (32 - bits) : 0);
 }
 
-/* Of `ifconfig': a netmask, or the tunnel's other end. */
+/* The second argument of `ifconfig': a netmask, or the tunnel's other end. */
 static struct address second_of(const struct server_push *p)
 {
     const struct server_config *c = p->config;

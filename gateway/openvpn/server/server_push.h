@@ -9,13 +9,13 @@
 #include "gateway/openvpn/control/control_message.h"
 #include "gateway/openvpn/server_config/server_client_config.h"
 
-/* What all clients are told, what one is, and the server's own. */
+/* The options for all clients, those for one, and the server's own. */
 enum {
     SERVER_PUSH_MAX =
         (2 * SERVER_CONFIG_PUSHES_MAX + 64) * SERVER_CONFIG_PUSH_SIZE,
 };
 
-/* What differs between clients. */
+/* The differences between clients. */
 struct server_push {
     const struct server_config *config;
     const struct server_client_config *own;

@@ -1,7 +1,7 @@
 /*
- * Which client a destination lies behind: each has its own addresses and what
- * `iroute' gives it; the longest prefix decides. One lookup costs a hash for
- * each length of prefix that there is.
+ * Finds the client that a destination lies behind: each has its own addresses
+ * and what `iroute' gives it; the longest prefix decides. One lookup costs a
+ * hash for each length of prefix that there is.
  */
 #ifndef OPENVPN_SERVER_SERVER_ROUTES_H
 #define OPENVPN_SERVER_SERVER_ROUTES_H

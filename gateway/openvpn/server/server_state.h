@@ -168,7 +168,7 @@ const char *server_peer_who(const struct server_peer *p,
 struct server_peer *server_peer_up_at(const struct server *s,
                                       const struct server_path *path);
 
-/* What it says it can. */
+/* Takes over what it says it can. */
 void server_admission_learn(struct server *s, struct server_peer *p,
                             const struct key_exchange *theirs);
 /* Judges a token that it gives for a password. */

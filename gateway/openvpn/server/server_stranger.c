@@ -1,6 +1,6 @@
 /*
- * Who is not known: everything here happens before there is anything to
- * remember, for anybody's datagram.
+ * Handles datagrams of unknown senders: everything here happens before there is
+ * anything to remember, for anybody's datagram.
  */
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
@@ -131,7 +131,7 @@ static enum drop answer(struct server *s, const struct server_path *from,
     return DROP_NONE;
 }
 
-/* --- The second packet ---------------------------------------------------- */
+/* --- The second packet --------------------------------------------------- */
 
 /* Its acknowledgement of our answer brings the cookie back. */
 static bool may_follow(const struct control_packet *packet)
@@ -164,8 +164,7 @@ static enum drop adopt(struct server *s, const struct server_path *from,
     return drop;
 }
 
-/* --- Either, out of its wrapping -------------------------------------------
- */
+/* --- Either, out of its wrapping ----------------------------------------- */
 
 static bool is_first(uint8_t opcode)
 {

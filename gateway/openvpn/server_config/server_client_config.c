@@ -37,7 +37,7 @@ void server_client_config_clear(struct server_client_config *c)
     *c = (struct server_client_config){0};
 }
 
-/* --- Directives ----------------------------------------------------------- */
+/* --- Directives ---------------------------------------------------------- */
 
 HANDLER(ifconfig_push)
 {
@@ -192,7 +192,7 @@ static const struct config_option table[] = {
     CALL("disable", 0, 0, disable),
 };
 
-/* --- The file ------------------------------------------------------------- */
+/* --- The file ------------------------------------------------------------ */
 
 static void apply(struct config_builder *b, struct config_line *line)
 {
@@ -242,7 +242,7 @@ bool server_client_config_parse(struct bytes text,
     return usable;
 }
 
-/* --- Questions ------------------------------------------------------------ */
+/* --- Questions ----------------------------------------------------------- */
 
 bool server_client_config_is_file_name(const char *name)
 {

@@ -1,6 +1,6 @@
 /*
- * What the configuration says of one client alone: a file of
- * `client-config-dir', in OpenVPN's own directives.
+ * The configuration for one client alone: a file of `client-config-dir', in
+ * OpenVPN's own directives.
  */
 #ifndef OPENVPN_SERVER_CONFIG_SERVER_CLIENT_CONFIG_H
 #define OPENVPN_SERVER_CONFIG_SERVER_CLIENT_CONFIG_H

@@ -1,8 +1,8 @@
 /*
- * What a server's configuration says, in OpenVPN's own directives. What it has
- * in common with a client's profile (TLS, ciphers, timers, the control
- * channel's wrapping) lies in `common`, as config.h has it: the wrapping, the
- * tunnel's MTU and mssfix in its only remote.
+ * A server's configuration, in OpenVPN's own directives. The part in common
+ * with a client's profile (TLS, ciphers, timers, the control channel's
+ * wrapping) lies in `common`, as config.h has it: the wrapping, the tunnel's
+ * MTU and mssfix in its only remote.
  */
 #ifndef OPENVPN_SERVER_CONFIG_SERVER_CONFIG_H
 #define OPENVPN_SERVER_CONFIG_SERVER_CONFIG_H
@@ -96,8 +96,8 @@ struct server_config {
     bool exit_notify;  /* say RESTART at the end ... */
     bool exit_advance; /* ... and go to the next remote */
 
-    /* What of a client's IV_PROTO counts; all by default. Not in the file:
-     * for tests that want an older server. */
+    /* The bits of a client's IV_PROTO that count; all by default. Not in the
+     * file: for tests that want an older server. */
     uint32_t protocol_bits;
 };
 

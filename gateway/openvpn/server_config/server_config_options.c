@@ -33,7 +33,7 @@ static const char *quoted(char out[LOG_QUOTE_SIZE], const char *text)
     return log_quote(out, bytes_of_text(text ? text : ""));
 }
 
-/* --- Quiet, refused, flags --- */
+/* --- Quiet, refused, flags ----------------------------------------------- */
 
 HANDLER(quiet)
 {
@@ -76,7 +76,7 @@ HANDLER(set_number)
                                  number);
 }
 
-/* --- Who may come --- */
+/* --- Who may come -------------------------------------------------------- */
 
 HANDLER(verify_client_cert)
 {
@@ -133,7 +133,7 @@ HANDLER(auth_gen_token_secret)
     out_of(b)->token_key = content;
 }
 
-/* --- Files that are written --- */
+/* --- Files that are written ---------------------------------------------- */
 
 HANDLER(ifconfig_pool_persist)
 {
@@ -155,7 +155,7 @@ HANDLER(status)
         (void)!config_builder_number(b, line, 2, 1, 86400, &c->status_seconds);
 }
 
-/* --- Of certificates, answers, the end --- */
+/* --- Of certificates, answers, the end ----------------------------------- */
 
 /* As in a profile, but the list may change while the server runs. */
 HANDLER(crl_verify)
@@ -251,7 +251,7 @@ HANDLER(tls_crypt_v2)
     draft->said |= CONFIG_SAID_WRAP;
 }
 
-/* Which clients' keys are let in: by what was written into them. */
+/* Lets in the clients' keys that have one of these texts written into them. */
 HANDLER(tls_crypt_v2_metadata)
 {
     (void)option;

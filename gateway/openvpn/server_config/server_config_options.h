@@ -17,7 +17,7 @@ struct server_config_local {
     enum address_family family;
 };
 
-/* What the handlers are given as their builder. */
+/* The handlers get this as their builder. */
 struct server_config_builder {
     struct config_builder common; /* first; fills out->common */
     struct server_config *out;
@@ -35,15 +35,15 @@ struct server_config_builder {
     size_t local_count;
 };
 
-/* What a directive means to a server: one of its own, or
- * server_config_options_other.c says. NULL: there is none such. */
+/* Finds a directive: one of the server's own, or server_config_options_other.c
+ * says what it means to a server. NULL: there is none such. */
 const struct config_option *server_config_options_find(const char *name);
 const struct config_option *server_config_options_other(const char *name);
 
 /* It restricts a client, so that its file must not go without it. */
 bool server_config_options_restricts(const char *name);
 
-/* What a handler is given, whole. */
+/* The whole builder, of the part that a handler gets. */
 struct server_config_builder *
 server_config_options_builder(struct config_builder *b);
 
@@ -58,8 +58,8 @@ MUST_USE bool server_config_options_netmask(struct config_builder *b,
 MUST_USE bool server_config_options_own_ipv6(struct config_builder *b,
                                              const struct config_line *line,
                                              struct prefix *p);
-/* Whether argument 1 may be pushed behind `count` others. What a client is told
- * about compression the server decides: of that nothing is kept. */
+/* Whether argument 1 may be pushed behind `count` others. The server decides
+ * what a client is told about compression: such lines are not kept. */
 MUST_USE bool server_config_options_push(struct config_builder *b,
                                          const struct config_line *line,
                                          size_t count);

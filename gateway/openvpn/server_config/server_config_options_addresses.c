@@ -7,7 +7,7 @@
 
 #define HANDLER(verb) CONFIG_OPTIONS_HANDLER(verb)
 
-/* Where the pool starts that `server-ipv6' means (openvpn: helper.c). */
+/* The start of the pool that `server-ipv6' means (openvpn: helper.c). */
 enum { IPV6_FIRST = 0x1000, IPV6_FIRST_SMALL = 2, IPV6_SMALL_BITS = 112 };
 
 static struct server_config_builder *builder_of(struct config_builder *b)
@@ -20,7 +20,7 @@ static struct server_config *out_of(struct config_builder *b)
     return builder_of(b)->out;
 }
 
-/* --- The server's own --- */
+/* --- The server's own ---------------------------------------------------- */
 
 /* The argument may be that, or none. */
 static bool read_nopool(struct config_builder *b,
@@ -142,7 +142,7 @@ HANDLER(server_config_options_ifconfig_ipv6)
         set_ipv6(b, line, &own);
 }
 
-/* --- The clients' --- */
+/* --- The clients' -------------------------------------------------------- */
 
 HANDLER(server_config_options_ifconfig_pool)
 {
@@ -185,9 +185,9 @@ HANDLER(server_config_options_topology)
                          log_quote(out, bytes_of_text(text)));
 }
 
-/* --- What can be said only when all is known --- */
+/* --- What can be said only when all is known ----------------------------- */
 
-/* What `server' means for clients (openvpn: helper.c). Without a subnet the
+/* The meaning of `server' for clients (openvpn: helper.c). Without a subnet the
  * first block of four is the server's, and the last one is left alone. */
 static void set_pool(struct server_config *c)
 {

@@ -1,8 +1,9 @@
 /*
- * What the directives mean to a server that are not its own: of a client's
- * profile, of how the process runs, of other platforms. Whatever restricts who
- * comes in, or what he may do there, is done or refused, and never ignored;
- * every directive of config_options.c stands here or in the server's own table.
+ * The meaning, to a server, of the directives that are not its own: of a
+ * client's profile, of how the process runs, of other platforms. A directive
+ * that restricts who comes in, or what clients may do there, is done or
+ * refused, and never ignored; every directive of config_options.c stands here
+ * or in the server's own table.
  */
 #include "gateway/openvpn/server_config/server_config_options.h"
 

@@ -27,7 +27,7 @@ static const char *quoted(char out[LOG_QUOTE_SIZE], const char *text)
     return log_quote(out, bytes_of_text(text ? text : ""));
 }
 
-/* --- Arguments --- */
+/* --- Arguments ----------------------------------------------------------- */
 
 bool server_config_options_ipv4(struct config_builder *b,
                                 const struct config_line *line, size_t number,
@@ -79,7 +79,7 @@ bool server_config_options_own_ipv6(struct config_builder *b,
     return false;
 }
 
-/* --- Where clients find it --- */
+/* --- Where clients find it ----------------------------------------------- */
 
 static bool find_protocol(struct config_builder *b, const char *text,
                           enum config_protocol *protocol,
@@ -189,7 +189,7 @@ HANDLER(server_config_options_mode)
         config_builder_error(b, "only `mode server' is a server's");
 }
 
-/* --- Inside the tunnel --- */
+/* --- Inside the tunnel --------------------------------------------------- */
 
 static void add_route(struct config_builder *b, const struct prefix *p)
 {

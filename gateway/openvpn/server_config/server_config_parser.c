@@ -18,7 +18,7 @@ enum {
     COMPATIBLE_CIPHER = 20500,
 };
 
-/* --- One line or block --- */
+/* --- One line or block --------------------------------------------------- */
 
 static void unknown(struct config_builder *b, const char *name)
 {
@@ -94,7 +94,7 @@ static void read_lines(struct server_config_builder *s, struct config_file *f)
     }
 }
 
-/* --- What can be said only when all is known --- */
+/* --- What can be said only when all is known ----------------------------- */
 
 static void open_socket(struct server_config_builder *s,
                         const struct server_config_local *l)
@@ -194,7 +194,7 @@ static void check_own_identity(struct config_builder *b, const struct config *c)
         config_builder_error(b, "`ca' is missing: no client could be known");
 }
 
-/* Where a refused line said who comes in, that is told already. */
+/* If a refused line said who comes in, that is told already. */
 static void check_admission(struct server_config_builder *s)
 {
     struct config_builder *b = &s->common;

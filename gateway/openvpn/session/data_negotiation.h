@@ -1,6 +1,6 @@
 /*
- * What follows from both ends' wishes: which cipher the data channel gets,
- * how large packets and TCP segments may be (openvpn: ssl_ncp.c, mss.c).
+ * Draws the conclusion from both ends' wishes: which cipher the data channel
+ * gets, how large packets and TCP segments may be (openvpn: ssl_ncp.c, mss.c).
  */
 #ifndef OPENVPN_SESSION_DATA_NEGOTIATION_H
 #define OPENVPN_SESSION_DATA_NEGOTIATION_H

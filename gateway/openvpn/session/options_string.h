@@ -30,7 +30,7 @@ struct options_string {
     const char *auth;
 };
 
-/* What a client says that is connected to `remote`. */
+/* The options of a client that is connected to `remote`. */
 struct options_string options_string_of(const struct config *config,
                                         const struct config_remote *remote);
 

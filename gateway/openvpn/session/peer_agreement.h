@@ -1,5 +1,5 @@
 /*
- * What two equal ends agree on, of which neither pulls: each tells the other
+ * The agreement of two equal ends, of which neither pulls: each tells the other
  * what it can, and both draw the same conclusion (openvpn: ssl_ncp.c,
  * peer_agreement_mode_ncp).
  */
@@ -17,8 +17,8 @@ enum {
 
 struct peer_agreement {
     bool data_v2, key_export, dynamic_tls_crypt, cc_exit;
-    /* Of the TLS server's list the first that the client has; "": none, or
-     * the peer does not negotiate. */
+    /* The first cipher of the TLS server's list that the client has; "": none,
+     * or the peer does not negotiate. */
     char cipher[DATA_NEGOTIATION_CIPHER_SIZE];
 };
 

@@ -1,7 +1,7 @@
 /*
- * What a client tells the server about itself in key method 2: lines
- * NAME=VALUE. From IV_PROTO and IV_CIPHERS the server chooses the data
- * channel's format and cipher (openvpn: ssl.c, push_peer_info; ssl.h).
+ * A client's words about itself in key method 2: lines NAME=VALUE. From
+ * IV_PROTO and IV_CIPHERS the server chooses the data channel's format and
+ * cipher (openvpn: ssl.c, push_peer_info; ssl.h).
  */
 #ifndef OPENVPN_SESSION_PEER_INFO_H
 #define OPENVPN_SESSION_PEER_INFO_H

@@ -33,7 +33,7 @@ static struct control_wrap *wrap_of(struct session *s, uint8_t key_id)
     return key_id > 0 && s->has_dynamic_wrap ? &s->dynamic_wrap : &s->wrap;
 }
 
-/* What a control datagram has room for besides everything else. */
+/* The room in a control datagram besides everything else. */
 static uint16_t payload_max(struct session *s, uint8_t key_id)
 {
     size_t head = CONTROL_HEADER_SIZE +
@@ -276,7 +276,7 @@ enum drop session_receive(struct session *s, struct instant now,
     if (resets) {
         if (packet.message_id != 0)
             return DROP_CONTROL_MALFORMED;
-        /* Each costs us a handshake. Who means it will say it again. */
+        /* Each costs us a handshake. A peer that means it will say it again. */
         if (!token_bucket_take(&s->resets, now, SESSION_RESETS_PER_SECOND,
                                SESSION_RESETS_AT_ONCE))
             return DROP_CONTROL_SESSION;
@@ -293,7 +293,7 @@ enum drop session_receive(struct session *s, struct instant now,
     return DROP_NONE;
 }
 
-/* What it meant. */
+/* Events. */
 
 static bool next_text(struct session *s, struct session_event *out)
 {
@@ -409,7 +409,7 @@ bool session_next(struct session *s, struct instant now,
     return true;
 }
 
-/* What we say. */
+/* Our messages. */
 
 bool session_exchange(struct session *s, struct instant now,
                       struct key_exchange *message)
@@ -500,7 +500,7 @@ static struct instant renegotiation_time(const struct session *s)
     return instant_before(t, s->again) ? s->again : t;
 }
 
-/* Of keys that were to be replaced and were not. */
+/* The end of keys that were to be replaced and were not. */
 static struct instant primary_limit(const struct session *s)
 {
     return s->primary->state == SESSION_KEY_READY ? s->primary->expires

@@ -1,10 +1,9 @@
 /*
- * What a client and one client of a server have in common: the control
+ * The part that a client and one client of a server have in common: the control
  * channel and its wrapping, session ids, generations of keys, renegotiation.
  * The data channel's half is session_data.h; session_static.h makes one that
- * has nothing else. Sans I/O: packets go in through
- * session_receive(), come out of session_transmit(), and what they meant
- * comes out of session_next().
+ * has nothing else. Sans I/O: packets go in through session_receive() and come
+ * out of session_transmit(); session_next() tells what they meant.
  *
  * A generation of keys (struct session_key) has a key_id and passes through
  *
@@ -171,7 +170,7 @@ struct session_event {
     const char *why; /* FAILED */
 };
 
-/* What has happened. What it borrows is valid until the next call. */
+/* An event. The memory that it borrows is valid until the next call. */
 MUST_USE bool session_next(struct session *s, struct instant now,
                            struct session_event *out);
 

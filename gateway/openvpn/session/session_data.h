@@ -15,7 +15,7 @@ MUST_USE bool session_data_establish(struct session *s, struct instant now,
 /* The same for one generation; for session.c. */
 MUST_USE bool session_data_derive(struct session *s, struct session_key *key);
 
-/* Where inner packets go; all zero without keys. */
+/* The place for inner packets; all zero without keys. */
 struct burst_layout session_data_layout(const struct session *s);
 
 /* Seals in place. False without keys. */

@@ -1,9 +1,9 @@
 /*
- * A session out of a static key: no TLS and no control channel, both ends
- * have the data keys already and nothing is negotiated (openvpn: init.c,
+ * A session out of a static key: no TLS and no control channel, both ends have
+ * the data keys already and nothing is negotiated (openvpn: init.c,
  * do_init_crypto_static). Nothing is pushed either, and there is no forward
- * secrecy. What is left of a handshake: a question to which OpenVPN answers,
- * so that it can be told whether somebody with the key is there.
+ * secrecy. One part of a handshake is left: a question to which OpenVPN
+ * answers, so that it can be told whether somebody with the key is there.
  */
 #ifndef OPENVPN_SESSION_SESSION_STATIC_H
 #define OPENVPN_SESSION_SESSION_STATIC_H

@@ -37,7 +37,7 @@ static void explain(struct peer_verify *v, const char *format, ...)
 static void refuse(struct peer_verify *v, uint32_t *faults, const char *format,
                    ...) __attribute__((format(printf, 3, 4)));
 
-/* What only we find wrong. */
+/* Refuses for a reason that only we see. */
 static void refuse(struct peer_verify *v, uint32_t *faults, const char *format,
                    ...)
 {
@@ -173,7 +173,7 @@ static void check_chain(struct peer_verify *v, const struct certificate *c,
     explain_chain(v, owner_text(owner, v, c, depth), faults);
     if (!(faults & CERTIFICATE_UNTRUSTED))
         return;
-    /* Where the chain ends in a root, it is that one that nobody knows. */
+    /* If the chain ends in a root, it is the root that nobody knows. */
     if (alone && depth == 0)
         explain(v, "the %s's certificate is signed by nobody but itself",
                 v->rules->peer);
@@ -192,7 +192,7 @@ void peer_verify_explain(struct peer_verify *v, uint32_t faults)
         explain(v, "the %s's certificate does not verify", v->rules->peer);
 }
 
-/* What the profile demands on top. */
+/* The profile's further demands. */
 
 static void check_fingerprint(struct peer_verify *v,
                               const struct certificate *c, uint32_t *faults)

@@ -19,7 +19,7 @@ enum {
     PEER_KEY_USAGE_ANY = 0xffff, /* a mask: stated at all is enough */
 };
 
-/* What is demanded of the peer's own certificate; all borrowed. */
+/* The demands on the peer's own certificate; all borrowed. */
 struct peer_rules {
     const char *peer;     /* "server" or "client", for the reason */
     bool server_usage;    /* remote-cert-tls server: usage must be stated */
@@ -50,8 +50,8 @@ void peer_verify_init(struct peer_verify *v, const struct peer_rules *rules,
 /* Borrows `v`. */
 struct certificate_judge peer_verify_judge(struct peer_verify *v);
 
-/* What remains when the library refuses a chain without the judge having seen
- * why: a reason for its faults. */
+/* The reason that is left when the library refuses a chain without the judge
+ * having seen why: one for its faults. */
 void peer_verify_explain(struct peer_verify *v, uint32_t faults);
 
 #endif

@@ -203,7 +203,7 @@ bool tls_context_needs_password(const struct config *config)
            (config->pkcs12.size && pkcs12_is_locked(&config->pkcs12));
 }
 
-/* What the profile allows in a chain. */
+/* The profile's limits on a chain. */
 
 static enum certificate_strength strength_of(enum config_cert_profile profile)
 {

@@ -1,5 +1,5 @@
 /*
- * What all TLS handshakes of one end share: authorities, own certificate and
+ * Shared by all TLS handshakes of one end: authorities, own certificate and
  * key, revocation list, versions, cipher suites, groups; parsed once. The
  * handshakes themselves are tls_session.h. Role-neutral.
  */
@@ -36,7 +36,7 @@ MUST_USE bool tls_context_init(struct tls_context *t, enum openvpn_role role,
 /* Whether sessions to come offer TLS 1.3; they do at first, if the profile
  * lets them. False if they must or must not. */
 MUST_USE bool tls_context_offer_tls_1_3(struct tls_context *t, bool offer);
-/* What is wanted of the peer's certificate; at first it is required. */
+/* The demand on the peer's certificate; at first it is required. */
 void tls_context_demand(struct tls_context *t, enum tls_end_demand demand);
 /* Another list of revoked certificates, for handshakes from now on. False, and
  * the one before stays, if it cannot be read; the log says why. */

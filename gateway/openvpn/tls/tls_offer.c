@@ -7,7 +7,7 @@
 #include "gateway/base/text.h"
 #include "gateway/crypto/tls_end.h"
 
-/* --- Cipher suites --- */
+/* --- Cipher suites ------------------------------------------------------- */
 
 enum { SUITE_NAME_SIZE = 96 };
 
@@ -58,9 +58,8 @@ static bool is_version_1_3(uint16_t suite)
     return suite >= 0x1301 && suite <= 0x1305;
 }
 
-/* What openvpn offers with OpenSSL: forward secrecy, and a cipher that is
- * still thought well of, by IANA's numbers. Others have to be named by the
- * profile. */
+/* openvpn offers these with OpenSSL: forward secrecy, and a cipher that is
+ * still thought well of, by IANA's numbers. The profile has to name others. */
 static const uint16_t default_suites[] = {
     0x1302, /* TLS_AES_256_GCM_SHA384 */
     0x1303, /* TLS_CHACHA20_POLY1305_SHA256 */
@@ -145,7 +144,7 @@ uint16_t *tls_offer_suites(const struct config *config)
     return suites;
 }
 
-/* --- Groups --- */
+/* --- Groups -------------------------------------------------------------- */
 
 /* RFC 8446 4.2.7, by IANA's numbers; the last ones are hybrids, which also hold
  * against a quantum computer. */

@@ -7,8 +7,8 @@
 
 #include "gateway/openvpn/config/config.h"
 
-/* On the heap, 0 at the end; NULL when memory is short. What is not said, or
- * names nothing that is known, is this program's own list. */
+/* On the heap, 0 at the end; NULL when memory is short. A list that is not
+ * said, or names nothing that is known, is this program's own list. */
 uint16_t *tls_offer_suites(const struct config *config);
 /* The same for what `tls-groups` says; empty if that names nothing known. */
 uint16_t *tls_offer_groups(const struct config *config);

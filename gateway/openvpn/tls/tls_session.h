@@ -53,7 +53,7 @@ MUST_USE bool tls_session_read(struct tls_session *t, uint8_t *out,
 /* One record. False unless it is established and it went well. */
 MUST_USE bool tls_session_write(struct tls_session *t, struct bytes plaintext);
 
-/* What is to be sent, borrowed; and how much of it was. */
+/* The bytes to be sent, borrowed; and how much of them was. */
 struct bytes tls_session_output(const struct tls_session *t);
 void tls_session_sent(struct tls_session *t, size_t size);
 

@@ -28,7 +28,7 @@ void peer_way_init(struct peer_way *w, const struct protocol_server *servers,
 
 /* The server in turn. */
 const struct protocol_server *peer_way_server(const struct peer_way *w);
-/* Where to send: false while no address is known. */
+/* The address to send to: false while none is known. */
 MUST_USE bool peer_way_place(const struct peer_way *w, struct endpoint *out);
 
 /* The server in turn: false where its name has to be looked up first. */

@@ -209,7 +209,8 @@ static bool poll_send(struct wireguard_client *c, struct protocol_action *out)
 {
     struct device_send send;
     while (device_poll(c->device, c->now, &send)) {
-        /* What has no uplink is lost, and strangers have no endpoint. */
+        /* A datagram that has no uplink is lost, and strangers have no
+         * endpoint. */
         if (!c->uplink_open || send.peer == ALLOWED_IPS_NOBODY)
             continue;
         *out = (struct protocol_action){

@@ -41,7 +41,7 @@ struct wireguard_client {
     enum wireguard_client_phase phase;
     struct instant now, since;
     struct instant deadline; /* of the phase */
-    /* Where each peer is. */
+    /* The address of each peer. */
     struct peer_way ways[PROTOCOL_ENDPOINTS_MAX];
     struct protocol_server servers[PROTOCOL_ENDPOINTS_MAX]; /* of the others */
     struct endpoint aimed[PROTOCOL_ENDPOINTS_MAX]; /* as the uplink was told */
@@ -61,7 +61,7 @@ struct wireguard_client {
     struct tunnel_probe probe;
     bool probing;
     struct instant probe_at;
-    /* What poll() has yet to say. */
+    /* Actions that poll() has yet to say. */
     bool tell_connect, tell_disconnect, tell_up, tell_down, tell_stopped;
     uint64_t reconnects, answers;
     char last_error[WIREGUARD_CLIENT_ERROR_SIZE];

@@ -68,7 +68,7 @@ static void tell_facts(struct wireguard_client *c, struct protocol_status *out)
     add_fact(out, "cipher", "ChaCha20-Poly1305");
 }
 
-/* Of all peers. */
+/* The sums over all peers. */
 static void add_traffic(const struct wireguard_client *c,
                         struct protocol_status *out)
 {

@@ -1,4 +1,4 @@
-/* What can only be said of a .conf when all of it is read. */
+/* The checks of a .conf that need all of it. */
 #ifndef WIREGUARD_PROFILE_CONF_CHECK_H
 #define WIREGUARD_PROFILE_CONF_CHECK_H
 

@@ -30,13 +30,13 @@ enum conf_name {
 };
 
 enum conf_name conf_names_find(struct bytes key);
-/* What an unknown key was meant to be, or NULL. */
+/* The key that an unknown one was meant to be, or NULL. */
 const char *conf_names_nearest(struct bytes key);
-/* What a key without meaning here does elsewhere. */
+/* The meaning elsewhere of a key that has none here. */
 const char *conf_names_ignored(struct bytes key);
-/* What to say of a hook with this command: it is never run. */
+/* The message about a hook with this command: it is never run. */
 const char *conf_names_hook(struct bytes command);
-/* What to say of a section that is none of WireGuard's. */
+/* The message about a section that is none of WireGuard's. */
 const char *conf_names_section(struct bytes name);
 /* The value of H1 to H4 in plain WireGuard, from the key's last character. */
 bool conf_names_plain_header(struct bytes key, struct bytes value);

@@ -59,7 +59,7 @@ const char *conf_value_network(struct bytes text, struct prefix *out, bool *cut)
     return NULL;
 }
 
-/* Of "HOST:PORT" the last colon divides, so that IPv6 needs no brackets. */
+/* The last colon of "HOST:PORT" divides, so that IPv6 needs no brackets. */
 const char *conf_value_endpoint(struct bytes text,
                                 char host[CONF_VALUE_HOST_SIZE], uint16_t *port)
 {

@@ -40,7 +40,7 @@ struct wireguard_profile {
     struct address resolvers[TUNNEL_RESOLVERS_MAX];
     struct wireguard_profile_peer peers[WIREGUARD_PROFILE_PEERS_MAX];
     struct wireguard_profile_network networks[WIREGUARD_PROFILE_NETWORKS_MAX];
-    /* What is connected to: the main peer's endpoint, or the settings'. */
+    /* The servers to connect to: the main peer's endpoint, or the settings'. */
     struct protocol_server servers[WIREGUARD_PROFILE_SERVERS_MAX];
     struct protocol_overlay overlay;
 };

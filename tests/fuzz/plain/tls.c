@@ -31,7 +31,7 @@ struct tls_connection {
     bool offered_too_much;
 };
 
-/* --- The context ---------------------------------------------------------- */
+/* --- The context --------------------------------------------------------- */
 
 bool tls_context_init(struct tls_context *t, enum openvpn_role role,
                       const struct config *config, struct bytes key_password,
@@ -77,7 +77,7 @@ bool tls_context_needs_password(const struct config *config)
     return false;
 }
 
-/* --- The session ---------------------------------------------------------- */
+/* --- The session --------------------------------------------------------- */
 
 bool tls_session_init(struct tls_session *t, struct tls_context *context,
                       uint32_t unix_time)

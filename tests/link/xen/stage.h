@@ -67,9 +67,9 @@ void stage_settle(void);
 /* --- Cards --------------------------------------------------------------- */
 
 uint32_t stage_domain(int i);
-/* What the owner knows the i-th qube by. */
+/* The owner's qube of the i-th domain. */
 struct qube *stage_qube(int i);
-/* What the owner knows of a vif, or NULL. */
+/* The owner's view of a vif, or NULL. */
 const struct stage_qube *stage_owned(const char *name);
 
 /* Keys of the backend's and of the frontend's directory. */

@@ -22,7 +22,7 @@ enum {
     HEARD_SIZE = 1024 * 1024,
 };
 
-/* What the owner gives it. */
+/* The owner gives it this. */
 #define QUBE  ((struct qube *)&t)
 #define PATH  "data/net"
 #define PLACE "/local/domain/7/" PATH

@@ -1,6 +1,6 @@
 /*
  * Stands in for libxengnttab and libxenevtchn where there is no Xen: domains
- * are fake frontends in this process. What netback maps, copies and binds is
+ * are fake frontends in this process. The pages and ports of netback are
  * theirs; what it leaves mapped or bound shows. Like the kernel, it masks a
  * port that rang until netback writes it back, and keeps what rings meanwhile.
  */

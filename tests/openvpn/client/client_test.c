@@ -1,5 +1,5 @@
-/* The client's door: what it does before and without a server. What it does
- * with one is the simulator's matter. */
+/* The client's door: what it does before and without a server. The simulator
+ * tests what it does with one. */
 #include "gateway/openvpn/client/client.h"
 
 #include <stdio.h>

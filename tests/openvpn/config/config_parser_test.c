@@ -41,7 +41,7 @@ static void a_minimal_profile_is_usable(void **state)
     config_trial_clear(&t);
 }
 
-/* --- The classes of options --- */
+/* --- The classes of options ---------------------------------------------- */
 
 static void every_supported_option_is_taken_without_a_word(void **state)
 {
@@ -380,7 +380,7 @@ static void what_others_stumble_over_works(void **state)
     config_trial_clear(&t);
 }
 
-/* --- The table --- */
+/* --- The table ----------------------------------------------------------- */
 
 static void no_option_stands_twice_in_the_table(void **state)
 {
@@ -450,7 +450,7 @@ static void a_mistyped_option_is_recognised(void **state)
     assert_null(config_options_nearest(long_name));
 }
 
-/* --- Syntax --- */
+/* --- Syntax -------------------------------------------------------------- */
 
 static void windows_files_are_read(void **state)
 {
@@ -544,7 +544,7 @@ static void unknown_options_may_be_allowed(void **state)
     config_trial_clear(&t);
 }
 
-/* --- Remotes --- */
+/* --- Remotes ------------------------------------------------------------- */
 
 static void every_spelling_of_a_protocol_is_known(void **state)
 {
@@ -710,7 +710,7 @@ static void a_fragment_has_room_for_something(void **state)
     }
 }
 
-/* --- Keys and identity --- */
+/* --- Keys and identity --------------------------------------------------- */
 
 static void keys_come_from_files_too(void **state)
 {
@@ -939,7 +939,7 @@ static void openssls_words_leave_the_librarys_defaults(void **state)
     config_trial_clear(&t);
 }
 
-/* --- Ciphers --- */
+/* --- Ciphers ------------------------------------------------------------- */
 
 static void the_profiles_cipher_is_offered_unless_it_is_weak(void **state)
 {
@@ -1009,7 +1009,7 @@ static void compression_is_only_a_framing(void **state)
     config_trial_clear(&t);
 }
 
-/* --- Numbers --- */
+/* --- Numbers ------------------------------------------------------------- */
 
 static void numbers_reach_their_fields(void **state)
 {
@@ -1080,7 +1080,7 @@ static void more_arguments_than_wanted_are_a_warning(void **state)
     config_trial_clear(&t);
 }
 
-/* --- Hostile input --- */
+/* --- Hostile input ------------------------------------------------------- */
 
 static const char everything[] =
     "\xef\xbb\xbf# comment\r\nclient\r\n--dev tun\nproto udp\n"

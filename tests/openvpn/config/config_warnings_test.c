@@ -224,7 +224,7 @@ static void ports_may_be_names_of_services(void **state)
     config_trial_clear(&t);
 }
 
-/* --- PEM --- */
+/* --- PEM ----------------------------------------------------------------- */
 
 /* The certificate of the trial, with `behind` at the end of its lines and
  * `label` in the place of CERTIFICATE. */
@@ -258,7 +258,7 @@ static void certificates_of_every_style_are_read(void **state)
     take_certificate("\t", "TRUSTED CERTIFICATE");
 }
 
-/* --- Keys --- */
+/* --- Keys ---------------------------------------------------------------- */
 
 #define V2_KEY                                                                 \
     "-----BEGIN OpenVPN tls-crypt-v2 client key-----\n"                        \

@@ -23,7 +23,7 @@ static void without_a_limit_nothing_is_changed(void **state)
     assert_int_equal(burst.datagrams[0].inner_offset, 0);
 }
 
-/* What one datagram says, as its bytes. */
+/* The content of one datagram, as its bytes. */
 static void pieces_are_openvpns(void **state)
 {
     (void)state;

@@ -81,7 +81,7 @@ static void is_prefix(const struct prefix *p, const char *text)
     assert_string_equal(prefix_format(p, formatted), text);
 }
 
-/* --- Whole messages --- */
+/* --- Whole messages ------------------------------------------------------ */
 
 static void a_typical_reply_makes_a_tunnel(void **state)
 {
@@ -155,7 +155,7 @@ static void a_series_of_messages_is_one_reply(void **state)
     end(&f);
 }
 
-/* --- Addresses and routes --- */
+/* --- Addresses and routes ------------------------------------------------ */
 
 static void topology_decides_what_ifconfig_means(void **state)
 {
@@ -297,7 +297,7 @@ static void ipv6_may_be_blocked(void **state)
     end(&f);
 }
 
-/* --- DNS --- */
+/* --- DNS ----------------------------------------------------------------- */
 
 static void resolvers_are(const struct fixture *f, const char *expected)
 {
@@ -444,7 +444,7 @@ static void there_may_be_too_many_resolvers(void **state)
     end(&f);
 }
 
-/* --- What the data channel and the timers are told --- */
+/* --- What the data channel and the timers are told ----------------------- */
 
 static void other_options_reach_their_fields(void **state)
 {
@@ -698,7 +698,7 @@ static void text_of_the_server_is_printable_in_reports(void **state)
     end(&f);
 }
 
-/* --- The profile's part --- */
+/* --- The profile's part -------------------------------------------------- */
 
 static void the_profiles_own_lines_come_first(void **state)
 {
@@ -792,7 +792,7 @@ static void the_first_pull_filter_that_fits_decides(void **state)
     push_options_clear(&f.o);
 }
 
-/* --- PUSH_UPDATE --- */
+/* --- PUSH_UPDATE --------------------------------------------------------- */
 
 static void an_update_replaces_what_it_names(void **state)
 {
@@ -986,7 +986,7 @@ static void an_update_of_what_cannot_change_needs_a_new_connection(void **state)
     }
 }
 
-/* --- Hostile input --- */
+/* --- Hostile input ------------------------------------------------------- */
 
 static const char everything[] =
     "PUSH_REPLY,route 10.8.0.1 255.255.255.0 vpn_gateway 5,topology subnet,"

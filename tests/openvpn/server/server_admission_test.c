@@ -132,7 +132,7 @@ static void a_challenge_is_told_whole(void **state)
     assert_non_null(strstr(m->text, reason));
 }
 
-/* --- What a client can ---------------------------------------------------- */
+/* --- What a client can --------------------------------------------------- */
 
 static struct server_club_member *one_up(struct server_club *c)
 {
@@ -218,8 +218,8 @@ static void fragment_is_as_the_client_has_it(void **state)
     log_set_level(LOG_INFO);
 }
 
-/* Who negotiates nothing has what its options say, or what the fallback does.
- */
+/* A client that negotiates nothing has what its options say, or what the
+ * fallback says. */
 static void the_fallback_is_for_who_negotiates_nothing(void **state)
 {
     struct server_club *c = *state;

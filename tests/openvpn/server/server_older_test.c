@@ -51,7 +51,7 @@ static struct server_club_member *one_more(struct server_club *c)
     return m;
 }
 
-/* --- Data without a peer id ----------------------------------------------- */
+/* --- Data without a peer id ---------------------------------------------- */
 
 static void to_client(struct server_club *c, struct server_club_member *m,
                       uint8_t opcode)
@@ -156,8 +156,7 @@ static void a_burst_without_peer_ids_is_its_sender_s(void **state)
                          i == 1 ? DROP_DATA_MALFORMED : DROP_NONE);
 }
 
-/* --- tls-crypt-v2 without the cookie ---------------------------------------
- */
+/* --- tls-crypt-v2 without the cookie ------------------------------------- */
 
 static void with_own_keys(struct server_club *c)
 {
@@ -230,8 +229,7 @@ static void first_packets_alone_are_forgotten(void **state)
     assert_true(server_is_empty(c->server));
 }
 
-/* --- A thousand routes -------------------------------------------------------
- */
+/* --- A thousand routes --------------------------------------------------- */
 
 static void all_that_is_to_be_pushed_arrives(void **state)
 {

@@ -100,8 +100,7 @@ static void no_answer_is_longer_than_three_questions(void **state)
     }
 }
 
-/* --- Those who return the cookie ------------------------------------------
- */
+/* --- Those who return the cookie ----------------------------------------- */
 
 static void say(struct server_club *c, unsigned i, struct control_packet *p)
 {

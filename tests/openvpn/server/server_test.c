@@ -1,5 +1,5 @@
-/* The server's door: strangers, cookies, clients and what they may not do.
- * What it says to a client over a bad path is tests/simulator. */
+/* The server's door: strangers, cookies, clients and what they may not do. Its
+ * talk with a client over a bad path is tests/simulator. */
 #include "gateway/openvpn/server/server_state.h"
 
 #include <stdio.h>
@@ -520,8 +520,7 @@ static void the_pool_of_ipv6_is_its_own(void **state)
     assert_int_equal(load_u32(m->tunnel.ipv6.address.bytes + 12), 0x00020001);
 }
 
-/* --- What is said of one client --------------------------------------------
- */
+/* --- What is said of one client ------------------------------------------ */
 
 static const char *said_of_clients; /* to all of them */
 static bool says_nothing(void *context, const char *common_name,
@@ -651,8 +650,7 @@ static void who_had_an_address_has_it_again(void **state)
     assert_false(server_next_lease(c->server, &number, &lease));
 }
 
-/* --- Names, tokens, certificates that may be missing -----------------------
- */
+/* --- Names, tokens, certificates that may be missing --------------------- */
 
 static unsigned asked; /* for a password */
 static enum server_verdict knows_anna(void *context,

@@ -192,7 +192,7 @@ static void more_iterations_than_seconds_are_refused(void **state)
     assert_int_equal(pkcs12_inspect(der), PKCS12_MALFORMED);
 }
 
-/* --- In a profile --- */
+/* --- In a profile -------------------------------------------------------- */
 
 static void fill(void *context, uint8_t *out, size_t size)
 {

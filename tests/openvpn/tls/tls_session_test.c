@@ -452,7 +452,7 @@ static void lists_of_nothing_known_leave_the_default(void **state)
     assert_non_null(strstr(logged, "tls-ciphersuites names nothing"));
 }
 
-/* Where the library has it, nobody need name it. */
+/* If the library has it, nobody need name it. */
 static void a_hybrid_group_is_negotiated_by_default(void **state)
 {
     (void)state;
@@ -538,7 +538,7 @@ static void a_suite_beside_the_default_must_be_named(void **state)
     }
 }
 
-/* --- Certificates as authorities made them --- */
+/* --- Certificates as authorities made them ------------------------------- */
 
 /* Whether a server with that certificate, of that authority, is taken. */
 static bool server_is_taken(const char *ca, const char *crt, const char *key,
@@ -672,7 +672,7 @@ static void what_the_library_lacks_is_named(void **state)
     }
 }
 
-/* What the other library lacks. */
+/* The other library lacks these. */
 static void kinds_of_keys_that_openssl_has_are_taken(void **state)
 {
     (void)state;

@@ -25,7 +25,7 @@ struct client_world {
     bool dead_inside;  /* the server answers no packets */
     size_t name_count; /* that every name has */
     struct address names[CLIENT_WORLD_NAMES];
-    /* What the client asked for. */
+    /* The client's requests. */
     bool uplink_open, up;
     struct endpoint aims[PROTOCOL_ENDPOINTS_MAX];
     unsigned resolves, connects, aim_count, ups, downs, disconnects, stops;

@@ -9,7 +9,7 @@
 #define PUBLIC  "ruUNwEXTX/EeDrgrfeLQsWATf6aAiFOHXcOcZnWumC4="
 #define PSK     "UZwwYXLx/0mbaZMMvAM3LaTcvjAJ6pNhlRvCk4q8MYI="
 
-/* What was said, a line each: "3 error: text". */
+/* All that was said, a line each: "3 error: text". */
 struct told {
     char text[65536];
     size_t size;

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # the names are of lib.sh
 # A gateway in a domain of its own, qubes behind it, and the OpenVPN server in dom0.
 
 gateway_domain() { domain_make gateway 192 'driver_domain=1' 'vif=["mac=00:16:3e:5e:6c:02,script=vif-lab"]'; }
@@ -20,8 +21,8 @@ passes() { in_domain "$1" "ping -c 1 -W 1 $web_address"; } # QUBE
 # A file the other way.
 sends() { in_domain "$1" "send $web_address /cgi-bin/sha256 512"; } # QUBE
 
-# What a qube's kernel gave its card, or got from it, was in pieces larger than the MTU: nobody has cut it, or somebody
-# has joined it again.
+# A qube's kernel gave its card, or got from it, pieces larger than the MTU: nobody has cut them, or somebody has joined
+# them again.
 in_super_packets() { # QUBE tx|rx COMMAND...
     local qube=$1 direction=$2 frames bytes frames_after bytes_after size
     shift 2
@@ -41,7 +42,7 @@ same_program() {
     in_domain gateway "[ \"\$(cat /run/gateway.pid)\" = $(</run/gateway.process) ] && gateway_status >/dev/null"
 }
 
-# Of the groups of cases, those that the command line names.
+# The groups of cases that the command line names.
 run_groups() {
     local group groups
     groups=$(sed -n 's/.*lab\.cases=\([a-z+]*\).*/\1/p' /proc/cmdline)

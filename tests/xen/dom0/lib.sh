@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the programs of dom0 stand on: domains, orders to them, the internet with its OpenVPN server, and TAP.
+# Shared by the programs of dom0: domains, orders to them, the internet with its OpenVPN server, and TAP.
 
 # --- Domains ----------------------------------------------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ backend_nodes() { # BACKEND NAME: how many cards the backend has of a domain
 # Does a command in a domain, whatever else it is doing.
 in_domain() { # NAME COMMAND
     local id
-    read -r id <"/run/$1.id" && errand do "$id" 60 "$2"
+    read -r id <"/run/$1.id" && errand "do" "$id" 60 "$2"
 }
 
 # Starts a command that takes its time; a domain has one at a time.
@@ -213,7 +213,7 @@ capture_complete() {
     kill -USR1 "$(</run/capture.pid)" && sleep 0.1 && capture_counts && [ "$captured" = "$received" ]
 }
 
-# What tcpdump said last, in one line or in three.
+# tcpdump's last words, in one line or in three.
 capture_counts() {
     local words
     words=$(grep -oE '[0-9]+ packets? (captured|received by filter|dropped by kernel)' /run/lab/capture.log | tail -n 3)

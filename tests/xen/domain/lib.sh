@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What dom0 can tell a domain to do.
+# Orders that dom0 can give a domain.
 
 # --- A qube -----------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What Qubes makes of a domain before services start: the marks of its services, QubesDB, whose devices are whose, /rw.
+# Makes a domain what Qubes makes of it before services start: the marks of its services, QubesDB, whose devices are whose, /rw.
 
 PATH=/usr/sbin:/usr/bin:$PATH
 
