@@ -20,9 +20,9 @@ struct vpn {
     struct vpn_options options;
     struct profiles profiles;
     struct vm_config settings;     /* as they were looked at last */
-    struct vpn_client *client;     /* in force, or NULL */
+    struct vpn_client *client;     /* active, or NULL */
     struct vpn_client *next;       /* about to be */
-    char path[PROFILES_PATH_SIZE]; /* of the profile in force */
+    char path[PROFILES_PATH_SIZE]; /* of the active profile */
     struct vpn_retry retry;
     struct loop_timer attempt;  /* its time */
     struct loop_timer change;   /* settings changed in this turn */
@@ -153,7 +153,7 @@ static void put_in_force(struct vpn *v, struct instant now, const char *path)
     vpn_client_start(v->client, now);
 }
 
-/* The profile in force once more, with the settings as they are now. */
+/* The active profile once more, with the settings as they are now. */
 static bool renew(struct vpn *v, struct instant now)
 {
     struct profiles *once = v->client ? malloc(sizeof *once) : NULL;

@@ -1,5 +1,5 @@
 /*
- * The VPN side of the gateway: the profile in force, the protocol at work that
+ * The VPN side of the gateway: the active profile, the protocol at work that
  * is made of it, the connection that it asks for, and the questions that it
  * has for a person. Packets of qubes go in through vpn_send() and come out
  * through received(); there is no other way to an uplink.
@@ -9,7 +9,7 @@
  *
  * Profile and settings may become others while it runs. Then a new client is
  * made first; if that works the old one says goodbye and the new one
- * connects. Where no wanted profile can be used the one in force stays; but
+ * connects. Where no wanted profile can be used the active one stays; but
  * where the settings do not go with any, or none is wanted, nothing is
  * connected to: to go on would be against what the user said.
  *
@@ -58,7 +58,7 @@ void vpn_start(struct vpn *v, struct instant now);
 /* A setting is another: takes effect with others of the same turn. */
 void vpn_setting_changed(struct vpn *v, struct instant now,
                          enum vm_config_key key);
-/* Connects anew, or looks for a profile if none is in force. */
+/* Connects anew, or looks for a profile if none is active. */
 void vpn_reconnect(struct vpn *v, struct instant now);
 /* The machine slept: ends a pause and connects anew. */
 void vpn_slept(struct vpn *v, struct instant now);
@@ -86,7 +86,7 @@ struct vpn_view {
     const char *blocked;             /* why not, or NULL */
     struct instant since;            /* that it is so */
     struct instant next_try;         /* other than the client's; or NEVER */
-    const char *path;                /* of the profile in force, or NULL */
+    const char *path;                /* of the active profile, or NULL */
     const struct profiles *profiles;
     const struct drop_counters *drops; /* of clients gone by */
 };

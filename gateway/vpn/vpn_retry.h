@@ -5,7 +5,7 @@
  *
  * The client plans its own pauses. Here
  *   - another profile's turn comes in the place of such a pause, when each
- *     server of the profile in force has been tried;
+ *     server of the active profile has been tried;
  *   - a packet of a qube that was refused because there is no tunnel brings
  *     the next attempt forward: not after an authentication failure, not
  *     sooner than server and profile allow, and ever less often until a
@@ -47,7 +47,7 @@ struct vpn_retry {
 };
 
 void vpn_retry_init(struct vpn_retry *r);
-/* Another client is in force, or none: nothing is planned. */
+/* Another client is active, or none: nothing is planned. */
 void vpn_retry_reset(struct vpn_retry *r);
 
 /* Takes the client's status when its state is another. `others` is how many

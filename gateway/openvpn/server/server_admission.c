@@ -358,7 +358,7 @@ static void be_up(struct server *s, struct server_peer *p)
             : INSTANT_NEVER);
     s->logins++;
     tls_session_describe(&p->session.primary->control.tls, tls, sizeof tls);
-    log_info("server: %s is up: %s, %s, %s", server_peer_who(p, name),
+    log_info("server: %s is connected: %s, %s, %s", server_peer_who(p, name),
              address_format(&p->ipv4.address, address), p->cipher, tls);
 }
 

@@ -95,6 +95,7 @@ void wireguard_client_status(const struct protocol *protocol,
         .next_try = pausing ? c->deadline : INSTANT_NEVER,
         .wanted_try = pausing ? c->now : INSTANT_NEVER,
         .asked_try = INSTANT_NEVER,
+        .last_received = INSTANT_NEVER, /* its timers forget it */
         .server = *peer_way_server(w),
         .last_error = c->last_error[0] ? c->last_error : NULL,
         .tunnel = c->up ? &c->tunnel : NULL,
