@@ -21,28 +21,15 @@ static bool is_page(struct bytes text)
     return false;
 }
 
-/* A line that wg-quick's files have, and a profile cannot. */
-static bool is_wireguard(struct bytes text)
-{
-    struct bytes line;
-    while (text_cut(&text, '\n', &line)) {
-        line = text_trim(line);
-        if (text_equal_ignoring_case(line, "[Interface]") ||
-            text_equal_ignoring_case(line, "[Peer]"))
-            return true;
-        if (text_starts_with(line, "<"))
-            return false;
-    }
-    return false;
-}
-
 /* Text in UTF-16 has a NUL in every character: Windows' editors write it. */
 static const char *binary_problem(struct bytes text)
 {
     if (starts_with_magic(text, "PK\x03\x04", 4))
-        return "this is a ZIP archive: unpack it, and take a .ovpn file of it";
+        return "this is a ZIP archive: unpack it, and take a .ovpn or .conf "
+               "file of it";
     if (starts_with_magic(text, "\x1f\x8b", 2))
-        return "this is a gzip archive: unpack it, and take a .ovpn file of it";
+        return "this is a gzip archive: unpack it, and take a .ovpn or .conf "
+               "file of it";
     if (starts_with_magic(text,
                           "\x7f"
                           "ELF",
@@ -78,8 +65,5 @@ const char *foreign_file_problem(struct bytes text)
     if (text_starts_with(start, "-----BEGIN "))
         return "this is a certificate or key (PEM) alone: it goes beside a "
                "profile, which names it";
-    if (is_wireguard(start))
-        return "this is a WireGuard configuration: take the provider's OpenVPN "
-               "file (.ovpn)";
     return NULL;
 }

@@ -76,7 +76,7 @@ try 1 'No such file or directory: it does not run, or has another --control SOCK
 
 # Files that are given to check by mistake, and more errors than anybody reads.
 printf '[Interface]\nPrivateKey = x\n[Peer]\nEndpoint = a:1\n' >"$work/wg.conf"
-try 2 'error: this is a WireGuard configuration' check "$work/wg.conf"
+try 2 'wg\.conf:2: error: PrivateKey cannot be used: it is too short' check "$work/wg.conf"
 echo '<!DOCTYPE html><html><body>log in</body></html>' >"$work/page.ovpn"
 try 2 'error: this is a web page \(HTML\)' check "$work/page.ovpn"
 head -c 100000 "$program" >"$work/binary.ovpn"
@@ -92,7 +92,7 @@ for ((i = 0; i < 12; i++)); do echo "proto nonsense$i"; done >"$work/many.ovpn"
 try 2 'not usable, 1[0-9] errors' check "$work/many.ovpn"
 errors 3
 try 2 'only the first 3 errors are shown' check "$work/many.ovpn"
-try 2 'error: this is a WireGuard configuration' run --profile "$work/wg.conf" --qubesdb none \
+try 2 'error: PrivateKey cannot be used' run --profile "$work/wg.conf" --qubesdb none \
     --downstream tap:a,ip=10.0.0.1
 
 # Bash completes what the program's help has.

@@ -45,6 +45,8 @@ flows=("tcp/$gateway_address/$server_address/$server_port")
 ok "UDP where TCP is the VPN: leak" verdict 1 plain_to_the_port
 ok "TCP to another port: leak" verdict 1 in_gateway curl -s --max-time 1 http://$server_address:81/
 ok "TCP to the server's port: no leak" verdict 0 in_gateway curl -s --max-time 1 http://$server_address:$server_port/
+flows=("wireguard/$gateway_address/$server_address/$server_port")
+ok "UDP that is no WireGuard to a WireGuard server's port: leak" verdict 1 plain_to_the_port
 ok "an empty capture: no verdict" verdict 2 true
 late() { in_internet perl "$system/udp" garbage $server_address "$1" $gateway_address 9 5; } # PORT
 flows=("static+4/$gateway_address/$server_address/1195" "dns/$gateway_address/$server_address/53")
