@@ -36,10 +36,13 @@ clean() {
     grep -q ' 0 errors, 0 warnings' "$work/rpmlint"
 }
 
+rpm_before() { not sort -VC < <(echo "$1"; rpm --version | grep -oE '[0-9.]+$'); } # VERSION
+
 # As Fedora does it: its macros want packages of the debugging information and of the sources, too.
 made_like_fedora() {
     local source=/usr/src/debug/qubes-vpn-gateway-$version-1.x86_64/gateway/main.c
-    sed -i 's/^%prep$/%debug_package\n%prep/' "$work/one/rpm/qubes-vpn-gateway.spec"
+    # rpm 4.20, which Fedora 42 and Debian 13 have, makes these packages by itself; Fedora's macros made the older ones do so.
+    rpm_before 4.20 && sed -i 's/^%prep$/%debug_package\n%prep/' "$work/one/rpm/qubes-vpn-gateway.spec"
     "$work/one/rpm/build" "$work/one/build/fedora" --nocheck --define 'fedora 42' --define '_debugsource_packages 1' \
         --define '_unique_debug_names 1' --define '_unique_debug_srcs 1'
     rpm -qlp "$work"/one/build/fedora/*-debugsource-*.rpm | grep -x "$source"
