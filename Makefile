@@ -307,6 +307,14 @@ run-test-systemd: program $(BUILD)/tests/system/qubesdb_daemon
 	$(ask_for_root)
 	$(call prove,$(sort $(wildcard tests/systemd/*.t)),2)
 
+# The folder keeps what is built there.
+test-debian13: deps ## on any Debian: unit tests, the package and the demonstration on Debian 13; needs root
+	@rpm/deps root
+	@tests/systemd/in_root trixie $(BUILD)/trixie make run-test-debian13
+run-test-debian13: program $(UNIT_TESTS) $(SYSTEM_PROGRAMS)
+	$(call prove,$(UNIT_TESTS) tests/system/package.t)
+	@tests/run tests/system/demo
+
 test-nano: template-rpm ## the nano template's package, and its kernel and image on real Xen; builds a kernel
 	@rpm/deps xen
 	@$(MAKE) --no-print-directory run-test-nano
@@ -418,7 +426,7 @@ help: ## this list
 -include $(shell find $(wildcard $(addprefix $(BUILD)/,gateway firewall qubesdb rpm tests)) /dev/null -type f -name '*.d')
 
 .PHONY: all program libraries-present test run-tests test-unit test-system test-interop run-test-interop test-xen \
-    run-test-xen test-systemd run-test-systemd test-asan test-openssl test-tsan \
+    run-test-xen test-systemd run-test-systemd test-debian13 run-test-debian13 test-asan test-openssl test-tsan \
     run-test-tsan fuzz run-fuzz lint lint-reproducible format demo run-demo bench run-bench bench-server \
     run-bench-server bench-xen run-bench-xen install rpm srpm deb nano run-nano template-rpm test-nano run-test-nano \
     nano-reproducible deps clean help always

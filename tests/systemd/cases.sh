@@ -171,7 +171,7 @@ in_vm rm /run/systemd/system/vpn-gateway.service.d/soon.conf
 in_vm systemctl daemon-reload
 
 # How often it has connected so far, whichever process.
-connections() { journal -u vpn-gateway | grep -c 'openvpn: connecting to '; }
+connections() { journal -u vpn-gateway | grep -c 'tunnel: connecting to '; }
 reconnected() { [ "$(connections)" -gt "$connected" ] && gateway_up; }
 connected=$(connections)
 ok "asked to read its profile again" in_vm systemctl reload vpn-gateway.service

@@ -34,14 +34,8 @@ stage_root() {
 in_template() { chroot "$work/template" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 
 programs_made() {
-    [ "$programs" != "$build" ] || return 0
-    mkdir -p "$programs/none"
-    # shellcheck disable=SC2016 # expanded by the inner shell
-    unshare --mount --propagation private sh -c 'set -e
-        mount --bind "$PWD" "$1/src" && mount --bind "$2" "$1/mnt"
-        [ ! -d build/deps ] || mount --bind "$2/none" "$1/src/build/deps"
-        exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin make -C /src -j2 BUILD=/mnt program \
-            /mnt/tests/system/qubesdb_daemon' sh "$work/template" "$programs"
+    [ "$programs" = "$build" ] || "$systemd_tests/in_root" "$release" "$programs" make -j2 program \
+        build/tests/system/qubesdb_daemon
 }
 
 # Packages of Qubes that ours depends on, with what matters of them.
@@ -83,12 +77,8 @@ install_packages() { # FILE...: as apt does, when it has everything
 }
 
 package_made() {
-    # shellcheck disable=SC2016 # expanded by the inner shell
-    unshare --mount --propagation private sh -c 'set -e
-        mount --bind "$PWD" "$1/src" && mount --bind "$2" "$1/mnt"
-        exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin /src/rpm/deb /mnt/vpn-gateway /tmp/deb' sh \
-        "$work/template" "$programs"
-    mv "$work"/template/tmp/deb/*.deb "$work/packages/ours.deb"
+    "$systemd_tests/in_root" "$release" "$programs" rpm/deb build/vpn-gateway build/template
+    mv "$programs"/template/*.deb "$work/packages/ours.deb"
 }
 
 # --- The qube ---------------------------------------------------------------------------------------------------------
