@@ -183,16 +183,27 @@ static bool write_all(struct xenstore *x, xs_transaction_t transaction,
     return true;
 }
 
+/* Writing into a directory that the toolstack has just removed would bring a
+ * part of it back, for good: nobody removes it a second time. */
+static bool exists(struct xenstore *x, xs_transaction_t transaction,
+                   const char *directory)
+{
+    unsigned count;
+    char **names = xs_directory(x->handle, transaction, directory, &count);
+    bool found = names != NULL;
+    free(names);
+    return found;
+}
+
 bool xenstore_write(struct xenstore *x, const char *directory,
                     const struct xenstore_entry *entries, size_t count)
 {
-    if (count == 1)
-        return write_all(x, XBT_NULL, directory, entries, count);
     for (int i = 0; i < ATTEMPTS_MAX; i++) {
         xs_transaction_t t = xs_transaction_start(x->handle);
         if (t == XBT_NULL)
             return false;
-        if (!write_all(x, t, directory, entries, count)) {
+        if (!exists(x, t, directory) ||
+            !write_all(x, t, directory, entries, count)) {
             int reason = errno;
             xs_transaction_end(x->handle, t, true);
             errno = reason;

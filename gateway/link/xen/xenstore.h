@@ -73,7 +73,7 @@ struct xenstore_entry {
     const char *value;
 };
 
-/* All entries or none. */
+/* All entries or none; none where the directory does not exist. */
 MUST_USE bool xenstore_write(struct xenstore *x, const char *directory,
                              const struct xenstore_entry *entries,
                              size_t count);

@@ -404,6 +404,18 @@ static void a_storm_of_states_delays_no_detaching_that_has_begun(void **state)
     assert_gone();
 }
 
+/* The watch that says so has not come yet. */
+static void what_is_written_late_brings_back_no_card(void **state)
+{
+    (void)state;
+    connect();
+    fake_xenstored_remove(t.xenstored, fake_card_back(QUBE, 0, ""));
+    vif_close(t.table.vifs[0], "it broke a rule");
+    look();
+    look_after(1000);
+    assert_gone();
+}
+
 #define UNIT(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -422,6 +434,7 @@ int main(void)
         UNIT(an_offer_need_not_stand_when_the_card_is_detached),
         UNIT(a_card_that_comes_while_the_last_one_leaves_is_offered),
         UNIT(a_storm_of_states_delays_no_detaching_that_has_begun),
+        UNIT(what_is_written_late_brings_back_no_card),
     };
     return cmocka_run_group_tests_name("vif_table", tests, NULL, NULL);
 }
