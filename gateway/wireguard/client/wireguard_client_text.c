@@ -82,6 +82,19 @@ static void add_traffic(const struct wireguard_client *c,
     }
 }
 
+/* From any of the peers. */
+static struct instant last_received(const struct wireguard_client *c)
+{
+    struct instant last = INSTANT_NEVER;
+    for (uint16_t i = 0; i < device_peer_count(c->device); i++) {
+        struct instant heard = device_peer(c->device, i)->heard;
+        if (instant_is_never(last) ||
+            (!instant_is_never(heard) && heard.us > last.us))
+            last = heard;
+    }
+    return last;
+}
+
 void wireguard_client_status(const struct protocol *protocol,
                              struct protocol_status *out)
 {
@@ -95,7 +108,7 @@ void wireguard_client_status(const struct protocol *protocol,
         .next_try = pausing ? c->deadline : INSTANT_NEVER,
         .wanted_try = pausing ? c->now : INSTANT_NEVER,
         .asked_try = INSTANT_NEVER,
-        .last_received = INSTANT_NEVER, /* its timers forget it */
+        .last_received = c->up ? last_received(c) : INSTANT_NEVER,
         .server = *peer_way_server(w),
         .last_error = c->last_error[0] ? c->last_error : NULL,
         .tunnel = c->up ? &c->tunnel : NULL,

@@ -53,6 +53,7 @@ static void from_start_to_connected(void **state)
     (void)state;
     client_world_open(&w, NULL, NULL);
     assert_state(VPN_STATE_CONNECTING);
+    assert_true(instant_is_never(client_world_status(&w).last_received));
     INPUT(start);
     assert_int_equal(w.connects, 1);
     assert_int_equal(w.resolves, 0);
@@ -72,8 +73,10 @@ static void from_start_to_connected(void **state)
     client_world_wait(&w, 60000);
     assert_int_equal(w.questions, 1);
     assert_string_equal(client_world_waiting(&w), "");
+    assert_true(client_world_status(&w).last_received.us < w.now.us);
     client_world_answer(&w, "192.0.2.99");
     assert_int_equal(w.handed_on, 1);
+    assert_int_equal(client_world_status(&w).last_received.us, w.now.us);
     client_world_close(&w);
 }
 
