@@ -11,7 +11,7 @@ _vpn_gateway() {
     elif [ "$command" = log-level ]; then
         words='error warn info debug default'
     elif [ "$command" = genkey ] && [ "$COMP_CWORD" = 2 ]; then
-        words='tls-auth tls-crypt tls-crypt-v2-server tls-crypt-v2-client'
+        words='wireguard tls-auth tls-crypt tls-crypt-v2-server tls-crypt-v2-client'
     elif [ "$before" = --qubesdb ]; then
         words='vchan none'
     fi

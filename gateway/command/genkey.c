@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "gateway/base/secret.h"
+#include "gateway/crypto/noise/x25519.h"
 #include "gateway/openvpn/control/tls_crypt_v2.h"
 #include "gateway/process/arguments.h"
 #include "gateway/process/randomness.h"
+#include "gateway/wireguard/profile/conf_key.h"
 
 enum { TEXT_SIZE = TLS_CRYPT_V2_TEXT_MAX };
 
@@ -164,14 +166,41 @@ static bool make_client(const struct request *r, char *text)
     return made;
 }
 
+static bool make_wireguard(const struct request *r, char *text)
+{
+    uint8_t key[X25519_KEY_SIZE];
+    (void)r;
+    randomness_fill(NULL, key, sizeof key);
+    x25519_clamp(key);
+    conf_key_write(key, text);
+    strcat(text, "\n");
+    secret_wipe(key, sizeof key);
+    return true;
+}
+
+/* For the server's configuration. */
+static bool show_wireguard(const char *text)
+{
+    uint8_t private_key[X25519_KEY_SIZE], public_key[X25519_KEY_SIZE];
+    char out[CONF_KEY_TEXT_SIZE];
+    struct bytes key = bytes_of(text, CONF_KEY_TEXT_SIZE - 1);
+    bool good = conf_key_read(key, private_key) == NULL;
+    x25519_public(public_key, private_key);
+    conf_key_write(public_key, out);
+    secret_wipe(private_key, sizeof private_key);
+    return good && puts(out) >= 0 && fflush(stdout) == 0;
+}
+
 static const struct {
     const char *name;
     bool (*make)(const struct request *r, char *text);
+    bool (*show_public)(const char *text); /* NULL: there is none */
 } kinds[] = {
-    {"tls-auth", make_static},
-    {"tls-crypt", make_static},
-    {"tls-crypt-v2-server", make_server},
-    {"tls-crypt-v2-client", make_client},
+    {"wireguard", make_wireguard, show_wireguard},
+    {"tls-auth", make_static, NULL},
+    {"tls-crypt", make_static, NULL},
+    {"tls-crypt-v2-server", make_server, NULL},
+    {"tls-crypt-v2-client", make_client, NULL},
 };
 
 int genkey(int argc, char **argv)
@@ -188,11 +217,12 @@ int genkey(int argc, char **argv)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(r.kind, kinds[i].name) != 0)
             continue;
-        bool done = kinds[i].make(&r, text) && write_new_file(r.out, text);
+        bool done = kinds[i].make(&r, text) && write_new_file(r.out, text) &&
+                    (!kinds[i].show_public || kinds[i].show_public(text));
         secret_wipe(text, sizeof text);
         return done ? EXIT_SUCCESS : EXIT_FAILURE;
     }
-    return arguments_refuse(
-        argv[0], "KIND is tls-auth, tls-crypt, tls-crypt-v2-server or "
-                 "tls-crypt-v2-client");
+    return arguments_refuse(argv[0],
+                            "KIND is wireguard, tls-auth, tls-crypt, "
+                            "tls-crypt-v2-server or tls-crypt-v2-client");
 }

@@ -41,8 +41,9 @@ static const struct usage {
     {"update", "NAME OPTION... " CONTROL,
      "of a server: push other options to a client that is connected"},
     {"genkey", "KIND [--server-key FILE] [--metadata TEXT] OUT",
-     "make a key file; KIND is tls-auth, tls-crypt, tls-crypt-v2-server or\n"
-     "          tls-crypt-v2-client"},
+     "make a key file; KIND is wireguard (its public key is printed),\n"
+     "          tls-auth, tls-crypt, tls-crypt-v2-server or "
+     "tls-crypt-v2-client"},
     {"help", "[COMMAND]", "this text, or that of one command"},
     {"version", "", "of this program"},
 };

@@ -19,7 +19,7 @@ wireguard_key() { # NAME
 
 wireguard_keys() {
     wireguard_key wireguard-server
-    wireguard_key wireguard-client
+    "$program" genkey wireguard "$work/wireguard-client.private" >"$work/wireguard-client.public"
     head -c 32 /dev/urandom | base64 >"$work/wireguard.psk"
     # shellcheck disable=SC2034 # tap.sh looks for them in the log
     secrets=("$(cat "$work/wireguard-client.private")" "$(cat "$work/wireguard.psk")")
