@@ -43,16 +43,39 @@ say(struct reading *r, enum protocol_severity severity, const char *format, ...)
 }
 
 /* The key's name as the file has it. */
+static bool is_base64(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '+' || c == '/';
+}
+
+/* A key where none belongs, or a part of one. */
+static bool looks_like_key(struct bytes text)
+{
+    enum { LONGEST_WORD = 19 }; /* PersistentKeepalive */
+    size_t run = 0;
+    for (size_t i = 0; i < text.size && run <= LONGEST_WORD; i++)
+        run = is_base64(text.data[i]) ? run + 1 : 0;
+    return run > LONGEST_WORD;
+}
+
+/* For a message: what may be a key is not told. */
+static const char *shown(char out[LOG_QUOTE_SIZE], struct bytes text)
+{
+    return looks_like_key(text) ? "text that looks like a key"
+                                : log_quote(out, text);
+}
+
 static const char *name_of(const struct reading *r, char out[LOG_QUOTE_SIZE])
 {
-    return log_quote(out, r->line->name);
+    return shown(out, r->line->name);
 }
 
 static void refuse_value(struct reading *r, struct bytes value, const char *why)
 {
     char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
-    say(r, PROTOCOL_ERROR, "%s = %s: %s", name_of(r, name),
-        log_quote(text, value), why);
+    say(r, PROTOCOL_ERROR, "%s = %s: %s", name_of(r, name), shown(text, value),
+        why);
 }
 
 /* --- Keys ---------------------------------------------------------------- */
@@ -164,7 +187,7 @@ static void read_networks(struct reading *r)
             told = true;
             say(r, PROTOCOL_NOTE,
                 "%s has bits behind its prefix: the whole network is meant",
-                log_quote(name, item));
+                shown(name, item));
         }
         if (p->network_count == WIREGUARD_PROFILE_NETWORKS_MAX) {
             say(r, PROTOCOL_ERROR,

@@ -298,6 +298,35 @@ static void keys_that_are_none(void **state)
     }
 }
 
+static void a_key_in_a_wrong_place_is_not_told(void **state)
+{
+    (void)state;
+    static const char key[] = "ECMHktKYxUIpneVVx39w+zVWJZkfxrai1XndgjQYk1Q=";
+    static const char *const lines[] = {
+        "PrivateKey %s",
+        "PrivateKey %.43s",
+        "PrivateKey =\n%s",
+        "%s",
+        "PrivateKey =\n%.43s",
+        "%s = 1",
+        "Address = %s",
+        "DNS = %s",
+        "MTU = %s",
+    };
+    char line[200], text[1000];
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(line, sizeof line, lines[i], key);
+#pragma GCC diagnostic pop
+        snprintf(text, sizeof text, "[Interface]\n%s\n" PEER, line);
+        bool good;
+        forget(read_text(bytes_of_text(text), &good));
+        assert_null(strstr(told.text, "ECMHktKYxUIpneVV"));
+        assert_false(good);
+    }
+}
+
 static void what_is_missing(void **state)
 {
     (void)state;
@@ -495,6 +524,7 @@ int main(void)
         cmocka_unit_test(several_peers_and_split_tunnels),
         cmocka_unit_test(what_is_odd_but_means_something),
         cmocka_unit_test(keys_that_are_none),
+        cmocka_unit_test(a_key_in_a_wrong_place_is_not_told),
         cmocka_unit_test(what_is_missing),
         cmocka_unit_test(values_that_are_wrong),
         cmocka_unit_test(files_of_other_programs),
