@@ -22,7 +22,28 @@ static size_t parse_size(struct bytes text)
     return text.size + (pem ? 1 : 0);
 }
 
+/* A wrong password gives bytes that end like a padding once in 256 times, and
+ * which are no key then. */
+static bool is_decrypted_rubbish(struct bytes text, int code,
+                                 const struct tls_random *random)
+{
+    enum { HIGH_LEVEL = 0xff80 }; /* of a code: what it meant to the parser */
+    int high = -code & HIGH_LEVEL;
+    struct tls_random source = *random;
+    mbedtls_pk_context context;
+    if (high != -MBEDTLS_ERR_PK_KEY_INVALID_FORMAT &&
+        high != -MBEDTLS_ERR_PK_KEY_INVALID_VERSION)
+        return false;
+    mbedtls_pk_init(&context);
+    int unasked =
+        mbedtls_pk_parse_key(&context, text.data, parse_size(text), NULL, 0,
+                             private_key_mbedtls_fill, &source);
+    mbedtls_pk_free(&context);
+    return unasked == MBEDTLS_ERR_PK_PASSWORD_REQUIRED;
+}
+
 static enum private_key_result explain(struct bytes text, int code,
+                                       const struct tls_random *random,
                                        char why[PRIVATE_KEY_WHY_SIZE])
 {
     why[0] = 0;
@@ -30,7 +51,8 @@ static enum private_key_result explain(struct bytes text, int code,
         return PRIVATE_KEY_OK;
     if (code == MBEDTLS_ERR_PK_PASSWORD_REQUIRED)
         return PRIVATE_KEY_LOCKED;
-    if (code == MBEDTLS_ERR_PK_PASSWORD_MISMATCH)
+    if (code == MBEDTLS_ERR_PK_PASSWORD_MISMATCH ||
+        is_decrypted_rubbish(text, code, random))
         return PRIVATE_KEY_PASSWORD;
     const char *kind = certificates_mbedtls_foreign_key_of_text(text);
     if (kind)
@@ -61,7 +83,7 @@ enum private_key_result private_key_read(struct bytes text,
         *out = k;
     else
         private_key_free(k);
-    return explain(text, code, why);
+    return explain(text, code, random, why);
 }
 
 void private_key_free(struct private_key *k)
