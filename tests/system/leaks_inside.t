@@ -36,6 +36,7 @@ begin_openvpn() {
 	table ip guard {
 	    chain forward {
 	        type filter hook forward priority filter
+	        iifname vif oifname != { tun0, vif2 } drop
 	        ct state established accept
 	        ip saddr $qube_address jump rules
 	    }
@@ -165,7 +166,7 @@ for client in gateway openvpn; do
     if [ $client = gateway ]; then
         is "pings and names: nothing of them is seen" 0 at_the_tunnels_end ask_and_ping
     else
-        ok "pings and names: planted, it is found" more_than 2 at_the_tunnels_end ask_and_ping
+        ok "pings and names: planted, it is found" wait_for 10 more_than 2 at_the_tunnels_end ask_and_ping
     fi
     end_$client
 done
