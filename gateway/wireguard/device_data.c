@@ -77,7 +77,7 @@ static enum drop hold(struct device *d, struct peer *p, struct instant now,
     if (result == STAGING_KEPT_FOR_ANOTHER)
         drop_count(&d->drops, DROP_SEAL_HELD_FULL);
     /* A series of tries that is under way goes on. */
-    if (!p->initiated || p->gave_up)
+    if (!peer_timers_trying(&p->timers))
         device_initiate(d, p, now, false);
     return result == STAGING_REFUSED ? DROP_SEAL_NO_KEY : DROP_SEAL_HELD;
 }
@@ -202,9 +202,7 @@ static void heard_data(struct device *d, struct peer *p, struct keypair *k,
                        bool data)
 {
     if (peer_confirm(p, &d->indices, k)) {
-        peer_timers_complete(&p->timers);
-        p->handshake = now;
-        p->handshakes++;
+        peer_complete(p, now);
         device_wants(d, p);
     }
     device_heard(p, now, from);

@@ -115,10 +115,7 @@ static enum drop take_response(struct device *d, struct instant now,
         return drop;
     }
     device_heard(p, now, from);
-    peer_timers_complete(&p->timers);
-    p->handshake = now;
-    p->handshakes++;
-    p->busy = p->preshared_differs = false;
+    peer_complete(p, now);
     p->keepalive_due = true; /* which confirms the keys */
     device_wants(d, p);
     return DROP_NONE;

@@ -68,6 +68,14 @@ bool peer_confirm(struct peer *p, struct index_table *indices,
     return true;
 }
 
+void peer_complete(struct peer *p, struct instant now)
+{
+    peer_timers_complete(&p->timers);
+    p->handshake = now;
+    p->handshakes++;
+    p->busy = p->preshared_differs = p->gave_up = false;
+}
+
 void peer_forget_keys(struct peer *p, struct index_table *indices)
 {
     replace(indices, &p->previous, NULL);

@@ -66,6 +66,9 @@ void peer_take_responded(struct peer *p, struct index_table *indices,
 /* The third, if the data came under `next'. */
 bool peer_confirm(struct peer *p, struct index_table *indices,
                   const struct keypair *by);
+/* Both ends have the new keys, whoever began: what the tries before met is
+ * over. */
+void peer_complete(struct peer *p, struct instant now);
 /* The last, and forgets the initiation. */
 void peer_forget_keys(struct peer *p, struct index_table *indices);
 void peer_forget_initiation(struct peer *p, struct index_table *indices);

@@ -85,9 +85,14 @@ bool peer_timers_too_early(const struct peer_timers *t, struct instant now)
                           in(t->handshake_sent, PEER_TIMERS_REKEY_TIMEOUT));
 }
 
+bool peer_timers_trying(const struct peer_timers *t)
+{
+    return is_set(t, PEER_TIMER_HANDSHAKE);
+}
+
 void peer_timers_initiate_later(struct peer_timers *t)
 {
-    if (!is_set(t, PEER_TIMER_HANDSHAKE))
+    if (!peer_timers_trying(t))
         t->at[PEER_TIMER_HANDSHAKE] =
             in(t->handshake_sent, PEER_TIMERS_REKEY_TIMEOUT);
 }

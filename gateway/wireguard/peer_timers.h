@@ -58,6 +58,8 @@ void peer_timers_complete(struct peer_timers *t);
 
 /* An initiation or response went out less than 5 s ago: no initiation now. */
 bool peer_timers_too_early(const struct peer_timers *t, struct instant now);
+/* An initiation waits for its answer, or for the time when it may go. */
+bool peer_timers_trying(const struct peer_timers *t);
 /* The initiation that may not go now is due as soon as it may. */
 void peer_timers_initiate_later(struct peer_timers *t);
 

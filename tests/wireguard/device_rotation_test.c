@@ -204,6 +204,46 @@ static void lost_messages_of_a_handshake_are_made_up_for(void **state)
     }
 }
 
+/* The other end's handshake takes the place of ours, whose tries end with it;
+ * so later packets begin another. */
+static void a_try_that_the_other_end_overtook_is_over(void **state)
+{
+    (void)state;
+    struct device_pair *p = device_pair_new(NULL, NULL, 0);
+    struct kept kept;
+    keep_back(p, &kept, PAIR_A, WIRE_INITIATION);
+    assert_int_equal(device_pair_send(p, PAIR_A, 100), DROP_SEAL_HELD);
+    assert_true(kept.had);
+    device_connect(p->end[PAIR_B].device, 0, p->now, false);
+    device_pair_settle(p);
+    assert_int_equal(p->end[PAIR_B].received, 1);
+
+    device_pair_wait(p, 185000); /* idle until the keys are too old */
+    assert_int_equal(device_pair_send(p, PAIR_A, 100), DROP_SEAL_HELD);
+    assert_int_equal(p->end[PAIR_B].received, 2);
+    assert_int_equal(device_pair_peer(p, PAIR_A)->handshakes, 2);
+    device_pair_free(p);
+}
+
+/* A handshake of either role ends what the tries before it met. */
+static void a_handshake_of_the_other_end_clears_what_ours_met(void **state)
+{
+    (void)state;
+    struct device_pair *p = device_pair_new(NULL, NULL, 0);
+    struct kept kept;
+    struct peer *a = (struct peer *)(uintptr_t)device_pair_peer(p, PAIR_A);
+    keep_back(p, &kept, PAIR_A, WIRE_INITIATION);
+    device_pair_send(p, PAIR_A, 100);
+    a->busy = a->preshared_differs = a->gave_up = true;
+    device_connect(p->end[PAIR_B].device, 0, p->now, false);
+    device_pair_settle(p);
+    assert_int_equal(a->handshakes, 1);
+    assert_false(a->busy);
+    assert_false(a->preshared_differs);
+    assert_false(a->gave_up);
+    device_pair_free(p);
+}
+
 static void a_restarted_peer_is_found_again(void **state)
 {
     (void)state;
@@ -312,6 +352,8 @@ int main(void)
         cmocka_unit_test(both_may_begin_at_once),
         cmocka_unit_test(data_with_a_wrong_tag_confirms_nothing),
         cmocka_unit_test(lost_messages_of_a_handshake_are_made_up_for),
+        cmocka_unit_test(a_try_that_the_other_end_overtook_is_over),
+        cmocka_unit_test(a_handshake_of_the_other_end_clears_what_ours_met),
         cmocka_unit_test(a_restarted_peer_is_found_again),
         cmocka_unit_test(the_last_of_many_that_wait_leave_in_order),
         cmocka_unit_test(a_stop_leaves_no_key),
