@@ -69,6 +69,7 @@
     X(HANDSHAKE_COOKIE,                                                        \
       "tunnel: handshake answered with a cookie, under load")                  \
     X(HANDSHAKE_PRESHARED, "tunnel: answer by another preshared key")          \
+    X(HANDSHAKE_QUEUE, "tunnel: handshake message that found the queue full")  \
     X(DATA_MALFORMED, "tunnel: malformed data packet")                         \
     X(DATA_NO_KEY, "tunnel: data packet without a key")                        \
     X(DATA_AUTH, "tunnel: data packet fails authentication")                   \

@@ -38,32 +38,34 @@ static struct device_message *message_at(struct device *d, unsigned number)
 }
 
 /* A peer that is sent another initiation before the first has left has no use
- * for that: its answer would not be taken. */
+ * for that: its answer would not be taken. Strangers leave room for peers. */
 static struct device_message *place_in_queue(struct device *d, uint16_t peer,
                                              const uint8_t *bytes)
 {
-    for (unsigned i = 0; i < d->message_count; i++) {
+    bool stranger = peer == ALLOWED_IPS_NOBODY;
+    unsigned most = stranger ? DEVICE_MESSAGES_STRANGERS : DEVICE_MESSAGES_MAX;
+    for (unsigned i = 0; !stranger && i < d->message_count; i++) {
         struct device_message *m = message_at(d, i);
-        if (m->peer == peer && peer != ALLOWED_IPS_NOBODY &&
-            bytes[0] == WIRE_INITIATION && m->bytes[0] == WIRE_INITIATION)
+        if (m->peer == peer && bytes[0] == WIRE_INITIATION &&
+            m->bytes[0] == WIRE_INITIATION)
             return m;
     }
-    return d->message_count == DEVICE_MESSAGES_MAX
-               ? NULL
-               : message_at(d, d->message_count++);
+    return d->message_count >= most ? NULL : message_at(d, d->message_count++);
 }
 
-bool device_queue(struct device *d, uint16_t peer, const struct endpoint *to,
+void device_queue(struct device *d, uint16_t peer, const struct endpoint *to,
                   uint8_t tos, const uint8_t *bytes, size_t size)
 {
-    struct device_message *m =
-        address_is_set(&to->address) ? place_in_queue(d, peer, bytes) : NULL;
-    if (!m)
-        return false;
+    bool known = address_is_set(&to->address);
+    struct device_message *m = known ? place_in_queue(d, peer, bytes) : NULL;
+    if (!m) {
+        drop_count(&d->drops,
+                   known ? DROP_HANDSHAKE_QUEUE : DROP_SEAL_NO_ENDPOINT);
+        return;
+    }
     *m = (struct device_message){
         .peer = peer, .to = *to, .tos = tos, .size = (uint8_t)size};
     memcpy(m->bytes, bytes, size);
-    return true;
 }
 
 /* --- Timers -------------------------------------------------------------- */

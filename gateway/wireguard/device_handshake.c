@@ -22,8 +22,7 @@ static void send(struct device *d, struct peer *p, struct instant now,
 {
     cookie_holder_stamp(&p->cookies, now, message, size);
     peer_timers_sent_authentic(&p->timers, now);
-    (void)device_queue(d, p->number, &p->endpoint, TOS_HANDSHAKE, message,
-                       size);
+    device_queue(d, p->number, &p->endpoint, TOS_HANDSHAKE, message, size);
 }
 
 /* --- Initiations of ours ------------------------------------------------- */
@@ -192,8 +191,7 @@ static void send_cookie(struct device *d, struct instant now,
     }
     draw(d, nonce, sizeof nonce);
     cookie_checker_reply(&d->checker, message, sender, from, nonce, reply);
-    (void)device_queue(d, ALLOWED_IPS_NOBODY, from, TOS_COOKIE, reply,
-                       sizeof reply);
+    device_queue(d, ALLOWED_IPS_NOBODY, from, TOS_COOKIE, reply, sizeof reply);
 }
 
 /* Whether a message with the right mac1 may cost a multiplication. */

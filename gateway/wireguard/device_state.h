@@ -9,7 +9,10 @@
 #include "gateway/wireguard/allowed_ips.h"
 #include "gateway/wireguard/device.h"
 
-enum { DEVICE_MESSAGES_MAX = 128 };
+enum {
+    DEVICE_MESSAGES_MAX = 128,
+    DEVICE_MESSAGES_STRANGERS = 64, /* of these, for cookie replies */
+};
 
 /* A handshake message on its way out. */
 struct device_message {
@@ -54,8 +57,9 @@ void device_wants(struct device *d, struct peer *p);
 /* An index of ours that is not in use. */
 uint32_t device_new_index(const struct device *d);
 
-/* To the end of the queue; false, and it is lost, when that is full. */
-bool device_queue(struct device *d, uint16_t peer, const struct endpoint *to,
+/* To the end of the queue. It is lost, and counted, when that is full or the
+ * address is not known. */
+void device_queue(struct device *d, uint16_t peer, const struct endpoint *to,
                   uint8_t tos, const uint8_t *bytes, size_t size);
 
 /* device_handshake.c */

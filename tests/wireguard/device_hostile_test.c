@@ -3,6 +3,7 @@
  * nothing, and the session goes on.
  */
 #include "gateway/wireguard/admission.h"
+#include "gateway/wireguard/allowed_ips.h"
 #include "gateway/wireguard/timestamp.h"
 #include "tests/packet/craft.h"
 #include "tests/unit.h"
@@ -394,6 +395,37 @@ static void under_load_an_address_has_to_be_shown(void **state)
     device_pair_free(p);
 }
 
+/* A burst of strangers arrives before anything is sent. */
+static void strangers_do_not_fill_the_queue(void **state)
+{
+    (void)state;
+    enum { STRANGERS = ADMISSION_EASE_BURST + 500 };
+    struct device_pair *p = device_pair_new(NULL, NULL, 0);
+    struct device *b = p->end[PAIR_B].device;
+    uint8_t m[WIRE_INITIATION_SIZE] = {WIRE_INITIATION};
+    struct endpoint from = elsewhere();
+    stamp(p, PAIR_B, m, sizeof m);
+    for (unsigned i = 0; i < STRANGERS; i++)
+        (void)device_pair_arrive(p, PAIR_B, &from, bytes_of(m, sizeof m));
+    device_connect(b, 0, p->now, false);
+
+    struct device_send send;
+    uint64_t replies = 0, initiations = 0;
+    while (device_poll(b, p->now, &send))
+        if (send.peer == ALLOWED_IPS_NOBODY)
+            replies++;
+        else
+            initiations++;
+    assert_int_equal(initiations, 1);
+    assert_true(replies > 0);
+    const struct drop_counters *drops = device_drops(b);
+    assert_int_equal(drops->count[DROP_HANDSHAKE_COOKIE],
+                     STRANGERS - ADMISSION_EASE_BURST);
+    assert_int_equal(drops->count[DROP_HANDSHAKE_QUEUE],
+                     STRANGERS - ADMISSION_EASE_BURST - replies);
+    device_pair_free(p);
+}
+
 static void a_proven_address_has_its_share(void **state)
 {
     (void)state;
@@ -465,6 +497,7 @@ int main(void)
         cmocka_unit_test(the_preshared_key_is_told_apart),
         cmocka_unit_test(copied_and_forged_data),
         cmocka_unit_test(under_load_an_address_has_to_be_shown),
+        cmocka_unit_test(strangers_do_not_fill_the_queue),
         cmocka_unit_test(a_proven_address_has_its_share),
         cmocka_unit_test(cookie_replies_that_answer_nothing),
         cmocka_unit_test(only_what_is_authentic_moves_an_endpoint),
