@@ -189,7 +189,8 @@ enum protocol_action_type {
     PROTOCOL_ACTION_DISCONNECT, /* close the uplink and ask nothing more */
     PROTOCOL_ACTION_UP,         /* the tunnel stands: `tunnel`. Comes again when
                                    it is another */
-    PROTOCOL_ACTION_DOWN,       /* it no longer does; `text` says why */
+    PROTOCOL_ACTION_DOWN,       /* it no longer does; `text` says why, or is
+                                   NULL after an order */
     PROTOCOL_ACTION_ASK,        /* a person has to answer `text`, by
                                    credentials() */
     PROTOCOL_ACTION_STOPPED,    /* for good; `text` says why, or is NULL after

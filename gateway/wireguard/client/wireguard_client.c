@@ -118,8 +118,12 @@ static void start_anew(struct wireguard_client *c)
     if (c->up)
         c->tell_down = true;
     c->up = c->tell_up = c->answered = c->probing = false;
-    for (uint16_t i = 0; i < device_peer_count(c->device); i++)
+    c->ask = 0;
+    c->last_error[0] = 0; /* an order is no reason */
+    for (uint16_t i = 0; i < device_peer_count(c->device); i++) {
+        c->ways[i].asking = false;
         device_disconnect(c->device, i);
+    }
     c->tell_disconnect = true;
     c->uplink_open = c->tell_connect = false;
 }
@@ -133,7 +137,6 @@ static void reconnect(struct protocol *p, struct instant now)
         return;
     start_anew(c);
     c->reconnects++;
-    c->last_error[0] = 0;
     log_info("wireguard: told to reconnect");
     wireguard_client_find(c);
 }
@@ -177,7 +180,6 @@ static void stop(struct protocol *p, struct instant now)
     start_anew(c);
     c->tell_down = false; /* STOPPED says it */
     c->tell_stopped = true;
-    snprintf(c->last_error, sizeof c->last_error, "told to stop");
     wireguard_client_become(c, WIREGUARD_CLIENT_STOPPED, INSTANT_NEVER);
 }
 
@@ -248,8 +250,10 @@ static bool poll(struct protocol *p, struct protocol_action *out)
 {
     struct wireguard_client *c = of(p);
     if (take(&c->tell_down)) {
-        *out = (struct protocol_action){.type = PROTOCOL_ACTION_DOWN,
-                                        .text = c->last_error};
+        *out = (struct protocol_action){
+            .type = PROTOCOL_ACTION_DOWN,
+            .text = c->last_error[0] ? c->last_error : NULL,
+        };
         return true;
     }
     if (poll_way(c, out))
@@ -263,8 +267,7 @@ static bool poll(struct protocol *p, struct protocol_action *out)
         return true;
     if (!take(&c->tell_stopped))
         return false;
-    *out = (struct protocol_action){.type = PROTOCOL_ACTION_STOPPED,
-                                    .text = c->last_error};
+    *out = (struct protocol_action){.type = PROTOCOL_ACTION_STOPPED};
     return true;
 }
 

@@ -215,7 +215,8 @@ static void perform(struct client_world *w, const struct protocol_action *a)
     case PROTOCOL_ACTION_DOWN:
         w->downs++;
         w->up = false;
-        snprintf(w->last_down, sizeof w->last_down, "%s", a->text);
+        snprintf(w->last_down, sizeof w->last_down, "%s",
+                 a->text ? a->text : "an order");
         break;
     case PROTOCOL_ACTION_ASK:
         fail_msg("WireGuard asks nobody");
@@ -223,6 +224,8 @@ static void perform(struct client_world *w, const struct protocol_action *a)
     case PROTOCOL_ACTION_STOPPED:
         w->stops++;
         w->up = false;
+        snprintf(w->last_stop, sizeof w->last_stop, "%s",
+                 a->text ? a->text : "an order");
         break;
     }
 }

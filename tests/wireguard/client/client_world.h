@@ -29,7 +29,7 @@ struct client_world {
     bool uplink_open, up;
     struct endpoint aims[PROTOCOL_ENDPOINTS_MAX];
     unsigned resolves, connects, aim_count, ups, downs, disconnects, stops;
-    char last_name[PROTOCOL_HOST_SIZE], last_down[512];
+    char last_name[PROTOCOL_HOST_SIZE], last_down[512], last_stop[512];
     struct tunnel tunnel;
     unsigned questions; /* to the resolver inside, that arrived */
     unsigned handed_on; /* packets that came out of the client */

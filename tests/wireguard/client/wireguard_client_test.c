@@ -298,17 +298,32 @@ static void a_person_reconnects_and_stops(void **state)
     client_world_wait(&w, 1000);
     INPUT(reconnect);
     assert_int_equal(w.downs, 1);
+    assert_string_equal(w.last_down, "an order");
     assert_int_equal(w.ups, 2);
     assert_int_equal(w.connects, 2);
     assert_state(VPN_STATE_CONNECTED);
     INPUT(stop);
     assert_int_equal(w.stops, 1);
+    assert_string_equal(w.last_stop, "an order");
     assert_state(VPN_STATE_STOPPED);
     unsigned sent = w.sent_count;
     client_world_wait(&w, 600000);
     INPUT(reconnect);
     INPUT(way_changed);
     assert_int_equal(w.sent_count, sent);
+    client_world_close(&w);
+}
+
+/* The name is not looked up: nothing is sent for it. */
+static void a_stop_asks_nothing_more(void **state)
+{
+    (void)state;
+    client_world_open(&w, NAMED, NULL);
+    w.client->kind->start(w.client, w.now);
+    INPUT(stop);
+    assert_int_equal(w.stops, 1);
+    assert_int_equal(w.resolves, 0);
+    assert_int_equal(w.connects, 0);
     client_world_close(&w);
 }
 
@@ -455,6 +470,7 @@ int main(void)
         cmocka_unit_test(a_changed_way_is_a_new_handshake_at_once),
         cmocka_unit_test(an_uplink_that_breaks_is_opened_again),
         cmocka_unit_test(a_person_reconnects_and_stops),
+        cmocka_unit_test(a_stop_asks_nothing_more),
         cmocka_unit_test(the_way_narrows),
         cmocka_unit_test(a_server_that_moves_is_followed),
         cmocka_unit_test(icmp_is_a_hint_alone),
