@@ -69,17 +69,24 @@ static uint16_t receiver_of(const struct device *d, const uint8_t *inner)
     return allowed_ips_find(&d->allowed, &to);
 }
 
-static enum drop hold(struct device *d, struct peer *p, struct instant now,
-                      struct bytes packet)
+/* False, and it is lost: memory is short, or it is too large. */
+static bool stage(struct device *d, struct peer *p, struct bytes packet)
 {
     enum staging_result result =
         staging_put(&p->staged, packet, d->options.mtu);
     if (result == STAGING_KEPT_FOR_ANOTHER)
         drop_count(&d->drops, DROP_SEAL_HELD_FULL);
+    return result != STAGING_REFUSED;
+}
+
+static enum drop hold(struct device *d, struct peer *p, struct instant now,
+                      struct bytes packet)
+{
+    bool staged = stage(d, p, packet);
     /* A series of tries that is under way goes on. */
     if (!peer_timers_trying(&p->timers))
         device_initiate(d, p, now, false);
-    return result == STAGING_REFUSED ? DROP_SEAL_NO_KEY : DROP_SEAL_HELD;
+    return staged ? DROP_SEAL_HELD : DROP_SEAL_NO_KEY;
 }
 
 static void count_sealed(struct peer *p, size_t size)
@@ -166,9 +173,7 @@ enum drop device_put(struct device *d, struct instant now, struct bytes packet)
     device_wants(d, p);
     if (!keypair_fresh(p->current, now))
         return hold(d, p, now, packet);
-    return staging_put(&p->staged, packet, d->options.mtu) == STAGING_REFUSED
-               ? DROP_SEAL_NO_KEY
-               : DROP_NONE;
+    return stage(d, p, packet) ? DROP_NONE : DROP_SEAL_NO_KEY;
 }
 
 bool device_next_packet(struct device *d, struct instant now, struct peer *p,

@@ -1,5 +1,6 @@
 /* The slots of both ends' keys, at each event of a handshake, and what still
  * passes: the table of peer.h, with messages lost, late and twice. */
+#include "tests/packet/craft.h"
 #include "tests/unit.h"
 #include "tests/wireguard/device_pair.h"
 
@@ -283,6 +284,26 @@ static void the_last_of_many_that_wait_leave_in_order(void **state)
     device_pair_free(p);
 }
 
+/* They are packets of our own, put while there is a key. */
+static void more_than_can_wait_are_counted(void **state)
+{
+    (void)state;
+    struct device_pair *p = device_pair_new(NULL, NULL, 0);
+    device_pair_connect(p);
+    struct device *a = p->end[PAIR_A].device;
+    struct craft craft = {.source = p->end[PAIR_A].inner,
+                          .destination = p->end[PAIR_B].inner,
+                          .protocol = 17,
+                          .ttl = 64};
+    uint8_t packet[100];
+    size_t size = craft_write(&craft, packet);
+    for (int i = 0; i < STAGING_MAX + 2; i++)
+        assert_int_equal(device_put(a, p->now, bytes_of(packet, size)),
+                         DROP_NONE);
+    assert_int_equal(device_drops(a)->count[DROP_SEAL_HELD_FULL], 2);
+    device_pair_free(p);
+}
+
 /* The pieces of a memory that are not zero count. */
 static void a_stop_leaves_no_key(void **state)
 {
@@ -356,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_handshake_of_the_other_end_clears_what_ours_met),
         cmocka_unit_test(a_restarted_peer_is_found_again),
         cmocka_unit_test(the_last_of_many_that_wait_leave_in_order),
+        cmocka_unit_test(more_than_can_wait_are_counted),
         cmocka_unit_test(a_stop_leaves_no_key),
         cmocka_unit_test(an_hour_over_a_way_that_loses_a_third),
     };
