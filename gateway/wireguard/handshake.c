@@ -107,7 +107,10 @@ bool handshake_peer_init(struct handshake_peer *peer,
 {
     memcpy(peer->public_key, public_key, WIRE_KEY_SIZE);
     memcpy(peer->preshared, preshared, WIRE_KEY_SIZE);
-    return x25519_shared(peer->shared, identity->private_key, public_key);
+    if (x25519_shared(peer->shared, identity->private_key, public_key))
+        return true;
+    secret_wipe(peer, sizeof *peer);
+    return false;
 }
 
 bool handshake_initiate(struct handshake *h, const struct identity *identity,

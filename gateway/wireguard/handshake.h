@@ -44,7 +44,7 @@ struct handshake_keys {
 /* Clamps the private key. */
 void handshake_identity_init(struct identity *identity,
                              const uint8_t private_key[WIRE_KEY_SIZE]);
-/* False where the key cannot be anybody's. */
+/* False, and it is wiped, where the key cannot be anybody's. */
 MUST_USE bool handshake_peer_init(struct handshake_peer *peer,
                                   const struct identity *identity,
                                   const uint8_t public_key[WIRE_KEY_SIZE],

@@ -199,9 +199,11 @@ static void points_of_small_order_end_the_handshake(void **state)
     struct handshake_peer peer;
     struct wire_initiation m;
     struct wire_response answer;
+    static const struct handshake_peer none;
     for (uint8_t point = 0; point <= 1; point++) {
         uint8_t key[WIRE_KEY_SIZE] = {point};
-        assert_false(handshake_peer_init(&peer, &e.us_i, key, no_psk));
+        assert_false(handshake_peer_init(&peer, &e.us_i, key, k.psk));
+        assert_memory_equal(&peer, &none, sizeof none);
         initiate(&e, 1, &h, &m);
         memcpy(m.ephemeral, key, sizeof key);
         assert_false(handshake_identify(&done, &e.us_r, &m));
