@@ -100,7 +100,8 @@ static enum drop take_response(struct device *d, struct instant now,
         return DROP_CONTROL_SESSION;
     if (!handshake_finish(&p->initiation, &d->identity, &p->identity, m,
                           &done)) {
-        /* To get as far as this it had to know both public keys. */
+        /* It saw our initiation and knows our public key: most likely it is
+         * the server, with another preshared key. That is a hint, no proof. */
         handshake_clear(&done);
         p->preshared_differs = true;
         return DROP_HANDSHAKE_PRESHARED;

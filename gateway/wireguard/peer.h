@@ -42,7 +42,7 @@ struct peer {
     bool silent;              /* data was sent 15 s ago, nothing came */
     bool gave_up;             /* no initiation was answered for 90 s */
     bool busy;                /* it answered with a cookie */
-    bool preshared_differs;   /* it answered, by another preshared key */
+    bool preshared_differs;   /* an answer that our keys do not open: a hint */
     uint64_t initiations;     /* sent, */
     uint64_t handshakes;      /* and completed by either side */
     uint64_t packets_sealed, packets_opened;

@@ -7,7 +7,8 @@
  *   PERSISTENT      nothing came or went for as long as the profile says
  *   ZERO            no new keys for 540 s: wipe
  *
- * Where the others add a random third of a second so does this: `jitter`.
+ * HANDSHAKE and SILENCE have up to a third of a second more, at random, so that
+ * two ends do not begin at once: `jitter`.
  */
 #ifndef WIREGUARD_PEER_TIMERS_H
 #define WIREGUARD_PEER_TIMERS_H
