@@ -48,8 +48,11 @@ static void describe_networks(const struct wireguard_profile *p,
                               line_function *line, void *context)
 {
     char text[TEXT_SIZE];
-    bool ipv4 = wireguard_profile_takes_all(p, ADDRESS_IPV4);
-    bool ipv6 = wireguard_profile_takes_all(p, ADDRESS_IPV6);
+    /* Without an address of ours a family is refused. */
+    bool ipv4 =
+        p->ipv4.address.family && wireguard_profile_takes_all(p, ADDRESS_IPV4);
+    bool ipv6 =
+        p->ipv6.address.family && wireguard_profile_takes_all(p, ADDRESS_IPV6);
     if (ipv4 || ipv6)
         snprintf(text, sizeof text, "all of %s",
                  ipv4 && ipv6 ? "IPv4 and IPv6"

@@ -513,6 +513,14 @@ static void a_profile_in_a_few_lines(void **state)
              "our public key: GXUuQ9lx0LTLZYdmXwKinAH99M1XxuL5iXSvU8kyugU=\n"
              "preshared key: no\n");
     forget(p);
+
+    /* IPv6 is refused for want of an address */
+    all[0] = 0;
+    p = usable(INTERFACE PEER "AllowedIPs = ::/0\n");
+    said("AllowedIPs has networks of IPv6, and Address has none");
+    wireguard_profile_describe(&p->profile, add_line, all);
+    assert_non_null(strstr(all, "through the tunnel: all of IPv4\n"));
+    forget(p);
 }
 
 int main(void)
