@@ -8,12 +8,12 @@
 
 enum { LENGTH = CONF_KEY_TEXT_SIZE - 1, HEX_LENGTH = 64 };
 
-static bool has(struct bytes text, const char *any)
+static size_t count_of(struct bytes text, const char *any)
 {
+    size_t count = 0;
     for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] && strchr(any, text.data[i]))
-            return true;
-    return false;
+        count += text.data[i] && strchr(any, text.data[i]);
+    return count;
 }
 
 static bool is_hex(struct bytes text)
@@ -24,9 +24,12 @@ static bool is_hex(struct bytes text)
     return text.size == HEX_LENGTH;
 }
 
+/* One strange character in what has a key's length is a slip. */
 static bool is_placeholder(struct bytes text)
 {
-    return has(text, "<>[]{}$*") || text_starts_ignoring_case(text, "your") ||
+    size_t strange = count_of(text, "<>[]{}$*");
+    return strange > 1 || (strange == 1 && text.size < LENGTH / 2) ||
+           text_starts_ignoring_case(text, "your") ||
            text_starts_ignoring_case(text, "redacted") ||
            text_starts_ignoring_case(text, "xxx");
 }
@@ -43,7 +46,7 @@ static const char *problem(struct bytes text)
                "base64' makes it so";
     if (text.size == LENGTH - 1 && text.data[text.size - 1] != '=')
         return "it has 43 characters: the `=' at its end is missing";
-    if (has(text, "-_"))
+    if (count_of(text, "-_"))
         return "it is in the alphabet of URLs: `+' is meant by `-' and `/' by "
                "`_'";
     if (text.size < LENGTH)

@@ -277,12 +277,15 @@ static void keys_that_are_none(void **state)
         {"ECMHktKYxUIpneVVx39w-zVWJZkfxrai1XndgjQYk1Q=", "alphabet of URLs"},
         {"ECMHktKYxUIpneVVx39w+zVWJZkfxrai1XndgjQYk1R=", "no base64"},
         {"ECMHktKYxUIpneVVx39w+zVWJZkfxrai1XndgjQY!1Q=", "no base64"},
+        {"ECMHktKYxUIpneVVx39w+zVWJZkfxrai1XndgjQY*1Q=", "no base64"},
         {"ECMHktKY", "too short"},
         {"ECMHktKYxUIpneVVx39w+zVWJZkfxrai1XndgjQYk1QECMHktKY=", "too long"},
         {"<private key>", "placeholder"},
         {"YOUR_PRIVATE_KEY", "placeholder"},
         {"${PRIVATE_KEY}", "placeholder"},
         {"[REDACTED]", "placeholder"},
+        {"*", "placeholder"},
+        {"********************************************", "placeholder"},
         {"", "empty"},
     };
     char text[1000];
