@@ -1,9 +1,10 @@
 #include "gateway/wireguard/profile/conf_check.h"
 
-#include "gateway/wireguard/handshake.h"
-
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "gateway/crypto/noise/x25519.h"
+#include "gateway/wireguard/profile/conf_names.h"
 
 enum { TEXT_SIZE = 512 };
 
@@ -26,6 +27,21 @@ say(struct check *c, enum protocol_severity severity, unsigned line,
     c->reader->report(c->reader->context, severity, line, text);
 }
 
+static bool was_refused(uint32_t names, enum conf_name name)
+{
+    return names >> name & 1;
+}
+
+/* In any [Peer]. */
+static bool peers_refused(const struct wireguard_profile *p,
+                          enum conf_name name)
+{
+    for (uint16_t i = 0; i < p->peer_count; i++)
+        if (was_refused(p->peers[i].refused, name))
+            return true;
+    return false;
+}
+
 static bool has_networks(const struct wireguard_profile *p, uint16_t peer)
 {
     for (uint16_t i = 0; i < p->network_count; i++)
@@ -37,27 +53,29 @@ static bool has_networks(const struct wireguard_profile *p, uint16_t peer)
 static void check_interface(struct check *c)
 {
     const struct wireguard_profile *p = c->profile;
-    if (!p->has_key)
+    if (!p->has_key && !was_refused(p->refused, CONF_NAME_PRIVATE_KEY))
         say(c, PROTOCOL_ERROR, 0,
             "[Interface] has no PrivateKey: without it no server knows us. It "
             "is in the provider's file, or `vpn-gateway genkey wireguard' "
             "makes one, whose public half the server has to be told");
-    if (!p->ipv4.address.family && !p->ipv6.address.family)
+    if (!p->ipv4.address.family && !p->ipv6.address.family &&
+        !was_refused(p->refused, CONF_NAME_ADDRESS))
         say(c, PROTOCOL_ERROR, 0,
             "[Interface] has no Address: WireGuard hands no addresses out, so "
             "ours has to stand here");
 }
 
-static void check_peer(struct check *c, const struct identity *us,
+static void check_peer(struct check *c, const uint8_t own[WIRE_KEY_SIZE],
                        uint16_t number)
 {
     const struct wireguard_profile *p = c->profile;
     const struct wireguard_profile_peer *peer = &p->peers[number];
     if (!peer->has_key) {
-        say(c, PROTOCOL_ERROR, peer->line, "this [Peer] has no PublicKey");
+        if (!was_refused(peer->refused, CONF_NAME_PUBLIC_KEY))
+            say(c, PROTOCOL_ERROR, peer->line, "this [Peer] has no PublicKey");
         return;
     }
-    if (p->has_key && !memcmp(peer->public_key, us->public_key, WIRE_KEY_SIZE))
+    if (p->has_key && !memcmp(peer->public_key, own, WIRE_KEY_SIZE))
         say(c, PROTOCOL_ERROR, peer->line,
             "this peer's PublicKey belongs to our PrivateKey: one of the two "
             "stands in the wrong place");
@@ -68,7 +86,8 @@ static void check_peer(struct check *c, const struct identity *us,
                 "this peer has the PublicKey of the one in line %u: a peer "
                 "stands in a file once, with all of its AllowedIPs",
                 p->peers[i].line);
-    if (!has_networks(p, number))
+    if (!has_networks(p, number) &&
+        !was_refused(peer->refused, CONF_NAME_ALLOWED_IPS))
         say(c, PROTOCOL_WARNING, peer->line,
             "this peer has no AllowedIPs: nothing is sent to it, and nothing "
             "is taken from it");
@@ -93,34 +112,44 @@ static bool find_main(struct wireguard_profile *p)
     return found;
 }
 
+static void check_who_speaks_first(struct check *c)
+{
+    const struct wireguard_profile *p = c->profile;
+    for (uint16_t i = 0; i < p->peer_count; i++)
+        if (!p->peers[i].host[0] &&
+            !was_refused(p->peers[i].refused, CONF_NAME_ENDPOINT))
+            say(c, PROTOCOL_NOTE, p->peers[i].line,
+                "this peer has no Endpoint: it is reached once it has spoken "
+                "to us");
+}
+
 static void check_peers(struct check *c)
 {
     struct wireguard_profile *p = c->profile;
-    struct identity us;
+    uint8_t own[WIRE_KEY_SIZE];
     if (p->has_key)
-        handshake_identity_init(&us, p->private_key);
+        x25519_public(own, p->private_key);
     for (uint16_t i = 0; i < p->peer_count; i++)
-        check_peer(c, &us, i);
+        check_peer(c, own, i);
     if (p->peer_count == 0)
         say(c, PROTOCOL_ERROR, 0, "there is no [Peer]: nobody to connect to");
-    else if (!find_main(p))
+    else if (find_main(p))
+        check_who_speaks_first(c);
+    else if (!peers_refused(p, CONF_NAME_ENDPOINT))
         say(c, PROTOCOL_ERROR, p->peers[0].line,
             "no [Peer] has an Endpoint, so there is nothing to connect to%s",
             p->listen_port ? ": with its ListenPort this looks like a "
                              "server's file, and the client's is wanted"
                            : "");
-    else
-        for (uint16_t i = 0; i < p->peer_count; i++)
-            if (!p->peers[i].host[0])
-                say(c, PROTOCOL_NOTE, p->peers[i].line,
-                    "this peer has no Endpoint: it is reached once it has "
-                    "spoken to us");
 }
 
 static void check_family(struct check *c, enum address_family family,
                          const struct prefix *own, const char *name)
 {
     bool wanted = false;
+    if (was_refused(c->profile->refused, CONF_NAME_ADDRESS) ||
+        peers_refused(c->profile, CONF_NAME_ALLOWED_IPS))
+        return;
     for (uint16_t i = 0; i < c->profile->network_count; i++)
         wanted =
             wanted || c->profile->networks[i].prefix.address.family == family;
@@ -141,6 +170,9 @@ static void check_resolvers(struct check *c)
 {
     const struct wireguard_profile *p = c->profile;
     char text[ADDRESS_TEXT_SIZE];
+    if (was_refused(p->refused, CONF_NAME_DNS) ||
+        peers_refused(p, CONF_NAME_ALLOWED_IPS))
+        return;
     if (p->resolver_count == 0)
         say(c, PROTOCOL_WARNING, 0,
             "there is no DNS: the qubes cannot look names up, unless "

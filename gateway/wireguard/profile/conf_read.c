@@ -4,9 +4,8 @@
 #include <stdio.h>
 
 #include "gateway/base/log.h"
-#include "gateway/base/secret.h"
 #include "gateway/base/text.h"
-#include "gateway/wireguard/handshake.h"
+#include "gateway/crypto/noise/x25519.h"
 #include "gateway/wireguard/profile/conf_check.h"
 #include "gateway/wireguard/profile/conf_key.h"
 #include "gateway/wireguard/profile/conf_line.h"
@@ -71,23 +70,51 @@ static const char *name_of(const struct reading *r, char out[LOG_QUOTE_SIZE])
     return shown(out, r->line->name);
 }
 
+/* It is not missed in the end, for this is said of it already. */
+static void remember_refused(struct reading *r)
+{
+    uint32_t *names = r->peer ? &r->peer->refused : &r->profile->refused;
+    *names |= UINT32_C(1) << conf_names_find(r->line->name);
+}
+
 static void refuse_value(struct reading *r, struct bytes value, const char *why)
 {
     char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
     say(r, PROTOCOL_ERROR, "%s = %s: %s", name_of(r, name), shown(text, value),
         why);
+    remember_refused(r);
 }
 
 /* --- Keys ---------------------------------------------------------------- */
 
+static void refuse_key(struct reading *r, const char *why)
+{
+    char name[LOG_QUOTE_SIZE];
+    say(r, PROTOCOL_ERROR, "%s cannot be used: %s", name_of(r, name), why);
+    remember_refused(r);
+}
+
 /* The value itself is never told. */
 static bool read_key(struct reading *r, uint8_t out[WIRE_KEY_SIZE])
 {
-    char name[LOG_QUOTE_SIZE];
     const char *why = conf_key_read(r->line->value, out);
     if (why)
-        say(r, PROTOCOL_ERROR, "%s cannot be used: %s", name_of(r, name), why);
+        refuse_key(r, why);
     return !why;
+}
+
+static bool is_zero(const uint8_t key[WIRE_KEY_SIZE])
+{
+    static const uint8_t zero[WIRE_KEY_SIZE];
+    return !memcmp(key, zero, sizeof zero);
+}
+
+/* Any private key tells: with a point of small order all give the same. */
+static bool is_nobodys(const uint8_t public_key[WIRE_KEY_SIZE])
+{
+    static const uint8_t any[WIRE_KEY_SIZE] = {8};
+    uint8_t shared[WIRE_KEY_SIZE];
+    return !x25519_shared(shared, any, public_key);
 }
 
 static void read_private_key(struct reading *r)
@@ -96,15 +123,17 @@ static void read_private_key(struct reading *r)
     if (p->has_key)
         say(r, PROTOCOL_WARNING,
             "PrivateKey is here twice: the last one holds");
-    p->has_key = read_key(r, p->private_key) || p->has_key;
+    if (!read_key(r, p->private_key))
+        return;
+    p->has_key = !is_zero(p->private_key);
+    if (!p->has_key)
+        refuse_key(r, "it is all zero, which stands for no key");
 }
 
 static void read_preshared_key(struct reading *r)
 {
-    static const uint8_t none[WIRE_KEY_SIZE];
     if (read_key(r, r->peer->preshared))
-        r->peer->has_preshared =
-            memcmp(r->peer->preshared, none, sizeof none) != 0;
+        r->peer->has_preshared = !is_zero(r->peer->preshared);
 }
 
 /* --- Lists --------------------------------------------------------------- */
@@ -330,10 +359,20 @@ static bool is_in_place(struct reading *r, enum conf_name name)
     return true;
 }
 
+static void read_peer_key(struct reading *r)
+{
+    struct wireguard_profile_peer *peer = r->peer;
+    if (!read_key(r, peer->public_key))
+        return;
+    peer->has_key = !is_nobodys(peer->public_key);
+    if (!peer->has_key)
+        refuse_key(r, "no private key gives it, so no server has it");
+}
+
 static void read_public_key(struct reading *r)
 {
     if (r->peer) {
-        r->peer->has_key = read_key(r, r->peer->public_key) || r->peer->has_key;
+        read_peer_key(r);
     } else if (read_key(r, r->own_public_key)) {
         /* People note their own; it is compared when both are known. */
         r->own_public_line = r->line->number;
@@ -467,16 +506,15 @@ static void read_line(struct reading *r)
 
 static void check_own_public_key(struct reading *r)
 {
-    struct identity us;
+    uint8_t public_key[WIRE_KEY_SIZE];
     if (!r->own_public_line || !r->profile->has_key)
         return;
-    handshake_identity_init(&us, r->profile->private_key);
-    if (memcmp(us.public_key, r->own_public_key, WIRE_KEY_SIZE))
+    x25519_public(public_key, r->profile->private_key);
+    if (memcmp(public_key, r->own_public_key, WIRE_KEY_SIZE))
         say(r, PROTOCOL_ERROR,
             "the PublicKey in [Interface] (line %u) is not the one of "
             "PrivateKey: one of the two is wrong, or it belongs into [Peer]",
             r->own_public_line);
-    secret_wipe(&us, sizeof us);
 }
 
 bool conf_read(struct wireguard_profile *p, struct bytes text,

@@ -17,7 +17,8 @@ enum {
 };
 
 struct wireguard_profile_peer {
-    unsigned line; /* of its [Peer] */
+    unsigned line;    /* of its [Peer] */
+    uint32_t refused; /* a bit per enum conf_name: the value cannot be read */
     bool has_key, has_preshared;
     uint8_t public_key[WIRE_KEY_SIZE], preshared[WIRE_KEY_SIZE];
     char host[PROTOCOL_HOST_SIZE]; /* "": it speaks first */
@@ -31,6 +32,7 @@ struct wireguard_profile_network {
 
 struct wireguard_profile {
     struct protocol_profile profile; /* its servers are the main peer's */
+    uint32_t refused;                /* in [Interface], the same */
     bool has_key;
     uint8_t private_key[WIRE_KEY_SIZE];
     struct prefix ipv4, ipv6;  /* ours, with host bits; or family NONE */

@@ -286,6 +286,7 @@ static void keys_that_are_none(void **state)
         {"[REDACTED]", "placeholder"},
         {"*", "placeholder"},
         {"********************************************", "placeholder"},
+        {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "all zero"},
         {"", "empty"},
     };
     char text[1000];
@@ -347,6 +348,54 @@ static void what_is_missing(void **state)
                       "Endpoint = 192.0.2.1:5\nAllowedIPs = 0.0.0.0/0\n",
             "belongs to our PrivateKey");
     refused(INTERFACE PEER PEER, "has the PublicKey of the one in line 5");
+}
+
+/* Points of small order: no private key gives them. */
+static void a_public_key_of_nobody(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "4Ot6fDtBuK4WVuP68Z/EatoJjeucMrH9hmIFFl9JuAA=",
+    };
+    char text[1000];
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        snprintf(text, sizeof text,
+                 INTERFACE "[Peer]\nEndpoint = 192.0.2.1:5\nPublicKey = %s\n"
+                           "AllowedIPs = 0.0.0.0/0\n",
+                 keys[i]);
+        refused(text, "7 error: PublicKey cannot be used");
+        said("no private key gives it");
+        assert_int_equal(told.errors, 1);
+    }
+}
+
+/* A value that cannot be read is one problem, and not another one, too. */
+static void what_was_refused_is_not_missed(void **state)
+{
+    (void)state;
+    static const char *const files[] = {
+        "[Interface]\nPrivateKey = no\nAddress = 10.0.0.2\nDNS = "
+        "10.0.0.1\n" PEER,
+        "[Interface]\nPrivateKey = " PRIVATE
+        "\nAddress = no\nDNS = 10.0.0.1\n" PEER,
+        "[Interface]\nPrivateKey = " PRIVATE
+        "\nAddress = 10.0.0.2\nDNS = 1.2.3\n" PEER,
+        INTERFACE "ListenPort = 51820\n[Peer]\nPublicKey = " PUBLIC
+                  "\nEndpoint = 192.0.2.1\nAllowedIPs = 0.0.0.0/0\n",
+        INTERFACE "[Peer]\nPublicKey = no\nEndpoint = 192.0.2.1:5\n"
+                  "AllowedIPs = 0.0.0.0/0\n",
+        INTERFACE "[Peer]\nPublicKey = " PUBLIC
+                  "\nEndpoint = 192.0.2.1:5\nAllowedIPs = 0.0.0.0/33\n",
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        bool good;
+        forget(read_text(bytes_of_text(files[i]), &good));
+        assert_false(good);
+        if (told.errors != 1 || strstr(told.text, "warning"))
+            fail_msg("%s", told.text);
+    }
 }
 
 static void values_that_are_wrong(void **state)
@@ -537,6 +586,8 @@ int main(void)
         cmocka_unit_test(keys_that_are_none),
         cmocka_unit_test(a_key_in_a_wrong_place_is_not_told),
         cmocka_unit_test(what_is_missing),
+        cmocka_unit_test(a_public_key_of_nobody),
+        cmocka_unit_test(what_was_refused_is_not_missed),
         cmocka_unit_test(values_that_are_wrong),
         cmocka_unit_test(files_of_other_programs),
         cmocka_unit_test(large_files_take_no_time),
