@@ -21,6 +21,27 @@ static bool is_page(struct bytes text)
     return false;
 }
 
+/* An object, or a list of something. A section in brackets is none. */
+static bool is_json(struct bytes text)
+{
+    if (!text_starts_with(text, "["))
+        return text_starts_with(text, "{");
+    struct bytes item = text_trim(bytes_of(text.data + 1, text.size - 1));
+    return text_starts_with(item, "{") || text_starts_with(item, "\"");
+}
+
+/* The first line that says something is the section which all of them have. */
+static bool is_keyfile(struct bytes text)
+{
+    struct bytes line;
+    while (text_cut(&text, '\n', &line)) {
+        line = text_trim(line);
+        if (line.size > 0 && line.data[0] != '#')
+            return text_equal(line, "[connection]");
+    }
+    return false;
+}
+
 /* Text in UTF-16 has a NUL in every character: Windows' editors write it. */
 static const char *binary_problem(struct bytes text)
 {
@@ -62,6 +83,12 @@ const char *foreign_file_problem(struct bytes text)
     if (is_page(start))
         return "this is a web page (HTML), no profile: download the profile "
                "again, logged in at the provider";
+    if (is_json(start))
+        return "this is JSON, no profile: take the .ovpn or .conf file of the "
+               "provider";
+    if (is_keyfile(start))
+        return "this is how NetworkManager keeps a connection, no profile: "
+               "take the .ovpn or .conf file that it was made from";
     if (text_starts_with(start, "-----BEGIN "))
         return "this is a certificate or key (PEM) alone: it goes beside a "
                "profile, which names it";

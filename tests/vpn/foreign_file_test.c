@@ -28,6 +28,11 @@ static void each_kind_is_named(void **state)
     TOLD("\x30\x82\x01\x02", "PKCS#12");
     TOLD("client\n\0\1", "binary");
     TOLD("-----BEGIN CERTIFICATE-----\n", "certificate or key (PEM)");
+    TOLD("{\"type\": \"wireguard\"}", "JSON");
+    TOLD("\n[ {\"name\": 1} ]", "JSON");
+    TOLD("# made by hand\n\n[connection]\nid=home\ntype=wireguard\n",
+         "NetworkManager");
+    TOLD("[connection]\r\nid=home\r\ntype=vpn\r\n", "NetworkManager");
     TOLD("", "empty");
     TOLD(" \n\n", "empty");
 }
@@ -40,6 +45,8 @@ static void a_profile_is_none_of_them(void **state)
         "client\r\n",
         "<connection>\nremote a\n</connection>\n",
         "[Interface]\nPrivateKey = x\n",
+        "[ Interface ]\nPrivateKey = x\n",
+        "# [connection]\nclient\n",
         "<ca>\n-----BEGIN CERTIFICATE-----\n",
         "nonsense",
     };
