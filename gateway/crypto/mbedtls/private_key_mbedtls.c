@@ -27,11 +27,13 @@ static size_t parse_size(struct bytes text)
 static bool is_decrypted_rubbish(struct bytes text, int code,
                                  const struct tls_random *random)
 {
-    enum { HIGH_LEVEL = 0xff80 }; /* of a code: what it meant to the parser */
+    /* The parser's own part of the code; an older RSA key's has none. */
+    enum { HIGH_LEVEL = 0xff80 };
     int high = -code & HIGH_LEVEL;
     struct tls_random source = *random;
     mbedtls_pk_context context;
-    if (high != -MBEDTLS_ERR_PK_KEY_INVALID_FORMAT &&
+    if (high != 0 && high != -MBEDTLS_ERR_RSA_BAD_INPUT_DATA &&
+        high != -MBEDTLS_ERR_PK_KEY_INVALID_FORMAT &&
         high != -MBEDTLS_ERR_PK_KEY_INVALID_VERSION)
         return false;
     mbedtls_pk_init(&context);
@@ -76,9 +78,11 @@ enum private_key_result private_key_read(struct bytes text,
         return PRIVATE_KEY_BAD;
     }
     mbedtls_pk_init(&k->context);
-    int code = mbedtls_pk_parse_key(&k->context, text.data, parse_size(text),
-                                    password.data, password.size,
-                                    private_key_mbedtls_fill, &source);
+    /* An older key is locked to the library only where there is no pointer. */
+    int code =
+        mbedtls_pk_parse_key(&k->context, text.data, parse_size(text),
+                             password.size ? password.data : NULL,
+                             password.size, private_key_mbedtls_fill, &source);
     if (code == 0)
         *out = k;
     else
