@@ -102,6 +102,15 @@ static bool affordable(struct opener *o, struct der parameters)
     return !pbkdf2.failed && has_iterations(o, iterations);
 }
 
+/* A wrong password gives bytes that end like a padding once in 256 times. What
+ * is encrypted here is one SEQUENCE, a key or bags. */
+static bool is_one_sequence(const struct blob *plain)
+{
+    struct der all = {plain->data, plain->data + plain->size, false};
+    (void)enter(&all, SEQUENCE);
+    return !all.failed && left(&all) == 0;
+}
+
 /* `algorithm` is an AlgorithmIdentifier's content; *out is owned. */
 static enum pkcs12_result decrypt(struct opener *o, struct der algorithm,
                                   struct bytes sealed, struct blob *out)
@@ -125,13 +134,13 @@ static enum pkcs12_result decrypt(struct opener *o, struct der algorithm,
     int result = mbedtls_pkcs5_pbes2_ext(
         &buffer, MBEDTLS_PKCS5_DECRYPT, o->password.data, o->password.size,
         sealed.data, sealed.size, plain.data, room, &plain.size);
-    if (result == 0) {
+    if (result == 0 && is_one_sequence(&plain)) {
         *out = plain;
         return PKCS12_OK;
     }
     secret_wipe(plain.data, room);
     free(plain.data);
-    if (result == MBEDTLS_ERR_PKCS5_PASSWORD_MISMATCH)
+    if (result == 0 || result == MBEDTLS_ERR_PKCS5_PASSWORD_MISMATCH)
         return PKCS12_PASSWORD;
     return result == MBEDTLS_ERR_PKCS5_FEATURE_UNAVAILABLE ? PKCS12_LEGACY
                                                            : PKCS12_MALFORMED;
