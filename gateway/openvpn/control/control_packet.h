@@ -4,8 +4,8 @@
  *   opcode/key_id(1) session_id(8) | ack_count(1) acks(4*n)
  *   [peer_session_id(8) if n > 0] [message_id(4) unless ACK] payload
  *
- * What stands behind the bar is the body that a wrapping may encrypt
- * (openvpn: ssl_pkt.c).
+ * The part behind the bar is the body: a wrapping may encrypt it (openvpn:
+ * ssl_pkt.c).
  */
 #ifndef OPENVPN_CONTROL_CONTROL_PACKET_H
 #define OPENVPN_CONTROL_CONTROL_PACKET_H
