@@ -1,5 +1,8 @@
 #include "gateway/openvpn/config/config_file.h"
 
+#include <ctype.h>
+#include <string.h>
+
 #include "gateway/base/text.h"
 
 void config_file_init(struct config_file *f, struct bytes text)
@@ -63,6 +66,28 @@ bool config_file_skip_past(struct config_file *f, const char *start)
         }
     }
     return false;
+}
+
+bool config_file_skip_armour(struct config_file *f, struct bytes line)
+{
+    if (!starts_with_after_blanks(line, "-----BEGIN "))
+        return false;
+    (void)config_file_skip_past(f, "-----END ");
+    return true;
+}
+
+bool config_file_is_option_like(const char *word, size_t words)
+{
+    size_t size = strlen(word), digits = 0;
+    if (size > 40 || !islower((unsigned char)word[0]))
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)word[i];
+        if (!islower(c) && !isdigit(c) && c != '-')
+            return false;
+        digits += isdigit(c) != 0;
+    }
+    return digits <= 2 && (words > 1 || strchr(word, '-'));
 }
 
 /* A word that is being read; `out` points into the tokens' memory. */

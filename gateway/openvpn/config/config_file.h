@@ -34,6 +34,16 @@ MUST_USE bool config_file_block(struct config_file *f, const char *tag,
 /* Steps over a line that starts with `start`, if it is in sight; else stays. */
 bool config_file_skip_past(struct config_file *f, const char *start);
 
+/* Whether `line`, which was just read, begins a key or certificate outside of
+ * a block. Then all of it is stepped over if its end is in sight, so that its
+ * lines are not taken for options, and never printed. */
+MUST_USE bool config_file_skip_armour(struct config_file *f, struct bytes line);
+
+/* A word in the place of an option may be part of a key or a password, and then
+ * no report may repeat it: only what looks like an option is quoted. `words` of
+ * its line. */
+MUST_USE bool config_file_is_option_like(const char *word, size_t words);
+
 /* "<tag>" alone on its line. */
 MUST_USE bool config_file_tag(const struct config_tokens *line, char *tag,
                               size_t tag_size);

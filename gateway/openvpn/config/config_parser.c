@@ -16,22 +16,6 @@ static void read_lines(struct config_builder *b, struct config_file *f);
 
 /* --- Names that are not in the table ------------------------------------- */
 
-/* A word in the place of an option may be part of a key or a password, and then
- * no report may repeat it: only what looks like an option is quoted. */
-static bool looks_like_option(const char *name, size_t words)
-{
-    size_t size = strlen(name), digits = 0;
-    if (size > 40 || !islower((unsigned char)name[0]))
-        return false;
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)name[i];
-        if (!islower(c) && !isdigit(c) && c != '-')
-            return false;
-        digits += isdigit(c) != 0;
-    }
-    return digits <= 2 && (words > 1 || strchr(name, '-'));
-}
-
 static void warn_unknown(struct config_builder *b, const char *name,
                          size_t words)
 {
@@ -44,7 +28,7 @@ static void warn_unknown(struct config_builder *b, const char *name,
                             "unknown option `%s' is ignored; did you mean "
                             "`%s'?",
                             log_quote(quoted, bytes_of_text(name)), nearest);
-    else if (looks_like_option(name, words))
+    else if (config_file_is_option_like(name, words))
         config_builder_warn(b, "unknown option `%s' is ignored", name);
     else
         config_builder_warn(b, "this is not an option; the line is ignored");
@@ -167,18 +151,6 @@ static void read_block(struct config_builder *b, struct config_file *f,
         warn_unknown(b, tag, 2);
 }
 
-/* A certificate or signature outside of a block: all of it is stepped over,
- * so that its lines are not taken for options, and never printed. */
-static bool skip_armour(struct config_builder *b, struct config_file *f,
-                        struct bytes line)
-{
-    if (!text_starts_with(text_trim(line), "-----BEGIN "))
-        return false;
-    (void)config_file_skip_past(f, "-----END ");
-    config_builder_warn(b, "this text belongs to no block and is ignored");
-    return true;
-}
-
 static void read_lines(struct config_builder *b, struct config_file *f)
 {
     struct bytes line;
@@ -189,7 +161,10 @@ static void read_lines(struct config_builder *b, struct config_file *f)
         if (!config_file_cut(line, &tokens) &&
             config_file_tag(&tokens, tag, sizeof tag))
             read_block(b, f, tag);
-        else if (!skip_armour(b, f, line))
+        else if (config_file_skip_armour(f, line))
+            config_builder_warn(b, "this text belongs to no block and is "
+                                   "ignored");
+        else
             apply_text(b, line, false);
     }
 }

@@ -196,7 +196,6 @@ static const struct config_option table[] = {
 
 static void apply(struct config_builder *b, struct config_line *line)
 {
-    char out[LOG_QUOTE_SIZE];
     const char *name = line->tokens->token[0];
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(table[i].name, name) != 0)
@@ -210,9 +209,11 @@ static void apply(struct config_builder *b, struct config_line *line)
                             "`%s' is ignored: it is no directive of a "
                             "single client",
                             name);
-    else
+    else if (other || config_file_is_option_like(name, line->tokens->count))
         config_builder_error(b, "`%s' is no directive of a single client",
-                             log_quote(out, bytes_of_text(name)));
+                             name);
+    else
+        config_builder_error(b, "this is no directive of a single client");
 }
 
 bool server_client_config_parse(struct bytes text,

@@ -20,16 +20,17 @@ enum {
 
 /* --- One line or block --------------------------------------------------- */
 
-static void unknown(struct config_builder *b, const char *name)
+static void unknown(struct config_builder *b, const char *name, size_t words)
 {
     const char *nearest = config_options_nearest(name);
     char quoted[LOG_QUOTE_SIZE];
-    log_quote(quoted, bytes_of_text(name));
     if (nearest)
         config_builder_error(b, "unknown option `%s'; did you mean `%s'?",
-                             quoted, nearest);
+                             log_quote(quoted, bytes_of_text(name)), nearest);
+    else if (config_file_is_option_like(name, words))
+        config_builder_error(b, "unknown option `%s'", name);
     else
-        config_builder_error(b, "unknown option `%s'", quoted);
+        config_builder_error(b, "this is not an option");
 }
 
 static void apply(struct server_config_builder *s, const char *name,
@@ -39,7 +40,7 @@ static void apply(struct server_config_builder *s, const char *name,
     if (option)
         config_options_apply(&s->common, option, line);
     else if (!config_builder_ignores(&s->common, name))
-        unknown(&s->common, name);
+        unknown(&s->common, name, line->is_inline ? 2 : line->tokens->count);
 }
 
 /* A line without the words in front that are no option's: `setenv opt' makes it
@@ -84,7 +85,9 @@ static void read_lines(struct server_config_builder *s, struct config_file *f)
         char tag[TAG_SIZE];
         s->common.line = f->line;
         const char *problem = config_file_cut(text, &tokens);
-        if (problem)
+        if (config_file_skip_armour(f, text))
+            config_builder_error(&s->common, "this text belongs to no block");
+        else if (problem)
             config_builder_error(&s->common, "%s", problem);
         else if (config_file_tag(&tokens, tag, sizeof tag))
             read_block(s, f, tag);

@@ -15,12 +15,15 @@ struct trial {
     bool usable;
     unsigned errors, line; /* of the first error */
     char text[512];
+    char all[8192]; /* each report, warnings as well */
 };
 
 static void note(void *context, enum config_severity severity, unsigned line,
                  const char *text)
 {
     struct trial *t = context;
+    size_t used = strlen(t->all);
+    snprintf(t->all + used, sizeof t->all - used, "%u: %s\n", line, text);
     if (severity != CONFIG_ERROR)
         return;
     if (t->errors++ > 0)
@@ -51,7 +54,7 @@ static void run(struct trial *t, struct bytes text)
                                           push_options_try_line};
     uint8_t *exact = exact_copy(text.data, text.size);
     t->errors = t->line = 0;
-    t->text[0] = 0;
+    t->text[0] = t->all[0] = 0;
     t->usable = server_config_parse(bytes_of(exact, text.size), "s.conf", &env,
                                     &t->config);
     assert_int_equal(t->usable, t->errors == 0);
@@ -296,6 +299,41 @@ static void what_is_wrong_is_told_with_its_line(void **state)
     refused("push \"open\n", 5, "quote");
 }
 
+/* Keys and passwords in wrong places: none of their words is repeated. */
+static void no_report_repeats_a_secret(void **state)
+{
+    (void)state;
+#define BASE64 "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgsecretkeymatter"
+#define HEX    "6acef03f62675b4b1bbd03e53b187727"
+    static const char *const cases[] = {
+        /* no tag around it, half a tag, half an armour, none */
+        "-----BEGIN PRIVATE KEY-----\n" BASE64 "\n-----END PRIVATE KEY-----\n",
+        "<key\n-----BEGIN PRIVATE KEY-----\n" BASE64
+        "\n-----END PRIVATE KEY-----\n</key>\n",
+        "-----BEGIN PRIVATE KEY-----\n" BASE64 "\n</key>\n",
+        BASE64 "\nab+" BASE64 "==\n</key>\n",
+        "<tls-auth\n-----BEGIN OpenVPN Static key V1-----\n" HEX "\n" HEX
+        "\n</tls-auth>\n",
+        "<tls-crypt>\n" HEX "\n",
+        HEX "\n" HEX " " HEX "\n",
+        "push \"auth-token " HEX "\n",
+        /* where passwords were thought to belong */
+        "anna\nhunter2\nHunter2 hunter2\n",
+        "<auth-user-pass>\nanna\nhunter2\n</auth-user-pass>\n",
+        "<logins>\nanna hunter2\n</logins>\n",
+        "auth-user-pass anna hunter2\nkeepalive 10 60 hunter2\n",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct trial t;
+        with(&t, cases[i]);
+        assert_int_not_equal(t.errors, 0);
+        if (strstr(t.all, "MIGH") || strstr(t.all, "secretkey") ||
+            strstr(t.all, "6acef03f") || strcasestr(t.all, "hunter2"))
+            fail_msg("%s\n%s", cases[i], t.all);
+        server_config_clear(&t.config);
+    }
+}
+
 /* Without `server': what that stands for, said one by one. */
 static void addresses_may_be_said_one_by_one(void **state)
 {
@@ -448,6 +486,7 @@ int main(void)
         cmocka_unit_test(clients_without_a_cookie_may_be_kept_out),
         cmocka_unit_test(it_may_listen_on_both_protocols),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
+        cmocka_unit_test(no_report_repeats_a_secret),
         cmocka_unit_test(addresses_may_be_said_one_by_one),
         cmocka_unit_test(a_topology_says_where_the_pool_is),
         cmocka_unit_test(two_thousand_options_are_pushed),
