@@ -1,5 +1,6 @@
 #include "gateway/openvpn/config/config_builder.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,6 +192,35 @@ bool config_builder_append(struct config_builder *b, char ***list,
     return true;
 }
 
+/* A password, or what a key is written in, may stand where a file's name
+ * belongs, and then no report may repeat it. */
+static bool looks_like_file(const char *path)
+{
+    enum { LONGEST_WORD = 31 };
+    size_t run = 0;
+    for (const char *c = path; *c && run <= LONGEST_WORD; c++)
+        run = isalnum((unsigned char)*c) || *c == '+' ? run + 1 : 0;
+    return run <= LONGEST_WORD && strpbrk(path, "./");
+}
+
+static void tell_unreadable(struct config_builder *b,
+                            const struct config_reference *reference,
+                            bool is_fine, const char *problem)
+{
+    char quoted[LOG_QUOTE_SIZE], file[LOG_QUOTE_SIZE + 32];
+    if (looks_like_file(reference->path))
+        snprintf(file, sizeof file, "`%s'",
+                 log_quote(quoted, bytes_of_text(reference->path)));
+    else
+        snprintf(file, sizeof file, "the file that `%.100s' names",
+                 reference->option);
+    if (is_fine)
+        config_builder_warn(b, "cannot read %s: %s; it will be asked for", file,
+                            problem);
+    else
+        config_builder_error(b, "cannot read %s: %s", file, problem);
+}
+
 static bool read_content(struct config_builder *b,
                          const struct config_line *line,
                          bool unreadable_is_fine, struct blob *out)
@@ -212,13 +242,7 @@ static bool read_content(struct config_builder *b,
             ? b->env->read_file(b->env->context, &reference, &read)
             : "files are not read";
     if (problem) {
-        char quoted[LOG_QUOTE_SIZE];
-        log_quote(quoted, bytes_of_text(path));
-        if (unreadable_is_fine)
-            config_builder_warn(b, "cannot read `%s': %s; it will be asked for",
-                                quoted, problem);
-        else
-            config_builder_error(b, "cannot read `%s': %s", quoted, problem);
+        tell_unreadable(b, &reference, unreadable_is_fine, problem);
         return false;
     }
     /* Once more, for the NUL behind it. */

@@ -87,7 +87,7 @@ bool config_file_is_option_like(const char *word, size_t words)
             return false;
         digits += isdigit(c) != 0;
     }
-    return digits <= 2 && (words > 1 || strchr(word, '-'));
+    return digits <= 2 && words > 1;
 }
 
 /* A word that is being read; `out` points into the tokens' memory. */

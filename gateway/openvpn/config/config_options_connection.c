@@ -45,8 +45,14 @@ static bool set_host(struct config_builder *b, const struct config_line *line,
         text_copy(host, CONFIG_HOST_SIZE, text))
         return true;
     char quoted[LOG_QUOTE_SIZE];
-    config_builder_error(b, "`%s' is neither a host name nor an address",
-                         log_quote(quoted, text));
+    if (text.size && memchr(text.data, '@', text.size))
+        config_builder_error(b,
+                             "`%s' wants a host without a login (NAME@ or "
+                             "NAME:PASSWORD@) in front of it",
+                             line->name);
+    else
+        config_builder_error(b, "`%s' is neither a host name nor an address",
+                             log_quote(quoted, text));
     return false;
 }
 

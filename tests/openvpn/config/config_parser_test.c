@@ -513,6 +513,54 @@ static void unknown_options_are_told_but_never_secrets(void **state)
     config_trial_clear(&t);
 }
 
+/* In the place of a file's name, of a host, or alone on a line. */
+static void no_report_repeats_a_secret(void **state)
+{
+    (void)state;
+#define BASE64 "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgsecretkeymatter"
+#define HEX    "6acef03f62675b4b1bbd03e53b187727"
+    static const char *const cases[] = {
+        "askpass hunter-two",
+        "auth-user-pass hunter-two",
+        "auth-user-pass anna hunter-two",
+        "http-proxy-user-pass hunter-two",
+        "http-proxy 192.0.2.1 3128 hunter-two basic",
+        "http-proxy http://anna:hunter-two@192.0.2.1 3128",
+        "http-proxy 192.0.2.1 hunter-two",
+        "socks-proxy anna:hunter-two@proxy.example.org 1080",
+        "socks-proxy proxy.example.org 1080 hunter-two",
+        "remote anna:hunter-two@vpn.example.org",
+        "setenv UV_PASSWORD \"hunter-two\x01\"",
+        "static-challenge hunter-two",
+        "key-direction hunter-two",
+        "hunter-two",
+        "anna\nhunter-two",
+        "<auth-user-pass\nanna\nhunter-two\n</auth-user-pass>",
+        "<auth-user-pas>\nanna\nhunter-two\n</auth-user-pas>",
+        "key " BASE64,
+        "tls-auth " HEX " 1",
+        "tls-crypt " HEX,
+        "-----BEGIN PRIVATE KEY-----\n" BASE64 "\n" BASE64,
+        "<key\n-----BEGIN PRIVATE KEY-----\n" BASE64
+        "\n-----END PRIVATE KEY-----\n</key>",
+        "<tls-auth\n" HEX "\n" HEX "\n</tls-auth>",
+        "<tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\n" HEX,
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config_trial t = {0};
+        config_trial_with(&t, cases[i]);
+        assert_int_not_equal(t.count, 0);
+        if (config_trial_leaked(&t, "hunter-two") ||
+            config_trial_leaked(&t, "MIGH") ||
+            config_trial_leaked(&t, "secretkey") ||
+            config_trial_leaked(&t, "6acef03f")) {
+            config_trial_print(&t);
+            fail_msg("%s", cases[i]);
+        }
+        config_trial_clear(&t);
+    }
+}
+
 static void reports_are_printable(void **state)
 {
     (void)state;
@@ -1161,6 +1209,7 @@ int main(void)
         cmocka_unit_test(windows_files_are_read),
         cmocka_unit_test(text_outside_of_blocks_is_passed_over),
         cmocka_unit_test(unknown_options_are_told_but_never_secrets),
+        cmocka_unit_test(no_report_repeats_a_secret),
         cmocka_unit_test(reports_are_printable),
         cmocka_unit_test(unknown_options_may_be_allowed),
         cmocka_unit_test(every_spelling_of_a_protocol_is_known),
