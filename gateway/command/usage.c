@@ -17,13 +17,13 @@ static const struct usage {
      "serve qubes through the VPN of the profile, or of that in DIR\n"
      "          which dom0 names; SPEC is xen, or for one qube\n"
      "          tap:IFNAME or vchan:DOMID:PATH, and\n"
-     "          ,ip=ADDRESS[,ip6=ADDRESS][,mac=MAC]"},
+     "          ,ip=ADDRESS[,ip6=ADDRESS][,gw=ADDRESS][,mac=MAC]"},
     {"attach", "DOMID:PATH IFNAME [--no-sandbox] [-v]",
      "in a qube: its network card over a vchan to that gateway"},
     {"serve", "--config FILE " CONTROL " [--no-sandbox] [-v]",
      "be an OpenVPN server for many clients"},
     {"check", "FILE", "say what is wrong with a profile, and what it asks for"},
-    {"status", "[--json] [--all] [--watch | --follow] [--quiet] " CONTROL,
+    {"status", "[--quiet | [--json] [--all] [--watch | --follow]] " CONTROL,
      "whether it is connected, to what, and what was refused and why;\n"
      "          --all: also what is normal; --watch: again and again;\n"
      "          --follow: a line for each change; --quiet: nothing but exit 0\n"

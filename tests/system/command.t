@@ -37,6 +37,11 @@ for command in run attach serve check status settings reconnect stop login log-l
     try 2 "$command: unknown option .--nonsense.; see .vpn-gateway $command --help" $command --nonsense
     try 2 "$command: unknown option .-x." $command -x
 done
+# Help has what the program takes, and exclusive options as such.
+try 0 ',ip=ADDRESS\[,ip6=ADDRESS\]\[,gw=ADDRESS\]\[,mac=MAC\]' run --help
+try 0 '\[--quiet \| \[--json\] \[--all\] \[--watch \| --follow\]\]' status --help
+try 2 'quiet prints nothing, so it goes with no other option' status --quiet --json
+try 0 '^  version$' help
 # The help of one command is of that alone.
 number=$((number + 1))
 if "$program" status --help | grep -q genkey; then
