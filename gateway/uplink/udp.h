@@ -2,8 +2,8 @@
  * A UDP socket with UDP_SEGMENT and UDP_GRO, connected to its server where
  * that does not move.
  *
- * What ICMP says about the server is counted and said once, and is never a
- * failure: anybody on the internet can forge it, and the tunnel has timers.
+ * An ICMP error about the server is counted and said once, and never ends the
+ * uplink: anybody on the internet can forge one, and the tunnel has timers.
  *
  * Over IPv4 datagrams go out without DF (IP_PMTUDISC_OMIT), so that where
  * the path is narrower than it looks and nobody says so a router cuts them
