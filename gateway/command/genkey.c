@@ -9,48 +9,20 @@
 #include <unistd.h>
 
 #include "gateway/base/secret.h"
+#include "gateway/base/spelling.h"
 #include "gateway/crypto/noise/x25519.h"
 #include "gateway/openvpn/control/tls_crypt_v2.h"
 #include "gateway/process/arguments.h"
 #include "gateway/process/randomness.h"
 #include "gateway/wireguard/profile/conf_key.h"
 
-enum { TEXT_SIZE = TLS_CRYPT_V2_TEXT_MAX };
+enum { TEXT_SIZE = TLS_CRYPT_V2_TEXT_MAX, PROBLEM_SIZE = 256 };
 
 struct request {
-    const char *kind;
     const char *server_key; /* path */
     const char *metadata;
     const char *out; /* path */
 };
-
-static bool parse(int argc, char **argv, struct request *out, const char **why)
-{
-    static const struct option options[] = {
-        {"server-key", required_argument, NULL, 's'},
-        {"metadata", required_argument, NULL, 'm'},
-        {NULL, 0, NULL, 0},
-    };
-    *out = (struct request){0};
-    arguments_begin();
-    for (int c; (c = arguments_next(argc, argv, options, false)) != -1;) {
-        *why = arguments_problem(argv, c, options);
-        if (c == 's')
-            out->server_key = optarg;
-        else if (c == 'm')
-            out->metadata = optarg;
-        else
-            return false;
-    }
-    *why = argc - optind > 2 ? arguments_surplus(argv[optind + 2])
-           : optind < argc   ? "OUT, the file to make, is missing"
-                             : "KIND and OUT are missing";
-    if (argc - optind != 2)
-        return false;
-    out->kind = argv[optind];
-    out->out = argv[optind + 1];
-    return true;
-}
 
 static void complain(const char *path, const char *what)
 {
@@ -191,38 +163,103 @@ static bool show_wireguard(const char *text)
     return good && puts(out) >= 0 && fflush(stdout) == 0;
 }
 
-static const struct {
+static const struct kind {
     const char *name;
     bool (*make)(const struct request *r, char *text);
     bool (*show_public)(const char *text); /* NULL: there is none */
+    bool for_server; /* takes --server-key, and --metadata */
 } kinds[] = {
-    {"wireguard", make_wireguard, show_wireguard},
-    {"tls-auth", make_static, NULL},
-    {"tls-crypt", make_static, NULL},
-    {"tls-crypt-v2-server", make_server, NULL},
-    {"tls-crypt-v2-client", make_client, NULL},
+    {"wireguard", make_wireguard, show_wireguard, false},
+    {"tls-auth", make_static, NULL, false},
+    {"tls-crypt", make_static, NULL, false},
+    {"tls-crypt-v2-server", make_server, NULL, false},
+    {"tls-crypt-v2-client", make_client, NULL, true},
 };
+
+/* --- The command line ---------------------------------------------------- */
+
+static const struct kind *find(const char *name, const char **why)
+{
+    static char problem[PROBLEM_SIZE];
+    struct spelling spelling = spelling_of(name);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(name, kinds[i].name) == 0)
+            return &kinds[i];
+        spelling_offer(&spelling, kinds[i].name);
+    }
+    *why = "KIND is wireguard, tls-auth, tls-crypt, tls-crypt-v2-server or "
+           "tls-crypt-v2-client";
+    if (!spelling.nearest)
+        return NULL;
+    snprintf(problem, sizeof problem,
+             "unknown KIND `%.100s'; did you mean `%s'?", name,
+             spelling.nearest);
+    *why = problem;
+    return NULL;
+}
+
+/* NULL, or the reason why these options do not go with that kind. */
+static const char *misfit(const struct kind *kind, const struct request *r)
+{
+    if (kind->for_server)
+        return r->server_key ? NULL
+                             : "tls-crypt-v2-client needs --server-key FILE";
+    if (r->server_key)
+        return "--server-key is for tls-crypt-v2-client alone";
+    return r->metadata ? "--metadata is for tls-crypt-v2-client alone" : NULL;
+}
+
+static bool parse_options(int argc, char **argv, struct request *out,
+                          const char **why)
+{
+    static const struct option options[] = {
+        {"server-key", required_argument, NULL, 's'},
+        {"metadata", required_argument, NULL, 'm'},
+        {NULL, 0, NULL, 0},
+    };
+    *out = (struct request){0};
+    arguments_begin();
+    for (int c; (c = arguments_next(argc, argv, options, false)) != -1;) {
+        *why = arguments_problem(argv, c, options);
+        if (c == 's')
+            out->server_key = optarg;
+        else if (c == 'm')
+            out->metadata = optarg;
+        else
+            return false;
+    }
+    return true;
+}
+
+/* The kind that is wanted; NULL, and why. */
+static const struct kind *parse(int argc, char **argv, struct request *out,
+                                const char **why)
+{
+    if (!parse_options(argc, argv, out, why))
+        return NULL;
+    *why = "KIND and OUT are missing";
+    const struct kind *kind = optind < argc ? find(argv[optind], why) : NULL;
+    if (!kind)
+        return NULL;
+    *why = argc - optind > 2    ? arguments_surplus(argv[optind + 2])
+           : argc - optind == 1 ? "OUT, the file to make, is missing"
+                                : misfit(kind, out);
+    if (*why)
+        return NULL;
+    out->out = argv[optind + 1];
+    return kind;
+}
 
 int genkey(int argc, char **argv)
 {
     struct request r;
     char text[TEXT_SIZE];
-
     const char *why;
-    if (!parse(argc, argv, &r, &why))
+    const struct kind *kind = parse(argc, argv, &r, &why);
+    if (!kind)
         return arguments_refuse(argv[0], why);
-    if (strcmp(r.kind, "tls-crypt-v2-client") == 0 && !r.server_key)
-        return arguments_refuse(argv[0], "tls-crypt-v2-client needs "
-                                         "--server-key FILE");
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (strcmp(r.kind, kinds[i].name) != 0)
-            continue;
-        bool done = kinds[i].make(&r, text) && write_new_file(r.out, text) &&
-                    (!kinds[i].show_public || kinds[i].show_public(text));
-        secret_wipe(text, sizeof text);
-        return done ? EXIT_SUCCESS : EXIT_FAILURE;
-    }
-    return arguments_refuse(argv[0],
-                            "KIND is wireguard, tls-auth, tls-crypt, "
-                            "tls-crypt-v2-server or tls-crypt-v2-client");
+    bool done = kind->make(&r, text) && write_new_file(r.out, text) &&
+                (!kind->show_public || kind->show_public(text));
+    secret_wipe(text, sizeof text);
+    return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }

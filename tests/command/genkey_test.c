@@ -107,6 +107,8 @@ static void what_makes_no_sense_is_refused(void **state)
     assert_int_equal(CALL("tls-crypt"), 2);
     assert_int_equal(CALL("nonsense", path), 2);
     assert_int_equal(CALL("tls-crypt-v2-client", path), 2);
+    assert_int_equal(CALL("tls-crypt", "--server-key", other, path), 2);
+    assert_int_equal(CALL("wireguard", "--metadata", "alice", path), 2);
     assert_int_equal(CALL("tls-crypt", other), 0);
     assert_int_equal(CALL("tls-crypt-v2-client", "--server-key", other, path),
                      1);

@@ -74,6 +74,13 @@ try 2 'attach: IFNAME is missing' attach 3:data/net
 try 2 'genkey: KIND and OUT are missing' genkey
 try 2 'genkey: OUT, the file to make, is missing' genkey tls-crypt
 try 2 'genkey: KIND is wireguard, tls-auth, ' genkey nonsense "$work/out"
+try 2 'genkey: KIND is wireguard, tls-auth, ' genkey nonsense
+try 2 'genkey: unknown KIND .tls-cript.; did you mean .tls-crypt.\?' genkey tls-cript
+try 2 'genkey: unexpected argument .more.' genkey tls-crypt "$work/out" more
+for kind in wireguard tls-auth tls-crypt tls-crypt-v2-server; do
+    try 2 'genkey: --server-key is for tls-crypt-v2-client alone' genkey $kind --server-key x "$work/out"
+    try 2 'genkey: --metadata is for tls-crypt-v2-client alone' genkey $kind --metadata x "$work/out"
+done
 try 2 'tls-crypt-v2-client needs --server-key FILE' genkey tls-crypt-v2-client "$work/out"
 try 2 'no profile is given: add --profile FILE' run --qubesdb none --downstream tap:a,ip=10.0.0.1
 [ -e /dev/xen/gntdev ] || try 2 'no qube is given: add --downstream tap:IFNAME,ip=ADDRESS' run --profile x
