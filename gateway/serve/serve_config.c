@@ -1,6 +1,5 @@
 #include "gateway/serve/serve_config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,16 +44,10 @@ static const char *read_file(void *context,
                              const struct config_reference *reference,
                              struct blob *out)
 {
-    struct config_reader *r = context;
-    char copy[PATH_MAX];
-    const char *moved;
-    struct stat status;
-    if (r->directory.fd < 0)
-        return "the configuration's directory cannot be opened";
-    int file =
-        profile_directory_find(&r->directory, reference->path, copy, &moved);
-    return file < 0 ? profile_directory_why(errno)
-                    : profile_directory_read(file, out, &status);
+    const struct config_reader *r = context;
+    struct profile_directory_file file;
+    return profile_directory_read_named(&r->directory, reference->path, &file,
+                                        out);
 }
 
 /* A file that is opened later lies beside the configuration, wherever the

@@ -34,20 +34,13 @@ static const char *read_referenced(void *context,
                                    struct blob *out)
 {
     struct profile_reader *r = context;
-    char copy[PATH_MAX];
-    const char *moved;
-    struct stat status;
-    if (r->directory.fd < 0)
-        return "the profile's directory cannot be opened";
-    int file =
-        profile_directory_find(&r->directory, reference->path, copy, &moved);
-    if (file < 0)
-        return profile_directory_why(errno);
-    if (moved)
-        warn_moved(r, reference->path, moved);
-    const char *problem = profile_directory_read(file, out, &status);
+    struct profile_directory_file file = {.moved = NULL};
+    const char *problem = profile_directory_read_named(
+        &r->directory, reference->path, &file, out);
+    if (file.moved)
+        warn_moved(r, reference->path, file.moved);
     if (!problem)
-        profile_files_add(&r->files, reference, &status);
+        profile_files_add(&r->files, reference, &file.status);
     return problem;
 }
 

@@ -152,8 +152,9 @@ static int open_below(const struct profile_directory *d, const char *path)
  * and come with them to another: `/etc/openvpn/keys/ca.crt' is looked for as
  * keys/ca.crt and as ca.crt. Errno is that of the path itself. */
 static int open_moved(const struct profile_directory *d, const char *path,
-                      char copy[PATH_MAX], const char **found)
+                      struct profile_directory_file *out)
 {
+    char *copy = out->copy;
     int number = errno;
     size_t size = strlen(path);
     bool windows = size > 2 && path[1] == ':';
@@ -166,7 +167,7 @@ static int open_moved(const struct profile_directory *d, const char *path,
         c += strspn(c, "/");
         int file = *c ? open_below(d, c) : -1;
         if (file >= 0) {
-            *found = c;
+            out->moved = c;
             return file;
         }
     }
@@ -175,13 +176,13 @@ static int open_moved(const struct profile_directory *d, const char *path,
 }
 
 int profile_directory_find(const struct profile_directory *d, const char *path,
-                           char copy[PATH_MAX], const char **found)
+                           struct profile_directory_file *out)
 {
-    *found = NULL;
+    out->moved = NULL;
     if (d->anywhere)
         return openat(d->fd, path, READ_FLAGS);
     int file = open_below(d, below(d, path));
-    return file >= 0 ? file : open_moved(d, path, copy, found);
+    return file >= 0 ? file : open_moved(d, path, out);
 }
 
 bool profile_directory_holds(const char *directory, const char *name)
@@ -261,4 +262,16 @@ const char *profile_directory_read(int file, struct blob *out,
         problem = read_all(file, (size_t)status->st_size, out);
     close(file);
     return problem;
+}
+
+const char *profile_directory_read_named(const struct profile_directory *d,
+                                         const char *path,
+                                         struct profile_directory_file *out,
+                                         struct blob *text)
+{
+    if (d->fd < 0)
+        return "the directory that it lies in cannot be opened";
+    int file = profile_directory_find(d, path, out);
+    return file < 0 ? profile_directory_why(errno)
+                    : profile_directory_read(file, text, &out->status);
 }

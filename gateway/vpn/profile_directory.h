@@ -23,10 +23,24 @@ void profile_directory_open(struct profile_directory *d, const char *file,
                             bool anywhere);
 void profile_directory_close(struct profile_directory *d);
 
-/* Opens what a profile names. -1 with errno. `found` is where it was, unless
- * that is where the profile says: then it is NULL. It points into `copy`. */
+/* A file that a profile names. */
+struct profile_directory_file {
+    /* Below the directory, if not where the profile says; else NULL. Points
+     * into `copy`. */
+    const char *moved;
+    char copy[PATH_MAX];
+    struct stat status; /* once it is read */
+};
+
+/* Opens what a profile names. -1 with errno. */
 int profile_directory_find(const struct profile_directory *d, const char *path,
-                           char copy[PATH_MAX], const char **found);
+                           struct profile_directory_file *out);
+
+/* The same, and reads it: NULL, or a phrase that says what is wrong. */
+const char *profile_directory_read_named(const struct profile_directory *d,
+                                         const char *path,
+                                         struct profile_directory_file *out,
+                                         struct blob *text);
 
 /* False if that name leads out of the directory, by a link. */
 bool profile_directory_holds(const char *directory, const char *name);

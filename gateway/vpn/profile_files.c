@@ -90,17 +90,15 @@ static const char *look_at(void *context,
                            struct blob *out)
 {
     struct neighbour *n = context;
-    char copy[PATH_MAX];
-    const char *moved;
-    struct stat status;
-    int file = n->directory.fd < 0
-                   ? -1
-                   : profile_directory_find(&n->directory, reference->path,
-                                            copy, &moved);
+    struct profile_directory_file found;
+    int file =
+        n->directory.fd < 0
+            ? -1
+            : profile_directory_find(&n->directory, reference->path, &found);
     if (file < 0)
         return "it is not there";
-    if (fstat(file, &status) == 0)
-        profile_files_add(&n->files, reference, &status);
+    if (fstat(file, &found.status) == 0)
+        profile_files_add(&n->files, reference, &found.status);
     close(file);
     (void)out;
     return "it is only looked at";
