@@ -212,7 +212,9 @@ const char *profile_directory_why(int number)
         return "there is no such file";
     case EACCES:
     case EPERM:
-        return "permission denied";
+        return "permission denied: the user that this program runs as may not "
+               "read it; `systemctl restart vpn-gateway' gives the service's "
+               "user the right";
     case EXDEV: /* open_below(): the path leaves the directory */
     case ELOOP:
         return "it lies outside of the profile's directory; copy it there, or "

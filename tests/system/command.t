@@ -136,7 +136,20 @@ chmod 600 "$work/socket"
 as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 cp "$program" "$work/program" && chmod 755 "$work/program"
 LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}
-program=$work/program try 1 'Permission denied: only root, and members of its group, may ask it: try sudo' status --control "$work/socket"
+program=$work/program
+try 1 'Permission denied: only root, and members of its group, may ask it: try sudo' status --control "$work/socket"
+
+# Somebody else's files.
+install -d -m 755 "$work/others"
+printf 'client\nremote 192.0.2.1\nca ca.crt\n' >"$work/others/a.ovpn"
+echo x >"$work/others/ca.crt"
+chmod 644 "$work/others/a.ovpn"
+chmod 600 "$work/others/ca.crt"
+try 2 'a\.ovpn:3: error: cannot read .ca\.crt.: permission denied: .*systemctl restart vpn-gateway' check "$work/others/a.ovpn"
+chmod 600 "$work/others/a.ovpn"
+try 2 'a\.ovpn: error: permission denied: .*systemctl restart vpn-gateway' check "$work/others/a.ovpn"
+try 2 'a\.ovpn: error: permission denied: .*systemctl restart vpn-gateway' run --profile "$work/others/a.ovpn" \
+    --qubesdb none --downstream tap:a,ip=10.0.0.1
 
 echo "1..$number"
 exit $failed
