@@ -2,11 +2,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/base/log.h"
 #include "gateway/openvpn/push/push_options.h"
 #include "gateway/vpn/profile.h"
 #include "gateway/vpn/profile_directory.h"
+#include "gateway/vpn/protocols.h"
 
 /* The file that is read, and where relative paths start. */
 struct config_reader {
@@ -85,6 +87,21 @@ static bool find_clients(const struct config_reader *r,
     return !c->clients_exclusive;
 }
 
+/* The parser would say of each line that it is no option. */
+static bool is_of_other_protocol(const char *path, struct bytes text)
+{
+    const struct protocol_kind *kind = protocols_find(text);
+    char problem[160];
+    if (strcmp(kind->name, "OpenVPN") == 0)
+        return false;
+    snprintf(problem, sizeof problem,
+             "this is a profile of %s, for `vpn-gateway run'; `serve' takes "
+             "the configuration of an OpenVPN server",
+             kind->name);
+    log_problem(path, PROTOCOL_ERROR, 0, problem);
+    return true;
+}
+
 bool serve_config_load(const char *path, struct server_config *out)
 {
     struct blob text = {0};
@@ -93,12 +110,16 @@ bool serve_config_load(const char *path, struct server_config *out)
     snprintf(name, sizeof name, "%s", path);
     if (!profile_read_text(path, report_text, name, &text))
         return false;
+    struct bytes content = bytes_of(text.data, text.size);
+    if (is_of_other_protocol(path, content)) {
+        blob_free(&text);
+        return false;
+    }
     struct config_reader r = {.path = path};
     profile_directory_open(&r.directory, path, true);
     const struct config_parser_env env = {report, read_file, &r,
                                           push_options_try_line};
-    bool usable =
-        server_config_parse(bytes_of(text.data, text.size), path, &env, out);
+    bool usable = server_config_parse(content, path, &env, out);
     usable = usable && stand_beside(&r, &out->users) &&
              stand_beside(&r, &out->helper) &&
              stand_beside(&r, &out->revoked_file) &&

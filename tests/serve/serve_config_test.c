@@ -58,6 +58,29 @@ static void a_missing_directory_of_clients_is_told(void **state)
     assert_false(serves_with("s.conf", "ccd-exclusive\n")); /* a file */
 }
 
+/* Once, and not for each line. */
+static void a_profile_of_wireguard_is_named_as_such(void **state)
+{
+    (void)state;
+    char path[PATH_SIZE];
+    struct server_config c;
+    snprintf(path, sizeof path, "%s/wg.conf", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("[Interface]\nPrivateKey = x\nAddress = 10.0.0.2/32\n\n[Peer]\n"
+          "PublicKey = y\nEndpoint = vpn.example:51820\n",
+          file);
+    fclose(file);
+    log_text[0] = '\0';
+    log_set_sink(keep, NULL);
+    assert_false(serve_config_load(path, &c));
+    log_set_sink(NULL, NULL);
+    server_config_clear(&c);
+    unlink(path);
+    assert_non_null(strstr(log_text, "error: this is a profile of WireGuard"));
+    assert_ptr_equal(strchr(log_text, '\n'), strrchr(log_text, '\n'));
+}
+
 static void what_it_named_is_read_again(void **state)
 {
     (void)state;
@@ -85,6 +108,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_missing_directory_of_clients_is_told),
+        cmocka_unit_test(a_profile_of_wireguard_is_named_as_such),
         cmocka_unit_test(what_it_named_is_read_again),
     };
     if (!mkdtemp(folder))
