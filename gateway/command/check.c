@@ -8,8 +8,6 @@
 #include "gateway/process/terminal.h"
 #include "gateway/vpn/profile.h"
 
-enum { ERRORS_SHOWN = 3 };
-
 enum colour { RED, YELLOW, BOLD, PLAIN };
 
 struct check {
@@ -42,11 +40,6 @@ static void print_problem(void *context, enum protocol_severity severity,
         [PROTOCOL_WARNING] = {"warning", YELLOW},
         [PROTOCOL_NOTE] = {"note", BOLD},
     };
-    /* The first say what is wrong; those behind them often follow from them. */
-    if (c->errors >= ERRORS_SHOWN) {
-        c->errors += severity == PROTOCOL_ERROR;
-        return;
-    }
     c->errors += severity == PROTOCOL_ERROR;
     c->warnings += severity == PROTOCOL_WARNING;
     fprintf(c->out, "%s:", c->file);
@@ -91,10 +84,7 @@ int check_run(const char *file, FILE *out)
     if (c.errors + c.warnings)
         fprintf(out, ", %zu error%s, %zu warning%s\n", c.errors,
                 plural(c.errors), c.warnings, plural(c.warnings));
-    if (c.errors > ERRORS_SHOWN)
-        fprintf(out, "only the first %d errors are shown: correct them first\n",
-                ERRORS_SHOWN);
-    if (profile && profile->server_count && c.errors <= ERRORS_SHOWN)
+    if (profile && profile->server_count)
         profile->kind->describe(profile, print_line, &c);
     if (profile)
         profile->kind->forget(profile);

@@ -17,6 +17,7 @@ struct profile_reader {
     void *context;
     struct profile_directory directory;
     struct profile_files files;
+    bool foreign; /* no protocol knows it */
 };
 
 static void warn_moved(const struct profile_reader *r, const char *path,
@@ -44,11 +45,13 @@ static const char *read_referenced(void *context,
     return problem;
 }
 
+/* Any line of another text is an option that is not known. */
 static void pass_on(void *context, enum protocol_severity severity,
                     unsigned line, const char *text)
 {
     const struct profile_reader *r = context;
-    r->report(r->context, severity, line, text);
+    if (severity == PROTOCOL_ERROR || !r->foreign)
+        r->report(r->context, severity, line, text);
 }
 
 bool profile_read_text(const char *path, protocol_report *report, void *context,
@@ -79,8 +82,14 @@ struct protocol_profile *profile_read(const char *path, protocol_report *report,
     struct profile_reader r = {.report = report, .context = context};
     profile_directory_open(&r.directory, path, false);
     const struct protocol_reader reader = {&r, pass_on, read_referenced};
+    const struct protocol_kind *kind = protocols_find(content);
+    r.foreign = !kind->recognises(content);
+    if (r.foreign)
+        report(context, PROTOCOL_WARNING, 0,
+               "nothing in it is known of a profile of OpenVPN or WireGuard: "
+               "is it the right file?");
     struct protocol_profile *profile =
-        protocols_find(content)->read(content, path, &reader, usable);
+        kind->read(content, path, &reader, usable);
     if (profile)
         profile_files_tell(&r.files, profile, report, context);
     profile_files_warn(&r.files, path, report, context);

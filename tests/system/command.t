@@ -86,7 +86,7 @@ try 2 'no profile is given: add --profile FILE' run --qubesdb none --downstream 
 [ -e /dev/xen/gntdev ] || try 2 'no qube is given: add --downstream tap:IFNAME,ip=ADDRESS' run --profile x
 try 1 'No such file or directory: it does not run, or has another --control SOCKET' status --control "$work/nothing"
 
-# Files that are given to check by mistake, and more errors than anybody reads.
+# Files that are given to check by mistake, and a profile with many errors.
 printf '[Interface]\nPrivateKey = x\n[Peer]\nEndpoint = a:1\n' >"$work/wg.conf"
 try 2 'wg\.conf:2: error: PrivateKey cannot be used: it is too short' check "$work/wg.conf"
 echo '<!DOCTYPE html><html><body>log in</body></html>' >"$work/page.ovpn"
@@ -101,9 +101,12 @@ errors() { # NUMBER
 }
 errors 1
 for ((i = 0; i < 12; i++)); do echo "proto nonsense$i"; done >"$work/many.ovpn"
-try 2 'not usable, 1[0-9] errors' check "$work/many.ovpn"
-errors 3
-try 2 'only the first 3 errors are shown' check "$work/many.ovpn"
+try 2 'not usable, 14 errors' check "$work/many.ovpn"
+errors 14
+for ((i = 0; i < 12; i++)); do echo "nonsense of a letter, line $i"; done >"$work/letter"
+try 2 'letter: warning: nothing in it is known of a profile of OpenVPN or WireGuard' check "$work/letter"
+errors 2
+try 2 'not usable, 2 errors, 1 warning$' check "$work/letter"
 try 2 'error: PrivateKey cannot be used' run --profile "$work/wg.conf" --qubesdb none \
     --downstream tap:a,ip=10.0.0.1
 
