@@ -53,7 +53,7 @@ static struct profiles_stamp stamp_of(const char *path)
     char copy[PROFILES_PATH_SIZE];
     struct stat status;
     if (stat(path, &status) == 0) {
-        stamp.file = status.st_mtim;
+        stamp.file = status.st_ctim; /* of its rights as well */
         stamp.inode = status.st_ino;
         stamp.size = status.st_size;
     }

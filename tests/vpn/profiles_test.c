@@ -4,6 +4,8 @@
 #include "tests/unit.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "gateway/base/log.h"
 
@@ -182,6 +184,25 @@ static void a_broken_file_is_read_again_when_it_is_another(void **state)
     assert_false(profiles_changed(&f->profiles));
 }
 
+/* Without them it could not be read. */
+static void other_rights_make_it_another(void **state)
+{
+    struct fixture *f = *state;
+    char path[64];
+    put(f, "a", "remote\n", NULL);
+    set(f, VM_CONFIG_PROFILE, "a");
+    assert_true(profiles_want(&f->profiles, &f->settings));
+    assert_int_equal(pick(f, 0), PROFILES_UNUSABLE);
+    assert_false(profiles_changed(&f->profiles));
+    snprintf(path, sizeof path, "%s/a", f->directory);
+    /* The kernel's clock of files may stand still for some ms. */
+    for (int i = 0; i < 10000 && !profiles_changed(&f->profiles); i++) {
+        assert_int_equal(chmod(path, 0640), 0);
+        usleep(1000);
+    }
+    assert_true(profiles_changed(&f->profiles));
+}
+
 static void a_file_that_comes_into_being_is_noticed(void **state)
 {
     struct fixture *f = *state;
@@ -283,6 +304,7 @@ int main(void)
         TEST(the_next_is_looked_for_round_the_end),
         TEST(a_profile_may_have_a_directory_of_its_own),
         TEST(a_broken_file_is_read_again_when_it_is_another),
+        TEST(other_rights_make_it_another),
         TEST(a_file_that_comes_into_being_is_noticed),
         TEST(refused_keys_make_it_broken_until_all_is_forgotten),
         TEST(settings_that_do_not_go_with_it_are_named),
