@@ -506,8 +506,8 @@ enum error gateway_run(struct gateway *g, const struct sandbox *sandbox)
 {
     struct instant now = loop_now(g->loop);
     g->sandbox = sandbox;
-    log_info("gateway: serving %zu link%s; nothing leaves until the VPN is "
-             "connected",
+    log_info("gateway: serving %zu link%s; nothing leaves until a tunnel "
+             "stands",
              g->link_count, g->link_count == 1 ? "" : "s");
     /* Ready before there is a tunnel: qubes may start, and are refused. */
     notify_ready(&g->notify, vpn_state_name(VPN_STATE_BLOCKED));

@@ -114,7 +114,10 @@ static void print_state(const json_t *status, FILE *out,
         text_write(&w, ", next attempt in %s",
                    format_seconds(json_real_value(retry), text));
     if (!up)
-        text_write(&w, " (nothing leaves)");
+        text_write(&w, " (nothing %s)",
+                   json_is_object(json_object_get(status, "tunnel"))
+                       ? "has come back"
+                       : "leaves");
     const char *colour = up ? "\033[32m" : "\033[31m";
     fprintf(out, "VPN       %s%s%s", style->colour ? colour : "", state,
             style->colour ? "\033[0m" : "");

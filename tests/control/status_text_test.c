@@ -85,6 +85,18 @@ static void a_block_has_its_reason_and_each_problem_once(void **state)
     free(text);
 }
 
+/* WireGuard's, after the handshake: qubes may send. */
+static void a_tunnel_without_an_answer_is_told(void **state)
+{
+    (void)state;
+    char *text = print_text(
+        "{\"state\":\"connecting\",\"up\":false,\"since_seconds\":5.0,"
+        "\"tunnel\":{\"mtu\":1400,\"routes\":[]}}");
+    assert_non_null(
+        strstr(text, "VPN       connecting for 5 s (nothing has come back)\n"));
+    free(text);
+}
+
 static void a_rate_is_the_difference_of_two_looks(void **state)
 {
     (void)state;
@@ -224,6 +236,7 @@ int main(void)
         cmocka_unit_test(a_tunnel_and_its_profile_are_said_first),
         cmocka_unit_test(what_goes_through_the_tunnel_is_a_line),
         cmocka_unit_test(a_block_has_its_reason_and_each_problem_once),
+        cmocka_unit_test(a_tunnel_without_an_answer_is_told),
         cmocka_unit_test(a_rate_is_the_difference_of_two_looks),
         cmocka_unit_test(the_head_is_read_at_a_glance),
         cmocka_unit_test(what_is_normal_is_said_when_asked_for),
