@@ -73,8 +73,8 @@ CMOCKA_LIBS := -lcmocka
 # --- Archives ---------------------------------------------------------------------------------------------------------
 
 ROOMS := config control tls data keys session push client server server_config
-FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise wireguard wireguard/profile wireguard/client link link/xen uplink router vpn dom0 control serve \
-    process command nano) $(addprefix gateway/openvpn/,$(ROOMS)) firewall qubesdb
+FOLDERS := gateway $(addprefix gateway/,base packet event crypto crypto/noise wireguard wireguard/data wireguard/profile \
+    wireguard/client link link/xen uplink router vpn dom0 control serve process command nano) $(addprefix gateway/openvpn/,$(ROOMS)) firewall qubesdb
 
 # The tests of a folder are linked with these, in link order: the folder and what its arrows reach, nothing else.
 BASE := gateway/base
@@ -86,13 +86,14 @@ OPENVPN_TLS := gateway/openvpn/tls $(OPENVPN_CONFIG)
 OPENVPN_PUSH := gateway/openvpn/push $(OPENVPN_DATA)
 OPENVPN_SESSION := gateway/openvpn/session gateway/openvpn/tls $(OPENVPN_PUSH)
 OPENVPN := gateway/openvpn/client gateway/openvpn/server gateway/openvpn/server_config $(OPENVPN_SESSION)
-WIREGUARD := gateway/wireguard gateway/packet gateway/crypto/noise gateway/crypto
+WIREGUARD := gateway/wireguard gateway/wireguard/data gateway/packet gateway/crypto/noise gateway/crypto
 WIREGUARD_PROFILE := gateway/wireguard/profile $(WIREGUARD)
 WIREGUARD_CLIENT := gateway/wireguard/client $(WIREGUARD_PROFILE)
 XEN := gateway/link/xen gateway/link
 ROUTER := gateway/router firewall
 EVERYTHING := gateway gateway/command gateway/serve gateway/control gateway/dom0 gateway/vpn gateway/process $(XEN) \
-    gateway/uplink $(ROUTER) gateway/event gateway/wireguard/client gateway/wireguard/profile gateway/wireguard gateway/crypto/noise $(OPENVPN) qubesdb
+    gateway/uplink $(ROUTER) gateway/event gateway/wireguard/client gateway/wireguard/profile gateway/wireguard \
+    gateway/wireguard/data gateway/crypto/noise $(OPENVPN) qubesdb
 
 gateway_PARTS := $(EVERYTHING) $(BASE)
 $(foreach folder,command serve control dom0 vpn process,$(eval gateway/$(folder)_PARTS := $(EVERYTHING) $(BASE)))
@@ -107,6 +108,7 @@ gateway/uplink_PARTS := gateway/uplink gateway/packet gateway/event $(BASE)
 gateway/router_PARTS := $(ROUTER) gateway/packet $(BASE)
 gateway/nano_PARTS := gateway/nano gateway/event $(BASE)
 gateway/wireguard_PARTS := $(WIREGUARD) $(BASE)
+gateway/wireguard/data_PARTS := gateway/wireguard/data gateway/packet $(BASE)
 gateway/wireguard/profile_PARTS := $(WIREGUARD_PROFILE) $(BASE)
 gateway/wireguard/client_PARTS := $(WIREGUARD_CLIENT) $(BASE)
 gateway/openvpn/keys_PARTS := $(OPENVPN_KEYS) $(BASE)
@@ -217,6 +219,7 @@ router_BORROWS := $(CRAFT)
 dom0_BORROWS := tests/qubesdb/daemon.c
 crypto/noise_BORROWS := tests/crypto/vectors.c
 wireguard/client_BORROWS := $(CRAFT)
+wireguard/data_BORROWS := $(CRAFT)
 wireguard_BORROWS := tests/crypto/vectors.c $(CRAFT)
 openvpn/keys_BORROWS := tests/crypto/vectors.c
 openvpn/data_BORROWS := tests/crypto/vectors.c

@@ -5,8 +5,8 @@
 #include <assert.h>
 
 #include "gateway/packet/ip_packet.h"
+#include "gateway/wireguard/data/ecn.h"
 #include "gateway/wireguard/device_state.h"
-#include "gateway/wireguard/ecn.h"
 
 /* An initiator asks for new keys when it receives under ones that will be too
  * old before the next chance. */

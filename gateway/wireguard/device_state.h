@@ -6,7 +6,7 @@
 #define WIREGUARD_DEVICE_STATE_H
 
 #include "gateway/wireguard/admission.h"
-#include "gateway/wireguard/allowed_ips.h"
+#include "gateway/wireguard/data/allowed_ips.h"
 #include "gateway/wireguard/device.h"
 
 enum {

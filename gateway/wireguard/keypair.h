@@ -8,7 +8,7 @@
 #include "gateway/base/instant.h"
 #include "gateway/crypto/aead.h"
 #include "gateway/packet/burst.h"
-#include "gateway/wireguard/counter_window.h"
+#include "gateway/wireguard/data/counter_window.h"
 #include "gateway/wireguard/handshake.h"
 
 enum { KEYPAIR_REJECT_AFTER = 180 /* s; REJECT_AFTER_TIME */ };

@@ -15,10 +15,10 @@
 #define WIREGUARD_PEER_H
 
 #include "gateway/wireguard/cookie.h"
+#include "gateway/wireguard/data/staging.h"
 #include "gateway/wireguard/index_table.h"
 #include "gateway/wireguard/keypair.h"
 #include "gateway/wireguard/peer_timers.h"
-#include "gateway/wireguard/staging.h"
 
 struct peer {
     uint16_t number; /* in the device */

@@ -1,7 +1,7 @@
 /* Packets through the device: whole bursts, several peers, and what a peer may
  * put inside that is not for us. */
-#include "gateway/wireguard/allowed_ips.h"
-#include "gateway/wireguard/ecn.h"
+#include "gateway/wireguard/data/allowed_ips.h"
+#include "gateway/wireguard/data/ecn.h"
 #include "tests/packet/craft.h"
 #include "tests/unit.h"
 #include "tests/wireguard/device_pair.h"

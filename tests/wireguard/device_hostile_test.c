@@ -3,7 +3,7 @@
  * nothing, and the session goes on.
  */
 #include "gateway/wireguard/admission.h"
-#include "gateway/wireguard/allowed_ips.h"
+#include "gateway/wireguard/data/allowed_ips.h"
 #include "gateway/wireguard/timestamp.h"
 #include "tests/packet/craft.h"
 #include "tests/unit.h"

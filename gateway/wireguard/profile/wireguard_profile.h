@@ -7,7 +7,7 @@
 #define WIREGUARD_PROFILE_WIREGUARD_PROFILE_H
 
 #include "gateway/vpn/protocol.h"
-#include "gateway/wireguard/allowed_ips.h"
+#include "gateway/wireguard/data/allowed_ips.h"
 #include "gateway/wireguard/wire.h"
 
 enum {

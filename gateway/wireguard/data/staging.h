@@ -2,8 +2,8 @@
  * Packets that wait for a key: copies, at most 128, of which the oldest gives
  * way. Memory is there only while one waits, for what waits is rare.
  */
-#ifndef WIREGUARD_STAGING_H
-#define WIREGUARD_STAGING_H
+#ifndef WIREGUARD_DATA_STAGING_H
+#define WIREGUARD_DATA_STAGING_H
 
 #include "gateway/base/bytes.h"
 

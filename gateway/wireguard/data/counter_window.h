@@ -3,8 +3,8 @@
  * is new, one at most 8128 below it is taken once. Counters begin at 0 and end
  * before the last 2^13, so that no arithmetic on them wraps.
  */
-#ifndef WIREGUARD_COUNTER_WINDOW_H
-#define WIREGUARD_COUNTER_WINDOW_H
+#ifndef WIREGUARD_DATA_COUNTER_WINDOW_H
+#define WIREGUARD_DATA_COUNTER_WINDOW_H
 
 #include "gateway/base/bytes.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/wireguard/ecn.h"
+#include "gateway/wireguard/data/ecn.h"
 
 #include "tests/packet/craft.h"
 #include "tests/unit.h"

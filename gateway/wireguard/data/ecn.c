@@ -1,4 +1,4 @@
-#include "gateway/wireguard/ecn.h"
+#include "gateway/wireguard/data/ecn.h"
 
 #include "gateway/packet/checksum.h"
 #include "gateway/packet/ip_packet.h"

@@ -1,4 +1,4 @@
-#include "gateway/wireguard/counter_window.h"
+#include "gateway/wireguard/data/counter_window.h"
 
 #include "tests/unit.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/wireguard/counter_window.h"
+#include "gateway/wireguard/data/counter_window.h"
 
 enum { WORD_BITS = 64, WORDS = COUNTER_WINDOW_BITS / WORD_BITS };
 

@@ -1,4 +1,4 @@
-#include "gateway/wireguard/allowed_ips.h"
+#include "gateway/wireguard/data/allowed_ips.h"
 
 #include <string.h>
 

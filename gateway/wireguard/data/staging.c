@@ -1,4 +1,4 @@
-#include "gateway/wireguard/staging.h"
+#include "gateway/wireguard/data/staging.h"
 
 #include <stdlib.h>
 

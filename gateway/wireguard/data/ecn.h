@@ -3,8 +3,8 @@
  * it: outside are the two ECN bits alone, never the inner DSCP; what the path
  * marked comes in by RFC 6040.
  */
-#ifndef WIREGUARD_ECN_H
-#define WIREGUARD_ECN_H
+#ifndef WIREGUARD_DATA_ECN_H
+#define WIREGUARD_DATA_ECN_H
 
 #include "gateway/base/bytes.h"
 

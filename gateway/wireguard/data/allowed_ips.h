@@ -2,8 +2,8 @@
  * Finds the peer that has an address: of all prefixes that hold it the longest
  * decides (wireguard paper 2). A prefix belongs to one peer.
  */
-#ifndef WIREGUARD_ALLOWED_IPS_H
-#define WIREGUARD_ALLOWED_IPS_H
+#ifndef WIREGUARD_DATA_ALLOWED_IPS_H
+#define WIREGUARD_DATA_ALLOWED_IPS_H
 
 #include "gateway/base/address.h"
 
