@@ -24,6 +24,13 @@ struct certificates_result {
 struct certificates *certificates_new(void);
 void certificates_free(struct certificates *c);
 
+/* Holds PEM; else it is DER. */
+static inline bool certificates_is_pem(struct bytes text)
+{
+    static const char mark[] = "-----BEGIN ";
+    return text.size && memmem(text.data, text.size, mark, sizeof mark - 1);
+}
+
 /* Appends what can be read. `text` is PEM if it holds any, and has a NUL behind
  * its end. False if nothing could be read. */
 MUST_USE bool certificates_read(struct certificates *c, struct bytes text,

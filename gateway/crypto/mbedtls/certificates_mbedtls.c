@@ -160,9 +160,8 @@ static void read_all(mbedtls_x509_crt *chain, struct bytes text,
 bool certificates_read(struct certificates *c, struct bytes text,
                        struct certificates_result *result)
 {
-    static const char mark[] = "-----BEGIN ";
     *result = (struct certificates_result){0};
-    if (text.size && memmem(text.data, text.size, mark, sizeof mark - 1))
+    if (certificates_is_pem(text))
         read_all(&c->chain, text, result);
     else
         read_one(&c->chain, text, result);

@@ -14,6 +14,12 @@ struct revocations {
     mbedtls_x509_crl list;
 };
 
+/* For the library's parsers: they want PEM with its NUL. */
+static inline size_t certificates_mbedtls_parse_size(struct bytes text)
+{
+    return text.size + certificates_is_pem(text);
+}
+
 /* s since 1970. */
 int64_t certificates_mbedtls_time(const mbedtls_x509_time *t);
 

@@ -14,14 +14,6 @@ int private_key_mbedtls_fill(void *random, unsigned char *out, size_t size)
     return 0;
 }
 
-/* The library wants PEM with its NUL. */
-static size_t parse_size(struct bytes text)
-{
-    static const uint8_t mark[] = "-----BEGIN ";
-    bool pem = memmem(text.data, text.size, mark, sizeof mark - 1) != NULL;
-    return text.size + (pem ? 1 : 0);
-}
-
 /* A wrong password gives bytes that end like a padding once in 256 times, and
  * which are no key then. */
 static bool is_decrypted_rubbish(struct bytes text, int code,
@@ -37,9 +29,9 @@ static bool is_decrypted_rubbish(struct bytes text, int code,
         high != -MBEDTLS_ERR_PK_KEY_INVALID_VERSION)
         return false;
     mbedtls_pk_init(&context);
-    int unasked =
-        mbedtls_pk_parse_key(&context, text.data, parse_size(text), NULL, 0,
-                             private_key_mbedtls_fill, &source);
+    int unasked = mbedtls_pk_parse_key(
+        &context, text.data, certificates_mbedtls_parse_size(text), NULL, 0,
+        private_key_mbedtls_fill, &source);
     mbedtls_pk_free(&context);
     return unasked == MBEDTLS_ERR_PK_PASSWORD_REQUIRED;
 }
@@ -79,10 +71,10 @@ enum private_key_result private_key_read(struct bytes text,
     }
     mbedtls_pk_init(&k->context);
     /* An older key is locked to the library only where there is no pointer. */
-    int code =
-        mbedtls_pk_parse_key(&k->context, text.data, parse_size(text),
-                             password.size ? password.data : NULL,
-                             password.size, private_key_mbedtls_fill, &source);
+    int code = mbedtls_pk_parse_key(
+        &k->context, text.data, certificates_mbedtls_parse_size(text),
+        password.size ? password.data : NULL, password.size,
+        private_key_mbedtls_fill, &source);
     if (code == 0)
         *out = k;
     else

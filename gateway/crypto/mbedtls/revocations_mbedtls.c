@@ -20,20 +20,13 @@ void revocations_free(struct revocations *r)
     free(r);
 }
 
-/* The library wants PEM with its NUL. */
-static size_t parse_size(struct bytes text)
-{
-    static const uint8_t mark[] = "-----BEGIN ";
-    bool pem = memmem(text.data, text.size, mark, sizeof mark - 1) != NULL;
-    return text.size + (pem ? 1 : 0);
-}
-
 bool revocations_read(struct revocations *r, struct bytes text,
                       char why[REVOCATIONS_WHY_SIZE])
 {
     mbedtls_x509_crl fresh;
     mbedtls_x509_crl_init(&fresh);
-    int code = mbedtls_x509_crl_parse(&fresh, text.data, parse_size(text));
+    int code = mbedtls_x509_crl_parse(&fresh, text.data,
+                                      certificates_mbedtls_parse_size(text));
     if (code != 0) {
         mbedtls_x509_crl_free(&fresh);
         mbedtls_strerror(code, why, REVOCATIONS_WHY_SIZE);

@@ -12,12 +12,6 @@
 
 /* --- PEM ----------------------------------------------------------------- */
 
-static bool is_pem(struct bytes text)
-{
-    static const char mark[] = "-----BEGIN ";
-    return text.size && memmem(text.data, text.size, mark, sizeof mark - 1);
-}
-
 /* The block that starts at `at`; how much of the text it was. */
 static size_t read_block(struct bytes at,
                          void (*take)(void *context, struct bytes der),
@@ -45,7 +39,7 @@ void certificates_openssl_each(struct bytes text, const char *name,
 {
     char begin[64];
     const uint8_t *at;
-    if (!is_pem(text)) {
+    if (!certificates_is_pem(text)) {
         take(context, text);
         return;
     }

@@ -56,12 +56,6 @@ static EVP_PKEY *read_der(struct bytes text, struct question *q)
     return key;
 }
 
-static bool is_pem(struct bytes text)
-{
-    static const char mark[] = "-----BEGIN ";
-    return text.size && memmem(text.data, text.size, mark, sizeof mark - 1);
-}
-
 static enum private_key_result explain(const struct question *q,
                                        char why[PRIVATE_KEY_WHY_SIZE])
 {
@@ -83,7 +77,8 @@ enum private_key_result private_key_read(struct bytes text,
     why[0] = 0;
     *out = NULL;
     if (k && text.size > 0 && text.size <= INT32_MAX)
-        k->key = is_pem(text) ? read_pem(text, &q) : read_der(text, &q);
+        k->key =
+            certificates_is_pem(text) ? read_pem(text, &q) : read_der(text, &q);
     if (k && k->key) {
         ERR_clear_error();
         *out = k;
