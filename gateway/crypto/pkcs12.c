@@ -8,6 +8,19 @@ void pkcs12_clear(struct pkcs12 *p)
     *p = (struct pkcs12){0};
 }
 
+enum pkcs12_result pkcs12_hand_out(enum pkcs12_result result,
+                                   struct pkcs12 *found, struct pkcs12 *out)
+{
+    *out = (struct pkcs12){0};
+    if (result == PKCS12_OK && (!found->key.data || !found->certificate_count))
+        result = PKCS12_MALFORMED;
+    if (result == PKCS12_OK)
+        *out = *found;
+    else
+        pkcs12_clear(found);
+    return result;
+}
+
 const char *pkcs12_text(enum pkcs12_result result)
 {
     static const char *const texts[] = {

@@ -13,7 +13,10 @@
 
 #include "gateway/base/blob.h"
 
-enum { PKCS12_CERTIFICATES_MAX = 16 };
+enum {
+    PKCS12_CERTIFICATES_MAX = 16,
+    PKCS12_ITERATIONS_MOST = 2000000, /* in the whole file: a few seconds */
+};
 
 enum pkcs12_result {
     PKCS12_OK,
@@ -39,6 +42,11 @@ void pkcs12_clear(struct pkcs12 *p);
 
 /* The result without the password: never PKCS12_PASSWORD. */
 MUST_USE enum pkcs12_result pkcs12_inspect(struct bytes der);
+
+/* For a library's pkcs12_open(): *out gets what was found if nothing failed and
+ * a key and a certificate are there; else it is wiped. */
+enum pkcs12_result pkcs12_hand_out(enum pkcs12_result result,
+                                   struct pkcs12 *found, struct pkcs12 *out);
 
 /* A phrase for a person. */
 const char *pkcs12_text(enum pkcs12_result result);

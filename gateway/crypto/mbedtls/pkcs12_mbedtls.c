@@ -11,7 +11,6 @@
 #include "gateway/base/secret.h"
 
 enum {
-    ITERATIONS_MOST = 2000000, /* in the whole file: a few seconds */
     SEQUENCE = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE,
     CONTEXT_0 = MBEDTLS_ASN1_CONTEXT_SPECIFIC,
     EXPLICIT_0 = MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_ASN1_CONSTRUCTED,
@@ -403,22 +402,14 @@ enum pkcs12_result pkcs12_open(struct bytes der, struct bytes password,
                                struct pkcs12 *out)
 {
     struct opener o = {.password = password,
-                       .iterations_left = ITERATIONS_MOST};
-    *out = (struct pkcs12){0};
-    enum pkcs12_result result = open_copy(&o, der);
-    if (result == PKCS12_OK &&
-        (!o.found.key.data || o.found.certificate_count == 0))
-        result = PKCS12_MALFORMED;
-    if (result == PKCS12_OK)
-        *out = o.found;
-    else
-        pkcs12_clear(&o.found);
-    return result;
+                       .iterations_left = PKCS12_ITERATIONS_MOST};
+    return pkcs12_hand_out(open_copy(&o, der), &o.found, out);
 }
 
 enum pkcs12_result pkcs12_inspect(struct bytes der)
 {
-    struct opener o = {.locked = true, .iterations_left = ITERATIONS_MOST};
+    struct opener o = {.locked = true,
+                       .iterations_left = PKCS12_ITERATIONS_MOST};
     enum pkcs12_result result = open_copy(&o, der);
     pkcs12_clear(&o.found);
     return result;

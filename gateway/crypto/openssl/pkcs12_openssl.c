@@ -7,8 +7,6 @@
 
 #undef PKCS12_OK /* OpenSSL has a macro of our name, with another value */
 
-enum { ITERATIONS_MOST = 2000000 /* in the whole file: a few seconds */ };
-
 struct opener {
     bool locked; /* no password: only the outside is looked at */
     const char *password;
@@ -226,25 +224,18 @@ enum pkcs12_result pkcs12_open(struct bytes der, struct bytes password,
     struct opener o = {
         .password = password.size > 0 ? (const char *)password.data : "",
         .password_size = (int)password.size,
-        .iterations_left = ITERATIONS_MOST,
+        .iterations_left = PKCS12_ITERATIONS_MOST,
     };
     *out = (struct pkcs12){0};
     if (password.size > INT16_MAX)
         return PKCS12_PASSWORD;
-    enum pkcs12_result result = take_apart(&o, der);
-    if (result == PKCS12_OK &&
-        (!o.found.key.data || o.found.certificate_count == 0))
-        result = PKCS12_MALFORMED;
-    if (result == PKCS12_OK)
-        *out = o.found;
-    else
-        pkcs12_clear(&o.found);
-    return result;
+    return pkcs12_hand_out(take_apart(&o, der), &o.found, out);
 }
 
 enum pkcs12_result pkcs12_inspect(struct bytes der)
 {
-    struct opener o = {.locked = true, .iterations_left = ITERATIONS_MOST};
+    struct opener o = {.locked = true,
+                       .iterations_left = PKCS12_ITERATIONS_MOST};
     enum pkcs12_result result = take_apart(&o, der);
     pkcs12_clear(&o.found);
     return result;
