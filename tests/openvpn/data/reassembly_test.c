@@ -8,6 +8,7 @@ struct trial {
     struct reassembly *r;
     struct instant now;
     struct burst burst;
+    bool full; /* the burst has no place left */
     uint8_t packet[BURST_PLACE_SIZE];
 };
 
@@ -36,6 +37,8 @@ static const struct datagram *take(struct trial *t, struct fragment_header h,
     assert_true(burst_add_view(&t->burst, copy, (uint16_t)bytes.size));
     struct datagram *d = &t->burst.datagrams[0];
     d->inner_size = (uint16_t)bytes.size;
+    while (t->full && burst_place(&t->burst))
+        continue;
     reassembly_take(t->r, t->now, &h, &t->burst, d);
     assert_true(d->inner_size == 0 || d->data != copy);
     free(copy);
@@ -260,6 +263,22 @@ static void the_largest_packet_fills_its_place(void **state)
     tear_down(&t);
 }
 
+/* Each of its pieces is counted once: the last one by its datagram. */
+static void a_packet_without_a_place_is_lost(void **state)
+{
+    (void)state;
+    struct trial t;
+    set_up(&t);
+    for (uint8_t number = 0; number < PIECES - 1; number++)
+        is_held(piece(&t, 1, number));
+    t.full = true;
+    const struct datagram *d = piece(&t, 1, PIECES - 1);
+    assert_int_equal(d->drop, DROP_DATA_FRAGMENT_LOST);
+    assert_int_equal(d->inner_size, 0);
+    assert_int_equal(reassembly_lost(t.r), PIECES - 1);
+    tear_down(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +291,7 @@ int main(void)
         cmocka_unit_test(contradictions_begin_another_packet),
         cmocka_unit_test(what_cannot_be_a_piece_is_dropped),
         cmocka_unit_test(the_largest_packet_fills_its_place),
+        cmocka_unit_test(a_packet_without_a_place_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
