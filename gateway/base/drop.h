@@ -124,4 +124,11 @@ static inline void drop_count(struct drop_counters *counters, enum drop reason)
     counters->count[reason]++;
 }
 
+static inline void drop_add(struct drop_counters *sum,
+                            const struct drop_counters *more)
+{
+    for (unsigned i = 0; i < DROP_COUNT; i++)
+        sum->count[i] += more->count[i];
+}
+
 #endif

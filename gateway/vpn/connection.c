@@ -119,8 +119,7 @@ static void close_uplink(struct connection *c)
 {
     if (!c->uplink)
         return;
-    for (unsigned i = 0; i < DROP_COUNT; i++)
-        c->drops.count[i] += c->uplink->drops.count[i];
+    drop_add(&c->drops, &c->uplink->drops);
     c->uplink->kind->close(c->uplink);
     c->uplink = NULL;
 }

@@ -105,8 +105,7 @@ static void retire(struct vpn *v, struct instant now)
         return;
     struct protocol_status status;
     vpn_client_status(v->client, &status);
-    for (unsigned i = 0; i < DROP_COUNT; i++)
-        v->drops.count[i] += status.drops->count[i];
+    drop_add(&v->drops, status.drops);
     vpn_client_add_drops(v->client, &v->drops);
     vpn_client_free(v->client);
     v->client = NULL;

@@ -350,12 +350,9 @@ const struct uplink *vpn_client_uplink(const struct vpn_client *c)
 void vpn_client_add_drops(const struct vpn_client *c, struct drop_counters *sum)
 {
     const struct uplink *uplink = connection_uplink(c->connection);
-    const struct drop_counters *past = connection_drops(c->connection);
-    for (unsigned i = 0; i < DROP_COUNT; i++) {
-        sum->count[i] += past->count[i];
-        if (uplink)
-            sum->count[i] += uplink->drops.count[i];
-    }
+    drop_add(sum, connection_drops(c->connection));
+    if (uplink)
+        drop_add(sum, &uplink->drops);
 }
 
 /* --- Opening and closing ------------------------------------------------- */
