@@ -130,3 +130,12 @@ bool burst_add_view(struct burst *burst, uint8_t *data, uint16_t size)
 {
     return append(burst, data, size) != NULL;
 }
+
+bool burst_is_proven(const struct burst *burst)
+{
+    for (uint16_t i = 0; i < burst->count; i++) {
+        if (burst->datagrams[i].proven)
+            return true;
+    }
+    return false;
+}

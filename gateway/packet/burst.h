@@ -137,6 +137,9 @@ struct burst_pieces burst_pieces_of(const struct burst_layout *layout,
  * its datagrams when the first one asks. NULL when there is none left. */
 uint8_t *burst_place(struct burst *burst);
 
+/* Whether one of its datagrams is. */
+bool burst_is_proven(const struct burst *burst);
+
 /* A view of a received datagram that lies elsewhere; false when full. */
 MUST_USE bool burst_add_view(struct burst *burst, uint8_t *data, uint16_t size);
 

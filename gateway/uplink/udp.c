@@ -290,15 +290,6 @@ static bool may_go_on(struct udp *udp)
     return false;
 }
 
-static bool is_proven(const struct burst *burst)
-{
-    for (uint16_t i = 0; i < burst->count; i++) {
-        if (burst->datagrams[i].proven)
-            return true;
-    }
-    return false;
-}
-
 /* Somewhere the way to us is no wider than that, and ways back mostly are as
  * ways there. Fragments that anybody can have sent teach nothing. */
 static void learn_from_fragments(struct udp *udp, struct instant now)
@@ -317,7 +308,8 @@ static bool deliver(struct udp *udp, struct instant now)
 {
     if (udp->received.count && !udp->closed) {
         udp->owner.received(udp->owner.context, now, &udp->received);
-        if (udp->fragment_size > 0 && !udp->closed && is_proven(&udp->received))
+        if (udp->fragment_size > 0 && !udp->closed &&
+            burst_is_proven(&udp->received))
             learn_from_fragments(udp, now);
     }
     burst_reset(&udp->received);

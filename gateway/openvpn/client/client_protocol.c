@@ -229,15 +229,6 @@ static bool seal(struct protocol *p, struct instant now, struct burst *burst)
     return client_seal(client_of(p), now, burst);
 }
 
-static bool is_proven(const struct burst *burst)
-{
-    for (uint16_t i = 0; i < burst->count; i++) {
-        if (burst->datagrams[i].proven)
-            return true;
-    }
-    return false;
-}
-
 /* `float': where the server proves to be, it is from now on. */
 static void open_burst(struct protocol *p, struct instant now,
                        struct burst *burst)
@@ -245,7 +236,7 @@ static void open_burst(struct protocol *p, struct instant now,
     struct openvpn *o = inside(p);
     client_open(o->client, now, burst);
     if (!o->server.moves || !address_is_set(&burst->source.address) ||
-        endpoint_equal(&burst->source, &o->at) || !is_proven(burst))
+        endpoint_equal(&burst->source, &o->at) || !burst_is_proven(burst))
         return;
     o->at = burst->source;
     o->tell_aim = true;
