@@ -52,3 +52,14 @@ struct endpoint socket_name_endpoint(const union socket_name *name)
     }
     return out;
 }
+
+uint16_t socket_name_mtu(int fd, enum address_family family)
+{
+    bool ipv4 = family == ADDRESS_IPV4;
+    int mtu;
+    socklen_t size = sizeof mtu;
+    if (getsockopt(fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
+                   ipv4 ? IP_MTU : IPV6_MTU, &mtu, &size) != 0)
+        return 0;
+    return (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
+}

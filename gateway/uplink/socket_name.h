@@ -1,4 +1,5 @@
-/* Endpoints as the system's calls want them. */
+/* Endpoints as the system's calls want them, and its word about the way to
+ * one. */
 #ifndef UPLINK_SOCKET_NAME_H
 #define UPLINK_SOCKET_NAME_H
 
@@ -21,5 +22,9 @@ socklen_t socket_name_mapped_of(const struct endpoint *endpoint,
                                 union socket_name *out);
 /* The other way round; a mapped address becomes IPv4 again. */
 struct endpoint socket_name_endpoint(const union socket_name *name);
+
+/* The MTU of the way to where a socket is connected; 0: the system does not
+ * know. */
+uint16_t socket_name_mtu(int fd, enum address_family family);
 
 #endif

@@ -2,12 +2,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "gateway/uplink/dial.h"
+#include "gateway/uplink/socket_name.h"
 #include "gateway/uplink/tcp_framing.h"
 
 enum {
@@ -205,13 +205,9 @@ static void ready(void *context, struct instant now, unsigned events)
 
 static void read_mtu(struct tcp *tcp)
 {
-    bool ipv4 = tcp->uplink.server.address.family == ADDRESS_IPV4;
-    int mtu;
-    socklen_t size = sizeof mtu;
-    if (getsockopt(tcp->watch.fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
-                   ipv4 ? IP_MTU : IPV6_MTU, &mtu, &size) != 0)
-        mtu = MTU_UNKNOWN;
-    tcp->uplink.mtu = (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
+    uint16_t mtu =
+        socket_name_mtu(tcp->watch.fd, tcp->uplink.server.address.family);
+    tcp->uplink.mtu = mtu ? mtu : MTU_UNKNOWN;
 }
 
 static void dialled(void *context, struct instant now, struct bytes rest)

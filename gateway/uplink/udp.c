@@ -58,15 +58,9 @@ static struct udp *udp_of(struct uplink *uplink)
 /* As the system knows it; 0: it does not. */
 static uint16_t system_mtu(const struct udp *udp)
 {
-    bool ipv4 = udp->uplink.server.address.family == ADDRESS_IPV4;
-    int mtu;
-    socklen_t size = sizeof mtu;
-    if (udp->aims)
-        return udp_aims_mtu(udp->aims);
-    if (getsockopt(udp->watch.fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
-                   ipv4 ? IP_MTU : IPV6_MTU, &mtu, &size) != 0)
-        return 0;
-    return (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
+    return udp->aims ? udp_aims_mtu(udp->aims)
+                     : socket_name_mtu(udp->watch.fd,
+                                       udp->uplink.server.address.family);
 }
 
 static void read_mtu(struct udp *udp)

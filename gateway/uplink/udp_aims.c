@@ -44,16 +44,12 @@ static int probe(const struct endpoint *to)
 
 static uint16_t mtu_to(const struct endpoint *to)
 {
-    bool ipv4 = to->address.family == ADDRESS_IPV4;
-    int mtu = 0, fd = probe(to);
-    socklen_t size = sizeof mtu;
+    int fd = probe(to);
     if (fd < 0)
         return 0;
-    if (getsockopt(fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
-                   ipv4 ? IP_MTU : IPV6_MTU, &mtu, &size) != 0)
-        mtu = 0;
+    uint16_t mtu = socket_name_mtu(fd, to->address.family);
     close(fd);
-    return (uint16_t)(mtu > UINT16_MAX ? UINT16_MAX : mtu);
+    return mtu;
 }
 
 uint16_t udp_aims_mtu(const struct udp_aims *a)
