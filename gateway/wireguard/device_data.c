@@ -49,7 +49,7 @@ static void seal_batch(struct device *d, struct instant now)
     aead_seal(b->keypair->sealing, b->jobs, b->count);
     b->count = 0;
     peer_timers_sent_authentic(&b->peer->timers, now);
-    peer_timers_sent_data(&b->peer->timers, now, device_jitter(d));
+    peer_timers_sent_data(&b->peer->timers, now);
     b->peer->keepalive_due = false;
     keep_fresh(d, b->peer, now);
 }
@@ -150,7 +150,7 @@ static void seal_alone(struct device *d, struct instant now, struct peer *p,
     peer_timers_sent_authentic(&p->timers, now);
     p->keepalive_due = false;
     if (inner.size) {
-        peer_timers_sent_data(&p->timers, now, device_jitter(d));
+        peer_timers_sent_data(&p->timers, now);
         count_sealed(p, inner.size);
     } else if (again) {
         peer_timers_received_data(&p->timers, now);

@@ -84,6 +84,7 @@ static enum drop begin_session(struct device *d, struct peer *p,
     else
         peer_take_responded(p, &d->indices, k);
     peer_timers_derived(&p->timers, now);
+    p->timers.jitter = device_jitter(d);
     return DROP_NONE;
 }
 

@@ -29,12 +29,11 @@ static void passed(struct peer_timers *t, struct instant now)
         t->at[PEER_TIMER_PERSISTENT] = instant_after(now, t->persistent);
 }
 
-void peer_timers_sent_data(struct peer_timers *t, struct instant now,
-                           struct duration jitter)
+void peer_timers_sent_data(struct peer_timers *t, struct instant now)
 {
     int64_t seconds = PEER_TIMERS_KEEPALIVE + PEER_TIMERS_REKEY_TIMEOUT;
     if (!is_set(t, PEER_TIMER_SILENCE))
-        t->at[PEER_TIMER_SILENCE] = instant_after(in(now, seconds), jitter);
+        t->at[PEER_TIMER_SILENCE] = instant_after(in(now, seconds), t->jitter);
 }
 
 void peer_timers_received_data(struct peer_timers *t, struct instant now)

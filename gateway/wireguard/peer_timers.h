@@ -35,6 +35,7 @@ enum peer_timer {
 struct peer_timers {
     struct instant at[PEER_TIMER_COUNT]; /* NEVER: not set */
     struct duration persistent;          /* 0: off */
+    struct duration jitter;              /* SILENCE's, drawn with the keys */
     struct instant handshake_sent;       /* the last initiation or response */
     unsigned retries;     /* of the initiation not answered yet */
     bool keepalive_again; /* data came while KEEPALIVE was set */
@@ -45,8 +46,7 @@ void peer_timers_init(struct peer_timers *t, struct duration persistent);
 
 /* The events. Data is a packet that is no keepalive; authentic is every
  * message that the keys vouch for. */
-void peer_timers_sent_data(struct peer_timers *t, struct instant now,
-                           struct duration jitter);
+void peer_timers_sent_data(struct peer_timers *t, struct instant now);
 void peer_timers_received_data(struct peer_timers *t, struct instant now);
 void peer_timers_sent_authentic(struct peer_timers *t, struct instant now);
 void peer_timers_received_authentic(struct peer_timers *t, struct instant now);

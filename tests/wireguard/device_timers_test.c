@@ -219,6 +219,22 @@ static void silence_of_15_s_is_answered_by_a_handshake(void **state)
     device_pair_free(p);
 }
 
+/* Each draw would be a system call. */
+static void packets_draw_no_randomness(void **state)
+{
+    (void)state;
+    struct device_pair *p = device_pair_new(NULL, NULL, 0);
+    device_pair_connect(p);
+    uint64_t a = p->end[PAIR_A].random, b = p->end[PAIR_B].random;
+    for (int i = 0; i < 10; i++) {
+        device_pair_send(p, PAIR_A, 100);
+        device_pair_send(p, PAIR_B, 100);
+    }
+    assert_int_equal(p->end[PAIR_A].random, a);
+    assert_int_equal(p->end[PAIR_B].random, b);
+    device_pair_free(p);
+}
+
 static void data_is_answered_within_10_s(void **state)
 {
     (void)state;
@@ -313,6 +329,7 @@ int main(void)
         cmocka_unit_test(packets_to_send_do_not_make_tries_more_frequent),
         cmocka_unit_test(a_response_counts_as_an_initiation),
         cmocka_unit_test(silence_of_15_s_is_answered_by_a_handshake),
+        cmocka_unit_test(packets_draw_no_randomness),
         cmocka_unit_test(data_is_answered_within_10_s),
         cmocka_unit_test(a_persistent_keepalive_is_sent_in_silence),
         cmocka_unit_test(new_keys_follow_when_counters_come_near_their_end),
