@@ -304,7 +304,6 @@ static void more_than_can_wait_are_counted(void **state)
     device_pair_free(p);
 }
 
-/* The pieces of a memory that are not zero count. */
 static void a_stop_leaves_no_key(void **state)
 {
     (void)state;
