@@ -167,6 +167,11 @@ bool device_poll(struct device *d, struct instant now, struct device_send *out)
     return false;
 }
 
+void device_count_lost(struct device *d, enum drop why)
+{
+    drop_count(&d->drops, why);
+}
+
 /* --- Orders -------------------------------------------------------------- */
 
 void device_set_mtu(struct device *d, uint16_t mtu)

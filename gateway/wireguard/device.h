@@ -72,6 +72,9 @@ struct device_send {
 MUST_USE bool device_poll(struct device *d, struct instant now,
                           struct device_send *out);
 
+/* A message of device_poll() could not be sent. */
+void device_count_lost(struct device *d, enum drop why);
+
 struct burst_layout device_layout(const struct device *d);
 /* Seals what has a key; what waits for one has SEAL_HELD. The peer's number is
  * the datagram's endpoint. */

@@ -213,8 +213,10 @@ static bool poll_send(struct wireguard_client *c, struct protocol_action *out)
     while (device_poll(c->device, c->now, &send)) {
         /* A datagram that has no uplink is lost, and strangers have no
          * endpoint. */
-        if (!c->uplink_open || send.peer == ALLOWED_IPS_NOBODY)
+        if (!c->uplink_open || send.peer == ALLOWED_IPS_NOBODY) {
+            device_count_lost(c->device, DROP_UPLINK_NOWHERE);
             continue;
+        }
         *out = (struct protocol_action){
             .type = PROTOCOL_ACTION_SEND,
             .endpoint = (uint8_t)send.peer,

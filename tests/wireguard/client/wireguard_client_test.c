@@ -290,6 +290,27 @@ static void an_uplink_that_breaks_is_opened_again(void **state)
     client_world_close(&w);
 }
 
+/* The tries go on meanwhile, and none can leave. */
+static void what_has_no_uplink_is_counted(void **state)
+{
+    (void)state;
+    client_world_open(&w, NULL, NULL);
+    connect_it();
+    w.mute = true;
+    for (int i = 0; i < 20; i++) {
+        enum drop drop;
+        (void)client_world_send(&w, "198.51.100.1", &drop);
+        client_world_wait(&w, 1000);
+    }
+    unsigned sent = w.sent_count;
+    w.no_uplink = true;
+    w.client->kind->failed(w.client, w.now, "no network");
+    client_world_wait(&w, 60000);
+    assert_int_equal(w.sent_count, sent);
+    assert_true(client_world_status(&w).drops->count[DROP_UPLINK_NOWHERE] > 0);
+    client_world_close(&w);
+}
+
 static void a_person_reconnects_and_stops(void **state)
 {
     (void)state;
@@ -469,6 +490,7 @@ int main(void)
         cmocka_unit_test(keys_that_expire_in_idle_time_leave_it_up),
         cmocka_unit_test(a_changed_way_is_a_new_handshake_at_once),
         cmocka_unit_test(an_uplink_that_breaks_is_opened_again),
+        cmocka_unit_test(what_has_no_uplink_is_counted),
         cmocka_unit_test(a_person_reconnects_and_stops),
         cmocka_unit_test(a_stop_asks_nothing_more),
         cmocka_unit_test(the_way_narrows),
