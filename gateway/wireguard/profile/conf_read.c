@@ -41,7 +41,6 @@ say(struct reading *r, enum protocol_severity severity, const char *format, ...)
                       r->line ? r->line->number : 0, text);
 }
 
-/* The key's name as the file has it. */
 static bool is_base64(uint8_t c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -65,6 +64,7 @@ static const char *shown(char out[LOG_QUOTE_SIZE], struct bytes text)
                                 : log_quote(out, text);
 }
 
+/* The key's name as the file has it. */
 static const char *name_of(const struct reading *r, char out[LOG_QUOTE_SIZE])
 {
     return shown(out, r->line->name);
