@@ -57,7 +57,8 @@ static bool parse_profile(struct vm_config_values *v, struct bytes text,
             !text_copy(v->profiles[v->profile_count], VM_CONFIG_FILE_SIZE,
                        word)) {
             *why = "a profile is the name of a file in the directory of "
-                   "profiles, or in one below it: work.ovpn, work/work.ovpn";
+                   "profiles, or in one below it: work.ovpn, "
+                   "provider/work.ovpn";
             return false;
         }
         v->profile_count++;

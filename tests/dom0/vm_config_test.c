@@ -36,8 +36,8 @@ static void good_values_are_read(void **state)
 {
     (void)state;
     struct vm_config c = {0};
-    assert_true(set(&c, VM_CONFIG_PROFILE, "work/work.ovpn"));
-    assert_string_equal(c.values.profiles[0], "work/work.ovpn");
+    assert_true(set(&c, VM_CONFIG_PROFILE, "provider/work.ovpn"));
+    assert_string_equal(c.values.profiles[0], "provider/work.ovpn");
     assert_true(set(&c, VM_CONFIG_PROFILE, "work.ovpn  home.ovpn "));
     assert_true(set(&c, VM_CONFIG_REMOTE,
                     "vpn.example.com:443/tcp 192.0.2.1 [2001:db8::1]:1195 "

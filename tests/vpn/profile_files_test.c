@@ -61,7 +61,7 @@ static struct said *read_profile(const char *name)
 static int set_up(void **state)
 {
     (void)state;
-    run("rm -rf work *.ovpn *.conf; mkdir -p work");
+    run("rm -rf provider *.ovpn *.conf; mkdir -p provider");
     put("ca.crt", "", "");
     run("cp \"$OLDPWD\"/tests/vectors/profiles/test-ca.crt ca.crt");
     put("work.pass", "anna\nsecret\n", "");
@@ -126,24 +126,25 @@ static void so_they_are_by_another_name_or_for_another_use(void **state)
 static void so_are_those_of_a_directory_below(void **state)
 {
     (void)state;
-    put("work/work.ovpn", PROFILE, "ca ../ca.crt\nauth-user-pass pass\n");
-    put("work/pass", "anna\nsecret\n", "");
-    put("evil.ovpn", PROFILE, "ca ca.crt\nauth-user-pass work/pass\n");
+    put("provider/work.ovpn", PROFILE, "ca ../ca.crt\nauth-user-pass pass\n");
+    put("provider/pass", "anna\nsecret\n", "");
+    put("evil.ovpn", PROFILE, "ca ca.crt\nauth-user-pass provider/pass\n");
     assert_non_null(strstr(read_profile("evil.ovpn")->warnings,
-                           "used by the profile `work/work.ovpn' as well"));
+                           "used by the profile `provider/work.ovpn' as well"));
 }
 
 static void a_directory_for_each_profile_keeps_them_apart(void **state)
 {
     (void)state;
-    run("mkdir -p evil; cp ca.crt work; cp ca.crt evil");
-    put("work/work.ovpn", PROFILE, "ca ca.crt\nauth-user-pass pass\n");
-    put("work/pass", "anna\nsecret\n", "");
-    put("evil/evil.ovpn", PROFILE, "ca ca.crt\nauth-user-pass ../work/pass\n");
+    run("mkdir -p evil; cp ca.crt provider; cp ca.crt evil");
+    put("provider/work.ovpn", PROFILE, "ca ca.crt\nauth-user-pass pass\n");
+    put("provider/pass", "anna\nsecret\n", "");
+    put("evil/evil.ovpn", PROFILE,
+        "ca ca.crt\nauth-user-pass ../provider/pass\n");
     struct said *s = read_profile("evil/evil.ovpn");
     assert_null(strstr(s->notes, "pass' is read"));
     assert_non_null(strstr(s->warnings, "outside of the profile's directory"));
-    assert_string_equal(read_profile("work/work.ovpn")->warnings, "");
+    assert_string_equal(read_profile("provider/work.ovpn")->warnings, "");
     run("rm -r evil");
 }
 

@@ -153,13 +153,13 @@ static void a_profile_may_have_a_directory_of_its_own(void **state)
     struct fixture *f = *state;
     char command[192];
     snprintf(command, sizeof command,
-             "mkdir %s/work; ln -s /etc/hostname %s/out; ln -s /etc %s/etc",
+             "mkdir %s/provider; ln -s /etc/hostname %s/out; ln -s /etc %s/etc",
              f->directory, f->directory, f->directory);
     assert_int_equal(system(command), 0);
-    put(f, "work/work.ovpn", GOOD, "work.example");
-    set(f, VM_CONFIG_PROFILE, "out etc/hostname ../work/work.ovpn");
+    put(f, "provider/work.ovpn", GOOD, "work.example");
+    set(f, VM_CONFIG_PROFILE, "out etc/hostname ../provider/work.ovpn");
     assert_false(profiles_want(&f->profiles, &f->settings));
-    set(f, VM_CONFIG_PROFILE, "out etc/hostname work/work.ovpn");
+    set(f, VM_CONFIG_PROFILE, "out etc/hostname provider/work.ovpn");
     assert_true(profiles_want(&f->profiles, &f->settings));
     assert_int_equal(pick(f, 0), PROFILES_TAKEN);
     assert_string_equal(f->taken, "work.example");

@@ -341,11 +341,11 @@ static void one_in_a_directory_of_its_own_is_taken(void **state)
 {
     struct fixture *f = *state;
     char command[64];
-    snprintf(command, sizeof command, "mkdir %s/work", f->directory);
+    snprintf(command, sizeof command, "mkdir %s/provider", f->directory);
     assert_int_equal(system(command), 0);
-    put_profile(f, "work/work.ovpn", "udp", f->silent_port);
-    start(f, "work/work.ovpn");
-    assert_string_equal(in_force(f), "work/work.ovpn");
+    put_profile(f, "provider/work.ovpn", "udp", f->silent_port);
+    start(f, "provider/work.ovpn");
+    assert_string_equal(in_force(f), "provider/work.ovpn");
 }
 
 static void stopping_ends_in_any_state(void **state)
