@@ -36,7 +36,7 @@ ok "a ping to the gateway" in_qube busybox ping -c 3 -i 0.2 -W 20 $qube_router
 is "did not leave through the tunnel" "$before" packets
 
 # A datagram's flow stands; then its rule goes.
-asks() { prints 1 in_qube timeout 5 perl "$system/udp" ask $web_address 7 1 100; }
+asks() { prints 1 in_qube timeout 60 perl "$system/udp" ask $web_address 7 1 100; }
 ok "UDP" asks
 flows() { gateway_field flows; }
 some_flows() { [ "$(flows)" -gt 0 ]; }

@@ -432,7 +432,7 @@ for together in '' client-to-client 'client-to-client kernel'; do
     else
         judge "$together: clients meet" wait_for 10 meets
         judge "$together: a rule of the host's" strict
-        met=(meets)
+        met=(wait_for 10 meets)
         [ "$together" = client-to-client ] || met=(not meets)
         judge "$together: and whom it concerns" "${met[@]}"
         in_internet nft flush chain inet between clients
