@@ -9,7 +9,7 @@
  *   away ── connect ──▶ connecting ── sync ──▶ in contact ── peer gone, ──┘
  *                                                          no answer in 10 s
  *
- * What was told stays in force while contact is lost. Afterwards everything
+ * The last values stay in force while contact is lost. Afterwards everything
  * is read again, and told where it differs; rules are told again always.
  */
 #ifndef QUBESDB_QUBESDB_H

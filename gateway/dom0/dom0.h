@@ -3,8 +3,8 @@
  * which come through QubesDB and go to the router and to the owner. This is
  * where the QubesDB client meets the event loop.
  *
- * What was said stays in force while there is no contact. Rules that were
- * never said are none: everything of that qube is dropped.
+ * The last settings and rules stay in force while there is no contact. A qube
+ * whose rules were never read has none: everything of it is dropped.
  */
 #ifndef DOM0_DOM0_H
 #define DOM0_DOM0_H

@@ -3,7 +3,7 @@
  * it: one address, a route to the gateway and through it to everything, the
  * gateway's fixed MAC address (as Qubes' setup-ip has it), and resolv.conf.
  *
- * What dom0 wants is in QubesDB, which the program reads; it tells us with a
+ * The program reads in QubesDB what dom0 wants, and tells us with a
  * line "ADDRESS GATEWAY [RESOLVER [RESOLVER]]", each an IPv4 address. The
  * program is not trusted: another address on this card is all it can get.
  */

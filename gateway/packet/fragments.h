@@ -8,8 +8,8 @@
  * except for exact copies, which the network makes. The first one must hold
  * the transport header, ip_packet_parse() sees to that.
  *
- * What is held counts to a share, and each share has limits of its own. Where
- * one is used up, the ends (source and destination) that hold most of it lose
+ * Each held fragment counts to a share, which has limits of its own. When one
+ * is used up, the ends (source and destination) that hold most of it lose
  * their oldest packet; where the whole memory is, the share that holds most
  * does. So a flood of fragments pushes out its own, and what others wait for
  * stays:

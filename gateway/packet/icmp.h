@@ -5,8 +5,8 @@
  *   IP | type code checksum rest | quoted IP | its transport, 8 bytes or more
  *   -- outer addresses --          -- the flow, seen from its other end --
  *
- * What follows the quoted headers (RFC 4884 extensions too) is carried, never
- * parsed.
+ * The rest behind the quoted headers (RFC 4884 extensions too) is carried,
+ * never parsed.
  */
 #ifndef PACKET_ICMP_H
 #define PACKET_ICMP_H

@@ -13,8 +13,8 @@
  * where the settings do not go with any, or none is wanted, nothing is
  * connected to: to go on would be against what the user said.
  *
- * Of several profiles the next one's turn comes when no server of the one in
- * force could be reached, each having been tried once since it was last up.
+ * The next of several profiles has its turn when no server of the active one
+ * could be reached, each having been tried once since it was last up.
  */
 #ifndef VPN_VPN_H
 #define VPN_VPN_H

@@ -6,11 +6,11 @@
  *   server:  offered ──a client comes──▶ open ──▶ lost
  *   client:                   connected: open ──▶ lost
  *
- * What waits for the peer to make room is bounded; what is read in a turn is,
- * too, so that no peer can hold up the loop. libxenvchan reads each index of
- * the shared page once and bounds it by its own copy of the ring's size, and
- * copies data out before they are looked at. An end that is lost is closed
- * by its owner, which may open another.
+ * Bytes that wait for the peer to make room are bounded, and so is what one
+ * turn reads, so that no peer can hold up the loop. libxenvchan reads each
+ * index of the shared page once and bounds it by its own copy of the ring's
+ * size, and copies data out before they are looked at. An end that is lost is
+ * closed by its owner, which may open another.
  */
 #ifndef LINK_XEN_VCHAN_CHANNEL_H
 #define LINK_XEN_VCHAN_CHANNEL_H
